@@ -1,0 +1,222 @@
+"""The contract of the source lines: which fields, which types, which ranges, and what happens otherwise.
+
+A line is taken whole or rejected whole; nothing is guessed. The only mending is stated here: a number is
+taken for text and digits for a number (all-digit artist names arrive as numbers), and free text longer than
+its column is cut at a character's edge and counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import orjson
+
+# A line of JSON that Redshift's COPY takes is at most 4 MB
+# (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html).
+MAX_LINE_BYTES = 4 * 1024 * 1024
+# Bytes of a rejected line that are kept; the file has the rest.
+RAW_BYTES = 4096
+
+_MIN_TS = int(datetime(2005, 1, 1, tzinfo=timezone.utc).timestamp() * 1000)
+_MAX_TS = int(datetime(2100, 1, 1, tzinfo=timezone.utc).timestamp() * 1000)
+_INTEGER_MAX = 2**31 - 1
+
+
+class Breach(Exception):
+    """A line breaks the contract: ``column`` of it, for ``reason``."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(f"{column}: {reason}" if column else reason)
+        self.column, self.reason = column, reason
+
+
+@dataclasses.dataclass
+class Tally:
+    """What was mended or met while reading one file."""
+
+    cut_values: int = 0
+    unknown_fields: set[str] = dataclasses.field(default_factory=set)
+
+
+Reader = Callable[[Any, str, Tally], Any]
+
+
+def _text(width: int, cut: bool = True) -> Reader:
+    """Text of at most ``width`` bytes of UTF-8; longer text is cut, or rejected where it is a key."""
+
+    def read(value: Any, name: str, tally: Tally) -> str:
+        if not isinstance(value, str):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise Breach(name, f"text expected, not {_kind(value)}")
+            value = str(value)
+        if "\x00" in value:
+            raise Breach(name, "holds a NUL character")
+        if len(value) * 4 > width and len(value.encode()) > width:
+            if not cut:
+                raise Breach(name, f"longer than {width} bytes")
+            tally.cut_values += 1
+            value = value.encode()[:width].decode(errors="ignore")
+        return value
+
+    return read
+
+
+def _integer(low: int, high: int, unit: str = "") -> Reader:
+    """A whole number in ``[low, high]``; digits in quotes are taken, a fraction is not."""
+
+    def read(value: Any, name: str, tally: Tally) -> int:
+        if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) <= 20:
+            value = int(value)
+        elif isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise Breach(name, f"whole number expected, not {_kind(value)}")
+        if not low <= value <= high:
+            raise Breach(name, f"{value} is out of range [{low}, {high}]{unit}")
+        return value
+
+    return read
+
+
+def _decimal(low: float, high: float, scale: int) -> Reader:
+    """A number in ``[low, high]`` with at most ``scale`` decimals, which DECIMAL holds without rounding."""
+
+    def read(value: Any, name: str, tally: Tally) -> float:
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                raise Breach(name, f"number expected, not {_kind(value)}") from None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Breach(name, f"number expected, not {_kind(value)}")
+        if not low <= value <= high:
+            raise Breach(name, f"{value} is out of range [{low}, {high}]")
+        if round(value, scale) != value:
+            raise Breach(name, f"{value} has more than {scale} decimals")
+        return value
+
+    return read
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    if isinstance(value, bool):
+        return "a boolean"
+    return f"{value!r:.60}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One field of a source line: its name there, its column here, how it is read."""
+
+    source: str
+    column: str
+    read: Reader
+    required: bool = False
+    """May not be null (nor, for text, empty)."""
+
+
+_MS = " ms since 1970 (2005 to 2099)"
+
+EVENT_FIELDS = (
+    Field("artist", "artist", _text(1024)),
+    Field("auth", "auth", _text(32)),
+    Field("firstName", "first_name", _text(256)),
+    Field("gender", "gender", _text(16)),
+    Field("itemInSession", "item_in_session", _integer(0, _INTEGER_MAX), required=True),
+    Field("lastName", "last_name", _text(256)),
+    Field("length", "length", _decimal(0, 99999, 5)),
+    Field("level", "level", _text(16, cut=False), required=True),
+    Field("location", "location", _text(1024)),
+    Field("method", "method", _text(16)),
+    Field("page", "page", _text(64, cut=False), required=True),
+    Field("registration", "registration", _integer(_MIN_TS, _MAX_TS, _MS)),
+    Field("sessionId", "session_id", _integer(0, _INTEGER_MAX), required=True),
+    Field("song", "song", _text(1024)),
+    Field("status", "status", _integer(100, 599)),
+    Field("ts", "ts", _integer(_MIN_TS, _MAX_TS, _MS), required=True),
+    Field("userAgent", "user_agent", _text(2048)),
+    Field("userId", "user_id", _integer(1, _INTEGER_MAX)),
+)
+SONG_FIELDS = (
+    Field("song_id", "song_id", _text(32, cut=False), required=True),
+    Field("title", "title", _text(1024), required=True),
+    Field("artist_id", "artist_id", _text(32, cut=False), required=True),
+    Field("artist_name", "artist_name", _text(1024), required=True),
+    Field("artist_location", "artist_location", _text(1024)),
+    Field("artist_latitude", "artist_latitude", _decimal(-90, 90, 6)),
+    Field("artist_longitude", "artist_longitude", _decimal(-180, 180, 6)),
+    Field("year", "year", _integer(0, 2100), required=True),
+    Field("duration", "duration", _decimal(0, 99999, 5), required=True),
+    Field("num_songs", "num_songs", _integer(0, _INTEGER_MAX)),
+)
+LEVELS = ("free", "paid")
+# What a play may not lack; other pages may.
+_PLAY_FIELDS = ("user_id", "artist", "song", "length")
+
+
+def event(line: bytes, tally: Tally) -> dict[str, Any]:
+    """One activity event, as the columns of ``staging_events`` bar ``source_key`` and ``line_number``.
+
+    ``start_time`` is ``ts`` again, for COPY to read as a timestamp.
+
+    :raises Breach: the line is no JSON object, lacks a field, or a value breaks the contract.
+    """
+    source = _object(line)
+    # Logged-out events carry "" for the user; in a play that is a breach, found below.
+    if source.get("userId") == "":
+        source["userId"] = None
+    row = _row(source, EVENT_FIELDS, tally)
+    if row["level"] not in LEVELS:
+        raise Breach("level", f"{row['level']!r} is not one of {LEVELS}")
+    if row["page"] == "NextSong":
+        for column in _PLAY_FIELDS:
+            if row[column] is None:
+                raise Breach(column, "empty in a play")
+    row["start_time"] = row["ts"]
+    return row
+
+
+def song(document: bytes, tally: Tally) -> dict[str, Any]:
+    """One song file, as the columns of ``staging_songs`` bar ``source_key``.
+
+    :raises Breach: the file is no single JSON object, lacks a field, or a value breaks the contract.
+    """
+    row = _row(_object(document), SONG_FIELDS, tally)
+    del row["num_songs"]
+    return row
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    if len(text) > MAX_LINE_BYTES:
+        raise Breach("", f"longer than {MAX_LINE_BYTES} bytes, the most that COPY takes")
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Breach("", f"no valid JSON: {error.msg}") from error
+    if not isinstance(value, dict):
+        raise Breach("", f"a JSON object expected, not {_kind(value)}")
+    return value
+
+
+def _row(source: Mapping[str, Any], fields: tuple[Field, ...], tally: Tally) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for field in fields:
+        try:
+            value = source[field.source]
+        except KeyError:
+            raise Breach(field.column, f"field {field.source} is missing") from None
+        if value is not None:
+            value = field.read(value, field.column, tally)
+        if field.required and (value is None or value == ""):
+            raise Breach(field.column, "empty")
+        row[field.column] = value
+    if len(source) > len(fields):
+        tally.unknown_fields.update(source.keys() - {field.source for field in fields})
+    return row

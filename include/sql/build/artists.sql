@@ -1,0 +1,17 @@
+-- one row per artist that the run touches, as it will be
+-- key: artist_id
+-- load: derived anew from all variants of the artist
+-- late data: none
+drop table if exists {{ run_schema(run_id) }}.artists;
+create table {{ run_schema(run_id) }}.artists (like {{ star() }}.artists);
+insert into {{ run_schema(run_id) }}.artists (artist_id, name, location, latitude, longitude)
+select
+    v.artist_id,
+    v.artist_name,
+    v.artist_location,
+    v.artist_latitude,
+    v.artist_longitude
+from {{ run_schema(run_id) }}.song_versions as v
+where
+    v.artist_preference = 1
+    and v.artist_id in (select t.artist_id from {{ run_schema(run_id) }}.touched_songs as t);

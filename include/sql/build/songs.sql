@@ -1,0 +1,17 @@
+-- one row per song that the run touches, as it will be
+-- key: song_id
+-- load: derived anew from all versions of the song
+-- late data: none
+drop table if exists {{ run_schema(run_id) }}.songs;
+create table {{ run_schema(run_id) }}.songs (like {{ star() }}.songs);
+insert into {{ run_schema(run_id) }}.songs (song_id, title, artist_id, year, duration)
+select
+    v.song_id,
+    v.title,
+    v.artist_id,
+    v.year,
+    v.duration
+from {{ run_schema(run_id) }}.song_versions as v
+where
+    v.preference = 1
+    and v.song_id in (select t.song_id from {{ run_schema(run_id) }}.touched_songs as t);

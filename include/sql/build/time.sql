@@ -1,0 +1,16 @@
+-- one row per distinct start_time of the plays on the days in scope
+-- key: start_time
+-- load: derived anew
+-- late data: a moment takes its own day
+drop table if exists {{ run_schema(run_id) }}.time;
+create table {{ run_schema(run_id) }}.time (like {{ star() }}.time);
+insert into {{ run_schema(run_id) }}.time (start_time, hour, day, week, month, year, weekday)
+select distinct
+    start_time,
+    extract(hour from start_time) as hour,
+    extract(day from start_time) as day,
+    extract(week from start_time) as week,
+    extract(month from start_time) as month,
+    extract(year from start_time) as year,
+    extract(dow from start_time) as weekday
+from {{ run_schema(run_id) }}.songplays;

@@ -1,0 +1,12 @@
+-- one row per song
+-- load: every touched song is replaced by its candidate, or goes with its last file
+delete from {{ star() }}.songs
+where song_id in (select t.song_id from {{ run_schema(run_id) }}.touched_songs as t);
+insert into {{ star() }}.songs (song_id, title, artist_id, year, duration)
+select
+    song_id,
+    title,
+    artist_id,
+    year,
+    duration
+from {{ run_schema(run_id) }}.songs;

@@ -1,0 +1,21 @@
+-- one row per file that the run read, or that has vanished from the lake (full refresh)
+-- key: source_key
+-- load: COPY of the plan into a new table
+-- late data: none; the run's schema lives no longer than the run
+create table {{ run_schema(run_id) }}.staging_files (
+    kind varchar(16) not null,
+    source_key varchar(1024) not null,
+    etag varchar(64) not null,
+    size bigint not null,
+    last_modified timestamp,
+    file_date date,
+    loaded_before boolean not null,
+    vanished boolean not null,
+    lines integer not null,
+    blank_lines integer not null,
+    accepted integer not null,
+    staged integer not null,
+    rejected integer not null,
+    cut_values integer not null,
+    unknown_fields varchar(2048) not null
+) diststyle all;
