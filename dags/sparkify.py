@@ -50,6 +50,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.timetables.interval import CronDataIntervalTimetable
+
 from include.sparkify import assets, settings, wait
 from include.sparkify.checks import STAGING, STAR, ColumnAudit, RowAudit
 from include.sparkify.plan import MODES
@@ -97,7 +98,7 @@ def scripts(folder: str, *tables: str) -> list[str]:
     tags=["sparkify", "redshift"],
     doc_md=__doc__,
 )
-def sparkify():
+def sparkify() -> None:
     @task(templates_exts=[".sql"])
     def create_tables(declarations: list[str]) -> None:
         """Makes the published tables that are missing; fails if one is not as declared."""
@@ -134,7 +135,7 @@ def sparkify():
         run.open_run(get_current_context(), plan, tables)
 
     @task_group
-    def stage(manifests):
+    def stage(manifests: Any) -> None:
         """COPY of the screened lines: one a table."""
         for table in STAGING:
             S3ToRedshiftOperator(
@@ -150,12 +151,12 @@ def sparkify():
             )
 
     @task_group
-    def audit_staging():
+    def audit_staging() -> None:
         """What was staged is what was planned, and keeps the contract."""
         audit(STAGING)
 
     @task_group
-    def build():
+    def build() -> None:
         """Candidates: the rows of every table as they will be."""
         tables = {
             table: SQLExecuteQueryOperator(
@@ -173,7 +174,7 @@ def sparkify():
         tables["songplays"] >> tables["time"]
 
     @task_group
-    def audit_star():
+    def audit_star() -> None:
         """The candidates are a sound star; a failed check leaves the published one as it is."""
         audit(STAR)
 
@@ -191,7 +192,7 @@ def sparkify():
 
         run.close_run(get_current_context()["run_id"])
 
-    def audit(tables):
+    def audit(tables: tuple[str, ...]) -> None:
         for table in tables:
             ColumnAudit(
                 task_id=f"{table}_columns", table_name=table, doc_md=f"`columns` of checks/{table}.yaml"

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 import yaml
-
 from airflow.providers.common.sql.operators.sql import SQLColumnCheckOperator, SQLTableCheckOperator
+
 from include.sparkify import warehouse
 from include.sparkify.errors import DataError
 from include.sparkify.settings import star
@@ -96,7 +96,7 @@ class _Recorded:
     check_list: list[Check]
     offenders: list[str]
 
-    def _raise_exception(self, exception_string: str) -> None:
+    def _raise_exception(self, exception_string: str) -> Any:
         # Not yet: what a failed check means depends on its severity, see post_execute.
         if not self.check_results:  # type: ignore[attr-defined]
             super()._raise_exception(exception_string)  # type: ignore[misc]

@@ -8,8 +8,9 @@ its column is cut at a character's edge and counted.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -20,8 +21,8 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 # Bytes of a rejected line that are kept; the file has the rest.
 RAW_BYTES = 4096
 
-_MIN_TS = int(datetime(2005, 1, 1, tzinfo=timezone.utc).timestamp() * 1000)
-_MAX_TS = int(datetime(2100, 1, 1, tzinfo=timezone.utc).timestamp() * 1000)
+_MIN_TS = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_MAX_TS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _INTEGER_MAX = 2**31 - 1
 
 
@@ -68,9 +69,9 @@ def _integer(low: int, high: int, unit: str = "") -> Reader:
     """A whole number in ``[low, high]``; digits in quotes are taken, a fraction is not."""
 
     def read(value: Any, name: str, tally: Tally) -> int:
-        if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) <= 20:
+        if isinstance(value, float) and value.is_integer():
             value = int(value)
-        elif isinstance(value, float) and value.is_integer():
+        elif isinstance(value, str) and re.fullmatch("-?[0-9]{1,19}", value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise Breach(name, f"whole number expected, not {_kind(value)}")

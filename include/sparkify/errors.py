@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import botocore.exceptions
 import redshift_connector
-
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 

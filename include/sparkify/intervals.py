@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from include.sparkify.errors import ConfigurationError
@@ -96,6 +96,6 @@ def _parse(name: str, value: str) -> datetime:
 def _utc(moment: datetime) -> datetime:
     """Naive UTC; a time without a zone is taken as UTC already."""
     if moment.tzinfo is not None:
-        moment = moment.astimezone(timezone.utc)
+        moment = moment.astimezone(UTC)
     # Not moment.replace: Airflow hands out pendulum objects, whose arithmetic is its own.
     return datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)

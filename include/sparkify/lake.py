@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, cast
 
 import botocore.exceptions
@@ -73,7 +73,7 @@ def listing(s3: Any, bucket: str, prefix: str) -> Iterator[LakeObject]:
                     entry["Key"],
                     entry["ETag"].strip('"'),
                     entry["Size"],
-                    entry["LastModified"].astimezone(timezone.utc).replace(tzinfo=None, microsecond=0),
+                    entry["LastModified"].astimezone(UTC).replace(tzinfo=None, microsecond=0),
                 )
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise aws_error(error, f"list s3://{bucket}/{prefix}") from error

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
+
 from include.sparkify import intervals, lake, screen, warehouse
 from include.sparkify.errors import ConfigurationError, DataError, TransientError
 from include.sparkify.intervals import Interval

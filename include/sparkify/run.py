@@ -125,10 +125,8 @@ def _differences(declared: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]
         if table not in found:
             differences.append(f"{table} is missing")
         elif found[table] != list(columns):
-            odd = sorted(set(found[table]) ^ set(columns)) or ["the order of its columns"]
-            differences.append(
-                f"{table} differs in {', '.join(' '.join(c) if len(c) == 2 else str(c) for c in odd)}"
-            )
+            odd = [" ".join(column) for column in sorted(set(found[table]) ^ set(columns))]
+            differences.append(f"{table} differs in {', '.join(odd) or 'the order of its columns'}")
     return differences
 
 

@@ -15,7 +15,7 @@ import itertools
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from typing import IO, Any, cast
 
 import orjson
@@ -82,7 +82,7 @@ class Pieces:
 
     def _open(self) -> None:
         # The piece lies on disk: memory stays bounded however much comes in.
-        self._file: IO[bytes] = tempfile.TemporaryFile()
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the piece)
         self._gzip = gzip.GzipFile(fileobj=self._file, mode="wb", compresslevel=1, mtime=0)
         self._bytes = 0
 
@@ -213,7 +213,7 @@ def _read(
 
 
 def _ms(moment: datetime) -> int:
-    return int(moment.replace(tzinfo=timezone.utc).timestamp() * 1000)
+    return int(moment.replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def _closed(screened: Screened, tally: contract.Tally) -> Screened:

@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import os
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from include.sparkify.errors import ConfigurationError
 
@@ -109,7 +109,7 @@ def schedule() -> str:
 
 def start_date() -> datetime:
     """``SPARKIFY_START_DATE``: the first day owed, UTC (default 2018-11-01, the first of the public data)."""
-    return _date("SPARKIFY_START_DATE") or datetime(2018, 11, 1, tzinfo=timezone.utc)
+    return _date("SPARKIFY_START_DATE") or datetime(2018, 11, 1, tzinfo=UTC)
 
 
 def end_date() -> datetime | None:
@@ -131,6 +131,6 @@ def check_environment() -> None:
 
 def _date(name: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(os.environ.get(name, "")).replace(tzinfo=timezone.utc)
+        return datetime.fromisoformat(os.environ.get(name, "")).replace(tzinfo=UTC)
     except ValueError:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.sparkify import intervals
@@ -27,7 +27,7 @@ def no_longer_than_set(context: Mapping[str, Any]) -> None:
     """
     sensor = context["task"]
     until = intervals.of_run(context).end + timedelta(minutes=settings().wait_minutes)
-    left = (until - datetime.now(timezone.utc).replace(tzinfo=None)).total_seconds()
+    left = (until - datetime.now(UTC).replace(tzinfo=None)).total_seconds()
     if left > 0 and context["params"]["mode"] in ("load", "reload"):
         sensor.timeout = left
     else:

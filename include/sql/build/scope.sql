@@ -34,7 +34,7 @@ create table {{ run_schema(run_id) }}.scope (
 insert into {{ run_schema(run_id) }}.scope (scope_start, scope_end)
 select
     days.scope_start,
-    dateadd(day, 1, days.scope_start)
+    dateadd(day, 1, days.scope_start) as scope_end
 from (
     select date_trunc('day', start_time) as scope_start from {{ run_schema(run_id) }}.staging_events
     union

@@ -35,7 +35,8 @@ select
     row_number() over (partition by v.song_id order by v.source_key) as preference,
     row_number() over (
         partition by v.artist_id
-        order by case when v.artist_latitude is null then 1 else 0 end, v.year desc, v.song_id, v.source_key
+        order by
+            case when v.artist_latitude is null then 1 else 0 end asc, v.year desc, v.song_id asc, v.source_key asc
     ) as artist_preference
 from (
     select

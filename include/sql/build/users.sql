@@ -38,7 +38,8 @@ from (
         a.start_time,
         row_number() over (
             partition by a.user_id
-            order by a.start_time desc, a.session_id desc, a.item_in_session desc, a.source_key, a.line_number
+            order by
+                a.start_time desc, a.session_id desc, a.item_in_session desc, a.source_key asc, a.line_number asc
         ) as recency
     from (
         select
