@@ -228,7 +228,7 @@ begin
   update pg_index set indisunique = false where indrelid = tbl and indisunique;
   if exists (select from local_table_design where relid = tbl) then return; end if;
   if model is not null then
-    select coalesce(diststyle, d.diststyle), d.distkey, d.sortkeys into diststyle, distkey, sortkeys
+    select coalesce(local_lay_out.diststyle, d.diststyle), d.distkey, d.sortkeys into diststyle, distkey, sortkeys
     from local_table_design as d where relid = model;
   end if;
   sortkeys := coalesce(sortkeys, '{}');

@@ -43,7 +43,8 @@ class Screened:
     source_key: str
     etag: str
     size: int
-    last_modified: str | None
+    last_modified: int | None
+    """ms since 1970, as COPY is told to read every timestamp."""
     file_date: str | None
     loaded_before: bool = False
     """The ledger knows the file, at whatever version."""
@@ -113,7 +114,7 @@ class Pieces:
 def described(kind: str, item: LakeObject) -> Screened:
     """The file as listed, nothing read yet."""
     day = item.file_date.isoformat() if kind == "events" and item.file_date else None
-    return Screened(kind, item.key, item.etag, item.size, item.last_modified.isoformat(sep=" "), day)
+    return Screened(kind, item.key, item.etag, item.size, _ms(item.last_modified), day)
 
 
 def log_files(

@@ -1,0 +1,243 @@
+"""A small Sparkify of a test's own: its lake, its schema, its loads, on the shared stand-in.
+
+``World.load`` does what the DAG's tasks do, with the same functions and the same rendered SQL but without the
+scheduler, so that thousands of loads are cheap. That the DAG itself is wired so is what tests/pipeline/test_dag.py
+proves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import types
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
+
+from include.sparkify import checks, plan, publish, run, warehouse
+from include.sparkify.settings import run_schema, settings, star
+
+ROOT = Path(__file__).parents[1]
+CREATE = (
+    "publications run_schemas loaded_files rejected_lines quality_results events catalogue users songs artists time "
+    "songplays"
+).split()
+STAGE = "generation_seen windows staging_files staging_events staging_songs".split()
+BUILD = "scope song_versions songplays time users songs artists".split()
+PUBLISH = "songplays time users songs artists events catalogue loaded_files".split()
+STAR = ("songplays", "users", "songs", "artists", "time")
+# Columns that tell when and by which run a row was written, not what is true.
+_WHEN = {"run_id", "loaded_at", "last_modified", "rejected_at", "published_at", "checked_at"}
+
+
+def event(
+    ts: datetime,
+    user: int | None = 1,
+    session: int = 1,
+    item: int = 0,
+    song: str = "Song",
+    artist: str = "Artist",
+    length: float = 200.5,
+    **more: Any,
+) -> dict[str, Any]:
+    """A NextSong event; ``more`` replaces any field of the source line."""
+    line = {
+        "artist": artist,
+        "auth": "Logged In",
+        "firstName": f"First{user}",
+        "gender": "F",
+        "itemInSession": item,
+        "lastName": f"Last{user}",
+        "length": length,
+        "level": "free",
+        "location": "Springfield, ST",
+        "method": "PUT",
+        "page": "NextSong",
+        "registration": 1540919166796.0,
+        "sessionId": session,
+        "song": song,
+        "status": 200,
+        "ts": int(ts.replace(tzinfo=UTC).timestamp() * 1000),
+        "userAgent": '"Mozilla/5.0"',
+        "userId": "" if user is None else str(user),
+    }
+    return line | more
+
+
+def song(song_id: str = "SO1", title: str = "Song", artist: str = "Artist", duration: float = 200.5, **more: Any):
+    """A song's metadata; ``more`` replaces any field of the source file."""
+    document = {
+        "num_songs": 1,
+        "artist_id": "AR1",
+        "artist_latitude": None,
+        "artist_longitude": None,
+        "artist_location": "",
+        "artist_name": artist,
+        "song_id": song_id,
+        "title": title,
+        "duration": duration,
+        "year": 2000,
+    }
+    return document | more
+
+
+def lines(*events: dict[str, Any] | str) -> bytes:
+    """JSON lines without a newline at the end, as the source writes them; text is taken as it is."""
+    return "\n".join(e if isinstance(e, str) else json.dumps(e) for e in events).encode()
+
+
+class World:
+    """Buckets and a schema of one test."""
+
+    def __init__(self, s3: Any, name: str) -> None:
+        self.s3, self.name = s3, name
+        self.lake, self.work, self.schema = f"lake-{name}", f"work-{name}", f"sparkify_{name}"
+        s3.create_bucket(Bucket=self.lake, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        s3.create_bucket(Bucket=self.work, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        self._runs = 0
+        self._counting = threading.Lock()
+
+    def settings(self, **more: Any) -> str:
+        """The Variable `sparkify` of this world."""
+        return json.dumps(
+            {
+                "source_bucket": self.lake,
+                "work_bucket": self.work,
+                "schema": self.schema,
+                "wait_minutes": 0,
+                **more,
+            }
+        )
+
+    # The lake -------------------------------------------------------------------------------------------
+
+    def put(self, key: str, body: bytes) -> str:
+        self.s3.put_object(Bucket=self.lake, Key=key, Body=body)
+        return key
+
+    def log(self, day: str, *events: dict[str, Any] | str, name: str = "events") -> str:
+        """Write the log file of a day (ISO); its key."""
+        return self.put(f"log_data/{day[:7].replace('-', '/')}/{day}-{name}.json", lines(*events))
+
+    def song(self, document: dict[str, Any], key: str | None = None) -> str:
+        key = key or f"song_data/A/A/A/TR{document['song_id']}.json"
+        return self.put(key, json.dumps(document).encode())
+
+    def delete(self, key: str) -> None:
+        self.s3.delete_object(Bucket=self.lake, Key=key)
+
+    # A load ---------------------------------------------------------------------------------------------
+
+    def context(self, start: str | None = None, end: str | None = None, mode: str = "load", run_id: str = "") -> Any:
+        """An Airflow context, as far as the tasks' functions look at it; ``start`` alone is a scheduled day."""
+        if not run_id:
+            with self._counting:
+                self._runs += 1
+                run_id = f"manual__{self._runs}"
+        params = {"mode": mode, "start": start if end else None, "end": end}
+        day = datetime.fromisoformat(start).replace(tzinfo=UTC) if start and not end else None
+        pushed: dict[str, Any] = {}
+        return {
+            "run_id": run_id,
+            "params": params,
+            "data_interval_start": day,
+            "data_interval_end": day + timedelta(days=1) if day else None,
+            "ti": types.SimpleNamespace(xcom_pull=lambda task_ids: pushed[task_ids]),
+            "pushed": pushed,
+        }
+
+    def load(
+        self, start: str | None = None, end: str | None = None, mode: str = "load", context: Any = None
+    ) -> dict[str, int]:
+        """One whole run; rows changed in each table. Skips and failures are the exceptions of the tasks."""
+        context = context or self.context(start, end, mode)
+        self.create_tables()
+        self.stage(context)
+        self.audit(context, checks.STAGING)
+        self.build(context)
+        self.audit(context, checks.STAR)
+        try:
+            return self.publish(context)
+        finally:
+            run.close_run(context["run_id"])
+
+    def create_tables(self) -> None:
+        run.create_tables(self.rendered("create", CREATE))
+
+    def stage(self, context: Any) -> None:
+        """plan, open_run and the COPYs."""
+        planned = context["pushed"]["plan"] = plan.make(context)
+        run.open_run(context, planned, self.rendered("stage", STAGE, context))
+        for table in checks.STAGING:
+            S3ToRedshiftOperator(
+                task_id=table,
+                schema=run_schema(context["run_id"]),
+                table=table,
+                s3_bucket=settings().work_bucket,
+                s3_key=planned[table],
+                copy_options=["manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'"],
+                aws_conn_id="aws_copy_role",
+            ).execute({})
+
+    def audit(self, context: Any, tables: tuple[str, ...]) -> None:
+        for table in tables:
+            for operator in (checks.ColumnAudit, checks.RowAudit):
+                audit = operator(task_id=f"{table}_{operator.__name__}", table_name=table)
+                environment = jinja2.Environment()
+                environment.globals.update(self._macros(context))
+                audit.sql = environment.from_string(audit.sql).render()
+                audit.offenders = [environment.from_string(text).render() for text in audit.offenders]
+                audit.execute(context)
+                audit.post_execute(context)
+
+    def build(self, context: Any) -> None:
+        def work(cursor: Any) -> None:
+            for script in self.rendered("build", BUILD, context):
+                warehouse.execute(cursor, script)
+
+        warehouse.transaction(work, "build")
+
+    def publish(self, context: Any) -> dict[str, int]:
+        return publish.publish(
+            context,
+            context["pushed"]["plan"],
+            self.rendered("build", BUILD, context),
+            self.rendered("publish", PUBLISH, context),
+        )
+
+    def rendered(self, folder: str, tables: list[str], context: Any = None) -> list[str]:
+        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "include/sql"))
+        environment.globals.update(self._macros(context))
+        return [environment.get_template(f"{folder}/{table}.sql").render() for table in tables]
+
+    def _macros(self, context: Any) -> dict[str, Any]:
+        return {"star": star, "run_schema": run_schema, "run_id": context["run_id"] if context else ""}
+
+    # The warehouse --------------------------------------------------------------------------------------
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query; ``{s}`` is the schema."""
+        return warehouse.query(sql.replace("{s}", self.schema))
+
+    def count(self, table: str, where: str = "true") -> int:
+        return int(self.rows(f"select count(*) from {{s}}.{table} where {where}")[0][0])
+
+    def state(self, *tables: str) -> dict[str, str]:
+        """A checksum of every table's rows, without the columns that tell when they were written."""
+        result = {}
+        for table in tables or (*STAR, "events", "catalogue", "loaded_files"):
+            columns = [
+                name
+                for (name,) in self.rows(
+                    "select column_name from information_schema.columns "
+                    f"where table_schema = '{{s}}' and table_name = '{table}' order by ordinal_position"
+                )
+                if name not in _WHEN
+            ]
+            rows = sorted(map(repr, self.rows(f"select {', '.join(columns)} from {{s}}.{table}")))
+            result[table] = f"{len(rows)} rows {hashlib.sha256(chr(10).join(rows).encode()).hexdigest()[:16]}"
+        return result
