@@ -562,6 +562,9 @@ def _name(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
+_NOT_BLANK = "btrim(l.raw, E' \\t') <> ''"  # a blank line is no record
+
+
 class Load:
     """One COPY on one client connection."""
 
@@ -712,7 +715,9 @@ class Load:
             size = column.bytes
             if self._copy.truncate:
                 return f"case when octet_length({text}) > {size} then local_first_bytes({text}, {size}) else {text} end"
-            return f"case when octet_length({text}) > {size} then local_too_long({size}) else {text} end"
+            return (
+                f"case when octet_length({text}) > {size} then local_too_long({text}, {size}) else {text} end"
+            )
         text = f"nullif({text}, '')"
         if column.type == "numeric":
             # Digits behind the scale are cut off, not rounded.
@@ -731,14 +736,11 @@ class Load:
         if self._copy.format == "csv":
             return f"select {fields} from local_copy_lines l"
         record = self._record.format(raw="l.raw")
-        return f"select {fields} from local_copy_lines l, lateral {record} where l.raw is not null"
+        return f"select {fields} from local_copy_lines l, lateral {record} where {_NOT_BLANK}"
 
     async def _insert(self) -> None:
         """The conversion; a failure in the data leads to the search for the lines that caused it."""
         backend = self._backend
-        # A blank line is no record.
-        if self._copy.format == "json":
-            await backend.query("delete from local_copy_lines where btrim(raw, E' \\t') = ''")
         columns = ", ".join(_name(column.name) for column in self._columns)
         values = ", ".join(self._value(column) for column in self._columns)
         insert = f"insert into {self._copy.table} ({columns}) select {values} from ({self._selected()}) s"
@@ -789,7 +791,7 @@ class Load:
             )
             raw = "l.raw"
             record = self._record.format(raw="(case when l.ok then l.raw else '{}' end)")
-            source = f"({numbered}) l, lateral {record}"
+            source = f"(select * from ({numbered}) l where {_NOT_BLANK}) l, lateral {record}"
         checks = []
         for i, (column, text) in enumerate(zip(self._columns, self._sources, strict=True)):
             value = f"nullif({text}, '')"

@@ -158,12 +158,22 @@ begin
   return kept;
 end $$;
 
--- Volatile, or the planner would evaluate it.
-create function pg_catalog.local_too_long(bytes integer) returns text language plpgsql volatile as $$
+create function pg_catalog.local_too_long(value text, bytes integer) returns text language plpgsql immutable as $$
 begin
   raise exception 'value too long for type character varying(%)', bytes
     using errcode = 'string_data_right_truncation';
 end $$;
+
+-- The cast that PostgreSQL applies to every value of a VARCHAR(n); $2 is n + 4, $3 tells an explicit cast.
+-- One CASE, not strict: so the planner writes it into the query.
+create function pg_catalog.local_varchar(character varying, integer, boolean) returns character varying
+language sql immutable parallel safe as $$
+  select case when $2 >= 4 and octet_length($1) > $2 - 4
+              then case when $3 or octet_length(rtrim($1)) <= $2 - 4 then local_first_bytes($1, $2 - 4)::varchar
+                        else local_too_long($1, $2 - 4)::varchar end
+              else $1 end $$;
+update pg_cast set castfunc = 'pg_catalog.local_varchar'::regproc
+where castsource = 'varchar'::regtype and casttarget = 'varchar'::regtype;
 
 -- COPY --------------------------------------------------------------------------------------------
 
