@@ -11,20 +11,30 @@ from pathlib import Path
 import pytest
 
 # Before anything imports Airflow, which reads its configuration then: no test may see or touch this person's
-# Airflow, AWS accounts or settings of the pipeline.
-for name in [name for name in os.environ if name.startswith(("AIRFLOW", "AWS_", "SPARKIFY_"))]:
-    del os.environ[name]
+# Airflow, settings of the pipeline or AWS accounts (but for a conformance run, which is asked for by name).
 AIRFLOW_HOME = tempfile.mkdtemp(prefix="sparkify-tests-")
+for name in list(os.environ):
+    if name.startswith("AIRFLOW") or name in (
+        "SPARKIFY_SCHEDULE",
+        "SPARKIFY_START_DATE",
+        "SPARKIFY_END_DATE",
+    ):
+        del os.environ[name]
 os.environ |= {
     "AIRFLOW_HOME": AIRFLOW_HOME,
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
     "NO_PROXY": "127.0.0.1,localhost",
     "no_proxy": "127.0.0.1,localhost",
 }
+if "SPARKIFY_CONFORMANCE_DSN" not in os.environ:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 from include.local_aws import drive, service  # noqa: E402
 

@@ -1,6 +1,6 @@
 """The driver behind the Makefile: runs the project on this machine alone.
 
-    python -m include.local_aws.drive run [FOLDER] | up [FOLDER] | down | status | query SQL
+    python -m include.local_aws.drive run [FOLDER] | up [FOLDER] | down | status | query SQL | serve
 
 The stand-ins, the lake, the warehouse and Airflow's own database have one life: from the first `run` or `up` to
 `down`. All state is below .local/. One life holds one folder's data: `run` on another folder, or on one from which
@@ -258,9 +258,9 @@ def services(data: Data) -> service.Running:
             say(
                 f"{reason} {shown(Path(note.get('folder', '?')))}: beginning with an empty lake and warehouse"
             )
-            stop_services(running)
             running = None
     if running is None:
+        stop_services()
         aws_port, redshift_port = port("SPARKIFY_AWS_PORT", 5566), port("SPARKIFY_REDSHIFT_PORT", 5439)
         check_free(aws_port, "SPARKIFY_AWS_PORT")
         check_free(redshift_port, "SPARKIFY_REDSHIFT_PORT")
@@ -277,11 +277,14 @@ def services(data: Data) -> service.Running:
     return running
 
 
-def stop_services(running: service.Running) -> None:
-    """End the stand-ins, and wait until their ports are free again."""
+def stop_services() -> bool:
+    """End the stand-ins, also such as no longer answer, and wait for their ports. Returns whether any answered."""
+    running = service.status(SERVICES)
     service.stop(SERVICES)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(running.pid).wait(30)
+    if running:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(running.pid).wait(30)
+    return running is not None
 
 
 def check_free(number: int, setting: str) -> None:
@@ -767,9 +770,7 @@ def healthy_parts(url: str) -> int:
 def command_down() -> None:
     """Stop Airflow and the services; what they held is gone, the sample and the logs stay."""
     ended = stop_airflow()
-    running = service.status(SERVICES)
-    if running:
-        stop_services(running)
+    running = stop_services()
     LAKE_NOTE.unlink(missing_ok=True)
     if not ended and not running:
         say("nothing was running")
@@ -779,6 +780,29 @@ def command_down() -> None:
             + (" Airflow and" if ended else "")
             + " the local services; lake and warehouse are empty again"
         )
+
+
+def command_serve() -> None:
+    """The services with the sample month in their lake, in the foreground and on every address: for a container."""
+    LAKE_NOTE.unlink(missing_ok=True)
+    data = chosen_folder(None)
+    command = [
+        sys.executable,
+        "-m",
+        "include.local_aws",
+        "serve",
+        "--host",
+        "0.0.0.0",
+        "--home",
+        str(SERVICES),
+    ]
+    with subprocess.Popen(command, cwd=PROJECT) as process:
+        while not (running := service.status(SERVICES)):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                raise Problem(f"the services ended with code {process.wait(0.2)}", 1)
+        upload(running, data)
+        LAKE_NOTE.write_text(json.dumps(data.identity))
+        say(f"ready: {len(data.files):,} files in s3://{buckets()[0]}")
 
 
 def command_status() -> None:
@@ -853,7 +877,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("run", "up"):
         commands.add_parser(name).add_argument("folder", nargs="?", help="holds log_data/ and song_data/")
-    for name in ("down", "status"):
+    for name in ("down", "status", "serve"):
         commands.add_parser(name)
     commands.add_parser("query").add_argument("sql")
     given = parser.parse_args(arguments)
@@ -870,6 +894,8 @@ def main(arguments: list[str] | None = None) -> int:
                     command_run(given.folder)
                 elif given.command == "up":
                     command_up(given.folder)
+                elif given.command == "serve":
+                    command_serve()
                 else:
                     command_down()
     except Problem as problem:
