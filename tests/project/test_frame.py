@@ -338,19 +338,23 @@ def test_astro_dev_parse_passes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["int(os.getenv('SPARKIFY_DAYS'))", "int(Variable.get('days'))", "[][BaseHook.get_connection('a').port]"],
-)
-def test_astro_dev_parse_sees_what_a_build_has_not(tmp_path: Path, line: str) -> None:
+def test_astro_dev_parse_sees_what_a_build_has_not(tmp_path: Path) -> None:
     shutil.copytree(PROJECT / ".astro", tmp_path / ".astro")
     (tmp_path / "dags").mkdir()
     head = "import os\nfrom airflow.hooks.base import BaseHook\nfrom airflow.models import DAG, Variable\n"
-    (tmp_path / "dags" / "broken.py").write_text(f"{head}{line}\n")
+    broken = {
+        "environment": "int(os.getenv('SPARKIFY_DAYS'))",
+        "variable": "int(Variable.get('days'))",
+        "connection": "int(BaseHook.get_connection('redshift_default').port)",
+    }
+    for name, line in broken.items():
+        (tmp_path / "dags" / f"{name}.py").write_text(f"{head}{line}\n")
     done = parse(tmp_path, tmp_path)
     assert done.returncode == 1
-    assert "broken.py failed to import" in done.stdout
-    (tmp_path / ".astro" / "dag_integrity_exceptions.txt").write_text("dags/broken.py\n")
+    for name in broken:
+        assert f"{name}.py failed to import" in done.stdout
+    exceptions = "".join(f"dags/{name}.py\n" for name in broken)
+    (tmp_path / ".astro" / "dag_integrity_exceptions.txt").write_text(exceptions)
     assert parse(tmp_path, tmp_path).returncode == 0
 
 
