@@ -90,6 +90,11 @@ def lines(*events: dict[str, Any] | str) -> bytes:
     return "\n".join(e if isinstance(e, str) else json.dumps(e) for e in events).encode()
 
 
+def execute(operator: Any, context: Any) -> None:
+    """Run an operator outside a DAG: past the guard that Airflow puts around `execute`."""
+    type(operator).execute.__wrapped__(operator, context)
+
+
 class World:
     """Buckets and a schema of one test."""
 
@@ -151,15 +156,23 @@ class World:
         }
 
     def load(
-        self, start: str | None = None, end: str | None = None, mode: str = "load", context: Any = None
+        self, start: str | None = None, end: str | None = None, mode: str = "load", audited: bool = True
     ) -> dict[str, int]:
-        """One whole run; rows changed in each table. Skips and failures are the exceptions of the tasks."""
-        context = context or self.context(start, end, mode)
-        self.create_tables()
+        """One whole run; rows changed in each table. Skips and failures are the exceptions of the tasks.
+
+        ``audited=False`` notes every check as passed instead of running it, for tests of something else.
+        """
+        context = self.context(start, end, mode)
+        if audited:
+            self.create_tables()
         self.stage(context)
-        self.audit(context, checks.STAGING)
+        if audited:
+            self.audit(context, checks.STAGING)
         self.build(context)
-        self.audit(context, checks.STAR)
+        if audited:
+            self.audit(context, checks.STAR)
+        else:
+            self.pass_all(context)
         try:
             return self.publish(context)
         finally:
@@ -173,7 +186,7 @@ class World:
         planned = context["pushed"]["plan"] = plan.make(context)
         run.open_run(context, planned, self.rendered("stage", STAGE, context))
         for table in checks.STAGING:
-            S3ToRedshiftOperator(
+            copy = S3ToRedshiftOperator(
                 task_id=table,
                 schema=run_schema(context["run_id"]),
                 table=table,
@@ -181,7 +194,8 @@ class World:
                 s3_key=planned[table],
                 copy_options=["manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'"],
                 aws_conn_id="aws_copy_role",
-            ).execute({})
+            )
+            execute(copy, {})
 
     def audit(self, context: Any, tables: tuple[str, ...]) -> None:
         for table in tables:
@@ -191,8 +205,24 @@ class World:
                 environment.globals.update(self._macros(context))
                 audit.sql = environment.from_string(audit.sql).render()
                 audit.offenders = [environment.from_string(text).render() for text in audit.offenders]
-                audit.execute(context)
+                execute(audit, context)
                 audit.post_execute(context)
+
+    def pass_all(self, context: Any) -> None:
+        """Note every required check as passed."""
+
+        def note(cursor: Any) -> None:
+            cursor.execute("select getdate()")
+            now = cursor.fetchone()[0]
+            columns = (
+                "table_name check_name severity expected actual passed sample run_id interval_start interval_end "
+                "checked_at"
+            ).split()
+            values = ("fail", "", "", True, "", context["run_id"], now, now, now)
+            rows = [(table, check, *values) for table, check in checks.required()]
+            warehouse.insert(cursor, f"{star()}.quality_results", columns, rows)
+
+        warehouse.transaction(note, "note checks as passed")
 
     def build(self, context: Any) -> None:
         def work(cursor: Any) -> None:

@@ -1,0 +1,173 @@
+"""Any loads, any number of times, in any order, several at once, over files that change: the star is the same.
+
+A schedule is a random sequence of file changes and loads. When it is over, one load of the whole span takes what
+is still due, and the star must be what tests/pipeline/model.py derives from the lake's files alone.
+
+``SPARKIFY_SCHEDULES=5000 pytest tests/pipeline/test_any_order.py`` (`make soak`) runs more than the usual 200.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import decimal
+import json
+import os
+import random
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+from airflow.exceptions import AirflowSkipException
+
+from include.sparkify import lake, warehouse
+from tests.pipeline import model
+from tests.world import CREATE, STAR, event, lines, song
+
+SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "200"))
+FIRST = datetime(2018, 11, 1)
+DAYS = 3
+LAST = FIRST + timedelta(days=DAYS)
+
+
+class Schedule:
+    """One random history of a lake and its loads, repeatable by its seed."""
+
+    def __init__(self, world, pool, seed: int) -> None:
+        self.world, self.pool, self.random, self.lake = world, pool, random.Random(seed), {}
+        self.told: list[str] = []
+
+    # What changes in the lake ---------------------------------------------------------------------------
+
+    def change_log(self) -> None:
+        day = FIRST + timedelta(days=self.random.randrange(DAYS))
+        part = self.random.choice(["events", "events", "late"])
+        key = f"log_data/{day:%Y/%m/%Y-%m-%d}-{part}.json"
+        self.put(key, lines(*(self.line(day) for _ in range(self.random.randint(1, 8)))))
+
+    def change_song(self) -> None:
+        r = self.random
+        document = song(
+            f"SO{r.randint(1, 3)}",
+            f"T{r.randint(1, 2)}",
+            f"A{r.randint(1, 2)}",
+            r.choice([100.5, 200.25]),
+            artist_id=f"AR{r.randint(1, 2)}",
+            year=r.choice([0, 1999, 2001]),
+            artist_location=r.choice(["", "Springfield"]),
+        )
+        if r.random() < 0.5:
+            document |= {"artist_latitude": 36.16778, "artist_longitude": -86.77836}
+        self.put(f"song_data/A/A/A/TR{r.randint(1, 4)}.json", json.dumps(document).encode())
+
+    def line(self, day: datetime) -> dict:
+        r = self.random
+        if r.random() < 0.1:  # of another day than its file's, now and then of none that is loaded
+            day = FIRST + timedelta(days=r.randint(-2, DAYS))
+        user = r.randint(1, 3)
+        at = day + timedelta(hours=r.choice([0, 11, 12, 23]), minutes=r.choice([0, 59]), milliseconds=r.choice([0, 999]))
+        play = event(
+            at,
+            user,
+            session=r.randint(1, 2),
+            item=r.randint(0, 1),
+            song=f"T{r.randint(1, 2)}",
+            artist=f"A{r.randint(1, 2)}",
+            length=r.choice([100.5, 200.25]),
+            level=r.choice(["free", "paid"]),
+            lastName=f"L{r.randint(1, 2)}",
+        )
+        return play if r.random() < 0.85 else play | {"page": "Home", "song": None, "artist": None, "length": None}
+
+    def put(self, key: str, body: bytes) -> None:
+        self.lake[key] = body
+        self.world.put(key, body)
+        self.told.append(f"put {key}")
+
+    # What is loaded -------------------------------------------------------------------------------------
+
+    def some_load(self) -> tuple[str | None, str | None, str]:
+        r = self.random
+        start = FIRST + timedelta(days=r.randrange(DAYS))
+        kind = r.random()
+        if kind < 0.2:
+            start += timedelta(hours=r.randrange(24))
+            end = start + timedelta(hours=r.choice([1, 12, 30]))
+        elif kind < 0.3:
+            return None, None, "full_refresh"
+        elif kind < 0.5:  # a scheduled day, which looks back
+            return start.isoformat(), None, "load"
+        else:
+            end = start + timedelta(days=r.randint(1, DAYS))
+        return start.isoformat(), end.isoformat(), r.choice(["load", "load", "reload"])
+
+    def load(self, what: tuple[str | None, str | None, str]) -> None:
+        with contextlib.suppress(AirflowSkipException):
+            self.world.load(*what, audited=False)
+
+    def run(self) -> None:
+        for _ in range(self.random.randint(1, 3)):
+            for _ in range(self.random.randint(1, 5)):
+                (self.change_log if self.random.random() < 0.7 else self.change_song)()
+            several = [self.some_load() for _ in range(self.random.choice([1, 1, 1, 2, 4]))]
+            self.told.append(f"load {several}")
+            list(self.pool.map(self.load, several))
+        self.load((FIRST.isoformat(), LAST.isoformat(), "load"))
+
+
+@pytest.fixture
+def quick(monkeypatch, s3):
+    """Thousands of loads: clients are made once a thread, and our own regular scripts are split plainly."""
+    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+
+    kept, connect = threading.local(), RedshiftSQLHook.get_conn
+
+    def get_conn(hook):
+        if not hasattr(kept, "connection"):
+            kept.connection = connect(hook)
+            kept.connection.close = kept.connection.rollback
+        kept.connection.autocommit = False
+        return kept.connection
+
+    monkeypatch.setattr(RedshiftSQLHook, "get_conn", get_conn)
+    monkeypatch.setattr(lake, "client", lambda: s3)
+    monkeypatch.setattr(
+        RedshiftSQLHook,
+        "split_sql_string",
+        staticmethod(lambda script, strip_semicolon: [part for part in re.split(r";\s*\n", script + "\n") if part.strip()]),
+    )
+
+
+@pytest.mark.slow
+def test_any_schedule_ends_in_the_star_of_its_files(make_world, quick):
+    world = make_world(reject_threshold=1.0)
+    world.create_tables()
+    with ThreadPoolExecutor(4) as pool:
+        for seed in range(SCHEDULES):
+            schedule = Schedule(world, pool, seed)
+            schedule.run()
+            expected = model.star(*model.read(schedule.lake))
+            for table in STAR:
+                found = [tuple(map(plain, row)) for row in world.rows(f"select * from {{s}}.{table}")]
+                story = f"{table}, seed {seed}: " + "; ".join(schedule.told)
+                assert set(found) == expected[table], story
+                assert len(found) == len(expected[table]), story
+            forget(world, schedule)
+
+
+def plain(value):
+    """Decimals as the source's numbers; padded CHAR(32) as it is."""
+    return float(value) if isinstance(value, decimal.Decimal) else value
+
+
+def forget(world, schedule) -> None:
+    """An empty lake and warehouse for the next schedule."""
+    for key in schedule.lake:
+        world.delete(key)
+
+    def empty(cursor):
+        for table in CREATE:
+            cursor.execute(f"delete from {world.schema}.{table}")
+
+    warehouse.transaction(empty, "empty the tables")
