@@ -313,6 +313,12 @@ def test_astro_files() -> None:
     assert not any(listed), "a DAG may fail to import"
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One AIRFLOW_HOME for all: making its database takes longer than the tests."""
+    return tmp_path_factory.mktemp("airflow")
+
+
 def parse(project: Path, home: Path) -> subprocess.CompletedProcess[str]:
     """What `astro dev parse` does."""
     return subprocess.run(
@@ -333,12 +339,12 @@ def parse(project: Path, home: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_astro_dev_parse_passes(tmp_path: Path) -> None:
-    done = parse(PROJECT, tmp_path)
+def test_astro_dev_parse_passes(home: Path) -> None:
+    done = parse(PROJECT, home)
     assert done.returncode == 0, done.stdout
 
 
-def test_astro_dev_parse_sees_what_a_build_has_not(tmp_path: Path) -> None:
+def test_astro_dev_parse_sees_what_a_build_has_not(tmp_path: Path, home: Path) -> None:
     shutil.copytree(PROJECT / ".astro", tmp_path / ".astro")
     (tmp_path / "dags").mkdir()
     head = "import os\nfrom airflow.hooks.base import BaseHook\nfrom airflow.models import DAG, Variable\n"
@@ -349,19 +355,19 @@ def test_astro_dev_parse_sees_what_a_build_has_not(tmp_path: Path) -> None:
     }
     for name, line in broken.items():
         (tmp_path / "dags" / f"{name}.py").write_text(f"{head}{line}\n")
-    done = parse(tmp_path, tmp_path)
+    done = parse(tmp_path, home)
     assert done.returncode == 1
     for name in broken:
         assert f"{name}.py failed to import" in done.stdout
     exceptions = "".join(f"dags/{name}.py\n" for name in broken)
     (tmp_path / ".astro" / "dag_integrity_exceptions.txt").write_text(exceptions)
-    assert parse(tmp_path, tmp_path).returncode == 0
+    assert parse(tmp_path, home).returncode == 0
 
 
-def test_astro_dev_parse_fails_on_no_dag_at_all(tmp_path: Path) -> None:
+def test_astro_dev_parse_fails_on_no_dag_at_all(tmp_path: Path, home: Path) -> None:
     shutil.copytree(PROJECT / ".astro", tmp_path / ".astro")
     (tmp_path / "dags").mkdir()
-    assert parse(tmp_path, tmp_path).returncode == 1
+    assert parse(tmp_path, home).returncode == 1
 
 
 def test_make_explains_every_target() -> None:
