@@ -13,17 +13,16 @@ import json
 import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from .aws import REGION
+from .aws import REGION, read_many
 from .dialect import README, Token, render, tokenize, visible
 
-READERS = 8
-CHUNK = 1 << 20  # bytes; an object up to this size is read ahead, a longer one is streamed
+GROUP = 100  # objects asked for at once
+CHUNK = 1 << 20  # bytes of a long object read at a time
 
 
 class SqlError(Exception):
@@ -371,15 +370,18 @@ class Objects:
             self._in_region(bucket)
         return names
 
+    def read_ahead(self, names: Sequence[tuple[str, str, bool]]) -> list[bytes | None]:
+        """The content of the short ones among some objects."""
+        return read_many(self._s3.meta.endpoint_url, [(bucket, key) for bucket, key, _ in names])
+
     def open(self, bucket: str, key: str, mandatory: bool) -> Any:
-        """A short object's bytes, a long one's stream, or None for one that may be missing."""
+        """One object's stream, or None if it may be missing."""
         try:
-            answer = self._s3.get_object(Bucket=bucket, Key=key)
+            return self._s3.get_object(Bucket=bucket, Key=key)["Body"]
         except ClientError as error:
             if not mandatory and error.response.get("Error", {}).get("Code") == "NoSuchKey":
                 return None
             raise _from_client_error(error, f"Reading s3://{bucket}/{key}") from None
-        return answer["Body"].read() if answer["ContentLength"] <= CHUNK else answer["Body"]
 
 
 class Lines:
@@ -391,32 +393,25 @@ class Lines:
         self._invalid = copy.invalid_characters.encode() or b"\x04"
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Whole lines; objects are read ahead by several threads, in their order."""
-        loop = asyncio.get_running_loop()
-        names = await loop.run_in_executor(None, self._objects.names)
-        with ThreadPoolExecutor(READERS) as pool:
-            ahead: collections.deque[tuple[str, asyncio.Future[Any]]] = collections.deque()
-            waiting = iter(names)
-            try:
-                while True:
-                    while len(ahead) < 4 * READERS and (name := next(waiting, None)) is not None:
-                        opened = loop.run_in_executor(pool, self._objects.open, *name)
-                        ahead.append((f"s3://{name[0]}/{name[1]}", opened))
-                    if not ahead:
-                        break
-                    name_of, future = ahead.popleft()
-                    body = await future
-                    if body is not None:
-                        async for chunk in self._lines(name_of, body):
-                            yield chunk
-            finally:
-                for _, future in ahead:
-                    future.cancel()
+        """Whole lines; short objects are read by the hundred, the next hundred while one is on its way."""
+        names = await asyncio.to_thread(self._objects.names)
+        groups = [names[i : i + GROUP] for i in range(0, len(names), GROUP)]
+        ahead = [
+            asyncio.ensure_future(asyncio.to_thread(self._objects.read_ahead, group)) for group in groups[:1]
+        ]
+        for number, group in enumerate(groups):
+            bodies = await ahead.pop()
+            for following in groups[number + 1 : number + 2]:
+                ahead.append(asyncio.ensure_future(asyncio.to_thread(self._objects.read_ahead, following)))
+            for name, content in zip(group, bodies, strict=True):
+                body = content if content is not None else await asyncio.to_thread(self._objects.open, *name)
+                if body is not None:
+                    async for chunk in self._lines(f"s3://{name[0]}/{name[1]}", body):
+                        yield chunk
         if not self.files:
             raise SqlError(f"The specified S3 prefix '{self._copy.key}' does not exist")
 
     async def _lines(self, name: str, body: Any) -> AsyncIterator[bytes]:
-        loop = asyncio.get_running_loop()
         unpack = _gunzip(name) if self._copy.gzip else None
         rest, skip, done = b"", self._copy.ignore_header, False
         self.files.append((name, 0))
@@ -424,7 +419,7 @@ class Lines:
             if isinstance(body, bytes):
                 data, done = body, True
             else:
-                data = await loop.run_in_executor(None, body.read, CHUNK)
+                data = await asyncio.to_thread(body.read, CHUNK)
                 done = not data
             if unpack is not None:
                 data = unpack(data, done)
@@ -562,7 +557,8 @@ def _name(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-_NOT_BLANK = "btrim(l.raw, E' \\t') <> ''"  # a blank line is no record
+# A blank line is no record. (The first test is the cheap one.)
+_NOT_BLANK = "(starts_with(l.raw, '{') or btrim(l.raw, E' \\t') <> '')"
 
 
 class Load:
@@ -682,11 +678,17 @@ class Load:
 
     async def _ignore_case(self) -> None:
         """Every spelling of a key that occurs becomes a field; the first that has a value wins."""
-        rows = await self._backend.query(
-            "select distinct k from local_copy_lines l, lateral json_object_keys(case when "
-            "pg_input_is_valid(l.raw, 'json') and l.raw like '%{%' and json_typeof(l.raw::json) = 'object' "
-            "then l.raw::json else '{}' end) k order by 1"
+        keys_of = (
+            "select distinct k from local_copy_lines l, lateral json_object_keys({}) k where {} order by 1"
         )
+        await self._backend.query("savepoint local_copy_keys")
+        try:
+            rows = await self._backend.query(keys_of.format("l.raw::json", _NOT_BLANK))
+        except SqlError:
+            await self._backend.query("rollback to savepoint local_copy_keys")
+            rows = await self._backend.query(
+                keys_of.format("(case when local_is_object(l.raw) then l.raw else '{}' end)::json", "true")
+            )
         spellings = collections.defaultdict(list)
         for (key,) in rows:
             if key is not None:
@@ -712,12 +714,9 @@ class Load:
                 text = f"nullif({text}, '')"
             if self._copy.blanks_as_null:
                 text = f"(case when btrim({text}, E' \\t') <> '' then {text} end)"
-            size = column.bytes
-            if self._copy.truncate:
-                return f"case when octet_length({text}) > {size} then local_first_bytes({text}, {size}) else {text} end"
-            return (
-                f"case when octet_length({text}) > {size} then local_too_long({text}, {size}) else {text} end"
-            )
+            # The assignment to VARCHAR(n) refuses what is longer, an explicit cast cuts it off. (A CASE here would
+            # keep the planner from writing that cast into the query, which costs nine tenths of the speed.)
+            return f"{text}::{column.spelled}" if self._copy.truncate else text
         text = f"nullif({text}, '')"
         if column.type == "numeric":
             # Digits behind the scale are cut off, not rounded.
@@ -797,7 +796,7 @@ class Load:
             value = f"nullif({text}, '')"
             if column.is_string:
                 if not self._copy.truncate:
-                    checks.append(f"when octet_length({text}) > {column.bytes} then array[{i}, 1204]")
+                    checks.append(f"when octet_length(rtrim({text})) > {column.bytes} then array[{i}, 1204]")
                 null = self._converted(column, text) if self._copy.truncate else text
                 if self._copy.empty_as_null or self._copy.blanks_as_null:
                     null = f"nullif({'btrim(' + text + ')' if self._copy.blanks_as_null else text}, '')"

@@ -107,6 +107,7 @@ class Session:
         self._prepared: dict[bytes, Statement] = {}
         self._portals: dict[bytes, Statement] = {}
         self._skipping = False
+        self._logged_in = False
 
     async def run(self, startup: dict[str, str]) -> None:
         self._old_driver = "client_protocol_version" in startup or "driver_version" in startup
@@ -164,6 +165,7 @@ class Session:
             self.status = payload.decode()
             self._waiting -= 1
             self._settled.set()
+            self._logged_in = True
         elif kind == b"I" and self._cue is not None:
             self._captured = asyncio.Queue()
             self._cue.set_result(True)
@@ -208,6 +210,9 @@ class Session:
     async def _question(self, kind: bytes, payload: bytes) -> None:
         """One message of the client."""
         if self._skipping and kind not in b"SX":
+            return
+        if kind == b"H" and not self._logged_in:
+            # redshift_connector sends one behind the password; unread, it would cost the client the refusal's text.
             return
         if kind == b"Q":
             await self._simple(payload)
