@@ -72,5 +72,6 @@ $(READY): requirements.lock | $(UV)
 	@[ -x $(PY) ] || $(UV) venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .venv \
 	  || { echo "make needs Python 3.11 or 3.12 on the PATH; found only: $$(python3 --version)" >&2; exit 1; }
 	@index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(python3 -m pip config get global.index-url 2>/dev/null || true)}}; \
-	  $(UV) pip sync $${index:+--default-index "$$index"} --require-hashes --python $(PY) requirements.lock
+	  [ -t 2 ] || quiet=--quiet; \
+	  $(UV) pip sync $$quiet $${index:+--default-index "$$index"} --require-hashes --python $(PY) requirements.lock
 	@touch $@

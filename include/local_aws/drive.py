@@ -477,11 +477,12 @@ def run_dag(running: service.Running, data: Data) -> str:
             process.wait()
             raise
     clear_line()
+    for state, words in {"skipped": "were skipped", "upstream_failed": "were not run"}.items():
+        count = sum(found == state for found in now.values())
+        if count:
+            say(f"{'':12}{count} tasks {words}")
     failed = [name for name, state in now.items() if state == "failed"]
     if process.returncode or failed:
-        not_run = sum(state == "upstream_failed" for state in now.values())
-        if not_run:
-            say(f"            {not_run} tasks after it were not run")
         raise Problem(failure(running, failed), 1)
     return run_id
 
