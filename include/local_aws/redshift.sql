@@ -7,7 +7,7 @@ grant create on schema public to public;
 
 create or replace function pg_catalog.version() returns text language sql stable as
 $$ select 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 '
-       || '(Red Hat 3.4.2-6.fc3), Redshift 1.0.0 (local stand-in on PostgreSQL '
+       || '(Red Hat 3.4.2-6.fc3), Redshift 1.0.0 (local stand-in on Postgres '
        || current_setting('server_version') || ')' $$;
 
 -- Dates -----------------------------------------------------------------------------------------
