@@ -418,12 +418,7 @@ def stop_airflow() -> int:
 
 
 # What to call the states in which a task has ended.
-ENDED = {
-    "success": "ok",
-    "skipped": "skipped",
-    "failed": "FAILED",
-    "up_for_retry": "failed, will be tried again",
-}
+ENDED = {"success": "ok", "failed": "FAILED", "up_for_retry": "failed, will be tried again"}
 
 
 def tasks(running: service.Running, run_id: str) -> dict[str, str]:
