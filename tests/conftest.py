@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import itertools
 import os
 import shutil
 import subprocess
@@ -79,47 +78,6 @@ def connections(local_aws: service.Running) -> Iterator[dict[str, str]]:
 def airflow_database(connections: dict[str, str]) -> None:
     """Airflow's own database for tests that run a DAG: SQLite in the session's AIRFLOW_HOME."""
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-
-
-_world_names = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def s3(local_aws: service.Running) -> Any:
-    """A client of the session's S3."""
-    return boto3.client(
-        "s3",
-        endpoint_url=local_aws.aws_endpoint,
-        region_name="us-west-2",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-        config=botocore.config.Config(s3={"addressing_style": "path"}, max_pool_connections=32),
-    )
-
-
-@pytest.fixture
-def make_world(s3: Any, connections: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Makes worlds (tests/world.py), each with buckets and a schema of its own; the last one is in force."""
-    from include.sparkify.settings import settings
-    from tests.world import World
-
-    def make(**more: Any) -> World:
-        return enter(World(s3, f"t{next(_world_names)}"), **more)
-
-    def enter(world: World, **more: Any) -> World:
-        monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", world.settings(**more))
-        settings.cache_clear()
-        return world
-
-    make.enter = enter  # type: ignore[attr-defined]
-    yield make
-    settings.cache_clear()
-
-
-@pytest.fixture
-def world(make_world: Any) -> Any:
-    """A world of the test's own, with the default settings."""
-    return make_world()
 
 
 _world_names = itertools.count(1)
