@@ -660,7 +660,7 @@ class Load:
                 await self._ignore_case()
             else:
                 self._by_path(
-                    [[c.name] for c in self._columns] if paths is None else [_steps(p) for p in paths]
+                    [[c.name] for c in self._columns] if paths is None else [steps(p) for p in paths]
                 )
 
     def _by_path(self, paths: list[list[str]]) -> None:
@@ -875,7 +875,7 @@ class Load:
         await asyncio.to_thread(self._books.record_files, rows)
 
 
-def _steps(path: Any) -> list[str]:
+def steps(path: Any) -> list[str]:
     """'$.a.b[0]' and '$['a']['b']' as ['a', 'b', '0'] and ['a', 'b']."""
     if not isinstance(path, str) or not path.startswith("$"):
         raise SqlError(

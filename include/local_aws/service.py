@@ -126,12 +126,19 @@ def _end(home: Path) -> None:
     running = _recorded(home)
     if running is None:
         return
-    os.kill(running.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(running.pid, os.WNOHANG)  # if it is a child of this very process
-        if _recorded(home) is None:
-            return
-        time.sleep(0.05)
-    raise ServiceError(f"Process {running.pid} did not end. {_log(home)} ends in:\n{_tail(home)}")
+    # The lock is the process's own to its very end; its number may stay as a zombie's.
+    with (home / "local_aws.lock").open() as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ServiceError(
+                        f"Process {running.pid} did not end. {_log(home)} ends in:\n{_tail(home)}"
+                    ) from None
+                time.sleep(0.02)
+    (home / "local_aws.json").unlink(missing_ok=True)
