@@ -119,7 +119,7 @@ def serve(home: Path, host: str, aws_port: int, redshift_port: int) -> None:
     endpoint = f"http://127.0.0.1:{aws_socket.getsockname()[1]}"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.ExitStack() as stack:
-        moto = aws.spawn(aws_socket, sys.stderr)
+        moto = aws.spawn(aws_socket, sys.stderr, home, redshift_socket.getsockname()[1])
         aws_socket.close()
         stack.callback(moto.wait)
         stack.callback(moto.terminate)

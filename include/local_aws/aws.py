@@ -10,10 +10,13 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from . import clusters
 
 REGION = "us-west-2"
 COPY_ROLE = "sparkify-copy"
@@ -86,10 +89,16 @@ def _many(names: Iterable[tuple[str, str]]) -> Iterator[bytes]:
         yield struct.pack("!i", -1) if content is None else struct.pack("!i", len(content)) + content
 
 
-def spawn(listening: socket.socket, log: Any) -> subprocess.Popen[bytes]:
-    """Serve moto on an already bound socket until standard input closes, that is: until the parent ends."""
+def spawn(listening: socket.socket, log: Any, home: Path, redshift_port: int) -> subprocess.Popen[bytes]:
+    """Serve moto on an already bound socket until standard input closes, that is: until the parent ends.
+
+    Its clusters are the front at `redshift_port`, whose state is in `home`.
+    """
     return subprocess.Popen(
-        [sys.executable, "-m", "include.local_aws.aws", str(listening.fileno())],
+        [
+            *(sys.executable, "-m", "include.local_aws.aws"),
+            *(str(listening.fileno()), str(home), str(redshift_port)),
+        ],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
@@ -98,7 +107,7 @@ def spawn(listening: socket.socket, log: Any) -> subprocess.Popen[bytes]:
     )
 
 
-def _serve(file_number: int) -> None:
+def _serve(file_number: int, home: Path, redshift_port: int) -> None:
     import logging
 
     from moto.moto_server.werkzeug_app import (
@@ -111,7 +120,7 @@ def _serve(file_number: int) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     listening = socket.socket(fileno=file_number)
     host, port = listening.getsockname()[:2]
-    moto = DomainDispatcherApplication(create_backend_app)
+    moto = clusters.attached(DomainDispatcherApplication(create_backend_app), home, redshift_port)
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] != _MANY:
@@ -129,4 +138,4 @@ def _serve(file_number: int) -> None:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -72,13 +72,12 @@ class Database:
         with self._cursor() as cursor:
             roles = self._roles(cursor, master)
             self._throw_out(cursor, roles)
-            owner = sql.SQL("alter database {} owner to {}")
-            cursor.execute(
-                owner.format(sql.Identifier(postgres.DATABASE), sql.Identifier(postgres.MASTER_USER))
-            )
-            cursor.execute("grant create on schema public to public")
             for role in reversed(roles):
                 name = sql.Identifier(role.name)
+                if role.name == master:
+                    database, owner = sql.Identifier(postgres.DATABASE), sql.Identifier(postgres.MASTER_USER)
+                    cursor.execute(sql.SQL("alter database {} owner to {}").format(database, owner))
+                    cursor.execute("grant create on schema public to public")
                 cursor.execute(sql.SQL("set role {}").format(sql.Identifier(role.creator)))
                 cursor.execute(sql.SQL("drop owned by {} cascade").format(name))
                 cursor.execute(sql.SQL("drop role {}").format(name))
@@ -87,7 +86,8 @@ class Database:
     def _roles(self, cursor: Any, master: str) -> list[_Role]:
         """The master user, then those that it created."""
         cursor.execute(
-            "select rolname from pg_roles where rolname <> %s and pg_has_role(%s, oid, 'member') order by 1",
+            "select rolname from pg_roles where rolname <> %s and pg_has_role(%s, oid, 'member') "
+            "and not starts_with(rolname, 'pg_') order by 1",
             (master, master),
         )
         created = [_Role(name, master) for (name,) in cursor.fetchall()]
