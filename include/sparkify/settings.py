@@ -47,6 +47,8 @@ class Settings:
     """Days that quality_results, rejected_lines and publications are kept."""
     keep_run_days: int = 14
     """Days that a run's files in the work bucket are kept."""
+    failure_topic_arn: str = ""
+    """SNS topic that is told of failed tasks; empty: nobody is."""
 
 
 @functools.lru_cache(maxsize=1)
