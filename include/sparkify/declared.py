@@ -70,7 +70,7 @@ def report(path: pathlib.Path) -> Table:
         # Of a module: the paragraph after the sentence that every docstring begins with.
         lines = [line.strip() for line in text.split('"""')[1].split("\n\n", 1)[1].splitlines()]
     columns = [
-        Column(*parts.groups())
+        Column(parts[1], parts[2], parts[3])
         for line in lines[lines.index("columns:") + 1 :]
         if (parts := re.fullmatch(r"(\w+) ([a-z]+(?: precision)?(?:\([\d, ]+\))?): (.+)", line))
     ]

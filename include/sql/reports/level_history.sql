@@ -7,15 +7,15 @@
 --   level varchar(16): free or paid
 --   since timestamp: First play on this level, UTC
 --   plays bigint: Plays in the stretch
---   until timestamp: First play on the next level, UTC, exclusive; NULL if there is none yet
 --   change varchar(16): What began it: start, upgrade (free to paid) or downgrade (paid to free)
+--   until timestamp: First play on the next level, UTC, exclusive; NULL if there is none yet
 select
     user_id,
     level,
     since,
     plays,
-    lead(since) over (partition by user_id order by stretch) as until,
-    cast(case when stretch = 0 then 'start' when level = 'paid' then 'upgrade' else 'downgrade' end as varchar(16)) as change
+    cast(case when stretch = 0 then 'start' when level = 'paid' then 'upgrade' else 'downgrade' end as varchar(16)) as change,
+    lead(since) over (partition by user_id order by stretch) as until
 from (
     select
         user_id,

@@ -11,7 +11,7 @@
 --   paid_plays bigint: Plays while on level paid
 --   matched_plays bigint: Plays whose song is in the catalogue
 --   match_rate decimal(5, 4): Share of plays whose song is in the catalogue, 0 to 1
-select -- noqa: ST06 (rank is what a reader looks for first)
+select -- noqa: ST06
     row_number() over (order by plays desc, listeners desc, artist asc) as rank,
     artist,
     plays,
