@@ -11,6 +11,7 @@ import codecs
 import collections
 import json
 import re
+import traceback
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,14 @@ class SqlError(Exception):
     @property
     def code(self) -> str:
         return self.fields["C"]
+
+
+def as_sql_error(error: Exception) -> SqlError:
+    """What the client is told about any failure; one of our own making leaves its trace in the log."""
+    if isinstance(error, SqlError):
+        return error
+    traceback.print_exception(error)
+    return SqlError(f"the local stand-in for Amazon Redshift failed: {error!r} (its log has the trace)")
 
 
 class Backend(Protocol):
@@ -106,6 +115,9 @@ class _Reader:
 
     def peek(self) -> str:
         return self._tokens[self._at].low if self else ""
+
+    def at_string(self) -> bool:
+        return self._at < len(self._tokens) and self._tokens[self._at].kind == "string"
 
     def take(self) -> Token:
         if not self:
@@ -195,9 +207,7 @@ def _option(reader: _Reader, copy: Copy) -> None:
     elif option == "json":
         reader.skip("as")
         copy.format = "json"
-        copy.json = (
-            reader.string("JSON") if reader and reader._tokens[reader._at].kind == "string" else "auto"
-        )
+        copy.json = reader.string("JSON") if reader.at_string() else "auto"
     elif option == "csv":
         copy.format = "csv"
     elif option in ("manifest", "gzip"):
@@ -211,8 +221,7 @@ def _option(reader: _Reader, copy: Copy) -> None:
             raise _refuse(f"DATEFORMAT '{value}' (only 'auto')")
     elif option == "acceptinvchars":
         reader.skip("as")
-        is_string = bool(reader) and reader._tokens[reader._at].kind == "string"
-        copy.invalid_characters = reader.string("ACCEPTINVCHARS") if is_string else "?"
+        copy.invalid_characters = reader.string("ACCEPTINVCHARS") if reader.at_string() else "?"
     elif option == "truncatecolumns":
         copy.truncate = True
     elif option == "emptyasnull":
@@ -601,9 +610,11 @@ class Load:
             await self._insert()
             await self._finish()
             await backend.query("commit" if own else "release savepoint local_copy")
-        except SqlError:
-            await backend.query("rollback" if own else "rollback to savepoint local_copy")
+        except ConnectionError:
             raise
+        except Exception as error:
+            await backend.query("rollback" if own else "rollback to savepoint local_copy")
+            raise as_sql_error(error) from error
 
     async def _target(self) -> list[Column]:
         copy = self._copy

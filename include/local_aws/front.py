@@ -8,7 +8,7 @@ import struct
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from .copy import Load, SqlError
+from .copy import Load, SqlError, as_sql_error
 from .dialect import Statement, translate
 
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST, PROTOCOL_3 = 80877103, 80877104, 80877102, 196608
@@ -32,10 +32,6 @@ def _fields(payload: bytes) -> dict[str, str]:
 def _response(kind: bytes, fields: dict[str, str]) -> bytes:
     body = b"".join(key.encode() + value.encode() + b"\0" for key, value in fields.items() if value)
     return _message(kind, body + b"\0")
-
-
-def _error(message: str, code: str) -> bytes:
-    return _response(b"E", SqlError(message, code).fields)
 
 
 class Front:
@@ -354,8 +350,8 @@ class Session:
                     self._out.write(_message(b"d", chunk))
                     await self._out.drain()
                 end = _message(b"c")
-            except SqlError as error:
-                failure, end = error, _message(b"f", b"\0")
+            except Exception as error:
+                failure, end = as_sql_error(error), _message(b"f", b"\0")
             self._out.write(end)
             try:
                 await self._exchange(b"")
@@ -391,7 +387,7 @@ class Session:
                 break
             if kind == b"E":
                 fields = self._rewritten(_fields(payload))
-                failure = SqlError(**{"message": fields.get("M", ""), "code": fields.get("C", "XX000")})
+                failure = SqlError(fields.get("M", ""), fields.get("C", "XX000"))
                 failure.fields.update(fields)
             elif relay or (notices and kind == b"N"):
                 self._client_out.write(_message(kind, payload))
