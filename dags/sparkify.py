@@ -54,10 +54,10 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from include.sparkify import assets, settings, wait
 from include.sparkify.checks import STAGING, STAR, ColumnAudit, RowAudit
 from include.sparkify.plan import MODES
+from include.sparkify.run import TABLES
 
 RUN = "{{ run_schema(run_id) }}"
 HISTORY = ("events", "catalogue")
-OPERATIONS = ("publications", "run_schemas", "loaded_files", "rejected_lines", "quality_results")
 BUILD = ("scope", "song_versions", "songplays", "time", "users", "songs", "artists")
 
 
@@ -206,7 +206,7 @@ def sparkify() -> None:
     )
     closed = close_run().as_teardown(setups=opened)
 
-    [create_tables(scripts("create", *OPERATIONS, *HISTORY, *STAR)), wait_for_events] >> planned >> opened
+    [create_tables(scripts("create", *TABLES)), wait_for_events] >> planned >> opened
     opened >> stage(planned) >> audit_staging() >> build() >> audit_star() >> published >> closed
 
 

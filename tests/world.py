@@ -11,6 +11,7 @@ import hashlib
 import json
 import threading
 import types
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,6 @@ from include.sparkify import checks, plan, publish, run, warehouse
 from include.sparkify.settings import run_schema, settings, star
 
 ROOT = Path(__file__).parents[1]
-CREATE = (
-    "publications run_schemas loaded_files rejected_lines quality_results events catalogue users songs artists time "
-    "songplays"
-).split()
 STAGE = "generation_seen windows staging_files staging_events staging_songs".split()
 BUILD = "scope song_versions songplays time users songs artists".split()
 PUBLISH = "songplays time users songs artists events catalogue loaded_files".split()
@@ -68,7 +65,9 @@ def event(
     return line | more
 
 
-def song(song_id: str = "SO1", title: str = "Song", artist: str = "Artist", duration: float = 200.5, **more: Any):
+def song(
+    song_id: str = "SO1", title: str = "Song", artist: str = "Artist", duration: float = 200.5, **more: Any
+):
     """A song's metadata; ``more`` replaces any field of the source file."""
     document = {
         "num_songs": 1,
@@ -137,7 +136,9 @@ class World:
 
     # A load ---------------------------------------------------------------------------------------------
 
-    def context(self, start: str | None = None, end: str | None = None, mode: str = "load", run_id: str = "") -> Any:
+    def context(
+        self, start: str | None = None, end: str | None = None, mode: str = "load", run_id: str = ""
+    ) -> Any:
         """An Airflow context, as far as the tasks' functions look at it; ``start`` alone is a scheduled day."""
         if not run_id:
             with self._counting:
@@ -179,7 +180,7 @@ class World:
             run.close_run(context["run_id"])
 
     def create_tables(self) -> None:
-        run.create_tables(self.rendered("create", CREATE))
+        run.create_tables(self.rendered("create", run.TABLES))
 
     def stage(self, context: Any) -> None:
         """plan, open_run and the COPYs."""
@@ -239,7 +240,7 @@ class World:
             self.rendered("publish", PUBLISH, context),
         )
 
-    def rendered(self, folder: str, tables: list[str], context: Any = None) -> list[str]:
+    def rendered(self, folder: str, tables: Sequence[str], context: Any = None) -> list[str]:
         environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "include/sql"))
         environment.globals.update(self._macros(context))
         return [environment.get_template(f"{folder}/{table}.sql").render() for table in tables]

@@ -69,9 +69,12 @@ def _integer(low: int, high: int, unit: str = "") -> Reader:
     """A whole number in ``[low, high]``; digits in quotes are taken, a fraction is not."""
 
     def read(value: Any, name: str, tally: Tally) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        elif isinstance(value, str) and re.fullmatch("-?[0-9]{1,19}", value):
+        if (
+            isinstance(value, float)
+            and value.is_integer()
+            or isinstance(value, str)
+            and re.fullmatch("-?[0-9]{1,19}", value)
+        ):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise Breach(name, f"whole number expected, not {_kind(value)}")

@@ -14,6 +14,22 @@ from include.sparkify.settings import run_schema, star
 # A run is over long before; what it left then belongs to nobody.
 ABANDONED_AFTER_DAYS = 2
 
+# Every published table: what publishing and auditing write, then the history, then the star.
+TABLES = (
+    "publications",
+    "run_schemas",
+    "loaded_files",
+    "rejected_lines",
+    "quality_results",
+    "events",
+    "catalogue",
+    "songplays",
+    "users",
+    "songs",
+    "artists",
+    "time",
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -81,21 +97,49 @@ def create_tables(scripts: Sequence[str]) -> None:
     :param scripts: rendered scripts of ``include/sql/create``.
     :raises ConfigurationError: a table lacks a column, has another one, or has one of another type.
     """
-    declared = dict(declaration(script) for script in scripts)
-    if _differences(declared):
+    found = _columns()
+    missing = [script for script in scripts if declaration(script)[0] not in found]
 
-        def make(cursor: Any) -> None:
-            cursor.execute(f"create schema if not exists {star()}")
-            for script in scripts:
-                warehouse.execute(cursor, script)
+    def make(cursor: Any) -> None:
+        cursor.execute(f"create schema if not exists {star()}")
+        for script in missing:
+            warehouse.execute(cursor, script)
 
+    if missing:
         warehouse.transaction(make, f"create the tables of {star()}")
-    differences = _differences(declared)
+        found = _columns()
+    differences = []
+    for table, columns in map(declaration, scripts):
+        odd = [" ".join(column) for column in sorted(set(found.get(table, [])) ^ set(columns))]
+        if odd or found[table] != columns:
+            differences.append(f"{table} differs in {', '.join(odd) or 'the order of its columns'}")
     if differences:
         raise ConfigurationError(
             f"the tables of {star()} are not as include/sql/create declares them: {'; '.join(differences)}. "
             "Nothing was changed. Alter them by hand, or run the DAG recreate_tables and load everything again."
         )
+
+
+def recreate_tables(scripts: Sequence[str], confirm: str) -> None:
+    """Drop the published tables and make them anew, empty, in one transaction.
+
+    :param scripts: rendered scripts of ``include/sql/create``.
+    :param confirm: the name of the schema, or nothing is done.
+    :raises ConfigurationError: ``confirm`` is something else.
+    """
+    if confirm != star():
+        raise ConfigurationError(
+            f"nothing was dropped: to drop the tables of schema {star()}, set the parameter confirm to {star()}"
+        )
+
+    def recreate(cursor: Any) -> None:
+        warehouse.lock(cursor)
+        for script in scripts:
+            cursor.execute(f"drop table if exists {star()}.{declaration(script)[0]} cascade")
+        for script in scripts:
+            warehouse.execute(cursor, script)
+
+    warehouse.transaction(recreate, f"recreate the tables of {star()}")
 
 
 def declaration(script: str) -> tuple[str, list[tuple[str, str]]]:
@@ -112,7 +156,8 @@ def declaration(script: str) -> tuple[str, list[tuple[str, str]]]:
     return table[1], columns
 
 
-def _differences(declared: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:
+def _columns() -> dict[str, list[tuple[str, str]]]:
+    """The tables of the star's schema with their columns as (name, type), in order."""
     found: dict[str, list[tuple[str, str]]] = {}
     for table, column, kind, length, precision, scale in warehouse.query(
         "select table_name, column_name, data_type, character_maximum_length, numeric_precision, numeric_scale "
@@ -120,14 +165,7 @@ def _differences(declared: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]
         star(),
     ):
         found.setdefault(table, []).append((column, _type(kind, length, precision, scale)))
-    differences = []
-    for table, columns in declared.items():
-        if table not in found:
-            differences.append(f"{table} is missing")
-        elif found[table] != list(columns):
-            odd = [" ".join(column) for column in sorted(set(found[table]) ^ set(columns))]
-            differences.append(f"{table} differs in {', '.join(odd) or 'the order of its columns'}")
-    return differences
+    return found
 
 
 def _type(kind: str, length: int | None, precision: int | None, scale: int | None) -> str:

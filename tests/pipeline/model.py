@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-def star(logs: dict[str, list[dict[str, Any]]], songs: dict[str, dict[str, Any]]) -> dict[str, set[tuple[Any, ...]]]:
+def star(
+    logs: dict[str, list[dict[str, Any]]], songs: dict[str, dict[str, Any]]
+) -> dict[str, set[tuple[Any, ...]]]:
     """The rows of every table.
 
     :param logs: the accepted lines of every log file by its key.
@@ -81,7 +83,13 @@ def star(logs: dict[str, list[dict[str, Any]]], songs: dict[str, dict[str, Any]]
             (d["song_id"], d["title"], d["artist_id"], d["year"], d["duration"]) for _, d in by_song.values()
         },
         "artists": {
-            (d["artist_id"], d["artist_name"], d["artist_location"], d["artist_latitude"], d["artist_longitude"])
+            (
+                d["artist_id"],
+                d["artist_name"],
+                d["artist_location"],
+                d["artist_latitude"],
+                d["artist_longitude"],
+            )
             for d in by_artist.values()
         },
         "time": time,

@@ -22,8 +22,9 @@ import pytest
 from airflow.exceptions import AirflowSkipException
 
 from include.sparkify import lake, warehouse
+from include.sparkify.run import TABLES
 from tests.pipeline import model
-from tests.world import CREATE, STAR, event, lines, song
+from tests.world import STAR, event, lines, song
 
 SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "200"))
 FIRST = datetime(2018, 11, 1)
@@ -66,7 +67,9 @@ class Schedule:
         if r.random() < 0.1:  # of another day than its file's, now and then of none that is loaded
             day = FIRST + timedelta(days=r.randint(-2, DAYS))
         user = r.randint(1, 3)
-        at = day + timedelta(hours=r.choice([0, 11, 12, 23]), minutes=r.choice([0, 59]), milliseconds=r.choice([0, 999]))
+        at = day + timedelta(
+            hours=r.choice([0, 11, 12, 23]), minutes=r.choice([0, 59]), milliseconds=r.choice([0, 999])
+        )
         play = event(
             at,
             user,
@@ -78,7 +81,11 @@ class Schedule:
             level=r.choice(["free", "paid"]),
             lastName=f"L{r.randint(1, 2)}",
         )
-        return play if r.random() < 0.85 else play | {"page": "Home", "song": None, "artist": None, "length": None}
+        return (
+            play
+            if r.random() < 0.85
+            else play | {"page": "Home", "song": None, "artist": None, "length": None}
+        )
 
     def put(self, key: str, body: bytes) -> None:
         self.lake[key] = body
@@ -135,7 +142,11 @@ def quick(monkeypatch, s3):
     monkeypatch.setattr(
         RedshiftSQLHook,
         "split_sql_string",
-        staticmethod(lambda script, strip_semicolon: [part for part in re.split(r";\s*\n", script + "\n") if part.strip()]),
+        staticmethod(
+            lambda script, strip_semicolon: [
+                part for part in re.split(r";\s*\n", script + "\n") if part.strip()
+            ]
+        ),
     )
 
 
@@ -167,7 +178,7 @@ def forget(world, schedule) -> None:
         world.delete(key)
 
     def empty(cursor):
-        for table in CREATE:
+        for table in TABLES:
             cursor.execute(f"delete from {world.schema}.{table}")
 
     warehouse.transaction(empty, "empty the tables")

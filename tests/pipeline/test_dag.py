@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import BUILD, CREATE, PUBLISH, STAGE, STAR, event, song
+from include.sparkify.run import TABLES
+from tests.world import BUILD, PUBLISH, STAGE, STAR, event, song
 
 ROOT = Path(__file__).parents[2]
 D1 = datetime(2018, 11, 1, 12)
@@ -40,7 +41,7 @@ def test_tests_world_runs_the_scripts_that_the_dag_runs(dag):
     def given(task_id, position):
         return [path.split("/")[1].removesuffix(".sql") for path in dag.get_task(task_id).op_args[position]]
 
-    assert sorted(given("create_tables", 0)) == sorted(CREATE)
+    assert sorted(given("create_tables", 0)) == sorted(TABLES)
     assert given("open_run", 1) == STAGE
     assert given("publish", 1) == BUILD
     assert sorted(given("publish", 2)) == sorted(PUBLISH)

@@ -1,0 +1,347 @@
+"""Faults of runs: killed processes, lost links, conflicts, several at once, tasks run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import redshift_connector
+
+from include.sparkify import checks, run, warehouse
+from include.sparkify.errors import DataError, TransientError
+from include.sparkify.settings import run_schema
+from tests.world import STAGE, event, song
+
+ROOT = Path(__file__).parents[2]
+D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)
+
+# A load in a process of its own that kills itself, as -9 does, where the test says.
+DOOMED = """
+import json, os, signal, sys
+import redshift_connector
+from tests.world import World
+
+where, name = sys.argv[1:]
+world = World.__new__(World)
+world.name, world.schema = name, f"sparkify_{name}"
+context = world.context("2018-11-02", "2018-11-03", run_id="doomed")
+commit, execute = redshift_connector.Connection.commit, redshift_connector.Cursor.execute
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Doom:
+    publishing = False
+
+def doomed_commit(connection):
+    if Doom.publishing and where == "before the commit":
+        die()
+    commit(connection)
+    if Doom.publishing and where == "after the commit":
+        die()
+
+def doomed_execute(cursor, sql, *args, **kwargs):
+    if where == "in the COPY" and "COPY" in sql and "staging_songs" in sql:
+        die()
+    result = execute(cursor, sql, *args, **kwargs)
+    if Doom.publishing and where == "in the transaction" and sql.lstrip().startswith("delete from") and ".time" in sql:
+        die()
+    return result
+
+redshift_connector.Connection.commit = doomed_commit
+redshift_connector.Cursor.execute = doomed_execute
+world.stage(context)
+world.build(context)
+world.pass_all(context)
+Doom.publishing = True
+world.publish(context)
+"""
+
+
+@pytest.fixture
+def two_days(world):
+    """A world whose first day is loaded and whose second day, with its song, waits; and what it must become."""
+    world.log("2018-11-01", event(D1), event(D1, user=2, item=1))
+    world.create_tables()
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    world.song(song())
+    world.log("2018-11-02", event(D2, level="paid"), event(D2, user=3))
+    return world
+
+
+@pytest.mark.parametrize(
+    "where", ["in the COPY", "in the transaction", "before the commit", "after the commit"]
+)
+def test_a_killed_run_leaves_all_or_nothing_and_its_rerun_repairs(two_days, where):
+    world = two_days
+    before = world.state()
+    killed = subprocess.run(
+        [sys.executable, "-c", DOOMED, where, world.name],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+
+    published = world.count("publications", "run_id = 'doomed'")
+    assert published == (1 if where == "after the commit" else 0)
+    if not published:
+        assert world.state() == before
+    assert world.count("loaded_files", "source_key like 'log_data/2018/11/2018-11-02%%'") == published
+
+    world.load("2018-11-02", "2018-11-03", mode="reload", audited=False)
+    assert world.count("songplays") == 4
+    assert world.count("songplays", "song_id = 'SO1'") == 4
+    assert world.rows("select user_id, level from {s}.users order by 1") == [
+        (1, "paid"),
+        (2, "free"),
+        (3, "free"),
+    ]
+    assert world.count("loaded_files") == 3
+
+
+def test_a_commit_whose_acknowledgement_is_lost_is_recognised(two_days, monkeypatch):
+    world = two_days
+    context = world.context("2018-11-02", "2018-11-03")
+    world.stage(context)
+    world.build(context)
+    world.pass_all(context)
+    commit, lost = redshift_connector.Connection.commit, []
+
+    def commit_and_lose_the_link(connection):
+        commit(connection)
+        if not lost:
+            lost.append(True)
+            raise redshift_connector.InterfaceError("server socket closed")
+
+    monkeypatch.setattr(redshift_connector.Connection, "commit", commit_and_lose_the_link)
+    world.publish(context)
+
+    assert lost
+    assert world.count("publications") == 2
+    assert world.count("songplays") == 4
+
+
+def conflict(state: str, message: str) -> redshift_connector.ProgrammingError:
+    """An error as the driver hands it on."""
+    return redshift_connector.ProgrammingError({"S": "ERROR", "C": state, "M": message})
+
+
+TRANSIENT = {
+    "1023": conflict("XX000", "1023: Serializable isolation violation on table"),
+    "deadlock": conflict("40P01", "deadlock detected"),
+    "lost link": redshift_connector.InterfaceError("server socket closed"),
+    "restart": conflict("57P01", "terminating connection due to administrator command"),
+}
+
+
+@pytest.mark.parametrize("error", TRANSIENT.values(), ids=TRANSIENT)
+def test_a_transient_error_is_survived_four_times(world, monkeypatch, error):
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
+    failures = [error] * (warehouse.ATTEMPTS - 1)
+
+    def work(cursor):
+        cursor.execute("select 1")
+        if failures:
+            raise failures.pop()
+        return cursor.fetchone()[0]
+
+    assert warehouse.transaction(work, "try") == 1
+
+
+def test_the_fifth_transient_error_fails_and_publishes_nothing(two_days, monkeypatch):
+    world = two_days
+    context = world.context("2018-11-02", "2018-11-03")
+    world.stage(context)
+    world.build(context)
+    world.pass_all(context)
+    before = world.state()
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
+    tries = []
+
+    def conflicting(connection):
+        tries.append(connection)
+        raise TRANSIENT["1023"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redshift_connector.Connection, "commit", conflicting)
+        with pytest.raises(TransientError, match="1023"):
+            world.publish(context)
+
+    assert len(tries) == 5
+    assert len(set(map(id, tries))) == 5
+    assert world.state() == before
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ("57014", TransientError),
+        ("42501", "ConfigurationError"),
+        ("42P01", "ConfigurationError"),
+        ("22012", DataError),
+    ],
+    ids=["statement timeout", "no right", "no table", "bad value"],
+)
+def test_an_error_of_the_server_is_not_tried_again_and_is_classed(world, state, kind):
+    calls = []
+
+    def work(cursor):
+        calls.append(1)
+        raise conflict(state, "what the server said")
+
+    with pytest.raises(Exception, match="could not try: what the server said") as raised:
+        warehouse.transaction(work, "try")
+    assert type(raised.value).__name__ == (kind if isinstance(kind, str) else kind.__name__)
+    assert len(calls) == 1
+
+
+def test_a_paused_cluster_is_transient_and_says_so(world, monkeypatch):
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
+    unreachable = json.loads(os.environ["AIRFLOW_CONN_REDSHIFT_DEFAULT"]) | {"port": 1}
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(unreachable))
+    with pytest.raises(TransientError, match="could not query the warehouse"):
+        world.rows("select 1")
+
+
+def test_two_runs_of_one_interval_at_once_make_no_double(two_days):
+    world = two_days
+    start = threading.Barrier(2)
+
+    def load(_):
+        context = world.context("2018-11-02", "2018-11-03")
+        world.stage(context)
+        start.wait(30)
+        world.build(context)
+        world.pass_all(context)
+        world.publish(context)
+        run.close_run(context["run_id"])
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(load, range(2)))
+    assert world.count("songplays") == 4
+    assert world.count("loaded_files") == 3
+    assert world.count("publications") == 3
+
+
+def test_an_older_version_of_a_file_never_replaces_a_newer_one(two_days):
+    world = two_days
+    slow = world.context("2018-11-02", "2018-11-03")
+    world.stage(slow)
+    world.build(slow)
+    world.pass_all(slow)
+    newer = datetime(2099, 1, 1)
+    world.log("2018-11-02", event(D2, user=9))
+    world.load("2018-11-02", "2018-11-03", audited=False)
+    warehouse.transaction(
+        # The lake's clock has whole seconds, too coarse for a test.
+        lambda cursor: cursor.execute(
+            f"update {world.schema}.loaded_files set last_modified = %s where source_key like 'log_data/%%-02-%%'",
+            (newer,),
+        ),
+        "age",
+    )
+    before = world.state()
+    with pytest.raises(DataError, match="loaded in a newer version by run"):
+        world.publish(slow)
+    assert world.state() == before
+    assert world.count("users", "user_id = 9") == 1
+
+
+def test_a_schema_that_a_dead_run_left_is_swept_and_never_mixed_in(two_days):
+    world = two_days
+    dead = world.context("2018-11-02", "2018-11-03", run_id="dead")
+    world.stage(dead)
+    schema = run_schema("dead")
+    warehouse.transaction(
+        lambda cursor: cursor.execute(
+            f"update {world.schema}.run_schemas set created_at = dateadd(day, -3, getdate()) where run_id = 'dead'"
+        ),
+        "age",
+    )
+    assert run.sweep() == [schema]
+    assert world.rows(f"select count(*) from pg_catalog.pg_namespace where nspname = '{schema}'") == [(0,)]
+    assert world.count("run_schemas") == 0
+
+
+def test_the_same_run_begins_with_empty_tables_again(two_days):
+    world = two_days
+    context = world.context("2018-11-02", "2018-11-03", run_id="again")
+    world.stage(context)
+    world.stage(context)
+    assert world.rows(f"select count(*) from {run_schema('again')}.staging_events") == [(2,)]
+
+
+def test_any_step_run_again_is_safe(two_days):
+    world = two_days
+    context = world.context("2018-11-02", "2018-11-03")
+    for step in (
+        world.create_tables,
+        lambda: world.stage(context),
+        lambda: world.audit(context, checks.STAGING),
+        lambda: world.build(context),
+        lambda: world.audit(context, checks.STAR),
+        lambda: world.publish(context),
+    ):
+        step()
+        step()
+    assert world.count("songplays") == 4
+    run.close_run(context["run_id"])
+    run.close_run(context["run_id"])
+
+
+def test_publishing_alone_after_the_schema_was_made_anew_is_refused(two_days):
+    """Clearing `publish` in the UI clears the set-up with it, which empties the staging tables."""
+    world = two_days
+    context = world.context("2018-11-02", "2018-11-03")
+    world.stage(context)
+    world.audit(context, checks.STAGING)
+    world.build(context)
+    world.audit(context, checks.STAR)
+    before = world.state()
+    run.open_run(context, context["pushed"]["plan"], world.rendered("stage", STAGE, context))
+    with pytest.raises(DataError, match="holds 0 rows of 0 files"):
+        world.publish(context)
+    assert world.state() == before
+
+
+def test_nothing_is_published_that_was_not_audited(two_days):
+    world = two_days
+    context = world.context("2018-11-02", "2018-11-03")
+    world.stage(context)
+    world.audit(context, checks.STAGING)
+    world.build(context)
+    before = world.state()
+    with pytest.raises(DataError, match=r"not passed in this run: artists\.artist_id"):
+        world.publish(context)
+    assert world.state() == before
+
+
+def test_a_worker_in_another_time_zone_makes_the_same_rows(two_days):
+    world = two_days
+    world.load("2018-11-02", "2018-11-03", audited=False)
+    before = world.state()
+    script = (
+        "import sys; from tests.world import World\n"
+        "world = World.__new__(World); world.name = sys.argv[1]; world.schema = f'sparkify_{world.name}'\n"
+        "context = world.context('2018-11-01', '2018-11-03', 'reload', run_id='abroad')\n"
+        "world.stage(context); world.build(context); world.pass_all(context); world.publish(context)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, world.name],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TZ": "America/New_York"},
+        check=True,
+        capture_output=True,
+    )
+    assert world.state() == before

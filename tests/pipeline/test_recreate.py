@@ -1,0 +1,59 @@
+"""Recreating the tables is explicit and guarded."""
+
+from datetime import datetime
+
+import pytest
+
+from include.sparkify import run, warehouse
+from include.sparkify.errors import ConfigurationError
+from include.sparkify.run import TABLES
+from tests.world import STAR, event, song
+
+
+@pytest.fixture
+def loaded(world):
+    world.song(song())
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
+    world.create_tables()
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    return world
+
+
+@pytest.mark.parametrize("confirm", ["", "yes", "sparkify"])
+def test_without_the_schemas_name_nothing_is_dropped(loaded, confirm):
+    before = loaded.state()
+    with pytest.raises(ConfigurationError, match="nothing was dropped"):
+        run.recreate_tables(loaded.rendered("create", TABLES), confirm)
+    assert loaded.state() == before
+
+
+def test_recreated_tables_are_empty_and_load_to_the_same_rows(loaded):
+    before = loaded.state()
+    run.recreate_tables(loaded.rendered("create", TABLES), loaded.schema)
+    assert {table: loaded.count(table) for table in STAR} == dict.fromkeys(STAR, 0)
+    loaded.load(mode="full_refresh", audited=False)
+    assert loaded.state(*STAR, "events", "catalogue") == {
+        table: value for table, value in before.items() if table != "loaded_files"
+    }
+
+
+def test_creating_tables_again_changes_nothing(loaded):
+    before = loaded.state()
+    loaded.create_tables()
+    assert loaded.state() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("alter table {s}.users drop column gender", "users differs in gender varchar(16)"),
+        ("alter table {s}.users add column nickname varchar(10)", "users differs in nickname varchar(10)"),
+    ],
+    ids=["missing", "added"],
+)
+def test_a_table_that_is_not_as_declared_is_found_before_anything_is_changed(loaded, change, said):
+    warehouse.transaction(lambda cursor: cursor.execute(change.replace("{s}", loaded.schema)), "alter")
+    with pytest.raises(ConfigurationError) as raised:
+        loaded.create_tables()
+    assert said in str(raised.value)
+    assert loaded.count("songplays") == 1
