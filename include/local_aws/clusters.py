@@ -120,7 +120,7 @@ def _put_behind_moto(database: Database) -> None:
     from moto.redshift.models import Cluster, RedshiftBackend
 
     address = {"Address": "127.0.0.1", "Port": database.port}
-    Cluster.endpoint = property(lambda self: address)  # type: ignore[method-assign]
+    Cluster.endpoint = property(lambda self: address)  # type: ignore[assignment,method-assign]
     create, delete = RedshiftBackend.create_cluster, RedshiftBackend.delete_cluster
     pause, resume = RedshiftBackend.pause_cluster, RedshiftBackend.resume_cluster
 
