@@ -88,14 +88,14 @@ def opened(s3: Any, bucket: str, item: LakeObject) -> BinaryIO:
     """
     try:
         body = s3.get_object(Bucket=bucket, Key=item.key, IfMatch=f'"{item.etag}"')["Body"]
+        stream = io.BufferedReader(body, 1 << 20)
+        packed = stream.peek(2)[:2] == b"\x1f\x8b"
     except botocore.exceptions.ClientError as error:
         if str(error.response["Error"]["Code"]) in ("PreconditionFailed", "412", "NoSuchKey", "404"):
             raise ObjectChanged(item.key) from error
         raise aws_error(error, f"read s3://{bucket}/{item.key}") from error
-    except botocore.exceptions.BotoCoreError as error:
+    except (botocore.exceptions.BotoCoreError, OSError) as error:
         raise aws_error(error, f"read s3://{bucket}/{item.key}") from error
-    stream = io.BufferedReader(body, 1 << 20)
-    packed = stream.peek(2)[:2] == b"\x1f\x8b"
     named = item.key.endswith(".gz")
     if packed != named and item.size:
         raise DataError(

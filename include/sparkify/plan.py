@@ -194,10 +194,11 @@ def _absent(due: Due, interval: Interval, run_id: str, policy: str, whole: bool)
             f"{message}. Nothing was loaded. Have the files delivered, then run the interval again."
         )
     prefix = settings().log_prefix
+    new = [part for part in due.absent_days if not intervals.covers(due.ledger.processed, part)]
 
     def remember(cursor: Any) -> None:
         warehouse.lock(cursor)
-        for part in due.absent_days:
+        for part in new:
             values = (f"{prefix}{part.start:%Y/%m/%Y-%m-%d}", part.start, part.end)
             cursor.execute(
                 f"delete from {star()}.loaded_files "
@@ -211,7 +212,8 @@ def _absent(due: Due, interval: Interval, run_id: str, policy: str, whole: bool)
                 (*values, run_id),
             )
 
-    warehouse.transaction(remember, "note absent days in the ledger")
+    if new:
+        warehouse.transaction(remember, "note absent days in the ledger")
     log.warning("%s; a file that comes later is found by look-back, or by a run with start and end", message)
     if policy == "skip" and not due.log_files and due.absent_days and _all_absent(due, interval):
         raise AirflowSkipException(message)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from typing import IO, Any, cast
 
+import botocore.exceptions
 import orjson
 
 from include.sparkify import contract, lake
@@ -239,5 +240,5 @@ def _lines(stream: IO[bytes], bucket: str, item: LakeObject) -> Iterator[tuple[i
             f"s3://{bucket}/{item.key} is broken after line {number}: {error}. Nothing was loaded. "
             "Have it delivered again; the new version is picked up by itself."
         ) from error
-    except OSError as error:
+    except (botocore.exceptions.BotoCoreError, OSError) as error:
         raise TransientError(f"lost s3://{bucket}/{item.key} after line {number}: {error}") from error

@@ -1,6 +1,6 @@
-"""What a load makes of its input, on small cases."""
+"""What a load makes of its input, and that work is in proportion to what is new."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from airflow.exceptions import AirflowSkipException
@@ -9,6 +9,18 @@ from tests.world import event, song
 
 D1 = datetime(2018, 11, 1, 12)
 D2 = datetime(2018, 11, 2, 12)
+
+
+def files_read(world, *load, **more):
+    """The keys of the files that a load read, from the ledger's own account of its run."""
+    world.load(*load, audited=False, **more)
+    run_id = f"manual__{world._runs}"
+    return [
+        key
+        for (key,) in world.rows(
+            f"select source_key from {{s}}.loaded_files where run_id = '{run_id}' and kind <> 'absent' order by 1"
+        )
+    ]
 
 
 def test_a_day_becomes_a_star(world):
@@ -36,7 +48,8 @@ def test_a_day_becomes_a_star(world):
     assert world.count("events") == 3
 
 
-def test_nothing_new_is_skipped_and_changes_nothing(world):
+def test_nothing_new_reads_nothing_and_changes_nothing_and_a_reload_ends_in_the_same(world):
+    world.song(song())
     world.log("2018-11-01", event(D1))
     world.load("2018-11-01", "2018-11-02")
     before = world.state()
@@ -44,3 +57,138 @@ def test_nothing_new_is_skipped_and_changes_nothing(world):
         world.load("2018-11-01", "2018-11-02")
     world.load("2018-11-01", "2018-11-02", mode="reload")
     assert world.state() == before
+
+
+def test_a_new_song_file_is_the_only_one_read_and_its_earlier_plays_find_it(world):
+    world.create_tables()
+    world.song(song("SO1", "Old"))
+    world.log("2018-11-01", event(D1), event(D1, item=1, song="New"))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    new = world.song(song("SO2", "New"))
+
+    assert files_read(world, "2018-11-01", "2018-11-02") == [new]
+    assert world.rows("select song, song_id from {s}.songplays order by 1") == [
+        ("New", "SO2"),
+        ("Song", None),
+    ]
+
+
+def test_a_changed_song_file_takes_its_plays_along(world):
+    world.create_tables()
+    key = world.song(song("SO1", "Song"))
+    world.log("2018-11-01", event(D1))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    assert world.count("songplays", "song_id = 'SO1'") == 1
+    world.song(song("SO1", "Another title"), key)
+    world.load("2018-11-01", "2018-11-02", audited=False)
+
+    assert world.count("songplays", "song_id is null") == 1
+    assert world.rows("select title from {s}.songs") == [("Another title",)]
+
+
+def test_a_changed_log_file_changes_only_its_day_in_a_load_of_the_month(world):
+    world.create_tables()
+    days = [D1 + timedelta(days=n) for n in range(5)]
+    for day in days:
+        world.log(f"{day:%Y-%m-%d}", event(day))
+    world.load("2018-11-01", "2018-12-01", audited=False)
+    before = set(world.rows("select start_time, user_id from {s}.songplays"))
+    changed = world.log("2018-11-03", event(days[2], user=9))
+
+    assert files_read(world, "2018-11-01", "2018-12-01") == [changed]
+    after = set(world.rows("select start_time, user_id from {s}.songplays"))
+    assert before ^ after == {(days[2], 1), (days[2], 9)}
+
+
+def test_a_file_that_comes_late_is_found_by_a_later_scheduled_run(world):
+    world.create_tables()
+    with pytest.raises(AirflowSkipException, match="no log file"):
+        world.load("2018-11-01", audited=False)
+    late = world.log("2018-11-01", event(D1))
+    on_time = world.log("2018-11-02", event(D2))
+
+    assert files_read(world, "2018-11-02") == [late, on_time]
+    assert world.count("songplays") == 2
+    assert world.count("loaded_files", "kind = 'absent'") == 0
+
+
+def test_look_back_takes_up_only_what_was_processed_once(world):
+    world.create_tables()
+    world.log("2018-11-01", event(D1))
+    on_time = world.log("2018-11-02", event(D2))
+
+    assert files_read(world, "2018-11-02") == [on_time]
+    assert world.count("songplays") == 1
+
+
+def test_a_change_beyond_look_back_is_taken_up_by_a_run_with_start_and_end(world):
+    world.create_tables()
+    world.log("2018-11-01", event(D1))
+    world.load("2018-11-01", audited=False)
+    world.log("2018-11-01", event(D1, user=9))
+    world.log("2018-11-20", event(datetime(2018, 11, 20, 1)))
+    world.load("2018-11-20", audited=False)
+    assert world.count("users", "user_id = 9") == 0
+    world.load("2018-11-01", "2018-11-02", audited=False)
+
+    assert world.rows("select user_id from {s}.users order by 1") == [(1,), (9,)]
+    assert world.rows("select user_id from {s}.songplays order by start_time") == [(9,), (1,)]
+
+
+def test_hours_make_the_day(make_world):
+    """Rows are cut by ts, not by file: 24 hourly runs over a day's file end as one daily run does."""
+    plays = [event(datetime(2018, 11, 1, hour, 59, 59), item=hour) for hour in range(0, 24, 5)]
+    states = []
+    for step in (24, 6):
+        world = make_world()
+        world.create_tables()
+        world.log("2018-11-01", *plays)
+        for hour in range(0, 24, step):
+            start = datetime(2018, 11, 1) + timedelta(hours=hour)
+            world.load(start.isoformat(), (start + timedelta(hours=step)).isoformat(), audited=False)
+            assert world.count("songplays") == sum(play["itemInSession"] < hour + step for play in plays)
+        states.append(world.state("songplays", "users", "time", "events"))
+    assert states[0] == states[1]
+
+
+def test_a_month_at_once_and_day_by_day_both_ways_are_the_same_star(make_world):
+    days = [D1 + timedelta(days=n) for n in range(6)]
+    states = []
+    for order in ([None], days, days[::-1]):
+        world = make_world()
+        world.create_tables()
+        world.song(song())
+        for number, day in enumerate(days):
+            level = "paid" if number % 2 else "free"
+            world.log(f"{day:%Y-%m-%d}", event(day, level=level), event(day, user=number + 2, item=number))
+        for day in order:
+            if day is None:
+                world.load("2018-11-01", "2018-12-01", audited=False)
+            else:
+                world.load(f"{day:%Y-%m-%d}", f"{day + timedelta(days=1):%Y-%m-%d}", audited=False)
+        states.append(world.state())
+    absent = states[0].pop("loaded_files")
+    assert absent.startswith("31 rows")  # the 24 days without a file are noted too
+    for state in states[1:]:
+        assert state.pop("loaded_files").startswith("7 rows")
+    assert states[0] == states[1] == states[2]
+
+
+def test_a_corrected_file_that_takes_events_away_is_squared_with_every_table(world):
+    """Not only by a full refresh: the history behind the star knows what else there was of the user."""
+    world.create_tables()
+    world.log("2018-11-01", event(D1), event(D1 + timedelta(hours=1), user=2, level="free"))
+    world.log("2018-11-02", event(D2, level="paid"), event(D2 + timedelta(hours=1), user=3))
+    world.load("2018-11-01", "2018-11-03", audited=False)
+    world.log("2018-11-02", event(D2 + timedelta(hours=2), user=2, level="paid"))
+    world.load("2018-11-01", "2018-11-03", audited=False)
+    corrected = world.state()
+
+    assert world.rows("select user_id, level, updated_at from {s}.users order by 1") == [
+        (1, "free", D1),
+        (2, "paid", D2 + timedelta(hours=2)),
+    ]
+    world.load(mode="full_refresh", audited=False)
+    refreshed = world.state()
+    del corrected["loaded_files"], refreshed["loaded_files"]
+    assert refreshed == corrected
