@@ -1,0 +1,550 @@
+"""Faults of files: absent, late, changed, empty, broken, odd by name or form, and very many."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import botocore.exceptions
+import pytest
+from airflow.exceptions import AirflowSkipException
+
+from include.sparkify import contract, lake, plan, screen
+from include.sparkify.errors import DataError, TransientError
+from include.sparkify.intervals import of_day
+from include.sparkify.lake import LakeObject
+from tests.world import event, lines, song
+
+D1, D2, D3 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12), datetime(2018, 11, 3, 12)
+NOVEMBER = ("2018-11-01", "2018-12-01")
+
+
+def key(day: str, name: str = "events.json") -> str:
+    return f"log_data/{day[:4]}/{day[5:7]}/{day}-{name}"
+
+
+def items(world) -> list[int]:
+    """item_in_session of every songplay: what identifies the lines of these tests."""
+    return [item for (item,) in world.rows("select item_in_session from {s}.songplays order by 1")]
+
+
+# The interval's file is missing ---------------------------------------------------------------------------
+
+
+def test_a_day_whose_file_is_missing_is_skipped_and_keeps_its_rows(fresh):
+    world = fresh()
+    gone = world.log("2018-11-01", event(D1))
+    world.load("2018-11-01", audited=False)
+    before = world.state(*"songplays users time events".split())
+    world.delete(gone)
+
+    with pytest.raises(AirflowSkipException, match=r"no log file for 1 day\(s\).*2018-11-01"):
+        world.load("2018-11-01", audited=False)
+
+    assert world.state(*before) == before
+
+
+def test_policy_warn_goes_on_with_the_songs_of_a_day_without_a_file(fresh, caplog):
+    world = fresh(absent="warn")
+    world.song(song("SO1"))
+
+    world.load("2018-11-01")
+
+    assert world.count("songs") == 1
+    assert "no log file for 1 day(s)" in caplog.text
+
+
+def test_policy_fail_stops_the_run_of_a_day_without_a_file(fresh):
+    world = fresh(absent="fail")
+    world.song(song("SO1"))
+
+    with pytest.raises(DataError, match="2018-11-01.*Nothing was loaded.*run the interval again"):
+        world.load("2018-11-01")
+
+    assert world.count("songs") == 0
+
+
+# It appears or changes later ------------------------------------------------------------------------------
+
+
+def test_a_late_file_and_a_changed_one_are_found_by_the_next_scheduled_run(fresh):
+    world = fresh()
+    changed = world.log("2018-11-02", event(D2, item=1), event(D2, item=2))
+    with pytest.raises(AirflowSkipException):
+        world.load("2018-11-01", audited=False)
+    world.load("2018-11-02", audited=False)
+    late = world.log("2018-11-01", event(D1, item=3))
+    world.log("2018-11-02", event(D2, item=2), event(D2, item=4))
+    world.log("2018-11-03", event(D3, item=5))
+    context = world.context("2018-11-03")
+
+    world.stage(context)
+    assert context["pushed"]["plan"]["files"] == 3
+    world.load("2018-11-03", audited=False)
+
+    assert items(world) == [2, 3, 4, 5]
+    assert {late, changed} <= set(world.ledger())
+    assert world.count("loaded_files", "kind = 'absent'") == 0
+
+
+def test_a_file_that_changes_beyond_the_look_back_is_loaded_by_naming_its_interval(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1, item=1))
+    world.load("2018-11-01", audited=False)
+    world.log("2018-11-01", event(D1, item=2))
+
+    with pytest.raises(AirflowSkipException):
+        world.load("2018-11-09", audited=False)
+    assert items(world) == [1]
+
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    assert items(world) == [2]
+
+
+# Empty and blank ------------------------------------------------------------------------------------------
+
+
+def test_empty_files_load_no_row_and_are_warned_about(fresh):
+    world = fresh()
+    empty = [
+        world.put(key("2018-11-01"), b""),
+        world.put(key("2018-11-02"), b"\n  \r\n\t\n"),
+        world.put(key("2018-11-03"), b"\xef\xbb\xbf"),
+        world.put(key("2018-11-04", "events.json.gz"), b""),
+        world.put("song_data/A/A/A/TREMPTY.json", b""),
+    ]
+    ends_blank = world.put(key("2018-11-05"), lines(event(D1 + timedelta(days=4))) + b"\n\n \n")
+
+    world.load(*NOVEMBER)
+
+    assert world.count("events") == world.count("songplays") == 1
+    assert world.ledger() == dict.fromkeys(empty, (0, 0, 0)) | {ends_blank: (1, 1, 0)}
+    warned = world.warnings()["staging_files.files_have_lines"]
+    assert sorted(json.loads(line)["source_key"] for line in warned.splitlines()) == sorted(empty)
+
+
+def test_a_file_that_became_empty_takes_its_rows_away(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    world.load("2018-11-01")
+    world.put(key("2018-11-01"), b"")
+
+    world.load("2018-11-01")
+
+    assert [world.count(table) for table in ("songplays", "users", "time", "events")] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"], ids=["no newline", "newline", "CRLF"])
+def test_the_last_line_is_read_with_and_without_a_newline(end):
+    assert [line for _, line in read_lines(b'{"a": 1}\r\n{"b": 2}' + end)] == [b'{"a": 1}', b'{"b": 2}']
+
+
+# Broken lines ---------------------------------------------------------------------------------------------
+
+
+def test_a_broken_line_is_rejected_by_file_line_and_reason_and_the_rest_is_loaded(fresh):
+    world = fresh(reject_threshold=0.5)
+    whole = json.dumps(event(D1, item=9))
+    file = world.log("2018-11-01", event(D1, item=1), '{"artist": oops}', event(D1, item=3), whole[:-20])
+
+    world.load("2018-11-01")
+
+    assert items(world) == [1, 3]
+    (middle, last) = world.rejected()
+    assert middle[:3] == (file, 2, "") and "no valid JSON" in middle[3]
+    assert last[:3] == (file, 4, "") and "no valid JSON" in last[3]
+    assert world.rows("select raw_line from {s}.rejected_lines order by line_number") == [
+        ('{"artist": oops}',),
+        (whole[:-20],),
+    ]
+    assert world.ledger() == {file: (4, 2, 2)}
+    assert "staging_files.no_line_is_rejected" in world.warnings()
+
+
+def test_over_the_threshold_nothing_is_published_and_a_corrected_file_mends_it(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1, item=1))
+    world.load("2018-11-01", audited=False)
+    before = world.state()
+    file = world.log("2018-11-02", *(event(D2, item=item) for item in range(49)), "oops")
+
+    with pytest.raises(
+        DataError, match=r"1 of 50 lines.*threshold 1.00%.*line 50.*no valid JSON.*rejected_lines"
+    ):
+        world.load("2018-11-02", audited=False)
+    assert world.state() == before
+    assert [row[:2] for row in world.rejected()] == [(file, 50)]
+
+    world.log("2018-11-02", *(event(D2, item=item) for item in range(50)))
+    world.load("2018-11-02", audited=False)
+    assert world.count("songplays") == 51
+    assert world.rejected() == []
+
+
+def test_a_file_without_one_good_line_stops_the_run_whatever_its_share(fresh):
+    world = fresh(reject_threshold=0.5)
+    world.log("2018-11-01", *(event(D1, item=item) for item in range(9)))
+    bad = world.log("2018-11-02", "oops")
+
+    with pytest.raises(DataError, match=f"all of {bad}"):
+        world.load(*NOVEMBER)
+
+    assert world.count("songplays") == 0
+
+
+def test_only_lines_that_are_one_object_are_accepted(fresh):
+    """A JSON array; a pretty-printed object; two objects on one line."""
+    world = fresh(reject_threshold=1.0)
+    one, two = json.dumps(event(D1, item=7)), json.dumps(event(D1, item=8))
+    file = world.log(
+        "2018-11-01", event(D1, item=1), f"[{one}, {two}]", one + two, json.dumps(event(D1), indent=1)
+    )
+
+    world.load("2018-11-01")
+
+    assert items(world) == [1]
+    reasons = {number: reason for _, number, _, reason in world.rejected()}
+    assert reasons[2] == "a JSON object expected, not an array"
+    assert "no valid JSON" in reasons[3]
+    pretty = len(json.dumps(event(D1), indent=1).splitlines())
+    assert sorted(reasons) == list(range(2, 4 + pretty))
+    assert world.ledger() == {file: (3 + pretty, 1, 2 + pretty)}
+
+
+def test_a_song_file_is_one_object_in_any_layout(fresh):
+    """A JSON array; a pretty-printed object; two objects on one line."""
+    world = fresh(reject_threshold=1.0, absent="warn")
+    pretty = world.put("song_data/A/A/A/TR1.json", json.dumps(song("SO1"), indent=2).encode())
+    array = world.put("song_data/A/A/A/TR2.json", json.dumps([song("SO2")]).encode())
+    two = world.put("song_data/A/A/A/TR3.json", (json.dumps(song("SO3")) * 2).encode())
+
+    world.load(*NOVEMBER)
+
+    assert world.rows("select song_id from {s}.songs") == [("SO1",)]
+    assert [(key, number) for key, number, *_ in world.rejected()] == [(array, 1), (two, 1)]
+    assert world.ledger() == {pretty: (1, 1, 0), array: (1, 0, 1), two: (1, 0, 1)}
+
+
+def test_odd_bytes_are_cleaned_or_rejected(fresh):
+    """BOM, CRLF, NUL, invalid UTF-8."""
+    world = fresh(reject_threshold=1.0)
+    good = [json.dumps(event(D1, item=item)).encode() for item in range(4)]
+    bad = [
+        good[2].replace(b"Springfield", b"Spring\x00field"),
+        good[2].replace(b"Springfield", b"Spring\\u0000field"),
+        good[2].replace(b"Springfield", b"Spring\xe9field"),
+        good[2].replace(b"Springfield", b"Spring\\ud83dfield"),
+        good[2].replace(b'"auth"', b'"a\\u0000uth"'),
+    ]
+    file = world.put(key("2018-11-01"), b"\xef\xbb\xbf" + b"\r\n".join([*good[:2], *bad, good[3]]) + b"\r\n")
+
+    world.load("2018-11-01")
+
+    assert items(world) == [0, 1, 3]
+    assert [(key, number) for key, number, *_ in world.rejected()] == [
+        (file, number) for number in range(3, 8)
+    ]
+    raw = [raw for (raw,) in world.rows("select raw_line from {s}.rejected_lines order by line_number")]
+    assert "Spring\\u0000field" in raw[0] and "Spring\ufffdfield" in raw[2]
+
+
+# Packed ---------------------------------------------------------------------------------------------------
+
+
+def test_packed_files_are_loaded(fresh):
+    world = fresh()
+    world.put(key("2018-11-01", "events.json.gz"), gzip.compress(lines(event(D1, item=1), event(D1, item=2))))
+    world.put("song_data/A/A/A/TR1.json.gz", gzip.compress(json.dumps(song("SO1")).encode()))
+
+    world.load("2018-11-01")
+
+    assert items(world) == [1, 2]
+    assert world.count("songplays", "song_id = 'SO1'") == 2
+
+
+PACKED = gzip.compress(lines(*(event(D1, item=item) for item in range(200))))
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "message"),
+    [
+        ("events.json", PACKED, "is gzip but its name says otherwise.*Nothing was loaded.*Rename or pack"),
+        ("events.json.gz", lines(event(D1)), "is not gzip but its name says otherwise.*Nothing was loaded"),
+        (
+            "events.json.gz",
+            PACKED[: len(PACKED) // 2],
+            r"is broken after line \d+.*Nothing was loaded.*delivered again",
+        ),
+        ("events.json.gz", PACKED[:-4] + b"\0\0\0\0", "is broken after line.*Nothing was loaded"),
+        ("events.json.gz", PACKED + b"rubbish", "is broken after line.*Nothing was loaded"),
+    ],
+    ids=["gzip without the name", "the name without gzip", "half of it", "wrong length", "rubbish behind it"],
+)
+def test_a_file_that_cannot_be_unpacked_is_named(fresh, name, body, message):
+    """gz with the wrong name; half a gz."""
+    world = fresh()
+    broken = world.put(key("2018-11-01", name), body)
+
+    with pytest.raises(DataError, match=f"(?s)s3://{world.lake}/{broken} {message}"):
+        world.load("2018-11-01")
+
+    assert world.count("loaded_files") == world.count("events") == 0
+
+
+# Names ----------------------------------------------------------------------------------------------------
+
+
+def test_keys_with_any_character_are_loaded(fresh):
+    """Key names with spaces, `+`, `%`, quotes, non-ASCII."""
+    world = fresh()
+    names = [
+        "a b",
+        "a+b",
+        "a%20b",
+        "%s",
+        "it's",
+        'say "hi"',
+        "Ünïcödé 🎵",
+        "';drop table x;--",
+        "{{ oops }}",
+        "a\\b",
+        "a&b?c#d",
+    ]
+    logs = [
+        world.put(key("2018-11-01", f"{name}.json"), lines(event(D1, item=item)))
+        for item, name in enumerate(names)
+    ]
+    songs = [world.song(song(f"SO{item}"), f"song_data/{name}/TR.json") for item, name in enumerate(names)]
+
+    world.load("2018-11-01")
+
+    assert items(world) == list(range(len(names)))
+    assert set(world.ledger()) == {*logs, *songs}
+    assert {key for (key,) in world.rows("select distinct source_key from {s}.events")} == set(logs)
+    with pytest.raises(AirflowSkipException, match="nothing is new"):
+        world.load("2018-11-01")
+
+
+# Overtaken ------------------------------------------------------------------------------------------------
+
+
+def overtake(monkeypatch, change, times: int = 1):
+    """Call ``change`` after each of the first ``times`` listings of song files, the last ones of a plan."""
+    listing, left = lake.listing, iter(range(times))
+
+    def overtaken(s3, bucket, prefix):
+        found = list(listing(s3, bucket, prefix))
+        if prefix == "song_data/" and next(left, None) is not None:
+            change()
+        return found
+
+    monkeypatch.setattr(lake, "listing", overtaken)
+
+
+def test_a_file_replaced_after_the_listing_is_listed_again_and_loaded_whole(fresh, monkeypatch):
+    world = fresh()
+    world.log("2018-11-01", event(D1, item=1))
+    world.log("2018-11-02", event(D2, item=2))
+    overtake(monkeypatch, lambda: world.log("2018-11-02", event(D2, item=3), event(D2, item=4)))
+
+    world.load(*NOVEMBER, audited=False)
+
+    assert items(world) == [1, 3, 4]
+
+
+def test_a_file_deleted_after_the_listing_is_no_failure(fresh, monkeypatch):
+    world = fresh()
+    kept = world.log("2018-11-01", event(D1, item=1))
+    gone = world.log("2018-11-02", event(D2, item=2))
+    song_gone = world.song(song("SO1"))
+    overtake(monkeypatch, lambda: [world.delete(key) for key in (gone, song_gone)])
+
+    world.load(*NOVEMBER, audited=False)
+
+    assert items(world) == [1]
+    assert set(world.ledger()) == {kept}
+
+
+def test_a_file_that_never_keeps_still_ends_in_a_retry_with_nothing_loaded(fresh, monkeypatch):
+    world = fresh()
+    versions = iter(range(1, 100))
+    world.log("2018-11-01", event(D1))
+    overtake(monkeypatch, lambda: world.log("2018-11-01", event(D1, item=next(versions))), times=100)
+
+    with pytest.raises(TransientError, match=f"kept changing.*{plan.LISTINGS} listings"):
+        world.load("2018-11-01")
+
+    assert world.count("loaded_files") == 0
+
+
+def test_a_file_replaced_between_plan_and_copy_is_loaded_as_it_was_read_then_found_again(fresh):
+    world = fresh()
+    file = world.log("2018-11-01", event(D1, item=1))
+    make = plan.make
+
+    def make_then_replace(context):
+        planned = make(context)
+        world.log("2018-11-01", event(D1, item=2))
+        return planned
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "make", make_then_replace)
+        world.load("2018-11-01", audited=False)
+    assert items(world) == [1]
+
+    world.load("2018-11-01", audited=False)
+    assert items(world) == [2]
+    assert set(world.ledger()) == {file}
+
+
+def test_a_screened_piece_that_is_gone_fails_the_copy(fresh, monkeypatch):
+    """The manifest says mandatory: what was planned is loaded whole or not at all."""
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    context = world.context("2018-11-01")
+    make = plan.make
+
+    def make_then_lose(context):
+        planned = make(context)
+        manifest = world.s3.get_object(Bucket=world.work, Key=planned["staging_events"])["Body"].read()
+        for entry in json.loads(manifest)["entries"]:
+            assert entry["mandatory"]
+            world.s3.delete_object(Bucket=world.work, Key=entry["url"].split("/", 3)[3])
+        return planned
+
+    monkeypatch.setattr(plan, "make", make_then_lose)
+    with pytest.raises(Exception, match="(?i)specified key does not exist|NoSuchKey|not found"):
+        world.stage(context)
+
+
+# Very many ------------------------------------------------------------------------------------------------
+
+
+def test_many_files_are_one_copy_a_table(fresh, monkeypatch):
+    """14,896 tiny song files; 1,200 files in a day: here 20 and 20, in pieces of 2 kB."""
+    world = fresh()
+    monkeypatch.setattr(screen, "PIECE_BYTES", 2000)
+    for item in range(20):
+        world.put(key("2018-11-01", f"{item:04}.json"), lines(event(D1, item=item)))
+    for number in range(20):
+        world.song(song(f"SO{number}", f"T{number}", artist_id=f"AR{number}"))
+    context = world.context("2018-11-01")
+
+    world.stage(context)
+
+    planned = context["pushed"]["plan"]
+    entries = {
+        table: json.loads(world.s3.get_object(Bucket=world.work, Key=planned[table])["Body"].read())[
+            "entries"
+        ]
+        for table in ("staging_events", "staging_songs", "staging_files")
+    }
+    assert planned["files"] == 40
+    assert all(1 < len(pieces) < 20 for pieces in entries.values())
+    world.load("2018-11-01", audited=False)
+    assert items(world) == list(range(20))
+    assert world.count("songs") == 20
+
+
+class ManyObjects:
+    """An S3 with any number of objects of one content."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body, self.opened, self.put = body, 0, []
+
+    def get_object(self, **_):
+        self.opened += 1
+        return {"Body": io.BytesIO(self.body)}
+
+    def put_object(self, Body, **_):
+        self.put.append(len(Body.read()) if hasattr(Body, "read") else len(Body))
+
+
+def objects(kind: str, number: int) -> list[LakeObject]:
+    return [LakeObject(f"{kind}/2018-11-01-{n}.json", "etag", 1, D1) for n in range(number)]
+
+
+def test_14896_song_files_are_read_a_few_at_a_time():
+    s3 = ManyObjects(json.dumps(song("SO1")).encode())
+    pieces = screen.Pieces(s3, "work", "songs")
+    most_ahead = 0
+
+    for read, _ in enumerate(screen.song_files(s3, "lake", objects("song_data", 14_896), pieces), 1):
+        most_ahead = max(most_ahead, s3.opened - read)
+    pieces.finish()
+
+    assert read == 14_896
+    assert most_ahead < screen.READERS * 8
+    assert len(s3.put) == 2  # one piece and the manifest
+
+
+def test_1200_log_files_of_a_day_are_read_one_after_the_other():
+    s3 = ManyObjects(lines(event(D1)))
+    pieces = screen.Pieces(s3, "work", "events")
+
+    reading = screen.log_files(s3, "lake", objects("log_data", 1_200), [of_day(D1.date())], pieces)
+    for read, (screened, rejects) in enumerate(reading, 1):
+        assert s3.opened == read
+        assert (screened.staged, rejects) == (1, [])
+    pieces.finish()
+
+    assert read == 1_200
+    assert len(s3.put) == 2
+
+
+# A stream that breaks -------------------------------------------------------------------------------------
+
+
+class Breaking(io.RawIOBase):
+    """A body that gives a few bytes, then an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.given = error, False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer):
+        if self.given:
+            raise self.error
+        self.given = True
+        buffer[:4] = b"{}\n{"
+        return 4
+
+
+def read_lines(body):
+    """The numbered lines of a file with this content, or with this stream as its content."""
+    stream = io.BytesIO(body) if isinstance(body, bytes) else body
+
+    class OneObject:
+        def get_object(self, **_):
+            return {"Body": stream}
+
+    item = LakeObject("log_data/2018/11/2018-11-01-events.json", "etag", 10, datetime.now(UTC))
+    with lake.opened(OneObject(), "lake", item) as opened:
+        return list(screen._lines(opened, "lake", item))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError("reset"),
+        botocore.exceptions.ReadTimeoutError(endpoint_url="http://s3"),
+        botocore.exceptions.ResponseStreamingError(error="broken"),
+        botocore.exceptions.IncompleteReadError(actual_bytes=4, expected_bytes=10),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_link_lost_while_a_file_is_read_is_transient(error):
+    with pytest.raises(TransientError, match="lost s3://lake/log_data.* after line 1"):
+        read_lines(Breaking(error))
+
+
+def test_a_line_longer_than_copy_takes_is_one_reject_and_does_not_fill_memory(monkeypatch):
+    monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
+
+    found = read_lines(b"{}\n" + b"x" * 1000 + b"\n{}")
+
+    assert [(number, len(line)) for number, line in found] == [(1, 2), (2, 101), (3, 2)]
