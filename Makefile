@@ -20,8 +20,8 @@ help: ## This list
 run: $(READY) ## Load a sample month through the DAG and show the result; DATA=folder loads log_data/ and song_data/ there
 	@$(DRIVE) run "$$SPARKIFY_DATA"
 
-up: $(READY) ## Start Airflow (UI and scheduler) beside the local services
-	@$(DRIVE) up
+up: $(READY) ## Start Airflow (UI and scheduler) beside the local services; DATA as for run
+	@$(DRIVE) up "$$SPARKIFY_DATA"
 
 down: $(READY) ## Stop Airflow and the local services and forget what they hold
 	@$(DRIVE) down

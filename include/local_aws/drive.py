@@ -54,7 +54,7 @@ RUN_LOG = HOME / "run.log"
 DAG_ID = "sparkify"
 STAR = ("songplays", "users", "songs", "artists", "time")
 UPLOAD_THREADS = 8
-UI_TIMEOUT = 120
+UI_TIMEOUT = 300
 
 
 class Problem(Exception):
