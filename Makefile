@@ -6,7 +6,6 @@ PY := .venv/bin/python
 READY := .venv/.synced
 DRIVE := $(PY) -m include.local_aws.drive
 
-MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help run up down status query sample test lint lock versions clean
 
