@@ -90,10 +90,10 @@ def _decimal(low: float, high: float, scale: int) -> Reader:
 
     def read(value: Any, name: str, tally: Tally) -> float:
         if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                raise Breach(name, f"number expected, not {_kind(value)}") from None
+            # Not whatever float() takes: it reads blanks, 1_000, nan and other scripts' digits too.
+            if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+                raise Breach(name, f"number expected, not {_kind(value)}")
+            value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise Breach(name, f"number expected, not {_kind(value)}")
         if not low <= value <= high:

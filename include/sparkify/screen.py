@@ -204,10 +204,10 @@ def _read(
     except contract.Breach as breach:
         screened.rejected += 1
         if len(rejects) < KEPT_REJECTS:
-            raw = text[: contract.RAW_BYTES].decode(errors="replace").replace("\x00", "\\u0000")
+            raw = _without_nul(text[: contract.RAW_BYTES].decode(errors="replace"))
             # Replacing makes text longer: cut again, at a character's edge.
             raw = raw.encode()[: contract.RAW_BYTES].decode(errors="ignore")
-            reason = breach.reason.replace("\x00", "\\u0000")[:500]
+            reason = _without_nul(breach.reason)[:500]
             rejects.append(Reject(screened.source_key, screened.etag, number, breach.column, reason, raw))
         return None
     screened.accepted += 1
@@ -220,8 +220,13 @@ def _ms(moment: datetime) -> int:
 
 def _closed(screened: Screened, tally: contract.Tally) -> Screened:
     screened.cut_values = tally.cut_values
-    screened.unknown_fields = ", ".join(sorted(tally.unknown_fields))[:500]
+    screened.unknown_fields = _without_nul(", ".join(sorted(tally.unknown_fields)))[:500]
     return screened
+
+
+def _without_nul(text: str) -> str:
+    """NUL as JSON writes it: the warehouse has no such character."""
+    return text.replace("\x00", "\\u0000")
 
 
 def _lines(stream: IO[bytes], bucket: str, item: LakeObject) -> Iterator[tuple[int, bytes]]:

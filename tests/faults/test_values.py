@@ -1,0 +1,313 @@
+"""Faults of values: too long, of the wrong type, out of range, of another day, renamed, nested, hostile."""
+
+from __future__ import annotations
+
+import json
+import types
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from include.sparkify.errors import DataError
+from include.sparkify.settings import settings
+from tests.world import event, song
+
+D1, D2, D3 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12), datetime(2018, 11, 3, 12)
+MS = int(event(D1)["ts"])
+ABSENT = object()
+NO_PLAY = {"page": "Home", "artist": None, "song": None, "length": None}
+HOSTILE = (
+    'Robert\'); DROP TABLE songplays; -- <script>alert("x")</script> {{ run_id }} %s %(x)s \\ \t\n\u2028 𝄞'
+)
+
+# What an event is changed by: the column and the reason that its reject must name.
+REJECTED = {
+    "userId empty in a play": ({"userId": ""}, "user_id", "empty in a play"),
+    "userId null in a play": ({"userId": None}, "user_id", "empty in a play"),
+    "userId absent in a play": ({"userId": ABSENT}, "user_id", "field userId is missing"),
+    "userId blank": ({"userId": " "}, "user_id", "whole number expected, not ' '"),
+    "userId zero": ({"userId": "0"}, "user_id", "0 is out of range"),
+    "userId in other digits": ({"userId": "\u0663"}, "user_id", "whole number expected"),
+    "ts in seconds": ({"ts": MS // 1000}, "ts", f"{MS // 1000} is out of range"),
+    "ts in microseconds": ({"ts": MS * 1000}, "ts", f"{MS * 1000} is out of range"),
+    "ts negative": ({"ts": -MS}, "ts", "is out of range"),
+    "ts null": ({"ts": None}, "ts", "empty"),
+    "ts text": ({"ts": "2018-11-01"}, "ts", "whole number expected, not '2018-11-01'"),
+    "ts in the year 3000": ({"ts": 32503680000000}, "ts", "is out of range"),
+    "ts with a fraction": ({"ts": MS + 0.5}, "ts", "whole number expected"),
+    "ts true": ({"ts": True}, "ts", "whole number expected, not a boolean"),
+    "song an object": ({"song": {"title": "x"}}, "song", "text expected, not an object"),
+    "artist an array": ({"artist": ["x"]}, "artist", "text expected, not an array"),
+    "artist true": ({"artist": True}, "artist", "text expected, not a boolean"),
+    "length an object": ({"length": {"s": 1}}, "length", "number expected, not an object"),
+    "length text": ({"length": "long"}, "length", "number expected, not 'long'"),
+    "length no number": ({"length": "nan"}, "length", "number expected, not 'nan'"),
+    "length with a group mark": ({"length": "1_000"}, "length", "number expected, not '1_000'"),
+    "length in blanks": ({"length": " 200.5 "}, "length", "number expected, not ' 200.5 '"),
+    "length negative": ({"length": -1}, "length", "-1 is out of range"),
+    "length of too many decimals": ({"length": 200.123456}, "length", "more than 5 decimals"),
+    "length null in a play": ({"length": None}, "length", "empty in a play"),
+    "song null in a play": ({"song": None}, "song", "empty in a play"),
+    "itemInSession with a fraction": ({"itemInSession": 1.5}, "item_in_session", "whole number expected"),
+    "itemInSession too large": ({"itemInSession": 2**31}, "item_in_session", "is out of range"),
+    "sessionId null": ({"sessionId": None}, "session_id", "empty"),
+    "status of no meaning": ({"status": 99}, "status", "99 is out of range"),
+    "level unknown": ({"level": "gold"}, "level", "'gold' is not one of"),
+    "level too long": ({"level": "x" * 17}, "level", "longer than 16 bytes"),
+    "page too long": ({"page": "é" * 33}, "page", "longer than 64 bytes"),
+    "page empty": ({"page": ""}, "page", "empty"),
+    "field missing": ({"userAgent": ABSENT}, "user_agent", "field userAgent is missing"),
+    "field renamed": ({"level": ABSENT, "Level": "free"}, "level", "field level is missing"),
+}  # fmt: skip
+# What an event is changed by: what the row then holds.
+ACCEPTED = {
+    "number for an artist's name": ({"artist": 311}, {"artist": "311"}),
+    "number for a location": ({"location": 90210}, {"location": "90210"}),
+    "text for a length": ({"length": "200.25"}, {"length": Decimal("200.25")}),
+    "text for a ts": ({"ts": str(MS)}, {"ts": MS}),
+    "number for a userId": ({"userId": 7}, {"user_id": 7}),
+    "userId empty on another page": ({"userId": "", **NO_PLAY}, {"user_id": None}),
+    "location null": ({"location": None}, {"location": None}),
+    "hostile text": ({"song": HOSTILE, "lastName": HOSTILE}, {"song": HOSTILE, "last_name": HOSTILE}),
+    "new field": ({"device": {"os": "x"}}, {"song": "Song"}),
+    "new field of a hostile name": ({"\x00'; --": 1}, {"song": "Song"}),
+}
+CUT = {
+    "user agent": ({"userAgent": "x" * 2049}, {"user_agent": "x" * 2048}),
+    "location of two-byte characters": ({"location": "é" * 600}, {"location": "é" * 512}),
+    "title of four-byte characters": ({"song": "a" + "🎵" * 256}, {"song": "a" + "🎵" * 255}),
+    "title that just fits": ({"song": "🎵" * 256}, {"song": "🎵" * 256}),
+}
+SONGS_REJECTED = {
+    "title null": ({"title": None}, "title", "empty"),
+    "title empty": ({"title": ""}, "title", "empty"),
+    "title an object": ({"title": {}}, "title", "text expected, not an object"),
+    "song_id too long": ({"song_id": "S" * 33}, "song_id", "longer than 32 bytes"),
+    "artist_id absent": ({"artist_id": ABSENT}, "artist_id", "field artist_id is missing"),
+    "latitude off the globe": ({"artist_latitude": 90.5}, "artist_latitude", "90.5 is out of range"),
+    "longitude text": ({"artist_longitude": "west"}, "artist_longitude", "number expected, not 'west'"),
+    "year 3000": ({"year": 3000}, "year", "3000 is out of range"),
+    "duration null": ({"duration": None}, "duration", "empty"),
+}
+SONGS_ACCEPTED = {
+    "number for a title": ({"title": 1999}, {"title": "1999"}),
+    "number for an artist's name": ({"artist_name": 311}, {"artist_name": "311"}),
+    "coordinates as text": (
+        {"artist_latitude": "36.16778", "artist_longitude": "-86.77836"},
+        {"artist_latitude": Decimal("36.167780"), "artist_longitude": Decimal("-86.778360")},
+    ),
+    "location an anchor": (
+        {"artist_location": '<a href="http://x">New York</a>'},
+        {"artist_location": '<a href="http://x">New York</a>'},
+    ),
+    "title of four-byte characters": ({"title": "🎵" * 257}, {"title": "🎵" * 256}),
+}
+KEY = "log_data/2018/11/2018-11-01-events.json"
+
+
+def changed(document: dict, changes: dict) -> dict:
+    return {name: value for name, value in (document | changes).items() if value is not ABSENT}
+
+
+# The column that tells the rows of a history table apart here.
+KEYS = {"events": "line_number", "catalogue": "source_key"}
+
+
+def song_key(name: str) -> str:
+    return f"song_data/{name.replace(' ', '_')}.json"
+
+
+@pytest.fixture(scope="module")
+def loaded(module_world):
+    """What one load makes of every value above: a line of one file each, a song file each."""
+    world = module_world
+    lines = [changes for changes, *_ in [*REJECTED.values(), *ACCEPTED.values(), *CUT.values()]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_VAR_SPARKIFY", world.settings(reject_threshold=1.0))
+        settings.cache_clear()
+        world.empty()
+        world.log(
+            "2018-11-01",
+            *(changed(event(D1, session=number), changes) for number, changes in enumerate(lines, 1)),
+        )
+        for number, (name, (changes, *_)) in enumerate([*SONGS_REJECTED.items(), *SONGS_ACCEPTED.items()]):
+            world.song(changed(song(f"SO{number}", artist_id=f"AR{number}"), changes), song_key(name))
+        world.load("2018-11-01")
+        events, catalogue = ({row[key]: row for row in named(world, table)} for table, key in KEYS.items())
+        yield types.SimpleNamespace(
+            rows={(KEY, number): row for number, row in events.items()}
+            | {(key, 1): row for key, row in catalogue.items()},
+            rejects={(key, number): (column, reason) for key, number, column, reason in world.rejected()},
+            songplays=named(world, "songplays"),
+            users=named(world, "users"),
+            ledger=world.ledger(),
+            warnings=world.warnings(),
+        )
+    settings.cache_clear()
+
+
+def named(world, table: str) -> list[dict]:
+    """Every row of a table, by column."""
+    columns = world.rows(
+        "select column_name from information_schema.columns "
+        f"where table_schema = '{{s}}' and table_name = '{table}' order by ordinal_position"
+    )
+    names = [name for (name,) in columns]
+    return [dict(zip(names, row, strict=True)) for row in world.rows(f"select * from {{s}}.{table}")]
+
+
+@pytest.mark.parametrize("name", REJECTED)
+def test_a_line_with_a_bad_value_is_rejected_by_name(name, loaded):
+    _, column, reason = REJECTED[name]
+    number = list(REJECTED).index(name) + 1
+
+    assert loaded.rejects[KEY, number][0] == column
+    assert reason in loaded.rejects[KEY, number][1]
+    assert (KEY, number) not in loaded.rows
+
+
+@pytest.mark.parametrize("name", [*ACCEPTED, *CUT])
+def test_a_line_with_an_odd_value_is_loaded_as_the_contract_says(name, loaded):
+    _, expected = (ACCEPTED | CUT)[name]
+    number = [*REJECTED, *ACCEPTED, *CUT].index(name) + 1
+
+    assert (KEY, number) not in loaded.rejects
+    assert {column: loaded.rows[KEY, number][column] for column in expected} == expected
+
+
+@pytest.mark.parametrize("name", SONGS_REJECTED)
+def test_a_song_with_a_bad_value_is_rejected_by_name(name, loaded):
+    _, column, reason = SONGS_REJECTED[name]
+
+    assert loaded.rejects[song_key(name), 1][0] == column
+    assert reason in loaded.rejects[song_key(name), 1][1]
+    assert (song_key(name), 1) not in loaded.rows
+
+
+@pytest.mark.parametrize("name", SONGS_ACCEPTED)
+def test_a_song_with_an_odd_value_is_loaded_as_the_contract_says(name, loaded):
+    _, expected = SONGS_ACCEPTED[name]
+
+    assert (song_key(name), 1) not in loaded.rejects
+    assert {column: loaded.rows[song_key(name), 1][column] for column in expected} == expected
+
+
+def test_every_line_is_accounted_for(loaded):
+    accepted = len(ACCEPTED) + len(CUT)
+
+    assert loaded.ledger[KEY] == (len(REJECTED) + accepted, accepted, len(REJECTED))
+    assert sum(key == KEY for key, _ in loaded.rows) == accepted
+    assert len(loaded.songplays) == accepted - 1  # one is no play
+    assert len(loaded.rejects) == len(REJECTED) + len(SONGS_REJECTED)
+
+
+def test_cut_values_are_counted_and_warned_about(loaded):
+    warned = loaded.warnings["staging_files.no_value_is_cut"].splitlines()
+
+    assert [(row["source_key"], row["cut_values"]) for row in map(json.loads, warned)] == [
+        (KEY, 3),
+        (song_key("title of four-byte characters"), 1),
+    ]
+
+
+def test_a_new_field_is_reported_by_name(loaded):
+    (warned,) = loaded.warnings["staging_files.no_field_is_unknown"].splitlines()
+
+    assert json.loads(warned) == {"source_key": KEY, "unknown_fields": "\\u0000'; --, device"}
+
+
+def test_nobody_is_loaded_under_an_empty_key(loaded):
+    assert {row["user_id"] for row in loaded.songplays} == {row["user_id"] for row in loaded.users} == {1, 7}
+
+
+def test_hostile_text_is_stored_as_text_and_escaped_in_reports(fresh, caplog):
+    world = fresh(reject_threshold=1.0)
+    world.log(
+        "2018-11-01",
+        event(D1, firstName="", lastName=HOSTILE, song=HOSTILE, artist=HOSTILE),
+        event(D1, user=2, level=HOSTILE[:15]),
+    )
+    world.song(song("SO1", HOSTILE, HOSTILE))
+
+    world.load("2018-11-01")
+
+    assert world.rows("select song, artist, song_id from {s}.songplays") == [(HOSTILE, HOSTILE, "SO1")]
+    assert world.rows("select title from {s}.songs") == [(HOSTILE,)]
+    assert world.rows("select name from {s}.artists") == [(HOSTILE,)]
+    (sample,) = world.warnings()["users.names_are_given"].split("\n")
+    assert json.loads(sample)["last_name"] == HOSTILE
+    ((_, _, column, reason),) = world.rejected()
+    assert (column, reason) == ("level", f"{HOSTILE[:15]!r} is not one of ('free', 'paid')")
+    assert HOSTILE not in caplog.text  # its line break and control characters never reach a log as they are
+
+
+def test_a_renamed_field_stops_the_run_with_its_name(fresh):
+    world = fresh()
+    renamed = changed(event(D1), {"userAgent": ABSENT, "user_agent": "x"})
+    world.log("2018-11-01", renamed, renamed)
+
+    with pytest.raises(DataError, match="2 of 2 lines were rejected.*user_agent: field userAgent is missing"):
+        world.load("2018-11-01")
+
+    assert world.count("events") == 0
+
+
+# ts outside its file's day --------------------------------------------------------------------------------
+
+
+def plays(world) -> list[tuple[datetime, int]]:
+    return world.rows("select start_time, item_in_session from {s}.songplays order by 1, 2")
+
+
+def test_a_line_of_another_day_is_a_play_of_its_own_day_whatever_is_loaded_when(fresh):
+    world = fresh()
+    file = world.log("2018-11-02", event(D1, item=1), event(D2, item=2), event(D3, item=3))
+    all_of_them = [(D1, 1), (D2, 2), (D3, 3), (D3, 4)]
+
+    world.load("2018-11-02")
+    assert plays(world) == all_of_them[:3]
+    warned = world.warnings()["staging_events.events_are_of_their_files_day"].splitlines()
+    assert {(row["source_key"], row["line_number"]) for row in map(json.loads, warned)} == {
+        (file, 1),
+        (file, 3),
+    }
+
+    world.log("2018-11-03", event(D3, item=4))
+    world.load("2018-11-03")
+    assert plays(world) == all_of_them
+
+    for start, end in (
+        ("2018-11-03", "2018-11-04"),
+        ("2018-11-02", "2018-11-03"),
+        ("2018-11-02", "2018-11-04"),
+    ):
+        world.load(start, end, mode="reload", audited=False)
+        assert plays(world) == all_of_them
+
+    world.log("2018-11-02", event(D2, item=2))
+    world.load("2018-11-02", "2018-11-03", audited=False)
+    assert plays(world) == [(D2, 2), (D3, 4)]
+
+
+def test_a_line_of_another_day_is_loaded_once_by_hourly_runs(fresh):
+    world = fresh()
+    world.log("2018-11-02", event(D1, item=1), event(D2 - timedelta(hours=1), item=2), event(D2, item=3))
+
+    for hour in ("12", "11"):
+        world.load(f"2018-11-02T{hour}", f"2018-11-02T{hour}:59:59", audited=False)
+
+    assert plays(world) == [(D1, 1), (D2 - timedelta(hours=1), 2), (D2, 3)]
+
+
+def test_the_same_event_late_in_its_own_file_is_one_play(fresh):
+    world = fresh()
+    stray = event(D1, item=1)
+    world.log("2018-11-01", event(D1, item=2))
+    world.log("2018-11-02", stray, event(D2, item=3))
+    world.load("2018-11-01", "2018-11-03", audited=False)
+    world.log("2018-11-01", stray, event(D1, item=2))
+
+    world.load("2018-11-01", "2018-11-02")
+
+    assert plays(world) == [(D1, 1), (D1, 2), (D2, 3)]
