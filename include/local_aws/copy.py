@@ -52,7 +52,9 @@ class Backend(Protocol):
     """The client's own PostgreSQL connection."""
 
     status: str  # I idle, T in a transaction block, E in a failed one
-    tag: str  # of the last command, such as "INSERT 0 71"
+
+    @property
+    def tag(self) -> str: ...
 
     async def query(self, sql: str) -> list[list[str | None]]: ...
 

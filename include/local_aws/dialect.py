@@ -28,12 +28,14 @@ Tokens = Sequence[Token]
 class Statement:
     """One statement: `kind` is plain (PostgreSQL's answer goes through), script, copy, truncate or refused.
 
-    `text` is what to run, or the reason of a refusal; `after` is run behind a script, unseen by the client.
+    `text` is what to run, or the reason of a refusal. A script has more to run in the same transaction, unseen by
+    the client.
     """
 
     kind: str
     text: str
     after: str = ""
+    before: str = ""
 
 
 _TOKEN = re.compile(
@@ -338,7 +340,7 @@ def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         (w for w in words[1:] if w not in ("or", "replace", "temp", "temporary", "local", "unique")), ""
     )
     if what == "table":
-        return _create_table(tokens)
+        return _create_table(tokens, words)
     if what in ("user", "group"):
         return _user(tokens, words)
     if what == "view":
@@ -348,7 +350,8 @@ def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     if what == "schema":
         if "quota" in words:
             raise _not_covered("CREATE SCHEMA ... QUOTA")
-        return None
+        before = _in_turn(words, words[5] if len(words) > 5 else "")
+        return Statement("script", render(tokens), before=before) if before else None
     if what == "database":
         return None
     if what in ("function", "procedure", "library", "model", "external", "datashare", "materialized", "role"):
@@ -356,7 +359,14 @@ def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     raise _redshift_lacks(f"CREATE {what.upper()}")
 
 
-def _create_table(tokens: Tokens) -> Statement:
+def _in_turn(words: Sequence[str], name: str) -> str:
+    """Sessions that create the same thing IF NOT EXISTS wait for each other; PostgreSQL's would trip over it."""
+    if "exists" not in words:
+        return ""
+    return f"select pg_advisory_xact_lock(hashtext({_string(name.lower())}))"
+
+
+def _create_table(tokens: Tokens, words: Sequence[str]) -> Statement:
     """Take DISTSTYLE, DISTKEY, SORTKEY, ENCODE, BACKUP and foreign keys out; keep what they said for the catalogue."""
     i = next(j for j, token in enumerate(tokens) if token.low == "table")
     head = list(tokens[: i + 1])
@@ -387,14 +397,19 @@ def _create_table(tokens: Tokens) -> Statement:
         i = end + 1
     out.append(_table_attributes(tokens[i:], layout))
     text = "".join(out)
-    if not layout.worth_keeping:
-        return Statement("plain", text)
-    sortkeys = "array[" + ", ".join(_string(key) for key in layout.sortkeys) + "]::text[]"
-    model = f"{_string(layout.model)}::regclass" if layout.model else "null"
-    keep = ", ".join(
-        [f"{_string(name)}::regclass", _string(layout.diststyle), _string(layout.distkey), sortkeys, model]
-    )
-    return Statement("script", text, f"select pg_catalog.local_lay_out({keep})")
+    before, after = _in_turn(words, name), ""
+    if layout.worth_keeping:
+        sortkeys = "array[" + ", ".join(_string(key) for key in layout.sortkeys) + "]::text[]"
+        model = f"{_string(layout.model)}::regclass" if layout.model else "null"
+        keep = [
+            f"{_string(name)}::regclass",
+            _string(layout.diststyle),
+            _string(layout.distkey),
+            sortkeys,
+            model,
+        ]
+        after = f"select pg_catalog.local_lay_out({', '.join(keep)})"
+    return Statement("script" if before or after else "plain", text, after, before)
 
 
 class _Layout:

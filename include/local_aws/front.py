@@ -94,7 +94,8 @@ class Session:
         self._in: asyncio.StreamReader
         self._out: asyncio.StreamWriter
         self._old_driver = False
-        self.status, self.tag = "I", ""
+        self.status = "I"
+        self._tags: list[str] = []  # of the last exchange
         self._waiting = 0  # ReadyForQuery messages the client has still to get
         self._settled = asyncio.Event()
         self._cue: asyncio.Future[bool] | None = None
@@ -303,10 +304,9 @@ class Session:
             elif statement.kind == "refused":
                 raise SqlError(statement.text, "0A000")
             elif statement.kind == "script":
-                await self.query(statement.text + "\n;" + statement.after, notices=True)
-                self._complete(
-                    "CREATE TABLE" if statement.text.lstrip().lower().startswith("create") else "ALTER TABLE"
-                )
+                parts = [part for part in (statement.before, statement.text, statement.after) if part]
+                await self.query("\n;".join(parts), notices=True)
+                self._complete(self._tags[1 if statement.before else 0])
             elif statement.kind == "truncate":
                 await self.query(statement.text)
                 if self.status == "T":
@@ -327,6 +327,11 @@ class Session:
 
     def _complete(self, tag: str) -> None:
         self._client_out.write(_message(b"C", tag.encode() + b"\0"))
+
+    @property
+    def tag(self) -> str:
+        """PostgreSQL's word for the last command that the front ran, such as INSERT 0 71."""
+        return self._tags[-1]
 
     async def query(self, sql: str, notices: bool = False) -> list[list[str | None]]:
         """Run SQL on the client's connection unseen by the client; the rows as text. Raises SqlError."""
@@ -376,6 +381,7 @@ class Session:
         if message:
             self._out.write(message)
         rows: list[list[str | None]] = []
+        self._tags.clear()
         failure: SqlError | None = None
         pending = list(already)
         while True:
@@ -394,7 +400,7 @@ class Session:
             elif kind == b"D":
                 rows.append(_row(payload))
             if kind == b"C":
-                self.tag = payload[:-1].decode()
+                self._tags.append(payload[:-1].decode())
         if failure is not None and check:
             raise failure
         return rows

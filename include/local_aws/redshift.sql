@@ -242,8 +242,12 @@ begin
     from local_table_design as d where relid = model;
   end if;
   sortkeys := coalesce(sortkeys, '{}');
-  insert into local_table_design
-    values (tbl, coalesce(diststyle, case when distkey is null then 'AUTO' else 'KEY' end), distkey, sortkeys);
+  begin
+    insert into local_table_design
+      values (tbl, coalesce(diststyle, case when distkey is null then 'AUTO' else 'KEY' end), distkey, sortkeys);
+  exception when unique_violation then
+    return; -- another session made the table at the same instant
+  end;
   if cardinality(sortkeys) > 0 then
     select string_agg(quote_ident(c), ', ') into columns from unnest(sortkeys) as c;
     execute format('create index on %s (%s)', tbl, columns);

@@ -14,6 +14,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -438,6 +439,21 @@ def test_lock_makes_others_wait_and_snapshots_hold(client: Client) -> None:
     assert client("select count(*) from {s}.a") == before
     client("commit")
     other.connection.close()
+
+
+@stand_in
+def test_sessions_may_create_the_same_thing_at_once(sql: Client) -> None:
+    def create(_: int) -> None:
+        own = Client(sql.warehouse.redshift(), sql.schema, sql.warehouse)
+        for n in range(20):
+            own(f"create schema if not exists {{s}}_{n}")
+            own(f"create table if not exists {{s}}_{n}.t (a int primary key) diststyle all sortkey (a)")
+        own.connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(create, range(4)))
+    for n in range(20):
+        sql(f"drop schema {{s}}_{n} cascade")
 
 
 @stand_in
