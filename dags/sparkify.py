@@ -18,6 +18,9 @@ also looks back three days for late and changed files. With nothing new it is sk
 | `replay` | files with rejected lines, after a fix |
 | `full_refresh` | everything; rows of files that left the lake go |
 
+**What came of a run** is told by its report: a page at the address that task `report` returns, below `reports/` in
+the work bucket, and the same as JSON beside it.
+
 **When it fails** the star is as it was.
 
 | red task | what it means | what to do |
@@ -51,13 +54,14 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from include.sparkify import assets, settings, wait
+from include.sparkify import assets, notify, settings, wait
 from include.sparkify.checks import STAGING, STAR, ColumnAudit, RowAudit
 from include.sparkify.plan import MODES
 from include.sparkify.run import TABLES
 
 RUN = "{{ run_schema(run_id) }}"
 HISTORY = ("events", "catalogue")
+ON_WAREHOUSE = {"pool": settings.pool()}
 BUILD = ("scope", "song_versions", "songplays", "time", "users", "songs", "artists")
 
 
@@ -72,7 +76,12 @@ def scripts(folder: str, *tables: str) -> list[str]:
     end_date=settings.end_date(),
     catchup=True,
     max_active_runs=4,
-    default_args={"owner": "sparkify", "retries": 2, "retry_delay": timedelta(seconds=10)},
+    default_args={
+        "owner": "sparkify",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "on_failure_callback": notify.failure,
+    },
     template_searchpath=[str(Path(__file__).parents[1] / "include" / "sql")],
     user_defined_macros={
         "settings": settings.settings,
@@ -85,15 +94,22 @@ def scripts(folder: str, *tables: str) -> list[str]:
             "load",
             enum=list(MODES),
             title="Mode",
-            description="; ".join(f"{mode}: {reads}" for mode, reads in MODES.items()),
+            description="What the run reads. "
+            + "; ".join(f"{mode}: {reads}" for mode, reads in MODES.items()),
         ),
         "start": Param(
             None,
             type=["null", "string"],
             title="Start",
-            description="UTC, ISO. Empty: the run's data interval.",
+            description="First moment to load, UTC, for example 2018-11-01 or 2018-11-01T13:00. Empty: the run's own "
+            "data interval.",
         ),
-        "end": Param(None, type=["null", "string"], title="End", description="UTC, ISO, exclusive."),
+        "end": Param(
+            None,
+            type=["null", "string"],
+            title="End",
+            description="First moment not to load any more, UTC, for example 2018-12-01. Give both or neither.",
+        ),
     },
     tags=["sparkify", "redshift"],
     doc_md=__doc__,
@@ -134,7 +150,7 @@ def sparkify() -> None:
 
         run.open_run(get_current_context(), plan, tables)
 
-    @task_group
+    @task_group(default_args=ON_WAREHOUSE)
     def stage(manifests: Any) -> None:
         """COPY of the screened lines: one a table."""
         for table in STAGING:
@@ -150,12 +166,12 @@ def sparkify() -> None:
                 doc_md=f"COPY into `{table}` of the run's schema, by the role of connection aws_copy_role.",
             )
 
-    @task_group
+    @task_group(default_args=ON_WAREHOUSE)
     def audit_staging() -> None:
         """What was staged is what was planned, and keeps the contract."""
         audit(STAGING)
 
-    @task_group
+    @task_group(default_args=ON_WAREHOUSE)
     def build() -> None:
         """Candidates: the rows of every table as they will be."""
         tables = {
@@ -173,17 +189,25 @@ def sparkify() -> None:
         tables["song_versions"] >> [tables["songplays"], tables["songs"], tables["artists"]]
         tables["songplays"] >> tables["time"]
 
-    @task_group
+    @task_group(default_args=ON_WAREHOUSE)
     def audit_star() -> None:
         """The candidates are a sound star; a failed check leaves the published one as it is."""
         audit(STAR)
 
     @task(templates_exts=[".sql"], outlets=list(assets.STAR))
-    def publish(plan: dict[str, Any], build: list[str], tables: list[str]) -> dict[str, int]:
+    def publish(plan: dict[str, Any], build: list[str], tables: list[str]) -> dict[str, dict[str, int]]:
         """One transaction: the candidates take the place of their rows, and the ledger says so."""
         from include.sparkify.publish import publish
 
         return publish(get_current_context(), plan, build, tables)
+
+    @task
+    def report() -> str:
+        """Writes the run's report, a page and the same as JSON, below reports/ in the work bucket, whatever became of
+        the run. A report that cannot be written leaves the run as it is."""
+        from include.sparkify import run_report
+
+        return run_report.write(get_current_context())
 
     @task
     def close_run() -> None:
@@ -205,9 +229,11 @@ def sparkify() -> None:
         planned, scripts("build", *BUILD), scripts("publish", *STAR, *HISTORY, "loaded_files")
     )
     closed = close_run().as_teardown(setups=opened)
+    # A teardown too: it runs whatever failed, and does not decide whether the run did.
+    reported = report().as_teardown()
 
     [create_tables(scripts("create", *TABLES)), wait_for_events] >> planned >> opened
-    opened >> stage(planned) >> audit_staging() >> build() >> audit_star() >> published >> closed
+    opened >> stage(planned) >> audit_staging() >> build() >> audit_star() >> published >> [reported, closed]
 
 
 sparkify()

@@ -158,7 +158,7 @@ class World:
 
     def load(
         self, start: str | None = None, end: str | None = None, mode: str = "load", audited: bool = True
-    ) -> dict[str, int]:
+    ) -> dict[str, dict[str, int]]:
         """One whole run; rows changed in each table. Skips and failures are the exceptions of the tasks.
 
         ``audited=False`` notes every check as passed instead of running it, for tests of something else.
@@ -232,7 +232,7 @@ class World:
 
         warehouse.transaction(work, "build")
 
-    def publish(self, context: Any) -> dict[str, int]:
+    def publish(self, context: Any) -> dict[str, dict[str, int]]:
         return publish.publish(
             context,
             context["pushed"]["plan"],

@@ -105,13 +105,15 @@ def opened(s3: Any, bucket: str, item: LakeObject) -> BinaryIO:
     return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
 
 
-def put(s3: Any, bucket: str, key: str, body: bytes | BinaryIO) -> str:
+def put(
+    s3: Any, bucket: str, key: str, body: bytes | BinaryIO, content_type: str = "binary/octet-stream"
+) -> str:
     """Write an object; its ``s3://`` address.
 
     :raises ConfigurationError, TransientError: as AWS says.
     """
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body)
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise aws_error(error, f"write s3://{bucket}/{key}") from error
     return f"s3://{bucket}/{key}"

@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 def publish(
     context: Mapping[str, Any], plan: Mapping[str, Any], build: Sequence[str], apply: Sequence[str]
-) -> dict[str, int]:
-    """Publish the run's candidates; rows changed in each table.
+) -> dict[str, dict[str, int]]:
+    """Publish the run's candidates; rows ``deleted``, ``inserted`` and ``updated`` in each table.
 
     Writers queue up on one lock. The candidates are published as they were audited, unless another run has
     published since the run's schema was made: then they are derived again, under the lock, by the same SQL
@@ -35,7 +35,7 @@ def publish(
     run_id = context["run_id"]
     schema, token = run_schema(run_id), uuid.uuid4().hex
 
-    def work(cursor: Any) -> dict[str, int]:
+    def work(cursor: Any) -> dict[str, dict[str, int]]:
         warehouse.lock(cursor)
         _assert_staged_and_audited(cursor, schema, run_id, plan)
         _assert_newest(cursor, schema)
@@ -64,7 +64,7 @@ def publish(
 
     changed = warehouse.transaction(work, f"publish {run_id}", done) or {}
     for table, rows in changed.items():
-        log.info("%s: %d rows deleted, inserted or updated", table, rows)
+        log.info("%s: %s", table, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
     return changed
 
 

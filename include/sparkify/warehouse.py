@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -87,14 +88,20 @@ def query(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     return transaction(work, "query the warehouse") or []
 
 
-def execute(cursor: redshift_connector.Cursor, script: str) -> int:
-    """Run a script's statements one by one (the driver takes one a call); the rows they changed in all."""
+def execute(cursor: redshift_connector.Cursor, script: str) -> dict[str, int]:
+    """Run a script's statements one by one (the driver takes one a call).
+
+    :returns: the rows they ``deleted``, ``inserted`` and ``updated``.
+    """
     from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-    changed = 0
+    changed = {"deleted": 0, "inserted": 0, "updated": 0}
     for statement in RedshiftSQLHook.split_sql_string(script, strip_semicolon=True):
         cursor.execute(statement)
-        changed += max(cursor.rowcount, 0)
+        verb = re.match(r"(?:\s|--.*\n)*(\w+)", statement)
+        kind = {"delete": "deleted", "insert": "inserted", "update": "updated"}.get(verb[1] if verb else "")
+        if kind:
+            changed[kind] += max(cursor.rowcount, 0)
     return changed
 
 
