@@ -1,0 +1,234 @@
+"""Faults of the model: copies, ties, variants, missing and late songs, levels that flip, sessions over midnight."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.world import STAR, event, song
+
+D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)
+BOTH_DAYS = ("2018-11-01", "2018-11-03")
+
+
+def load(world, *what: str, **how) -> dict[str, dict[str, int]]:
+    """One run without its checks, which tests/faults/test_gates.py is for."""
+    return world.load(*what, **how, audited=False)
+
+
+# Copies ---------------------------------------------------------------------------------------------------
+
+
+def test_a_play_delivered_twice_in_a_file_and_in_two_files_is_one_and_the_copies_are_counted(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1, item=1), event(D1, item=2), event(D1, item=1))
+    world.log("2018-11-01", event(D1, item=1), name="events-again")
+
+    world.load("2018-11-01")
+
+    assert world.rows("select item_in_session from {s}.songplays order by 1") == [(1,), (2,)]
+    assert world.count("events") == 4
+    (copies,) = world.warnings()["songplays.plays_are_delivered_once"].splitlines()
+    assert (json.loads(copies)["item_in_session"], json.loads(copies)["deliveries"]) == (1, 3)
+
+
+def test_of_copies_that_differ_the_first_file_decides_whichever_is_loaded_first(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1, location="b"), name="b")
+    load(world, "2018-11-01")
+    assert world.rows("select location from {s}.songplays") == [("b",)]
+
+    world.log("2018-11-01", event(D1, location="a"), name="a")
+    load(world, "2018-11-01")
+
+    assert world.rows("select location from {s}.songplays") == [("a",)]
+
+
+def test_two_users_at_one_instant_are_two_plays_and_one_moment(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1, user=1), event(D1, user=2))
+
+    load(world, "2018-11-01")
+
+    assert world.rows("select user_id, start_time from {s}.songplays order by 1") == [(1, D1), (2, D1)]
+    assert world.rows("select start_time from {s}.time") == [(D1,)]
+
+
+# Songs and artists ----------------------------------------------------------------------------------------
+
+VARIANTS = {
+    "without coordinates, latest": song("SO1", artist="None", artist_id="AR1", year=2018),
+    "with coordinates, older": song(
+        "SO2", artist="Old", artist_id="AR1", year=1990, artist_latitude=1.5, artist_longitude=2.5
+    ),
+    "with coordinates, newer, second by song_id": song(
+        "SO4", artist="Tie", artist_id="AR1", year=2000, artist_latitude=1.5, artist_longitude=2.5
+    ),
+    "with coordinates, newer, first by song_id": song(
+        "SO3", artist="Best", artist_id="AR1", year=2000, artist_latitude=3.5, artist_longitude=4.5
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "order", [list(VARIANTS), list(reversed(VARIANTS))], ids=["worst first", "best first"]
+)
+def test_of_an_artists_variants_the_same_one_decides_in_any_order(fresh, order):
+    """Known coordinates before none, then the latest year, then the first song_id; the row is taken whole."""
+    world = fresh(absent="warn")
+
+    for name in order:
+        world.song(VARIANTS[name])
+        load(world, "2018-11-01")
+
+    assert world.rows("select artist_id, name, latitude, longitude from {s}.artists") == [
+        ("AR1", "Best", 3.5, 4.5)
+    ]
+
+
+def test_a_play_without_a_song_is_kept_without_ids(fresh):
+    world = fresh()
+    world.song(song("SO1", "Song", "Artist", 200.5))
+    almost = {
+        "other title": {"song": "song"},
+        "other artist": {"artist": "Artist "},
+        "longer": {"length": 200.50001},
+    }
+    world.log(
+        "2018-11-01", *(event(D1, item=item, **changes) for item, changes in enumerate(almost.values()))
+    )
+
+    load(world, "2018-11-01")
+
+    assert world.rows("select distinct song_id, artist_id, count(*) from {s}.songplays group by 1, 2") == [
+        (None, None, 3)
+    ]
+
+
+def test_of_two_songs_that_match_a_play_the_first_by_id_is_taken_in_any_order(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    for song_id in ("SO3", "SO2"):
+        world.song(song(song_id, artist_id="AR" + song_id))
+    load(world, "2018-11-01")
+    assert world.rows("select song_id, artist_id from {s}.songplays") == [("SO2", "ARSO2")]
+
+    world.song(song("SO1", artist_id="ARSO1"))
+    world.song(song("SO4", artist_id="ARSO4"))
+    load(world, "2018-11-01")
+
+    assert world.rows("select song_id, artist_id from {s}.songplays") == [("SO1", "ARSO1")]
+
+
+def test_a_song_that_comes_after_its_plays_is_pointed_to_and_counted(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1, item=1), event(D1, item=2), event(D1, item=3, song="Other"))
+    load(world, "2018-11-01")
+    world.log("2018-11-02", event(D2, item=4))
+    world.song(song("SO1"))
+
+    changed = load(world, "2018-11-02", "2018-11-03")
+
+    assert world.rows("select item_in_session, song_id, artist_id from {s}.songplays order by 1") == [
+        (1, "SO1", "AR1"),
+        (2, "SO1", "AR1"),
+        (3, None, None),
+        (4, "SO1", "AR1"),
+    ]
+    assert changed["songplays"] == {"deleted": 0, "inserted": 1, "updated": 2}
+
+
+def test_a_song_that_is_renamed_loses_its_plays(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    world.song(song("SO1"))
+    load(world, "2018-11-01")
+    world.song(song("SO1", title="Renamed"))
+
+    load(world, "2018-11-01")
+
+    assert world.rows("select song_id, artist_id from {s}.songplays") == [(None, None)]
+    assert world.rows("select song_id, title from {s}.songs") == [("SO1", "Renamed")]
+
+
+# Users ----------------------------------------------------------------------------------------------------
+
+
+def test_the_latest_event_decides_a_users_level_whatever_day_is_loaded_last(fresh):
+    """Level flips twice in a day; older day loaded after a newer one."""
+    world = fresh()
+    flips = [
+        event(D2 + timedelta(hours=hour), item=hour, level=level)
+        for hour, level in enumerate(["paid", "free"] * 2)
+    ]
+    world.log("2018-11-02", *reversed(flips), event(D2, user=2, level="paid"))
+    world.log("2018-11-01", event(D1, level="paid"), event(D1, user=2, level="free"))
+    expected = [(1, "free", D2 + timedelta(hours=3)), (2, "paid", D2)]
+
+    for day in ("2018-11-02", "2018-11-01"):
+        load(world, day)
+        assert world.rows("select user_id, level, updated_at from {s}.users order by 1") == expected
+
+
+def test_of_two_plays_of_a_user_at_one_instant_the_later_session_and_item_decide(fresh):
+    world = fresh()
+    world.log(
+        "2018-11-01",
+        event(D1, session=2, item=3, level="paid", lastName="Last"),
+        event(D1, session=2, item=2),
+        event(D1, session=1, item=9),
+    )
+
+    load(world, "2018-11-01")
+
+    assert world.rows("select level, last_name from {s}.users") == [("paid", "Last")]
+
+
+# Midnight and time zones ----------------------------------------------------------------------------------
+
+
+def over_midnight(world) -> None:
+    last, first = datetime(2018, 11, 1, 23, 59, 59, 999000), datetime(2018, 11, 2)
+    world.log("2018-11-01", event(D1, item=1), event(last, item=2, level="paid"))
+    world.log("2018-11-02", event(first, item=3), event(D2, item=4))
+
+
+def test_a_session_over_midnight_is_the_same_rows_by_day_by_hour_and_at_once(fresh):
+    world = fresh()
+    over_midnight(world)
+    load(world, *BOTH_DAYS)
+    at_once = world.state(*STAR)
+    assert world.rows("select start_time, day, hour from {s}.time order by 1")[1:3] == [
+        (datetime(2018, 11, 1, 23, 59, 59, 999000), 1, 23),
+        (datetime(2018, 11, 2), 2, 0),
+    ]
+
+    by_day = [("2018-11-02", "2018-11-03"), ("2018-11-01", "2018-11-02")]
+    cuts = ["2018-11-01T00", "2018-11-01T23", "2018-11-02T12", "2018-11-03T00"]
+    for parts in (by_day, list(itertools.pairwise(cuts))):
+        world.empty()
+        over_midnight(world)
+        for start, end in parts:
+            load(world, start, end)
+        assert world.state(*STAR) == at_once
+
+
+def test_a_worker_in_another_time_zone_loads_the_same_rows(fresh, monkeypatch):
+    world = fresh()
+    over_midnight(world)
+    load(world, *BOTH_DAYS)
+    expected = world.state(*STAR, "events")
+
+    for zone in ("Pacific/Kiritimati", "America/Los_Angeles"):  # 14 hours ahead, 7 behind
+        world.empty()
+        over_midnight(world)
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", zone)
+            time.tzset()
+            load(world, *BOTH_DAYS)
+        time.tzset()
+        assert world.state(*STAR, "events") == expected, zone
