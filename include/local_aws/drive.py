@@ -327,6 +327,7 @@ def airflow_environment(running: service.Running, data: Data | None = None) -> d
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__WEBSERVER__WORKERS": "2",
         "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "30",
+        "SPARKIFY_POOL": local_settings()["pools"][0]["pool_name"],
         "PYTHONWARNINGS": "ignore",
     }
     if data:

@@ -119,6 +119,14 @@ def end_date() -> datetime | None:
     return _date("SPARKIFY_END_DATE")
 
 
+def pool() -> str:
+    """``SPARKIFY_POOL``: the Airflow pool of statements on the warehouse, whose queue has few slots.
+
+    The default is Airflow's own: a task of a pool that a deployment has not made would wait for ever.
+    """
+    return os.environ.get("SPARKIFY_POOL", "default_pool")
+
+
 def check_environment() -> None:
     """Fail a run that was scheduled by a default because the environment could not be read.
 
