@@ -7,7 +7,7 @@ READY := .venv/.synced
 DRIVE := $(PY) -m include.local_aws.drive
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status query sample test lint lock versions clean
+.PHONY: help run up down status query sample test soak bench lint lock versions clean
 
 # A value of the command line goes on as it was typed: no $ in a query is make's.
 export SPARKIFY_DATA = $(value DATA)
@@ -36,6 +36,12 @@ sample: $(READY) ## Make the sample month in .local/sample; SCALE=10 for ten tim
 
 test: $(READY) ## Every test
 	@$(PY) -m pytest
+
+soak: $(READY) ## Random schedules of loads for as long as you like: N=2000
+	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest tests/pipeline/test_any_order.py
+
+bench: $(READY) ## Ratios of what may not get slower; PART=copy, run or history for one of them
+	@$(PY) -W ignore -m tests.bench $(PART)
 
 lint: $(READY) ## Style of Python and SQL, types
 	@$(PY) -m ruff check .

@@ -27,7 +27,9 @@ class ConfigurationError(AirflowFailException):
 
 # SQLSTATE classes of the PostgreSQL family. Redshift reports serializable conflicts as XX000 with the
 # number 1023 in the text (https://docs.aws.amazon.com/redshift/latest/dg/r_STV_TRANS_CONFLICT.html).
-_TRANSIENT_STATES = ("08", "40", "57P", "55P03", "53300")
+# The last three are two sessions that create one thing at once: keys of ours are never enforced, and every
+# CREATE says IF NOT EXISTS.
+_TRANSIENT_STATES = ("08", "40", "57P", "55P03", "53300", "23505", "42P06", "42P07")
 _CONFIGURATION_STATES = ("28", "3D", "3F", "42", "53100")
 _TRANSIENT_AWS = {
     "SlowDown",
