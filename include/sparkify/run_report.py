@@ -28,7 +28,8 @@ TEMPLATE = pathlib.Path(__file__).with_name("run_report.html")
 CHART_DAYS = 62
 # The checks compare with four weeks: so do the charts.
 WEEKS_BEFORE = 4
-SAMPLES = 30
+SAMPLES = 20
+SAMPLES_OF_A_REASON = 3
 # The clocks of worker, warehouse and S3 may differ by so much.
 CLOCK_SKEW = timedelta(minutes=1)
 
@@ -209,7 +210,7 @@ def _came_in(run_id: str, since: datetime | None) -> dict[str, Any] | None:
 
 
 def _rejected(run_id: str) -> dict[str, Any]:
-    """Why lines were refused, and the first of them (of each file at most 1,000 are kept)."""
+    """Why lines were refused, and the first of each reason (of each file at most 1,000 lines are kept)."""
     table = f"{star()}.rejected_lines"
     reasons = warehouse.query(
         f"select column_name, reason, count(*) as lines, count(distinct source_key) as files from {table} "
@@ -217,8 +218,11 @@ def _rejected(run_id: str) -> dict[str, Any]:
         run_id,
     )
     samples = warehouse.query(
-        f"select source_key, line_number, column_name, reason, raw_line from {table} "
-        f"where run_id = %s order by source_key, line_number limit {SAMPLES}",
+        "select source_key, line_number, column_name, reason, raw_line from ("
+        "select source_key, line_number, column_name, reason, raw_line, row_number() over "
+        "(partition by column_name, reason order by source_key, line_number) as place "
+        f"from {table} where run_id = %s) as numbered where place <= {SAMPLES_OF_A_REASON} "
+        f"order by column_name, reason, source_key, line_number limit {SAMPLES}",
         run_id,
     )
     return {
