@@ -53,30 +53,46 @@ class FreshWorld(World):
 
 
 @pytest.fixture(scope="module")
-def module_world(s3, connections):
-    world = FreshWorld(s3, f"f{next(_names)}")
+def new_world(s3, connections):
+    """Makes a world for the tests of a module, with its tables, and puts it in force."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_VAR_SPARKIFY", world.settings())
         # Thousands of connections: unnamed, the driver walks the stack for a name, which takes longest of all.
         warehouse_connection = json.loads(connections["AIRFLOW_CONN_REDSHIFT_DEFAULT"])
         warehouse_connection["extra"]["application_name"] = "tests"
         patch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(warehouse_connection))
         patch.setattr(lake, "client", lambda: s3)
+
+        def make() -> FreshWorld:
+            world = FreshWorld(s3, f"f{next(_names)}")
+            patch.setenv("AIRFLOW_VAR_SPARKIFY", world.settings())
+            settings.cache_clear()
+            world.create_tables()
+            return world
+
+        yield make
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def module_world(new_world):
+    return new_world()
+
+
+@pytest.fixture
+def enter(monkeypatch):
+    """Puts a module's world in force for one test, with settings that are to differ from the defaults."""
+
+    def enter(world, **more):
+        monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", world.settings(**more))
         settings.cache_clear()
-        world.create_tables()
-        yield world
+        return world
+
+    yield enter
     settings.cache_clear()
 
 
 @pytest.fixture
-def fresh(module_world, monkeypatch):
+def fresh(module_world, enter):
     """The module's world, empty; called with settings that are to differ from the defaults."""
-
-    def make(**more):
-        monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", module_world.settings(**more))
-        settings.cache_clear()
-        return module_world
-
-    module_world.empty()
-    yield make
-    settings.cache_clear()
+    enter(module_world).empty()
+    return lambda **more: enter(module_world, **more)

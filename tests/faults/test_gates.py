@@ -1,0 +1,415 @@
+"""Gates: every check is seen to pass and to fail, and what fails leaves the published tables as they were."""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+from datetime import datetime, timedelta
+
+import pytest
+
+from include.sparkify import checks, warehouse
+from include.sparkify.errors import ConfigurationError, DataError
+from include.sparkify.settings import run_schema
+from tests.world import event, song
+
+D1 = datetime(2018, 11, 1, 12)
+TABLES = (*checks.STAGING, *checks.STAR)
+
+# How a sound run is spoiled so that this check of `rows`, and no other of its table, fails. {run} is the run's
+# schema, {s} the published one; `copy of` a table's row stands for INSERT INTO it SELECT from it, with changes.
+SPOILERS = {
+    ("staging_files", "lines_reconcile"): ["update {run}.staging_files set lines = 9 where kind = 'events'"],
+    ("staging_files", "files_have_lines"): [
+        "update {run}.staging_files set lines = 0, accepted = 0, staged = 0 where kind = 'events'"
+    ],
+    ("staging_files", "no_line_is_rejected"): [
+        "update {run}.staging_files set lines = lines + 1, rejected = 1 where kind = 'events'"
+    ],
+    ("staging_files", "no_value_is_cut"): [
+        "update {run}.staging_files set cut_values = 1 where kind = 'events'"
+    ],
+    ("staging_files", "no_field_is_unknown"): [
+        "update {run}.staging_files set unknown_fields = 'device' where kind = 'events'"
+    ],
+    ("staging_events", "all_is_staged"): ["delete from {run}.staging_events where page = 'Home'"],
+    ("staging_events", "one_row_per_line"): [
+        "update {run}.staging_events set line_number = 1 where line_number = 2"
+    ],
+    ("staging_events", "start_time_is_ts"): [
+        "update {run}.staging_events set ts = ts + 1000 where line_number = 1"
+    ],
+    ("staging_events", "level_is_known"): [
+        "update {run}.staging_events set level = 'gold' where line_number = 1"
+    ],
+    ("staging_events", "plays_are_whole"): [
+        "update {run}.staging_events set user_id = null where line_number = 1"
+    ],
+    ("staging_events", "events_are_of_their_files_day"): [
+        "update {run}.staging_events set file_date = date '2018-11-02' where line_number = 1"
+    ],
+    ("staging_songs", "all_is_staged"): ["delete from {run}.staging_songs where song_id = 'SO2'"],
+    ("staging_songs", "songs_have_one_file"): [
+        "update {run}.staging_songs set song_id = 'SO1' where song_id = 'SO2'"
+    ],
+    ("songplays", "every_play_is_there"): ["delete from {run}.songplays where user_id = 2"],
+    ("songplays", "one_row_per_play"): [
+        "copy of {run}.songplays where user_id = 2: songplay_id = md5('copy')",
+    ],
+    ("songplays", "nothing_is_made_up"): [
+        "copy of {run}.songplays where user_id = 2: songplay_id = md5('copy'), session_id = 99"
+    ],
+    ("songplays", "level_is_known"): ["update {run}.songplays set level = 'gold' where user_id = 2"],
+    ("songplays", "user_exists"): ["delete from {run}.users where user_id = 2"],
+    ("songplays", "song_exists"): ["update {run}.songplays set song_id = 'SO9' where song_id = 'SO1'"],
+    ("songplays", "sessions_number_their_items_once"): [
+        f"update {{run}}.{table} set session_id = 1, item_in_session = 0 where user_id = 2"
+        for table in ("plays", "songplays")
+    ],
+    ("songplays", "plays_are_delivered_once"): ["copy of {run}.plays where user_id = 2: line_number = 99"],
+    ("songplays", "volume_is_as_usual"): [
+        f"copy of {{s}}.songplays where user_id = 7: songplay_id = md5('{week}' || n.n), "
+        f"start_time = dateadd(day, -{week * 7}, timestamp '2018-11-01 12:00'); for n up to 20"
+        for week in (1, 2)
+    ],
+    ("songplays", "match_rate_is_as_usual"): [
+        "copy of {s}.songplays where user_id = 7: songplay_id = md5('before' || n.n), song_id = 'SO1', "
+        "start_time = timestamp '2018-10-31 12:00'; for n up to 1000",
+        "copy of {run}.plays where user_id = 2: line_number = 100 + n.n, item_in_session = 100 + n.n; for n up to 100",
+        "copy of {run}.songplays where user_id = 2: songplay_id = md5('now' || n.n), item_in_session = 100 + n.n; "
+        "for n up to 100",
+        "update {run}.songplays set song_id = null, artist_id = null",
+    ],
+    ("songplays", "interval_is_full_to_its_end"): [
+        "update {run}.windows set window_end = dateadd(day, 2, window_end)"
+    ],
+    ("users", "level_is_known"): ["update {run}.users set level = 'gold' where user_id = 2"],
+    ("users", "latest_play_wins"): ["delete from {run}.users where user_id = 2"],
+    ("users", "names_are_given"): ["update {run}.users set last_name = '' where user_id = 2"],
+    ("songs", "every_song_is_there"): ["delete from {run}.songs where song_id = 'SO2'"],
+    ("songs", "artist_exists"): ["update {run}.songs set artist_id = 'AR9' where song_id = 'SO2'"],
+    ("songs", "year_is_sane"): ["update {run}.songs set year = 1859 where song_id = 'SO2'"],
+    ("artists", "every_artist_is_there"): ["delete from {run}.artists where artist_id = 'AR2'"],
+    ("artists", "coordinates_come_in_pairs"): [
+        "update {run}.artists set latitude = null where artist_id = 'AR1'"
+    ],
+    ("time", "every_moment_is_there"): ["delete from {run}.time where hour = 13"],
+    ("time", "nothing_is_made_up"): [
+        "copy of {run}.time where hour = 13: start_time = timestamp '2018-11-01 14:00', hour = 14"
+    ],
+}
+# Checks that cannot fail alone, and what fails with them: a second row of a play is a second one of its item too.
+TOGETHER = {("songplays", "one_row_per_play"): {"sessions_number_their_items_once"}}
+
+
+def column_spoiler(table: str, name: str) -> list[str]:
+    """How one value of a column is spoiled so that its check fails."""
+    column, kind = name.split(".")
+    bound = checks.declared(table)["columns"][column][kind]
+    one = f"where {column} = (select min({column}) from {{run}}.{table})"
+    if kind == "unique_check":
+        return [f"copy of {{run}}.{table} {one}: {column} = {column}"]
+    value = {"null_check": "null", "min": bound.get("geq_to", 0) - 1, "max": bound.get("leq_to", 0) + 1}[kind]
+    return [f"update {{run}}.{table} set {column} = {value} {one}"]
+
+
+class Sound:
+    """A run that is built and audited, over a star with history; spoiled and restored as often as one likes."""
+
+    def __init__(self, world) -> None:
+        self.world = world
+        world.song(song("SO1", "Song", "Artist", artist_id="AR1", artist_latitude=1.5, artist_longitude=2.5))
+        world.log("2018-10-30", event(D1 - timedelta(days=2), user=7, session=7))
+        world.load("2018-10-30", audited=False)
+        world.song(song("SO1", "Song", "Artist", artist_id="AR1", artist_latitude=3.5, artist_longitude=2.5))
+        world.song(song("SO2", "Other", "Artist", artist_id="AR2"))
+        world.log(
+            "2018-11-01",
+            event(D1, user=1, item=0),
+            event(D1, user=1, item=1, song="Unknown"),
+            event(D1 + timedelta(hours=1), user=2, session=2, level="paid"),
+            event(D1, user=None, session=3, page="Home", artist=None, song=None, length=None),
+        )
+        self.context = world.context("2018-11-01", "2018-11-02")
+        world.stage(self.context)
+        self.audit(checks.STAGING)
+        world.build(self.context)
+        self.audit(checks.STAR)
+        self.results = self.checked()
+        self.published = world.state()
+        self.run, self.keep = run_schema(self.context["run_id"]), f"{world.schema}_keep"
+        self.columns = self._columns()
+        self._keep()
+
+    def audit(self, tables) -> None:
+        self.world.audit(self.context, tables)
+
+    def checked(self) -> dict[tuple[str, str], types.SimpleNamespace]:
+        """Results by (table, check)."""
+        rows = self.world.rows(
+            "select table_name, check_name, severity, expected, actual, passed, sample from {s}.quality_results "
+            f"where run_id = '{self.context['run_id']}'"
+        )
+        names = ("severity", "expected", "actual", "passed", "sample")
+        return {(t, c): types.SimpleNamespace(**dict(zip(names, rest, strict=True))) for t, c, *rest in rows}
+
+    def _columns(self) -> dict[tuple[str, str], list[str]]:
+        columns: dict[tuple[str, str], list[str]] = {}
+        for schema, table, column in self.world.rows(
+            "select table_schema, table_name, column_name from information_schema.columns "
+            f"where table_schema in ('{self.run}', '{{s}}') order by 1, 2, ordinal_position"
+        ):
+            columns.setdefault((schema, table), []).append(column)
+        return columns
+
+    def _keep(self) -> None:
+        """Copies to restore from; and candidates without NOT NULL, which would be in the way of spoiling them."""
+
+        def keep(cursor) -> None:
+            cursor.execute(f"create schema {self.keep}")
+            for schema, table in self.columns:
+                kept = f"{self.keep}.{table}_{'run' if schema == self.run else 'star'}"
+                cursor.execute(f"create table {kept} as select * from {schema}.{table}")
+                if schema == self.run:
+                    cursor.execute(f"drop table {schema}.{table}")
+                    cursor.execute(f"create table {schema}.{table} as select * from {kept}")
+
+        warehouse.transaction(keep, "keep copies")
+
+    def statement(self, spoiler: str) -> tuple[str, str]:
+        """The table that a spoiler changes, and its SQL."""
+        spoiler = spoiler.replace("{run}", self.run).replace("{s}", self.world.schema)
+        copy = re.fullmatch(r"copy of (\S+) (where .*?): (.*?)(?:; for n up to (\d+))?", spoiler)
+        if copy is None:
+            return re.match(r"(?:update|delete from) (\S+)", spoiler)[1], spoiler
+        table, where, changes, number = copy.groups()
+        changed = dict(change.split(" = ", 1) for change in re.split(r", (?=\w+ = )", changes))
+        columns = self.columns[tuple(table.split("."))]
+        source = f"(select * from {table} {where} limit 1) as one"
+        if number:
+            digits = "(select 0 as d" + "".join(f" union all select {d}" for d in range(1, 10)) + ")"
+            source += (
+                f" cross join (select 100 * a.d + 10 * b.d + c.d + 1 as n from {digits} as a "
+                f"cross join {digits} as b cross join {digits} as c) as n where n.n <= {number}"
+            )
+        values = ", ".join(changed.get(column, f"one.{column}") for column in columns)
+        return table, f"insert into {table} ({', '.join(columns)}) select {values} from {source}"
+
+    def spoil(self, spoilers: list[str]) -> set[str]:
+        """Change the rows; the tables changed."""
+        statements = [self.statement(spoiler) for spoiler in spoilers]
+
+        def work(cursor) -> None:
+            cursor.execute(f"delete from {self.world.schema}.quality_results")
+            for _, sql in statements:
+                cursor.execute(sql)
+                assert cursor.rowcount > 0, sql
+
+        warehouse.transaction(work, "spoil")
+        return {table for table, _ in statements}
+
+    def restore(self, tables: set[str]) -> None:
+        def work(cursor) -> None:
+            for name in tables:
+                schema, table = name.split(".")
+                kept = f"{self.keep}.{table}_{'run' if schema == self.run else 'star'}"
+                cursor.execute(f"delete from {name}")
+                cursor.execute(f"insert into {name} select * from {kept}")
+
+        warehouse.transaction(work, "restore")
+
+
+@pytest.fixture(scope="module")
+def built(new_world):
+    return Sound(new_world())
+
+
+@pytest.fixture
+def sound(built, enter):
+    """The sound run; what a test spoils through it is mended afterwards."""
+    enter(built.world)
+    touched: set[str] = set()
+
+    def spoil(spoilers: list[str]) -> None:
+        touched.update(built.spoil(spoilers))
+
+    yield types.SimpleNamespace(
+        spoil=spoil,
+        audit=built.audit,
+        checked=built.checked,
+        results=built.results,
+        published=built.published,
+        world=built.world,
+        context=built.context,
+    )
+    built.restore(touched)
+
+
+COLUMN_CHECKS = [(table, check.name) for table in TABLES for check in checks.column_checks(table)]
+ROW_CHECKS = [(table, check.name) for table in TABLES for check in checks.row_checks(table)]
+SEVERITY = {
+    (table, check.name): check.severity
+    for table in TABLES
+    for check in checks.column_checks(table) + checks.row_checks(table)
+}
+
+
+def test_a_sound_run_passes_every_check(sound):
+    assert {check for check, result in sound.results.items() if not result.passed} == set()
+    assert set(sound.results) == set(SEVERITY)
+
+
+def test_every_check_of_rows_has_a_spoiler():
+    assert set(SPOILERS) == set(ROW_CHECKS)
+
+
+@pytest.mark.parametrize(("table", "name"), COLUMN_CHECKS + ROW_CHECKS, ids=lambda text: text)
+def test_a_check_fails_where_it_should_and_says_which_rows(sound, table, name):
+    sound.spoil(SPOILERS[table, name] if (table, name) in SPOILERS else column_spoiler(table, name))
+
+    if SEVERITY[table, name] == "fail":
+        with pytest.raises(
+            DataError, match=rf"(?s)the star is unchanged.*{table}\.{re.escape(name)} \(fail\)"
+        ):
+            sound.audit([table])
+    else:
+        sound.audit([table])
+
+    results = sound.checked()
+    failed = {check for (_, check), result in results.items() if not result.passed}
+    assert failed == {name} | TOGETHER.get((table, name), set())
+    result = results[table, name]
+    assert result.severity == SEVERITY[table, name]
+    assert re.fullmatch(r"[1-9]\d* offending rows", result.actual)
+    assert all(json.loads(line) for line in result.sample.splitlines()) and result.sample
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_failed_audit_leaves_the_published_tables_as_they_were_and_publish_refuses(sound, table):
+    check = next(check for check in checks.row_checks(table) if check.severity == "fail")
+    sound.spoil(SPOILERS[table, check.name])
+
+    with pytest.raises(DataError, match="the star is unchanged"):
+        sound.audit(TABLES)
+    with pytest.raises(DataError, match=r"(?s)nothing was published.*Clear the task `plan`"):
+        sound.world.publish(sound.context)
+
+    assert sound.world.state() == sound.published
+
+
+@pytest.mark.parametrize("table", checks.STAR)
+def test_an_empty_candidate_fails(sound, table):
+    """The stock operators would pass it: over no row every check of a column holds."""
+    sound.spoil([f"delete from {{run}}.{table}"])
+
+    with pytest.raises(DataError, match="offending rows"):
+        sound.audit([table])
+
+    assert sound.world.state() == sound.published
+
+
+def test_the_match_rate_passes_while_plays_find_their_song_as_before(sound):
+    *same_rate, _ = SPOILERS["songplays", "match_rate_is_as_usual"]
+    sound.spoil(same_rate)
+
+    sound.audit(["songplays"])
+
+    assert all(result.passed for result in sound.checked().values())
+
+
+# Volume and match rate ------------------------------------------------------------------------------------
+
+
+def three_weeks(world, plays: int) -> None:
+    """Three Thursdays of ten plays, then one of so many."""
+    for week, number in enumerate([10, 10, 10, plays]):
+        day = D1 + timedelta(weeks=week)
+        world.log(f"{day:%Y-%m-%d}", *(event(day, item=item, session=week) for item in range(number)))
+    world.load("2018-11-01", "2018-11-16", audited=False)
+
+
+@pytest.mark.parametrize(("plays", "odd"), [(4, True), (5, False), (20, False), (21, True)])
+def test_a_volume_far_off_the_usual_is_warned_about_and_published(fresh, plays, odd):
+    world = fresh()
+    three_weeks(world, plays)
+
+    world.load("2018-11-22")
+
+    assert world.count("songplays") == 30 + plays
+    warned = world.warnings().get("songplays.volume_is_as_usual")
+    assert (json.loads(warned)["plays"] if warned else None) == (plays if odd else None)
+
+
+def test_a_volume_far_off_the_usual_stops_the_run_where_the_policy_says_fail(fresh, monkeypatch):
+    world = fresh()
+    three_weeks(world, 1)
+    monkeypatch.setitem(checks.declared("songplays")["rows"]["volume_is_as_usual"], "severity", "fail")
+
+    with pytest.raises(DataError, match=r"songplays\.volume_is_as_usual \(fail\)"):
+        world.load("2018-11-22")
+
+    assert world.count("songplays") == 30
+
+
+# The warehouse's tables -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def loaded(new_world):
+    world = new_world()
+    world.log("2018-11-01", event(D1))
+    world.load("2018-11-01")
+    return world
+
+
+@pytest.fixture
+def altered(loaded, enter):
+    """A world of its own, with a loaded day: its tables are altered and put right again."""
+    return enter(loaded)
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "message"),
+    [
+        (
+            "alter table {s}.users rename column gender to sex",
+            "alter table {s}.users rename column sex to gender",
+            r"users differs in gender varchar\(16\), sex varchar\(16\)",
+        ),
+        (
+            "alter table {s}.songplays alter column location type varchar(2000)",
+            "alter table {s}.songplays alter column location type varchar(1024)",
+            r"songplays differs in location varchar\(1024\), location varchar\(2000\)",
+        ),
+        (
+            "alter table {s}.time add column quarter integer",
+            "alter table {s}.time drop column quarter",
+            "time differs in quarter integer",
+        ),
+    ],
+    ids=["missing", "of another type", "one too many"],
+)
+def test_a_column_missing_or_changed_is_found_before_anything_is_deleted(altered, change, back, message):
+    def execute(sql: str) -> None:
+        warehouse.transaction(lambda cursor: cursor.execute(sql.replace("{s}", altered.schema)), sql)
+
+    altered.log("2018-11-01", event(D1, item=1))
+    before = altered.rows("select * from {s}.songplays")
+    execute(change)
+    try:
+        with pytest.raises(ConfigurationError, match=f"{message}.*Nothing was changed"):
+            altered.load("2018-11-01")
+        assert altered.rows("select * from {s}.songplays") == before
+    finally:
+        execute(back)
+    altered.create_tables()
+
+
+def test_a_missing_table_is_made(altered):
+    warehouse.transaction(lambda cursor: cursor.execute(f"drop table {altered.schema}.artists"), "drop")
+
+    altered.create_tables()
+
+    assert altered.count("artists") == 0
+    assert altered.count("songplays") == 1
