@@ -122,7 +122,7 @@ GOES_ON = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
             "verify-full",
             enum=["verify-full", "off"],
             title="TLS",
-            description="off is for the local stand-in and refused for any other host.",
+            description="off is for a local stand-in, whose AWS has no TLS either; refused elsewhere.",
         ),
     },
     tags=["sparkify", "cluster"],

@@ -53,19 +53,18 @@ def delete_serverless(params: Mapping[str, Any], context: Mapping[str, Any]) -> 
     """Delete the workgroup, then the namespace; True when both are gone. To be called until it is."""
     wanted = warehouse(params)
     api = client("redshift-serverless", wanted.region)
+    workgroup = inventory.of_kind(inventory.owned(wanted), "workgroup")
+    if workgroup and not workgroup.status.startswith("DELETING"):
+        with doing(f"delete workgroup {wanted.name}"), absent("ResourceNotFoundException"):
+            api.delete_workgroup(workgroupName=wanted.name)
     existing = inventory.owned(wanted)
-    if workgroup := inventory.of_kind(existing, "workgroup"):
-        if not workgroup.status.startswith("DELETING"):
-            with doing(f"delete workgroup {wanted.name}"), absent("ResourceNotFoundException"):
-                api.delete_workgroup(workgroupName=wanted.name)
-        return False
-    if namespace := inventory.of_kind(existing, "namespace"):
-        if namespace.status != "DELETING":
-            snapshot = {"finalSnapshotName": _snapshot(wanted, context)} if params["final_snapshot"] else {}
-            with doing(f"delete namespace {wanted.name}"), absent("ResourceNotFoundException"):
-                api.delete_namespace(namespaceName=wanted.name, **snapshot)
-        return False
-    return True
+    namespace = inventory.of_kind(existing, "namespace")
+    if namespace and namespace.status != "DELETING" and not inventory.of_kind(existing, "workgroup"):
+        snapshot = {"finalSnapshotName": _snapshot(wanted, context)} if params["final_snapshot"] else {}
+        with doing(f"delete namespace {wanted.name}"), absent("ResourceNotFoundException"):
+            api.delete_namespace(namespaceName=wanted.name, **snapshot)
+        existing = inventory.owned(wanted)
+    return not any(thing.kind in ("workgroup", "namespace") for thing in existing)
 
 
 def delete_secrets(params: Mapping[str, Any]) -> None:
