@@ -7,7 +7,7 @@ READY := .venv/.synced
 DRIVE := $(PY) -m include.local_aws.drive
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status query sample test soak bench lint lock versions clean
+.PHONY: help run up down status report query sample test soak bench lint lock versions clean
 
 # A value of the command line goes on as it was typed: no $ in a query is make's.
 export SPARKIFY_DATA = $(value DATA)
@@ -27,6 +27,9 @@ down: $(READY) ## Stop Airflow and the local services and forget what they hold
 
 status: $(READY) ## Say what is running, and what the lake and the warehouse hold
 	@$(DRIVE) status
+
+report: $(READY) ## Fetch the newest run's report, a page for the browser, and say where it lies
+	@$(DRIVE) report
 
 query: $(READY) ## SQL="select ..." : the warehouse's answer as CSV
 	@$(DRIVE) query "$$SPARKIFY_SQL"

@@ -61,6 +61,8 @@ def literal(text: str) -> str:
     schedule=[assets.SONGPLAYS],
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     catchup=False,
+    # It does nothing but follow the pipeline: on from the start.
+    is_paused_upon_creation=False,
     # A table is dropped and made: two runs at once would do so under each other's hands.
     max_active_runs=1,
     # Statements at once, of the five that the warehouse's default queue runs.

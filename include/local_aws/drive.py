@@ -1,6 +1,6 @@
 """The driver behind the Makefile: runs the project on this machine alone.
 
-    python -m include.local_aws.drive run [FOLDER] | up [FOLDER] | down | status | query SQL | serve
+    python -m include.local_aws.drive run [FOLDER] | up [FOLDER] | down | status | report | query SQL | serve
 
 The stand-ins, the lake, the warehouse and Airflow's own database have one life: from the first `run` or `up` to
 `down`. All state is below .local/. One life holds one folder's data: `run` on another folder, or on one from which
@@ -50,8 +50,10 @@ SETTINGS = PROJECT / "airflow_settings.yaml"
 LAKE_NOTE = SERVICES / "lake.json"
 AIRFLOW_NOTE = AIRFLOW_HOME / "processes.json"
 RUN_LOG = HOME / "run.log"
+REPORT = HOME / "report"
 
 DAG_ID = "sparkify"
+REPORTS_DAG_ID = "reports"
 STAR = ("songplays", "users", "songs", "artists", "time")
 UPLOAD_THREADS = 8
 UI_TIMEOUT = 300
@@ -422,27 +424,25 @@ def stop_airflow() -> int:
 ENDED = {"success": "ok", "failed": "FAILED", "up_for_retry": "failed, will be tried again"}
 
 
-def tasks(running: service.Running, run_id: str) -> dict[str, str]:
+def tasks(running: service.Running, dag_id: str, run_id: str) -> dict[str, str]:
     """The state of each of the run's tasks that has one, in the order they ended."""
     with ask_airflow(running) as cursor:
         cursor.execute(
             "select task_id || case when map_index < 0 then '' else '[' || map_index || ']' end, state"
             " from task_instance where dag_id = %s and run_id = %s and state is not null order by end_date, task_id",
-            (DAG_ID, run_id),
+            (dag_id, run_id),
         )
         return dict(cursor.fetchall())
 
 
-def run_dag(running: service.Running, data: Data) -> str:
-    """Run the DAG over the data's whole interval and say what each task came to. Returns the run's id.
+def run_dag(running: service.Running, dag_id: str, configuration: dict[str, str]) -> str:
+    """Run a DAG with these parameters and say what each task came to. Returns the run's id.
 
     :raises Problem: it failed, with the task, its error, the log and what to do.
     """
     moment = datetime.now(UTC).replace(microsecond=0)
     run_id = f"manual__{moment.isoformat()}"
-    configuration = {"start": data.start.isoformat(), "end": data.end.isoformat()}
-    say(f"running DAG {DAG_ID} for {data.start} up to and including {data.end - timedelta(days=1)}")
-    command = [sys.executable, "-m", "airflow", "dags", "test", DAG_ID, moment.isoformat()]
+    command = [sys.executable, "-m", "airflow", "dags", "test", dag_id, moment.isoformat()]
     began = time.monotonic()
     told: dict[str, str] = {}
     with RUN_LOG.open("w") as log:
@@ -461,7 +461,7 @@ def run_dag(running: service.Running, data: Data) -> str:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.3)
                     ended = True
-                now = tasks(running, run_id)
+                now = tasks(running, dag_id, run_id)
                 for name, state in now.items():
                     if state in ENDED and told.get(name) != state:
                         clear_line()
@@ -479,7 +479,7 @@ def run_dag(running: service.Running, data: Data) -> str:
             say(f"{'':12}{count} tasks {words}")
     failed = [name for name, state in now.items() if state == "failed"]
     if process.returncode or failed:
-        raise Problem(failure(running, failed), 1)
+        raise Problem(failure(running, dag_id, failed), 1)
     return run_id
 
 
@@ -504,13 +504,13 @@ def tail(lines: int = 15) -> str:
     return "\n".join(RUN_LOG.read_text(errors="replace").splitlines()[-lines:])
 
 
-def error_of(task: str) -> str:
+def error_of(dag_id: str, task: str) -> str:
     """The message of a task's last error in the run's log; empty if there is none."""
     text = RUN_LOG.read_text(errors="replace")
     # Airflow writes the traceback, then "Marking task as FAILED. dag_id=..., task_id=<task>,".
     ends = [
         match.start()
-        for match in re.finditer(rf"Marking task as \w+\. dag_id={DAG_ID}, task_id={task},", text)
+        for match in re.finditer(rf"Marking task as \w+\. dag_id={dag_id}, task_id={task},", text)
     ]
     if not ends:
         return ""
@@ -538,7 +538,7 @@ def load_errors(running: service.Running) -> str:
     )
 
 
-def failure(running: service.Running, failed: list[str]) -> str:
+def failure(running: service.Running, dag_id: str, failed: list[str]) -> str:
     """What to say of a run that failed."""
     log = shown(RUN_LOG)
     if not failed:
@@ -546,13 +546,14 @@ def failure(running: service.Running, failed: list[str]) -> str:
             f"Airflow ended before the run did.\n\nThe log {log} ends in:\n{tail()}\n\n"
             "Next: if it names a DAG file, mend that and run again; make test says more about imports."
         )
-    parts = [f"task {name} failed:\n{error_of(name) or tail()}" for name in failed]
+    parts = [f"task {name} failed:\n{error_of(dag_id, name) or tail()}" for name in failed]
     if any("stl_load_errors" in part for part in parts):
         parts.append(f"stl_load_errors has:{load_errors(running)}")
     return "\n\n".join(parts) + (
         f"\n\nThe published tables are as they were. Log: {log}\n"
         "Next: mend what the message names and run the same command again, it goes on from what is loaded.\n"
         '      make query SQL="select * from sparkify.quality_results where not passed"\n'
+        "      make report  the run as a page: what came in, what was rejected, every check\n"
         "      make down && make run   begins with an empty lake and warehouse"
     )
 
@@ -634,12 +635,19 @@ def command_run(folder: str | None) -> None:
     data = chosen_folder(folder)
     running = services(data)
     prepare_airflow(running)
-    run_id = run_dag(running, data)
-    if tasks(running, run_id).get("publish") != "success":
+    say(f"running DAG {DAG_ID} for {data.start} up to and including {data.end - timedelta(days=1)}")
+    run_id = run_dag(running, DAG_ID, {"start": data.start.isoformat(), "end": data.end.isoformat()})
+    if tasks(running, DAG_ID, run_id).get("publish") == "success":
+        # With a scheduler the Dataset of songplays starts it.
+        say(f"running DAG {REPORTS_DAG_ID}, which follows every publication")
+        run_dag(running, REPORTS_DAG_ID, {})
+    else:
         say("nothing is new in the lake: the warehouse is as it was")
     report(running, run_id)
     say(f"\ndone in {time.monotonic() - began:.0f} s. To look further:")
+    say("  make report  this run as a page for the browser")
     say('  make query SQL="select * from sparkify.songplays limit 5"')
+    say('  make query SQL="select * from reports.daily order by day"')
     say("  make up      Airflow's pages, with this run")
     say(f"  less {shown(RUN_LOG)}")
     say("  make down    stop it all and forget it")
@@ -815,6 +823,24 @@ def command_status() -> None:
     report(running, None)
 
 
+def command_report() -> None:
+    """Fetch the newest run's report, the page and the JSON beside it, and say where it lies."""
+    running = service.status(SERVICES)
+    if not running:
+        raise Problem("nothing is running: make run (or make up) first", 1)
+    s3 = aws.client(running.aws_endpoint, "s3")
+    _, work = buckets()
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=work, Prefix="reports/")
+    found = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".html")]
+    if not found:
+        raise Problem("no run has left a report yet: make run first", 1)
+    folder = max(found, key=lambda item: item["LastModified"])["Key"].rpartition("/")[0]
+    REPORT.mkdir(exist_ok=True)
+    for name in ("report.html", "report.json"):
+        (REPORT / name).write_bytes(s3.get_object(Bucket=work, Key=f"{folder}/{name}")["Body"].read())
+    say(f"{shown(REPORT / 'report.html')}   for a browser: {(REPORT / 'report.html').as_uri()}")
+
+
 def command_query(sql: str) -> None:
     """The answer as CSV with a header line; NULL is empty, true and false are words."""
     if not sql.strip():
@@ -874,7 +900,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("run", "up"):
         commands.add_parser(name).add_argument("folder", nargs="?", help="holds log_data/ and song_data/")
-    for name in ("down", "status", "serve"):
+    for name in ("down", "status", "serve", "report"):
         commands.add_parser(name)
     commands.add_parser("query").add_argument("sql")
     given = parser.parse_args(arguments)
@@ -885,6 +911,8 @@ def main(arguments: list[str] | None = None) -> int:
             command_query(given.sql)
         elif given.command == "status":
             command_status()
+        elif given.command == "report":
+            command_report()
         else:
             with alone():
                 if given.command == "run":
