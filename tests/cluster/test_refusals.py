@@ -1,0 +1,207 @@
+"""What provision and teardown refuse, before they touch anything."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from airflow.exceptions import AirflowFailException
+
+from include.cluster import inventory, provision, request, teardown
+from include.sparkify.errors import ConfigurationError, TransientError
+
+
+def somebody_elses_cluster(account):
+    account.client("redshift").create_cluster(
+        ClusterIdentifier=account.name,
+        NodeType="ra3.large",
+        MasterUsername="theirs",
+        MasterUserPassword="Theirs123456",
+    )
+
+
+def somebody_elses_bucket(account):
+    account.client("s3").create_bucket(
+        Bucket=account.work, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
+    )
+
+
+def somebody_elses_role(account):
+    account.client("iam").create_role(RoleName=f"{account.name}-copy", AssumeRolePolicyDocument="{}")
+
+
+def somebody_elses_security_group(account):
+    account.client("ec2").create_security_group(GroupName=f"{account.name}-redshift", Description="theirs")
+
+
+def somebody_elses_connection(account):
+    account.client("secretsmanager").create_secret(
+        Name="airflow/connections/redshift_default", SecretString="{}"
+    )
+
+
+def somebody_elses_namespace(account):
+    account.client("redshift-serverless").create_namespace(
+        namespaceName=account.name, adminUsername="theirs", adminUserPassword="Theirs123456"
+    )
+
+
+THEIRS = {
+    "cluster": somebody_elses_cluster,
+    "work bucket": somebody_elses_bucket,
+    "role": somebody_elses_role,
+    "security group": somebody_elses_security_group,
+    "secret": somebody_elses_connection,
+    "namespace": somebody_elses_namespace,
+}
+
+
+@pytest.fixture
+def remove_theirs(account):
+    """Their cluster's user and their secret have one name in all tests."""
+    yield
+    for thing in inventory.found(account.warehouse):
+        if thing.kind == "cluster":
+            account.client("redshift").delete_cluster(
+                ClusterIdentifier=thing.name, SkipFinalClusterSnapshot=True
+            )
+        elif thing.kind == "namespace":
+            account.client("redshift-serverless").delete_namespace(namespaceName=thing.name)
+        elif thing.kind == "secret":
+            account.client("secretsmanager").delete_secret(
+                SecretId=thing.name, ForceDeleteWithoutRecovery=True
+            )
+
+
+@pytest.mark.parametrize("kind", THEIRS)
+def test_a_name_taken_by_somebody_else_is_refused_and_left_alone(account, kind, remove_theirs):
+    THEIRS[kind](account)
+    before = inventory.found(account.warehouse)
+    assert [thing.kind for thing in before] == [kind]
+
+    with pytest.raises(
+        ConfigurationError, match=f"somebody else.*{kind} .*Nothing was touched.*choose another name"
+    ):
+        provision.check(account.params("provision", **account.wanted()))
+    for step in (
+        teardown.delete_secrets,
+        teardown.delete_network,
+        teardown.delete_role,
+        teardown.delete_bucket,
+    ):
+        step(account.params("teardown", delete_work_bucket=True))
+    assert inventory.found(account.warehouse) == before
+
+
+def test_the_whole_run_stops_at_somebody_elses_cluster(account, remove_theirs):
+    somebody_elses_cluster(account)
+    before = inventory.found(account.warehouse)
+    states = account.provision()
+    assert (states["run"], states["check"], states["create_cluster"]) == (
+        "failed",
+        "failed",
+        "upstream_failed",
+    )
+    removed = account.teardown()
+    assert (removed["run"], removed["delete_cluster"]) == ("success", "skipped")
+    assert inventory.found(account.warehouse) == before
+
+
+@pytest.mark.parametrize("cidr", ["0.0.0.0/0", "::/0", "0.0.0.0/1", "64.0.0.0/2"])
+def test_the_whole_internet_has_to_be_asked_for_twice(account, cidr):
+    params = account.params("provision", **account.wanted(cidrs=["10.0.0.0/16", cidr]))
+    with pytest.raises(ConfigurationError, match="the whole internet"):
+        provision.check(params)
+    provision.check(params | {"allow_the_whole_internet": True})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"cidrs": []}, "nobody could connect"),
+        ({"cidrs": ["10.0.0.1/16"]}, "has host bits set"),
+        ({"cidrs": ["office"]}, "does not appear to be an IPv4 or IPv6 network"),
+        ({"region": "us-west-9"}, "no Redshift in region 'us-west-9'"),
+        ({"serverless": True, "login": "iam"}, "needs a password"),
+    ],
+)
+def test_a_request_that_cannot_work_is_refused_at_once(account, given, message):
+    with pytest.raises(ConfigurationError, match=message):
+        provision.check(account.params("provision", **account.wanted(**given)))
+    assert account.kinds() == []
+
+
+def test_tls_stays_on_for_aws_itself(account, monkeypatch):
+    class RealAws:
+        class meta:
+            endpoint_url = "https://redshift.us-west-2.amazonaws.com"
+
+    monkeypatch.setattr(provision, "client", lambda service, region: RealAws)
+    with pytest.raises(ConfigurationError, match="off is for a local stand-in"):
+        provision.check(account.params("provision", **account.wanted(tls="off")))
+    assert provision.tls({"tls": "verify-full"}) == {"ssl": True, "sslmode": "verify-full"}
+
+
+def test_another_region_is_told_from_nothing_there(account, monkeypatch):
+    provision.copy_role(account.params("provision", **account.wanted()))
+    for params in (
+        account.params("provision", **account.wanted(region="eu-central-1")),
+        account.params("teardown", confirm=account.name, region="eu-central-1"),
+    ):
+        with pytest.raises(
+            ConfigurationError, match="lives in region us-west-2, not in eu-central-1; nothing was"
+        ):
+            (provision if "cidrs" in params else teardown).check(params)
+    # The region of the connection counts where none is named.
+    account.enter(monkeypatch, region="eu-central-1")
+    with pytest.raises(ConfigurationError, match="lives in region us-west-2"):
+        teardown.check(account.params("teardown", confirm=account.name))
+
+
+def test_access_denied_is_no_leftover_and_names_the_policy(account, monkeypatch):
+    iam = account.client("iam")
+    user = f"{account.name}-nobody"
+    iam.create_user(UserName=user)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    account.enter(monkeypatch, key["AccessKeyId"], key["SecretAccessKey"])
+    account.permissions(True)
+    states = account.provision()
+    assert (states["run"], states["check"]) == ("failed", "failed")
+    with pytest.raises(AirflowFailException, match=r"could not look for .*include/iam/deploy\.json"):
+        provision.check(account.params("provision", **account.wanted()))
+    # What could not be looked for is not gone.
+    states = account.teardown()
+    assert states["run"] == "failed"
+
+
+def test_a_wrong_key_names_the_connection(account, monkeypatch):
+    account.enter(monkeypatch, "AKIAUNKNOWN", "wrong")
+    account.permissions(True)
+    with pytest.raises(ConfigurationError, match="aws_default"):
+        provision.check(account.params("provision", **account.wanted()))
+
+
+def test_aws_out_of_reach_is_tried_again(account, monkeypatch):
+    reachable, account.cloud = account.cloud, types.SimpleNamespace(aws_endpoint="http://127.0.0.1:9")
+    account.enter(monkeypatch, key="other")
+    account.cloud = reachable
+    with pytest.raises(TransientError, match="could not look for"):
+        provision.check(account.params("provision", **account.wanted()))
+
+
+@pytest.mark.parametrize(
+    ("value", "schedule"),
+    [
+        (None, None),
+        ("", None),
+        ("@hourly", "@hourly"),
+        ("0 20 * * 1-5", "0 20 * * 1-5"),
+        ("MOCKED_SPARKIFY_PAUSE_SCHEDULE_VALUE", None),
+        ("tonight", None),
+    ],
+)
+def test_a_schedule_that_is_none_is_no_schedule(monkeypatch, value, schedule):
+    monkeypatch.delenv("SPARKIFY_PAUSE_SCHEDULE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SPARKIFY_PAUSE_SCHEDULE", value)
+    assert request.schedule("SPARKIFY_PAUSE_SCHEDULE") == schedule
