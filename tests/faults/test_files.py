@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import types
 from datetime import UTC, datetime, timedelta
 
 import botocore.exceptions
@@ -12,7 +13,7 @@ import pytest
 from airflow.exceptions import AirflowSkipException
 
 from include.sparkify import contract, lake, plan, screen
-from include.sparkify.errors import DataError, TransientError
+from include.sparkify.errors import ConfigurationError, DataError, TransientError
 from include.sparkify.intervals import of_day
 from include.sparkify.lake import LakeObject
 from tests.world import event, lines, song
@@ -494,7 +495,7 @@ def test_1200_log_files_of_a_day_are_read_one_after_the_other():
     assert len(s3.put) == 2
 
 
-# A stream that breaks -------------------------------------------------------------------------------------
+# S3 that does not answer -----------------------------------------------------------------------------------
 
 
 class Breaking(io.RawIOBase):
@@ -540,6 +541,39 @@ def read_lines(body):
 def test_a_link_lost_while_a_file_is_read_is_transient(error):
     with pytest.raises(TransientError, match="lost s3://lake/log_data.* after line 1"):
         read_lines(Breaking(error))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "hint"),
+    [
+        ("NoSuchBucket", ConfigurationError, "mend source_bucket or work_bucket"),
+        ("AccessDenied", ConfigurationError, "the role of the workers may not do this"),
+        ("PermanentRedirect", ConfigurationError, "the bucket is in another region: mend region_name"),
+        (
+            "InvalidAccessKeyId",
+            ConfigurationError,
+            "connection aws_default holds a key that AWS does not know",
+        ),
+        ("SlowDown", TransientError, "SlowDown"),
+        ("InternalError", TransientError, "InternalError"),
+    ],
+)
+def test_what_s3_refuses_is_never_taken_for_an_absent_file(code, kind, hint):
+    def refuse(**_):
+        raise botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "operation")
+
+    s3 = types.SimpleNamespace(
+        get_paginator=lambda _: types.SimpleNamespace(paginate=refuse), get_object=refuse, put_object=refuse
+    )
+    item = objects("log_data", 1)[0]
+
+    for doing, action in {
+        "list s3://lake/log_data/": lambda: list(lake.listing(s3, "lake", "log_data/")),
+        f"read s3://lake/{item.key}": lambda: lake.opened(s3, "lake", item),
+        "write s3://lake/key": lambda: lake.put(s3, "lake", "key", b""),
+    }.items():
+        with pytest.raises(kind, match=f"could not {doing}: .*{hint}"):
+            action()
 
 
 def test_a_line_longer_than_copy_takes_is_one_reject_and_does_not_fill_memory(monkeypatch):

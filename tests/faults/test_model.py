@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -188,7 +187,7 @@ def test_of_two_plays_of_a_user_at_one_instant_the_later_session_and_item_decide
     assert world.rows("select level, last_name from {s}.users") == [("paid", "Last")]
 
 
-# Midnight and time zones ----------------------------------------------------------------------------------
+# Midnight -------------------------------------------------------------------------------------------------
 
 
 def over_midnight(world) -> None:
@@ -215,20 +214,3 @@ def test_a_session_over_midnight_is_the_same_rows_by_day_by_hour_and_at_once(fre
         for start, end in parts:
             load(world, start, end)
         assert world.state(*STAR) == at_once
-
-
-def test_a_worker_in_another_time_zone_loads_the_same_rows(fresh, monkeypatch):
-    world = fresh()
-    over_midnight(world)
-    load(world, *BOTH_DAYS)
-    expected = world.state(*STAR, "events")
-
-    for zone in ("Pacific/Kiritimati", "America/Los_Angeles"):  # 14 hours ahead, 7 behind
-        world.empty()
-        over_midnight(world)
-        with monkeypatch.context() as patch:
-            patch.setenv("TZ", zone)
-            time.tzset()
-            load(world, *BOTH_DAYS)
-        time.tzset()
-        assert world.state(*STAR, "events") == expected, zone

@@ -1,0 +1,172 @@
+"""The contract of the source lines: what tests/faults/test_values.py shows through a load, at its edges."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.sparkify import contract, run
+from include.sparkify.contract import EVENT_FIELDS, SONG_FIELDS, Breach, Tally
+
+SQL = Path(__file__).parents[2] / "include" / "sql" / "create"
+EVENT = {
+    "artist": "A", "auth": "Logged In", "firstName": "F", "gender": "F", "itemInSession": 0, "lastName": "L",
+    "length": 200.5, "level": "free", "location": "", "method": "PUT", "page": "NextSong", "registration": None,
+    "sessionId": 1, "song": "S", "status": 200, "ts": 1541073600000, "userAgent": "x", "userId": "7",
+}  # fmt: skip
+SONG = {
+    "song_id": "SO1", "title": "T", "artist_id": "AR1", "artist_name": "A", "artist_location": "", "year": 0,
+    "artist_latitude": None, "artist_longitude": None, "duration": 1, "num_songs": 1,
+}  # fmt: skip
+
+
+def event(**changes) -> dict:
+    return contract.event(json.dumps(EVENT | changes).encode(), Tally())
+
+
+def song(**changes) -> dict:
+    return contract.song(json.dumps(SONG | changes).encode(), Tally())
+
+
+@pytest.mark.parametrize("value", [datetime(2005, 1, 1), datetime(2099, 12, 31, 23, 59, 59)])
+def test_times_from_2005_to_2099_are_taken(value):
+    ts = int(value.replace(tzinfo=UTC).timestamp() * 1000)
+
+    assert event(ts=ts)["ts"] == event(ts=ts)["start_time"] == ts
+
+
+@pytest.mark.parametrize("value", [datetime(2004, 12, 31, 23, 59, 59), datetime(2100, 1, 1, 0, 0, 1)])
+def test_times_before_and_after_are_not(value):
+    with pytest.raises(Breach, match="ts: .* is out of range .* ms since 1970"):
+        event(ts=int(value.replace(tzinfo=UTC).timestamp() * 1000))
+
+
+@pytest.mark.parametrize("name", [field.source for field in EVENT_FIELDS])
+def test_every_field_of_an_event_must_be_there(name):
+    line = {key: value for key, value in EVENT.items() if key != name}
+
+    with pytest.raises(Breach, match=f"field {name} is missing"):
+        contract.event(json.dumps(line).encode(), Tally())
+
+
+@pytest.mark.parametrize("name", [field.source for field in SONG_FIELDS])
+def test_every_field_of_a_song_must_be_there(name):
+    line = {key: value for key, value in SONG.items() if key != name}
+
+    with pytest.raises(Breach, match=f"field {name} is missing"):
+        contract.song(json.dumps(line).encode(), Tally())
+
+
+@pytest.mark.parametrize("name", [field.source for field in EVENT_FIELDS])
+@pytest.mark.parametrize("value", [{"a": 1}, ["a"], True], ids=str)
+def test_no_field_takes_what_is_no_scalar(name, value):
+    with pytest.raises(Breach, match="expected, not (an object|an array|a boolean)"):
+        event(**{name: value})
+
+
+def test_a_field_that_may_be_null_is_null():
+    optional = [field for field in EVENT_FIELDS if not field.required]
+
+    row = event(**{field.source: None for field in optional}, page="Home")
+
+    assert {row[field.column] for field in optional} == {None}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"null", b"[]", b"1", b'"text"', b"{", b"{}{}", b"\xff", b"NaN"],
+    ids=lambda line: repr(line),
+)
+def test_what_is_no_object_is_refused(line):
+    with pytest.raises(Breach):
+        contract.event(line, Tally())
+
+
+def test_a_line_over_4_mb_is_refused_unread():
+    with pytest.raises(Breach, match="longer than 4194304 bytes, the most that COPY takes"):
+        contract.event(b"x" * (4 * 1024 * 1024 + 1), Tally())
+
+
+def test_unknown_fields_are_told_by_name():
+    tally = Tally()
+
+    contract.event(json.dumps(EVENT | {"device": 1, "city": None}).encode(), tally)
+
+    assert tally.unknown_fields == {"device", "city"}
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=40))
+def test_text_is_kept_or_cut_at_a_characters_edge(text):
+    tally = Tally()
+    line = EVENT | {"method": text, "page": "Home"}
+
+    method = contract.event(json.dumps(line).encode(), tally)["method"]
+
+    assert text.startswith(method)
+    assert len(method.encode()) <= 16
+    assert tally.cut_values == (len(text.encode()) > 16)
+    rest = text[len(method) :]
+    assert not rest or len((method + rest[0]).encode()) > 16
+
+
+@pytest.mark.parametrize("text", ["0", "7", "200.5", "0.00001", "99999"])
+def test_a_plain_number_in_quotes_is_that_number(text):
+    assert event(length=text)["length"] == float(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "1e3", "1_0", "+1", ".5", "1.", "nan", "inf", "\u0663", "0x1", "1,5", "1\n"]
+)
+def test_nothing_else_in_quotes_is_a_number(text):
+    with pytest.raises(Breach, match="length: number expected"):
+        event(length=text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "1.5", "1_0", "+1", "\u0663", "1\n", "9" * 20])
+def test_nothing_but_digits_in_quotes_is_a_whole_number(text):
+    with pytest.raises(Breach, match="item_in_session: whole number expected"):
+        event(itemInSession=text)
+
+
+def test_a_whole_float_is_a_whole_number():
+    assert event(registration=1540919166796.0)["registration"] == 1540919166796
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(-90, -180), (90, 180), (0, 0), (36.16778, -86.77836)])
+def test_the_whole_globe_is_taken(latitude, longitude):
+    row = song(artist_latitude=latitude, artist_longitude=longitude)
+
+    assert (row["artist_latitude"], row["artist_longitude"]) == (latitude, longitude)
+
+
+def widths(table: str) -> dict[str, int]:
+    """Bytes of every text column of a published table."""
+    _, columns = run.declaration((SQL / f"{table}.sql").read_text().replace("{{ star() }}", "sparkify"))
+    return {
+        name: int(kind.removeprefix("varchar(").removesuffix(")"))
+        for name, kind in columns
+        if kind.startswith("varchar")
+    }
+
+
+TEXTS = [
+    pytest.param(read, field, widths(table)[field.column], id=field.column)
+    for table, read, fields in (("events", event, EVENT_FIELDS), ("catalogue", song, SONG_FIELDS))
+    for field in fields
+    if field.column in widths(table) and field.column != "level"  # level is one of two words
+]
+
+
+@pytest.mark.parametrize(("read", "field", "width"), TEXTS)
+def test_texts_are_cut_or_refused_where_the_warehouses_column_ends(read, field, width):
+    """The widths stand in the contract and in the SQL: they are the same."""
+    assert read(**{field.source: "x" * width})[field.column] == "x" * width
+    try:
+        assert read(**{field.source: "x" * (width + 1)})[field.column] == "x" * width
+    except Breach as breach:
+        assert breach.reason == f"longer than {width} bytes"

@@ -1,0 +1,125 @@
+"""Half-open intervals of UTC time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.sparkify.errors import ConfigurationError
+from include.sparkify.intervals import Interval, covers, of_day, of_run, union
+
+HOUR = timedelta(hours=1)
+ORIGIN = datetime(2018, 10, 31)
+
+
+def hours(start: int, end: int) -> Interval:
+    return Interval(ORIGIN + start * HOUR, ORIGIN + end * HOUR)
+
+
+def moments(*intervals: Interval) -> set[datetime]:
+    """The hours of these intervals: what they are, one by one."""
+    return {
+        interval.start + n * HOUR
+        for interval in intervals
+        for n in range((interval.end - interval.start) // HOUR)
+    }
+
+
+ANY = st.builds(lambda start, length: hours(start, start + length), st.integers(0, 72), st.integers(1, 30))
+SEVERAL = st.lists(ANY, max_size=6)
+
+
+@given(SEVERAL)
+def test_a_union_is_the_same_moments_disjoint_apart_and_in_order(several):
+    joined = union(several)
+
+    assert moments(*joined) == moments(*several)
+    assert all(one.end < next_one.start for one, next_one in zip(joined, joined[1:], strict=False))
+
+
+@given(SEVERAL, ANY)
+def test_intervals_cover_what_is_theirs_moment_by_moment(several, wanted):
+    assert covers(several, wanted) == (moments(wanted) <= moments(*several))
+
+
+@given(ANY, ANY)
+def test_an_intersection_is_what_both_own(one, other):
+    both = one.intersection(other)
+
+    assert (moments(both) if both else set()) == moments(one) & moments(other)
+
+
+@given(ANY)
+def test_days_are_those_the_interval_touches(interval):
+    assert list(interval.days()) == sorted({moment.date() for moment in moments(interval)})
+
+
+def test_the_end_is_not_the_intervals_own():
+    day = of_day(date(2018, 11, 1))
+
+    assert (day.start, day.end) == (datetime(2018, 11, 1), datetime(2018, 11, 2))
+    assert list(day.days()) == [date(2018, 11, 1)]
+    assert day.intersection(of_day(date(2018, 11, 2))) is None
+
+
+@pytest.mark.parametrize("end", [ORIGIN, ORIGIN - HOUR])
+def test_an_empty_interval_is_refused(end):
+    with pytest.raises(ConfigurationError, match="is empty: its end must come after its start"):
+        Interval(ORIGIN, end)
+
+
+# What a run owns ------------------------------------------------------------------------------------------
+
+
+def context(start=None, end=None, data_interval=(None, None)):
+    return {
+        "params": {"start": start, "end": end},
+        "data_interval_start": data_interval[0],
+        "data_interval_end": data_interval[1],
+    }
+
+
+DATA_INTERVAL = (datetime(2018, 11, 1, tzinfo=UTC), datetime(2018, 11, 2, tzinfo=UTC))
+
+
+def test_a_scheduled_run_owns_its_data_interval_as_naive_utc():
+    zone = pendulum.timezone("America/New_York")
+    abroad = tuple(pendulum.instance(moment).in_timezone(zone) for moment in DATA_INTERVAL)
+
+    for data_interval in (DATA_INTERVAL, abroad):
+        owned = of_run(context(data_interval=data_interval))
+        assert owned == of_day(date(2018, 11, 1))
+        assert type(owned.start) is datetime and owned.start.tzinfo is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2018-11-03", "2018-11-04"),
+        ("2018-11-03T00:00", "2018-11-04T00:00:00"),
+        ("2018-11-03T00:00:00Z", "2018-11-04T00:00:00+00:00"),
+        ("2018-11-03T02:00:00+02:00", "2018-11-03T19:00:00-05:00"),
+    ],
+)
+def test_parameters_come_before_the_data_interval(start, end):
+    assert of_run(context(start, end, DATA_INTERVAL)) == of_day(date(2018, 11, 3))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (context("2018-11-01", None, DATA_INTERVAL), "give both start and end, or neither"),
+        (context(None, "2018-11-01", DATA_INTERVAL), "give both start and end, or neither"),
+        (context("1 November", "2018-11-02"), "start = '1 November' is no ISO time, for example 2018-11-01"),
+        (context("2018-11-01", "2018-11-31"), "end = '2018-11-31' is no ISO time"),
+        (context("2018-11-02", "2018-11-01"), "is empty"),
+        (context(), "this run has no data interval: trigger it with start and end"),
+    ],
+)
+def test_an_interval_that_cannot_be_is_refused_by_name(given, message):
+    with pytest.raises(ConfigurationError, match=message):
+        of_run(given)
