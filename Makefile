@@ -7,7 +7,7 @@ READY := .venv/.synced
 DRIVE := $(PY) -m include.local_aws.drive
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status report query sample test soak bench lint lock versions clean
+.PHONY: help run up down status report query sample test soak bench docs lint lock versions clean
 
 # A value of the command line goes on as it was typed: no $ in a query is make's.
 export SPARKIFY_DATA = $(value DATA)
@@ -45,6 +45,9 @@ soak: $(READY) ## Random schedules of loads for as long as you like: N=2000
 
 bench: $(READY) ## Ratios of what may not get slower; PART=copy, run or history for one of them
 	@$(PY) -W ignore -m tests.bench $(PART)
+
+docs: $(READY) ## Make docs/data and the picture of the tables anew from the declarations
+	@$(PY) -W ignore -m docs.generate
 
 lint: $(READY) ## Style of Python and SQL, types
 	@$(PY) -m ruff check .

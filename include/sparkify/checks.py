@@ -24,6 +24,14 @@ from include.sparkify.settings import star
 FOLDER = pathlib.Path(__file__).parents[1] / "checks"
 STAGING = ("staging_files", "staging_events", "staging_songs")
 STAR = ("songplays", "users", "songs", "artists", "time")
+# The provider's bounds, for people.
+WORDS = {
+    "equal_to": "exactly",
+    "greater_than": "over",
+    "less_than": "under",
+    "geq_to": "at least",
+    "leq_to": "at most",
+}
 # Offending rows kept with a result, and the bytes they may take.
 SAMPLE_ROWS = 5
 SAMPLE_BYTES = 8192
@@ -62,17 +70,19 @@ def column_checks(table: str) -> list[Check]:
     checks = []
     for column, kinds in declared(table)["columns"].items():
         for kind, bound in kinds.items():
-            says = " and ".join(f"{word} {value}" for word, value in bound.items())
             if kind == "null_check":
-                says, offenders = "never null", f"select * from {relation} where {column} is null"
+                says = f"{column} is never null"
+                offenders = f"select * from {relation} where {column} is null"
             elif kind == "unique_check":
-                says = "no value twice"
+                says = f"{column} has no value twice"
                 offenders = (
                     f"select {column}, count(*) as copies from {relation} group by 1 having count(*) > 1"
                 )
             else:
+                limits = " and ".join(f"{WORDS[word]} {value}" for word, value in bound.items())
+                says = f"the {kind} of {column} is {limits}"
                 offenders = f"select {kind}({column}) as {kind}_{column} from {relation}"
-            checks.append(Check(f"{column}.{kind}", f"{column}: {kind} {says}", "fail", offenders))
+            checks.append(Check(f"{column}.{kind}", says, "fail", offenders))
     return checks
 
 
