@@ -52,7 +52,7 @@ docs: $(READY) ## Make docs/data and the picture of the tables anew from the dec
 lint: $(READY) ## Style of Python and SQL, types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m sqlfluff lint --disable-progress-bar include/sql
+	@$(PY) -m sqlfluff lint --disable-progress-bar include/sql docs/queries
 	@$(PY) -m mypy
 
 lock: $(UV) ## Make requirements.lock anew from requirements.txt and pyproject.toml

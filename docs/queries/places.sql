@@ -1,0 +1,9 @@
+-- Where is most listened to, and how much of it is paid for?
+select
+    location,
+    sum(plays)::bigint as plays,
+    sum(case when level = 'paid' then plays else 0 end)::bigint as paid_plays
+from reports.locations
+group by location
+order by plays desc, location asc
+limit 10
