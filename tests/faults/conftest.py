@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import types
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from include.sparkify import lake, run, warehouse
+from include.sparkify import lake, run, run_report, warehouse
 from include.sparkify.settings import settings
 from tests.world import World
 
@@ -50,6 +53,28 @@ class FreshWorld(World):
                 "where not passed and severity = 'warn'"
             )
         )
+
+    def report(self, start: str, end: str) -> tuple[dict[str, Any], str]:
+        """The report of the latest run, of this interval: its facts and its page."""
+        (run_id,) = self.rows("select run_id from {s}.publications order by generation desc limit 1")[0]
+        now = datetime.now(UTC)
+        plan, publish = (
+            types.SimpleNamespace(
+                task_id=task,
+                state="success",
+                start_date=now - timedelta(minutes=1),
+                end_date=now,
+                try_number=1,
+            )
+            for task in ("plan", "publish")
+        )
+        context = self.context(start, end, run_id=run_id)
+        context["ti"] = types.SimpleNamespace(task_id="report", dag_id="sparkify", xcom_pull=lambda **_: None)
+        context["dag_run"] = types.SimpleNamespace(
+            start_date=plan.start_date, get_task_instances=lambda: [plan, publish]
+        )
+        facts = run_report.gather(context)
+        return facts, run_report.render(facts)
 
 
 @pytest.fixture(scope="module")

@@ -89,23 +89,28 @@ def test_of_an_artists_variants_the_same_one_decides_in_any_order(fresh, order):
     ]
 
 
-def test_a_play_without_a_song_is_kept_without_ids(fresh):
+def test_a_play_without_a_song_is_kept_without_ids_and_the_match_rate_is_reported(fresh):
     world = fresh()
     world.song(song("SO1", "Song", "Artist", 200.5))
     almost = {
         "other title": {"song": "song"},
-        "other artist": {"artist": "Artist "},
+        "other artist": {"artist": "artist"},
         "longer": {"length": 200.50001},
     }
     world.log(
         "2018-11-01", *(event(D1, item=item, **changes) for item, changes in enumerate(almost.values()))
     )
+    world.log("2018-11-01", event(D1, item=9), name="match")
 
     load(world, "2018-11-01")
 
-    assert world.rows("select distinct song_id, artist_id, count(*) from {s}.songplays group by 1, 2") == [
-        (None, None, 3)
+    assert world.rows("select song_id, artist_id, count(*) from {s}.songplays group by 1, 2 order by 3") == [
+        ("SO1", "AR1", 1),
+        (None, None, 3),
     ]
+    facts, page = world.report("2018-11-01", "2018-11-02")
+    assert [(day["plays"], day["matched"]) for day in facts["days"]] == [(4, 1)]
+    assert "1 of 4 in the interval" in page
 
 
 def test_of_two_songs_that_match_a_play_the_first_by_id_is_taken_in_any_order(fresh):

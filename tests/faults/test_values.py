@@ -11,7 +11,7 @@ import pytest
 
 from include.sparkify.errors import DataError
 from include.sparkify.settings import settings
-from tests.world import event, song
+from tests.world import event, lines, song
 
 D1, D2, D3 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12), datetime(2018, 11, 3, 12)
 MS = int(event(D1)["ts"])
@@ -240,6 +240,23 @@ def test_hostile_text_is_stored_as_text_and_escaped_in_reports(fresh, caplog):
     ((_, _, column, reason),) = world.rejected()
     assert (column, reason) == ("level", f"{HOSTILE[:15]!r} is not one of ('free', 'paid')")
     assert HOSTILE not in caplog.text  # its line break and control characters never reach a log as they are
+
+
+def test_hostile_text_is_no_markup_in_the_report_of_a_run(fresh):
+    world = fresh(reject_threshold=1.0)
+    script = "<script>alert('x')</script>"
+    key = f"log_data/2018/11/2018-11-01-{script.replace('/', '')}.json"
+    world.put(
+        key, lines(event(D1, firstName=script, lastName="", **{script: 1}), script, event(D1, level=script))
+    )
+    world.load("2018-11-01")
+
+    facts, page = world.report("2018-11-01", "2018-11-02")
+
+    told = json.dumps(facts)
+    assert told.count(script) >= 4 and key in told  # sample of a check, unknown field, raw line, reason
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert") >= 5
 
 
 def test_a_renamed_field_stops_the_run_with_its_name(fresh):
