@@ -64,7 +64,7 @@ class Account:
         }
         patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
         config = {"work_bucket": self.work, "source_bucket": f"lake-{self.name}", "schema": self.schema}
-        patch.setenv("AIRFLOW_VAR_SPARKIFY", json.dumps({**config, "wait_minutes": 0}))
+        patch.setenv("AIRFLOW_VAR_SPARKIFY", json.dumps({**config, "wait_minutes": 0, "keep_run_days": 0}))
         settings.cache_clear()
         # Making all clients anew takes seconds: only for other credentials.
         if _clients_of != [(key, region)]:

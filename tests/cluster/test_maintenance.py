@@ -1,0 +1,91 @@
+"""The weekly care, on the session's shared stand-in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from include.cluster import maintenance
+from include.sparkify import run, warehouse
+from tests.world import event, song
+
+D1 = datetime(2018, 11, 1, 12)
+
+
+def loaded(world):
+    world.song(song())
+    world.log("2018-11-01", event(D1), "not json")
+    world.load("2018-11-01", "2018-11-02")
+
+
+def age(world, table, column, days, where="true"):
+    def work(cursor):
+        cursor.execute(
+            f"update {world.schema}.{table} set {column} = dateadd(day, -{days}, getdate()) where {where}"
+        )
+
+    warehouse.transaction(work, "age rows")
+
+
+def test_rows_of_past_runs_go_when_they_are_old(make_world):
+    world = make_world(keep_days=30, reject_threshold=1.0)
+    loaded(world)
+    kept = {table: world.count(table) for table in maintenance.HISTORY}
+    assert all(kept.values())
+    assert maintenance.forget_old_rows() == dict.fromkeys(kept, 0)
+
+    for table, column in maintenance.HISTORY.items():
+        age(world, table, column, 29)
+    assert maintenance.forget_old_rows() == dict.fromkeys(kept, 0)
+    star = world.state()
+    for table, column in maintenance.HISTORY.items():
+        age(world, table, column, 31)
+    # The newest publication stays: the next one counts on from it.
+    assert maintenance.forget_old_rows() == {**kept, "publications": 0}
+    assert world.count("publications") == 1
+    assert world.state() == star
+
+
+def test_an_old_publication_goes_when_there_is_a_newer_one(make_world):
+    world = make_world(keep_days=30)
+    world.log("2018-11-01", event(D1))
+    world.load("2018-11-01", "2018-11-02")
+    age(world, "publications", "published_at", 31)
+    world.load("2018-11-01", "2018-11-02", mode="reload")
+    assert maintenance.forget_old_rows()["publications"] == 1
+    assert world.rows("select generation from {s}.publications") == [(2,)]
+
+
+def test_files_of_past_runs_go_and_others_stay(make_world):
+    world = make_world(keep_run_days=14)
+    loaded_keys = ["runs/a/events-0.json.gz", "reports/a.html"]
+    for key in loaded_keys:
+        world.s3.put_object(Bucket=world.work, Key=key, Body=b"a")
+    assert maintenance.forget_old_files() == 0
+    make_world.enter(world, keep_run_days=-1)
+    assert maintenance.forget_old_files() == 1
+    left = world.s3.list_objects_v2(Bucket=world.work)["Contents"]
+    assert [item["Key"] for item in left] == ["reports/a.html"]
+
+
+def test_schemas_of_dead_runs_go(world):
+    world.create_tables()
+    world.log("2018-11-01", event(D1))
+    context = world.context("2018-11-01", "2018-11-02")
+    world.stage(context)
+    assert maintenance.sweep() == []
+    age(world, "run_schemas", "created_at", run.ABANDONED_AFTER_DAYS + 1)
+    (dropped,) = maintenance.sweep()
+    assert world.rows(f"select count(*) from pg_catalog.pg_namespace where nspname = '{dropped}'") == [(0,)]
+
+
+def test_every_table_is_vacuumed_and_analyzed(make_world):
+    world = make_world(reject_threshold=1.0)
+    loaded(world)
+    tables = maintenance.vacuum_and_analyze()
+    assert {"songplays", "users", "songs", "artists", "time", "events", "publications"} <= set(tables)
+    # PostgreSQL refuses VACUUM in a transaction, and counts those that were done.
+    counted = world.rows(
+        "select count(*) from pg_catalog.pg_stat_user_tables "
+        "where schemaname = '{s}' and vacuum_count = 1 and analyze_count >= 1"
+    )
+    assert counted == [(len(tables),)]
