@@ -26,6 +26,8 @@ MODES = {
 }
 # Listings that may be overtaken by new versions before the run gives up.
 LISTINGS = 5
+# Rejected lines of a run that are kept in full, so that memory stays bounded; then one a file. All are counted.
+KEPT_REJECTS = 20_000
 # Files after which the log says how far the reading is.
 PROGRESS_EVERY = 500
 
@@ -243,7 +245,8 @@ def _screened(s3: Any, config: Settings, run_id: str, interval: Interval, due: D
         for screened, refused in reading:
             screened.loaded_before = screened.source_key in known
             files.append(screened)
-            rejects += refused
+            # One a file at least: it is by them that mode=replay finds the file.
+            rejects += refused if len(rejects) < KEPT_REJECTS else refused[:1]
             if len(files) % PROGRESS_EVERY == 0:
                 log.info("read %d of %d files", len(files), total)
     for screened in files:

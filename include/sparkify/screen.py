@@ -165,9 +165,14 @@ def song_files(
     """
 
     def read(item: LakeObject) -> tuple[LakeObject, bytes]:
+        document = bytearray()
         with lake.opened(s3, bucket, item) as stream:
-            lines = b"".join(line + b"\n" for _, line in _lines(stream, bucket, item))
-        return item, lines
+            for _, line in _lines(stream, bucket, item):
+                document += line + b"\n"
+                # The contract refuses it for its length: the rest would only fill memory.
+                if len(document) > contract.MAX_LINE_BYTES:
+                    break
+        return item, bytes(document)
 
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
         # In batches, so that a failure ends the reading soon and memory stays bounded.

@@ -97,6 +97,8 @@ CASES: dict[str, dict[str, list[tuple[str, str] | NotHere]]] = {
             "14896_song_files_are_read_a_few_at_a_time",
             "1200_log_files_of_a_day_are_read_one_after_the_other",
             "a_line_longer_than_copy_takes_is_one_reject_and_does_not_fill_memory",
+            "a_song_file_of_any_length_is_one_reject_and_does_not_fill_memory",
+            "of_very_many_broken_files_at_least_one_line_each_is_kept",
         ),
     },
     "Values": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import types
 from datetime import UTC, datetime, timedelta
@@ -493,6 +494,30 @@ def test_1200_log_files_of_a_day_are_read_one_after_the_other():
 
     assert read == 1_200
     assert len(s3.put) == 2
+
+
+def test_a_song_file_of_any_length_is_one_reject_and_does_not_fill_memory(monkeypatch):
+    monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(screen, "_lines", lambda *_: ((n, b"x" * 10) for n in itertools.count(1)))  # no end
+    s3 = ManyObjects(b"x")
+
+    ((screened, rejects),) = screen.song_files(
+        s3, "lake", objects("song_data", 1), screen.Pieces(s3, "work", "songs")
+    )
+
+    assert (screened.lines, screened.rejected) == (1, 1)
+    assert rejects[0].reason.startswith("longer than 100 bytes")
+
+
+def test_of_very_many_broken_files_at_least_one_line_each_is_kept(fresh, monkeypatch):
+    world = fresh()
+    monkeypatch.setattr(plan, "KEPT_REJECTS", 2)
+    broken = [world.log("2018-11-01", "oops", "oops", name=name) for name in "abc"]
+
+    with pytest.raises(DataError, match="6 of 6 lines were rejected"):
+        world.load("2018-11-01")
+
+    assert [key for key, *_ in world.rejected()] == [broken[0], *broken]
 
 
 # S3 that does not answer -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
--- one row per line that was refused at the latest reading of its file (at most 1,000 a file)
+-- one row per line that was refused at the latest reading of its file (at most 1,000 a file, and after 20,000 in a run one a file)
 -- key: source_key, line_number
 -- load: a file's rows are replaced whenever it is read, whether the run publishes or not
 -- late data: a corrected file clears its rows
