@@ -233,11 +233,11 @@ def _record(context: Any, rows: list[tuple[Any, ...]]) -> None:
 
     def record(cursor: Any) -> None:
         warehouse.lock(cursor)
-        for row in rows:
-            cursor.execute(
-                f"delete from {table} where run_id = %s and table_name = %s and check_name = %s",
-                (run_id, *row[:2]),
-            )
+        names = ", ".join(["%s"] * len(rows))
+        cursor.execute(
+            f"delete from {table} where run_id = %s and table_name = %s and check_name in ({names})",
+            (run_id, rows[0][0], *(row[1] for row in rows)),
+        )
         cursor.execute("select getdate()")
         now = cursor.fetchone()[0]
         warehouse.insert(cursor, table, columns, [(*row, run_id, *interval, now) for row in rows])
