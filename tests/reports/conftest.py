@@ -1,0 +1,51 @@
+"""What the tests of reports share: the DAGs, and a star of the whole sample month with its report tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from include.local_aws import sample
+from tests.reports.running import dag_of, run
+from tests.world import World
+
+
+@pytest.fixture(scope="session")
+def sparkify(airflow_database: None) -> Any:
+    """The DAG `sparkify`."""
+    return dag_of("sparkify")
+
+
+@pytest.fixture(scope="session")
+def reports(airflow_database: None) -> Any:
+    """The DAG `reports`."""
+    return dag_of("reports")
+
+
+@pytest.fixture(scope="module")
+def month(
+    s3: Any, connections: dict[str, str], reports: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """The sample month that `make run` loads, in schema `sparkify`, with the report tables made by their DAG."""
+    from include.sparkify.settings import settings
+
+    folder = tmp_path_factory.mktemp("sample")
+    sample.write(folder, sample.Spec())
+    world = World(s3, "month")
+    world.schema = "sparkify"  # as the query pack says
+    files = [path for name in ("log_data", "song_data") for path in (folder / name).rglob("*.json")]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: world.put(path.relative_to(folder).as_posix(), path.read_bytes()), files))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_VAR_SPARKIFY", world.settings())
+        settings.cache_clear()
+        world.create_tables()
+        world.load("2018-11-01", "2018-12-01", audited=False)
+        state, tasks = run(reports)
+        assert state == "success", tasks
+        assert set(tasks.values()) == {"success"}
+        yield world
+    settings.cache_clear()
