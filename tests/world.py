@@ -7,6 +7,7 @@ proves.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import threading
@@ -29,6 +30,9 @@ PUBLISH = "songplays time users songs artists events catalogue loaded_files".spl
 STAR = ("songplays", "users", "songs", "artists", "time")
 # Columns that tell when and by which run a row was written, not what is true.
 _WHEN = {"run_id", "loaded_at", "last_modified", "rejected_at", "published_at", "checked_at"}
+
+_SCRIPTS = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "include/sql"))
+_template = functools.lru_cache(maxsize=None)(_SCRIPTS.from_string)
 
 
 def event(
@@ -202,10 +206,8 @@ class World:
         for table in tables:
             for operator in (checks.ColumnAudit, checks.RowAudit):
                 audit = operator(task_id=f"{table}_{operator.__name__}", table_name=table)
-                environment = jinja2.Environment()
-                environment.globals.update(self._macros(context))
-                audit.sql = environment.from_string(audit.sql).render()
-                audit.offenders = [environment.from_string(text).render() for text in audit.offenders]
+                audit.sql = _template(audit.sql).render(self._macros(context))
+                audit.offenders = [_template(text).render(self._macros(context)) for text in audit.offenders]
                 execute(audit, context)
                 audit.post_execute(context)
 
@@ -241,9 +243,8 @@ class World:
         )
 
     def rendered(self, folder: str, tables: Sequence[str], context: Any = None) -> list[str]:
-        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "include/sql"))
-        environment.globals.update(self._macros(context))
-        return [environment.get_template(f"{folder}/{table}.sql").render() for table in tables]
+        macros = self._macros(context)
+        return [_SCRIPTS.get_template(f"{folder}/{table}.sql").render(macros) for table in tables]
 
     def _macros(self, context: Any) -> dict[str, Any]:
         return {"star": star, "run_schema": run_schema, "run_id": context["run_id"] if context else ""}

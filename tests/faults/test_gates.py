@@ -321,29 +321,38 @@ def test_the_match_rate_passes_while_plays_find_their_song_as_before(sound):
 # Volume and match rate ------------------------------------------------------------------------------------
 
 
-def three_weeks(world, plays: int) -> None:
-    """Three Thursdays of ten plays, then one of so many."""
-    for week, number in enumerate([10, 10, 10, plays]):
-        day = D1 + timedelta(weeks=week)
-        world.log(f"{day:%Y-%m-%d}", *(event(day, item=item, session=week) for item in range(number)))
+@pytest.fixture
+def three_thursdays(fresh):
+    """A world with ten plays on each of three Thursdays."""
+    world = fresh()
+    for week in range(3):
+        plays(world, week, 10)
     world.load("2018-11-01", "2018-11-16", audited=False)
+    return world
 
 
-@pytest.mark.parametrize(("plays", "odd"), [(4, True), (5, False), (20, False), (21, True)])
-def test_a_volume_far_off_the_usual_is_warned_about_and_published(fresh, plays, odd):
-    world = fresh()
-    three_weeks(world, plays)
-
-    world.load("2018-11-22")
-
-    assert world.count("songplays") == 30 + plays
-    warned = world.warnings().get("songplays.volume_is_as_usual")
-    assert (json.loads(warned)["plays"] if warned else None) == (plays if odd else None)
+def plays(world, week: int, number: int) -> None:
+    day = D1 + timedelta(weeks=week)
+    world.log(f"{day:%Y-%m-%d}", *(event(day, item=item, session=week) for item in range(number)))
 
 
-def test_a_volume_far_off_the_usual_stops_the_run_where_the_policy_says_fail(fresh, monkeypatch):
-    world = fresh()
-    three_weeks(world, 1)
+def test_a_volume_far_off_the_usual_is_warned_about_and_published(three_thursdays):
+    world = three_thursdays
+
+    for number, odd in ((4, True), (5, False), (20, False), (21, True)):
+        plays(world, 3, number)
+        world.load("2018-11-22")
+        assert world.count("songplays") == 30 + number
+        warned = world.warnings().get("songplays.volume_is_as_usual")
+        assert (json.loads(warned)["plays"] if warned else None) == (number if odd else None)
+        warehouse.transaction(
+            lambda cursor: cursor.execute(f"delete from {world.schema}.quality_results"), "forget"
+        )
+
+
+def test_a_volume_far_off_the_usual_stops_the_run_where_the_policy_says_fail(three_thursdays, monkeypatch):
+    world = three_thursdays
+    plays(world, 3, 1)
     monkeypatch.setitem(checks.declared("songplays")["rows"]["volume_is_as_usual"], "severity", "fail")
 
     with pytest.raises(DataError, match=r"songplays\.volume_is_as_usual \(fail\)"):
