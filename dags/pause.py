@@ -32,6 +32,7 @@ from include.cluster import request
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=False,
     default_args={"owner": "sparkify", "retries": 2, "retry_delay": timedelta(seconds=30)},
     params={
         "name": request.NAME,

@@ -42,6 +42,7 @@ from include.cluster import teardown as steps
     schedule=None,
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     max_active_runs=1,
+    is_paused_upon_creation=False,
     default_args={"owner": "sparkify", "retries": 2, "retry_delay": timedelta(seconds=30)},
     params={
         "name": request.NAME,

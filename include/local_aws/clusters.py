@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -29,6 +30,8 @@ class Database:
 
     def __init__(self, home: Path, port: int) -> None:
         self._home, self.port = home, port
+        # The name by which the caller of this thread knows this machine: 127.0.0.1, or local-aws in a container.
+        self.host = threading.local()
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -119,8 +122,10 @@ def attached(application: Application, home: Path, redshift_port: int) -> Applic
 def _put_behind_moto(database: Database) -> None:
     from moto.redshift.models import Cluster, RedshiftBackend
 
-    address = {"Address": "127.0.0.1", "Port": database.port}
-    Cluster.endpoint = property(lambda self: address)  # type: ignore[assignment,method-assign]
+    def endpoint(self: Cluster) -> dict[str, Any]:
+        return {"Address": database.host.name, "Port": database.port}
+
+    Cluster.endpoint = property(endpoint)  # type: ignore[assignment,method-assign]
     create, delete = RedshiftBackend.create_cluster, RedshiftBackend.delete_cluster
     pause, resume = RedshiftBackend.pause_cluster, RedshiftBackend.resume_cluster
 
@@ -166,6 +171,7 @@ class Serverless:
         self._tags: dict[str, list[dict[str, str]]] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self._database.host.name = environ.get("HTTP_HOST", "127.0.0.1").rsplit(":", 1)[0]
         service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
         if service != "RedshiftServerless":
             return self._application(environ, start_response)
@@ -223,13 +229,14 @@ class Serverless:
         self._of(self._namespaces, "namespace", given["namespaceName"])
         if name in self._workgroups:
             raise _Fault("ConflictException", f"workgroup {name} exists")
-        endpoint = {"address": "127.0.0.1", "port": self._database.port}
         arn = self._arn(region, "workgroup", tags)
-        self._workgroups[name] = {**given, "status": "AVAILABLE", "workgroupArn": arn, "endpoint": endpoint}
-        return {"workgroup": self._workgroups[name]}
+        self._workgroups[name] = {**given, "status": "AVAILABLE", "workgroupArn": arn}
+        return self._get_workgroup(region, given)
 
     def _get_workgroup(self, region: str, given: dict[str, Any]) -> dict[str, Any]:
-        return {"workgroup": self._of(self._workgroups, "workgroup", given["workgroupName"])}
+        workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])
+        endpoint = {"address": self._database.host.name, "port": self._database.port}
+        return {"workgroup": {**workgroup, "endpoint": endpoint}}
 
     def _delete_workgroup(self, region: str, given: dict[str, Any]) -> dict[str, Any]:
         workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])

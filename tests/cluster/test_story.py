@@ -303,7 +303,7 @@ def rights(service, operation, given):
         if given.get("CreateBucketConfiguration", {}).get("Tags"):
             yield "s3:TagResource", bucket
     elif service == "iam":
-        yield f"iam:{operation}", role + given["RoleName"]
+        yield f"iam:{operation}", role + given.get("RoleName", "")
         if tagged:
             yield "iam:TagRole", role + given["RoleName"]
     elif service == "ec2":
