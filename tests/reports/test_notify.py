@@ -1,0 +1,89 @@
+"""The notifier: silent without a topic, and with one it says run, interval, failed check and where to look."""
+
+from __future__ import annotations
+
+import json
+import types
+
+import boto3
+import pytest
+
+from include.sparkify import notify
+from include.sparkify.errors import DataError
+
+ERROR = (
+    "the star is unchanged; failed: songplays.level_is_known (fail): level is free or paid; 1 offending rows:\n"
+    '{"songplay_id":"abc","level":"gold"}'
+)
+
+
+@pytest.fixture
+def topic(local_aws):
+    """The ARN of a topic, and what a queue that is subscribed to it has received."""
+
+    def client(name):
+        return boto3.client(
+            name,
+            endpoint_url=local_aws.aws_endpoint,
+            region_name="us-west-2",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+
+    sns, sqs = client("sns"), client("sqs")
+    arn = sns.create_topic(Name="failures")["TopicArn"]
+    queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue_arn)
+
+    def received():
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"]) for message in messages]
+
+    yield arn, received
+    sqs.delete_queue(QueueUrl=queue)
+    sns.delete_topic(TopicArn=arn)
+
+
+def context_of(world):
+    context = world.context("2018-11-01", "2018-11-02", run_id="manual__" + "x" * 150)
+    kept = {}
+    context["exception"] = DataError(ERROR)
+    context["ti"] = types.SimpleNamespace(
+        dag_id="sparkify",
+        task_id="audit_star.songplays_rows",
+        try_number=1,
+        log_url="http://localhost:8080/log",
+        xcom_push=lambda key, value: kept.update({key: value}),
+    )
+    return context, kept
+
+
+def test_the_topic_is_told(make_world, topic):
+    arn, received = topic
+    context, kept = context_of(make_world(failure_topic_arn=arn))
+    notify.failure(context)
+
+    (message,) = received()
+    assert message["Subject"].startswith("Failed: sparkify audit_star.songplays_rows manual__x")
+    for word in (context["run_id"], "[2018-11-01T00:00:00, 2018-11-02T00:00:00)", "songplays.level_is_known"):
+        assert word in message["Message"]
+    assert "http://localhost:8080/log" in message["Message"]
+    assert "abc" not in message["Message"], "rows of the warehouse stay out of mailboxes"
+    assert kept == {notify.FAILURE: ERROR}
+
+
+def test_without_a_topic_nothing_is_sent(make_world, topic):
+    _, received = topic
+    context, kept = context_of(make_world())
+    notify.failure(context)
+    assert received() == []
+    assert kept == {notify.FAILURE: ERROR}
+
+
+def test_every_task_has_it(sparkify, reports):
+    for dag in (sparkify, reports):
+        for task in dag.tasks:
+            assert task.on_failure_callback == notify.failure, task.task_id

@@ -1,0 +1,257 @@
+"""The run report: written whatever becomes of the run, true, and safe to open."""
+
+from __future__ import annotations
+
+import re
+import types
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import orjson
+import pytest
+
+from include.sparkify import run_report, warehouse
+from include.sparkify.errors import DataError, TransientError
+from include.sparkify.settings import run_schema
+from tests.reports.running import run
+from tests.world import event, song
+
+D1 = datetime(2018, 11, 1, 12)
+HOSTILE = "<script>alert('x')</script><img src=http://evil.example/ onerror=alert(1)>"
+# Elements that could run something or fetch something.
+ACTIVE = {"script", "img", "iframe", "link", "object", "embed", "form", "video", "audio", "source", "base"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, and its visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words += data
+
+    def tags(self, *names):
+        return [attributes for tag, attributes in self.elements if tag in names]
+
+
+def newest(world):
+    """The newest report of a world: its facts, its page, and the page's text as it is."""
+    listed = world.s3.list_objects_v2(Bucket=world.work, Prefix="reports/")["Contents"]
+    folder = max(listed, key=lambda item: item["LastModified"])["Key"].rpartition("/")[0]
+
+    def read(name):
+        return world.s3.get_object(Bucket=world.work, Key=f"{folder}/{name}")["Body"].read()
+
+    html = read("report.html").decode()
+    return orjson.loads(read("report.json")), Page(html), html
+
+
+def assert_harmless(page: Page, html: str) -> None:
+    assert not {tag for tag, _ in page.elements} & ACTIVE
+    for tag, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on")], tag
+        for name in ("src", "href", "xlink:href", "action"):
+            # Charts refer to their own parts; failures link to Airflow's log.
+            target = attributes.get(name) or "#"
+            assert target.startswith("#") or (tag == "a" and re.match("https?://localhost", target)), target
+    assert "default-src 'none'" in html
+
+
+def test_a_run_that_published(sparkify, world):
+    world.song(song(title=HOSTILE))
+    world.log(
+        "2018-11-01",
+        *(event(D1, user=n, song=HOSTILE, artist="Artist") for n in range(1, 300)),
+        event(D1, user=1, level=HOSTILE),
+        f'{{"artist": "{HOSTILE}", broken',
+    )
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+    facts, page, html = newest(world)
+
+    assert (state, tasks["report"], facts["verdict"]) == ("success", "success", "published")
+    assert facts["run"]["interval_start"] == "2018-11-01T00:00:00"
+    events = facts["came_in"]["kinds"][0]
+    assert (events["files"], events["lines"], events["accepted"], events["rejected"]) == (1, 301, 299, 2)
+    assert [(s["line_number"], s["column"]) for s in facts["rejected"]["samples"]] == [
+        (301, ""),
+        (300, "level"),
+    ]
+    changed = {table["table"]: table for table in facts["changed"]}
+    assert changed["songplays"] == {
+        "table": "songplays",
+        "rows": 299,
+        "deleted": 0,
+        "inserted": 299,
+        "updated": 0,
+    }
+    assert changed["time"]["rows"] == 1
+    statuses = {f"{check['table']}.{check['check']}": check["status"] for check in facts["checks"]}
+    assert statuses["staging_files.no_line_is_rejected"] == "warn"
+    assert statuses["songplays.one_row_per_play"] == "pass"
+    assert "not run" not in statuses.values()
+    day = facts["days"][-1]
+    assert (day["day"], day["own"], day["plays"], day["free"], day["matched"]) == (
+        "2018-11-01",
+        True,
+        299,
+        299,
+        299,
+    )
+    assert day["hours"][12] == 299
+    phases = {phase["phase"]: phase for phase in facts["phases"]}
+    assert list(phases) == sorted(phases, key=lambda phase: phases[phase]["start"])
+    assert phases["publish"]["state"] == "success" and phases["stage"]["tasks"] == 3
+    assert facts["failures"] == facts["gaps"] == []
+
+    assert_harmless(page, html)
+    charts = [attributes for attributes in page.tags("svg") if attributes.get("class") == "chart"]
+    assert [chart["id"] for chart in charts] == ["plays-by-day", "plays-by-hour", "volume", "match-rate"]
+    # What was refused is shown as it came, as text.
+    assert HOSTILE in page.words and "299 plays published" in page.words
+    assert "no_line_is_rejected" in page.words
+
+
+def test_a_run_whose_plan_failed(sparkify, world):
+    world.log("2018-11-01", event(D1), "no json", HOSTILE)
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+    facts, page, html = newest(world)
+
+    assert (state, tasks["plan"], tasks["report"]) == ("failed", "failed", "success")
+    assert facts["verdict"] == "failed"
+    assert [failure["task"] for failure in facts["failures"]] == ["plan"]
+    assert "2 of 3 lines were rejected" in facts["failures"][0]["message"]
+    assert facts["came_in"]["kinds"][0]["rejected"] == len(facts["rejected"]["samples"]) == 2
+    assert {check["status"] for check in facts["checks"]} == {"not run"}
+    assert facts["days"][-1]["plays"] == 0
+    assert_harmless(page, html)
+    assert "Nothing was published" in page.words and "2 of 3 lines were rejected" in page.words
+    assert HOSTILE in page.words
+
+
+def test_a_run_whose_audit_failed(sparkify, world, monkeypatch):
+    world.log("2018-11-01", event(D1), event(D1, user=2, session=2))
+    spoiled = sparkify.get_task("build.songplays")
+    monkeypatch.setattr(spoiled, "post_execute", spoil)
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+    facts, page, _ = newest(world)
+
+    assert (state, tasks["publish"], tasks["report"]) == ("failed", "upstream_failed", "success")
+    assert facts["verdict"] == "failed"
+    assert "songplays.every_play_is_there" in facts["failures"][0]["message"]
+    (broken,) = (check for check in facts["checks"] if check["status"] == "fail")
+    assert (broken["check"], broken["actual"]) == ("every_play_is_there", "1 offending rows")
+    assert '"user_id":2' in broken["sample"]
+    assert (
+        next(phase for phase in facts["phases"] if phase["phase"] == "publish")["state"] == "upstream_failed"
+    )
+    assert "every_play_is_there" in page.words
+
+
+def spoil(context, result=None):
+    warehouse.transaction(
+        lambda cursor: cursor.execute(
+            f"delete from {run_schema(context['run_id'])}.songplays where user_id = 2"
+        ),
+        "spoil",
+    )
+
+
+def test_a_run_with_nothing_new(sparkify, world):
+    world.log("2018-11-01", event(D1))
+    world.create_tables()
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+    facts, page, _ = newest(world)
+
+    assert (state, tasks["publish"], tasks["report"]) == ("success", "skipped", "success")
+    assert (facts["verdict"], facts["came_in"]) == ("nothing_new", None)
+    assert facts["days"][-1]["plays"] == 1
+    assert "nothing was changed" in page.words
+
+
+def test_a_report_that_cannot_be_written_leaves_the_run_as_it_is(sparkify, world, monkeypatch):
+    def fail(context):
+        raise DataError("no pen")
+
+    monkeypatch.setattr(run_report, "write", fail)
+    world.log("2018-11-01", event(D1))
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+    assert (state, tasks["publish"], tasks["report"]) == ("success", "success", "failed")
+
+
+def context_of(world, **states):
+    """The context of task `report` in a run whose tasks are in these states."""
+    context = world.context("2018-11-01", "2018-11-02")
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    tasks = [
+        types.SimpleNamespace(
+            task_id=name,
+            state=state,
+            start_date=began,
+            end_date=began,
+            try_number=1,
+            log_url="http://localhost/log",
+        )
+        for name, state in states.items()
+    ]
+    context["dag_run"] = types.SimpleNamespace(start_date=began, get_task_instances=lambda: tasks)
+    context["ti"] = types.SimpleNamespace(
+        task_id="report",
+        dag_id="sparkify",
+        xcom_pull=lambda task_ids, key="return_value": HOSTILE if key == "failure" else None,
+    )
+    return context
+
+
+def test_it_is_written_while_the_warehouse_is_away(world, monkeypatch):
+    def away(*_):
+        raise TransientError("could not query the warehouse: no route")
+
+    context = context_of(world, create_tables="failed", plan="upstream_failed", publish="upstream_failed")
+    monkeypatch.setattr(warehouse, "query", away)
+    assert run_report.write(context).startswith(f"s3://{world.work}/reports/")
+    facts, page, html = newest(world)
+    assert facts["verdict"] == "failed"
+    assert {gap.split(":")[0] for gap in facts["gaps"]} == {
+        "rejected lines",
+        "what changed",
+        "checks",
+        "the star",
+    }
+    assert_harmless(page, html)
+    assert "no route" in page.words and HOSTILE in page.words
+
+
+@pytest.mark.parametrize("years", [1, 90])
+def test_a_long_interval_shows_its_latest_days(world, years):
+    world.log("2018-11-01", event(D1), event(D1, user=2))
+    world.create_tables()
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    context = context_of(world, plan="success", publish="success")
+    context["params"] |= {"start": "2018-10-01", "end": f"{2018 + years}-10-01"}
+    days = run_report.gather(context)["days"]
+    assert days[-1]["day"] == "2018-11-01" and days[-1]["plays"] == 2
+    assert len(days) <= run_report.CHART_DAYS + 7 * run_report.WEEKS_BEFORE
+
+
+def test_the_usual_volume_is_the_mean_of_the_same_weekday(world):
+    for day, plays in {"2018-11-01": 10, "2018-11-08": 20, "2018-11-14": 99, "2018-11-15": 60}.items():
+        moment = datetime.fromisoformat(day)
+        world.log(day, *(event(moment, user=user) for user in range(1, plays + 1)))
+    world.create_tables()
+    world.load("2018-11-01", "2018-11-16", audited=False)
+    context = context_of(world, plan="success", publish="success")
+    context["params"] |= {"start": "2018-11-15", "end": "2018-11-16"}
+    facts = run_report.gather(context)
+    assert [(day["day"], day["plays"], day["usual"]) for day in facts["days"] if day["own"]] == [
+        ("2018-11-15", 60, 15.0)
+    ]
+    assert facts["days"][0]["day"] == "2018-11-01", "days before the first play are left out"
+    assert run_report.render(facts).count('class="chart"') == 4
