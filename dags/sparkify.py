@@ -25,12 +25,15 @@ the work bucket, and the same as JSON beside it.
 
 | red task | what it means | what to do |
 |---|---|---|
-| `create_tables` | a table is not as declared | the message names table and column |
+| `create_tables` | a table is not as declared, or was dropped | the message names table and column |
 | `plan` | too many rejected lines, a broken file, no right, no bucket | `select * from sparkify.rejected_lines`; \
 the message says what to mend |
 | `stage.*` | COPY failed | its message names the reason; the role of `aws_copy_role` must read the work bucket |
 | `audit_*` | a check failed | the log prints the offending rows; `select * from sparkify.quality_results` |
 | `publish` | a lost link, or another run has newer files | clear `plan` with everything downstream |
+
+A scheduled run also fails over a broken new version of a file of the last three days: it can wait for the corrected
+file, or be run with `start` and `end`, which looks at its own days alone.
 
 To try again, clear `plan` (with downstream): the run begins anew, safely.
 """
@@ -120,7 +123,7 @@ def sparkify() -> None:
         """Makes the published tables that are missing; fails if one is not as declared."""
         from include.sparkify import run
 
-        run.create_tables(declarations)
+        run.create_tables(declarations, rebuild=get_current_context()["params"]["mode"] == "full_refresh")
 
     wait_for_events = S3KeySensor(
         task_id="wait_for_events",

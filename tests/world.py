@@ -169,7 +169,7 @@ class World:
         """
         context = self.context(start, end, mode)
         if audited:
-            self.create_tables()
+            self.create_tables(rebuild=mode == "full_refresh")
         self.stage(context)
         if audited:
             self.audit(context, checks.STAGING)
@@ -183,8 +183,8 @@ class World:
         finally:
             run.close_run(context["run_id"])
 
-    def create_tables(self) -> None:
-        run.create_tables(self.rendered("create", run.TABLES))
+    def create_tables(self, rebuild: bool = False) -> None:
+        run.create_tables(self.rendered("create", run.TABLES), rebuild)
 
     def stage(self, context: Any) -> None:
         """plan, open_run and the COPYs."""

@@ -91,14 +91,24 @@ def _drop(schema: str) -> None:
     warehouse.transaction(drop, f"drop schema {schema}")
 
 
-def create_tables(scripts: Sequence[str]) -> None:
+def create_tables(scripts: Sequence[str], rebuild: bool = False) -> None:
     """Make the published tables that are missing, and hold the others against their declarations.
 
     :param scripts: rendered scripts of ``include/sql/create``.
-    :raises ConfigurationError: a table lacks a column, has another one, or has one of another type.
+    :param rebuild: the run loads everything anew, so a table may come back empty although files are loaded.
+    :raises ConfigurationError: a table lacks a column, has another one, or has one of another type; or it is missing
+        although the ledger says that its rows are loaded.
     """
     found = _columns()
     missing = [script for script in scripts if declaration(script)[0] not in found]
+    if missing and "loaded_files" in found and not rebuild:
+        ((loaded,),) = warehouse.query(f"select count(*) from {star()}.loaded_files where kind <> 'absent'")
+        if loaded:
+            names = ", ".join(declaration(script)[0] for script in missing)
+            raise ConfigurationError(
+                f"missing in {star()}: {names}, although the ledger says that {loaded} files are loaded. Nothing was "
+                "changed. Run the DAG sparkify with mode=full_refresh: it makes the table and loads everything again."
+            )
 
     def make(cursor: Any) -> None:
         cursor.execute(f"create schema if not exists {star()}")

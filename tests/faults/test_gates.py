@@ -410,10 +410,12 @@ def test_a_column_missing_or_changed_is_found_before_anything_is_deleted(altered
     altered.create_tables()
 
 
-def test_a_missing_table_is_made(altered):
+def test_a_missing_table_is_not_made_empty_while_its_rows_count_as_loaded(altered):
     warehouse.transaction(lambda cursor: cursor.execute(f"drop table {altered.schema}.artists"), "drop")
 
-    altered.create_tables()
+    with pytest.raises(ConfigurationError, match="artists.*mode=full_refresh"):
+        altered.create_tables()
 
+    altered.create_tables(rebuild=True)
     assert altered.count("artists") == 0
     assert altered.count("songplays") == 1

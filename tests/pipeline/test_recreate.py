@@ -57,3 +57,15 @@ def test_a_table_that_is_not_as_declared_is_found_before_anything_is_changed(loa
         loaded.create_tables()
     assert said in str(raised.value)
     assert loaded.count("songplays") == 1
+
+
+def test_a_table_that_was_dropped_is_not_made_empty_in_silence(loaded):
+    before = loaded.state()
+    warehouse.transaction(lambda cursor: cursor.execute(f"drop table {loaded.schema}.artists"), "drop")
+    with pytest.raises(
+        ConfigurationError, match="missing in .*: artists, although the ledger says that 2 files"
+    ):
+        loaded.create_tables()
+    loaded.load(mode="full_refresh")
+    del before["loaded_files"]
+    assert loaded.state(*before) == before
