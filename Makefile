@@ -38,7 +38,7 @@ sample: $(READY) ## Make the sample month in .local/sample; SCALE=10 for ten tim
 	@$(PY) -m include.local_aws.sample .local/sample --scale $(or $(SCALE),1)
 
 test: $(READY) ## Every test
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 soak: $(READY) ## Random schedules of loads for as long as you like: N=2000
 	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest tests/pipeline/test_any_order.py
