@@ -254,7 +254,7 @@ def choose(params: Mapping[str, Any]) -> str:
                 params["node_type"],
             ),
         )
-    return "resume_cluster" if state == "paused" else "wait_for_cluster"
+    return "resume_cluster" if state in ("paused", "pausing") else "wait_for_cluster"
 
 
 def before_creating(context: Mapping[str, Any]) -> None:

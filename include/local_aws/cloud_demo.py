@@ -3,7 +3,7 @@
     provision -> load the sample -> pause -> resume -> teardown, on stand-ins of the demo's own below .local/cloud
 
 The pipeline's connections come from (local) Secrets Manager by Airflow's own secrets backend, where provision wrote
-them. Exit codes: 0 done and nothing left; 1 a step failed, or something is left.
+them. Exit codes: 0 done and nothing left; 1 a step failed, or something is left; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -170,6 +170,7 @@ def tell(story: Story) -> None:
     story.show("provision made, all of it tagged:")
     story.run("sparkify", start=data.start.isoformat(), end=data.end.isoformat())
     story.show_star()
+    story.run("reports")
     story.run("pause", name=NAME)
     story.expect_nobody_gets_in()
     story.run("resume", name=NAME)
@@ -182,6 +183,8 @@ def tell(story: Story) -> None:
 
 def main() -> int:
     """The command line."""
+    # An earlier demo that was killed may have left its services.
+    service.stop(HOME / "services")
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
     running = service.start(HOME / "services", aws_port=0, redshift_port=0)
@@ -200,6 +203,8 @@ def main() -> int:
     except (Failed, drive.Problem) as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     finally:
         service.stop(HOME / "services")
     return 0

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import json
-import urllib.request
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import boto3
 import pytest
-import redshift_connector
 
-from include.cluster import aws, inventory, request
+from include.cluster import aws, inventory
 from include.local_aws import service
 from include.sparkify.settings import settings
+from tests.cluster.account import Account
 
-ROOT = Path(__file__).parents[2]
-REGION = "us-west-2"
-ALL_KINDS = ["cluster", "role", "secret", "secret", "secret", "security group", "work bucket"]
 _names = itertools.count(1)
-_moments = itertools.count(1)
-_clients_of = []
 
 
 @pytest.fixture(scope="session")
@@ -31,102 +21,6 @@ def cloud(tmp_path_factory):
     yield service.start(home, aws_port=0, redshift_port=0)
     service.stop(home)
     aws.client.cache_clear()
-
-
-def load_dag(dag_id):
-    """A DAG as it is in its file: a run in this very process leaves its parameters in the object."""
-    from airflow.models import DagBag
-
-    bag = DagBag(ROOT / "dags" / f"{dag_id}.py", include_examples=False)
-    assert not bag.import_errors
-    return bag.dags[dag_id]
-
-
-class Account:
-    """The account as its owner sees it, and the DAGs as Airflow runs them on it."""
-
-    def __init__(self, cloud, name):
-        self.cloud, self.name = cloud, name
-        self.work, self.schema = f"work-{name}", f"sparkify_{name.replace('-', '_')}"
-        self.warehouse = request.Warehouse(name, REGION)
-
-    def enter(self, patch, key="local", secret="local", region=REGION):
-        """Point connection aws_default and the settings here, with these credentials."""
-        connection = {
-            "conn_type": "aws",
-            "login": key,
-            "password": secret,
-            "extra": {
-                "endpoint_url": self.cloud.aws_endpoint,
-                "region_name": region,
-                "config_kwargs": {"s3": {"addressing_style": "path"}, "retries": {"max_attempts": 0}},
-            },
-        }
-        patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-        config = {"work_bucket": self.work, "source_bucket": f"lake-{self.name}", "schema": self.schema}
-        patch.setenv("AIRFLOW_VAR_SPARKIFY", json.dumps({**config, "wait_minutes": 0, "keep_run_days": 0}))
-        settings.cache_clear()
-        # Making all clients anew takes seconds: only for other credentials.
-        if _clients_of != [(key, region)]:
-            aws.client.cache_clear()
-            _clients_of[:] = [(key, region)]
-
-    def client(self, service_name, region=REGION):
-        return boto3.client(
-            service_name,
-            endpoint_url=self.cloud.aws_endpoint,
-            region_name=region,
-            aws_access_key_id="owner",
-            aws_secret_access_key="owner",
-            config=boto3.session.Config(s3={"addressing_style": "path"}),
-        )
-
-    def params(self, dag_id, **given):
-        """A run's parameters: the defaults, and what is given."""
-        return load_dag(dag_id).params.dump() | {"name": self.name, **given}
-
-    def run(self, dag_id, **params):
-        """Run a DAG once, without retries; the states of its tasks, and of the run as ``"run"``."""
-        dag = load_dag(dag_id)
-        for task in dag.tasks:
-            task.retries = 0
-        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(_moments))
-        dag_run = dag.test(execution_date=moment, run_conf=params)
-        return {"run": dag_run.state} | {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
-
-    def provision(self, **params):
-        return self.run("provision", **self.wanted(**params))
-
-    def wanted(self, **params):
-        return {"name": self.name, "cidrs": ["10.0.0.0/16"], "tls": "off", **params}
-
-    def teardown(self, **params):
-        all_of_it = {"confirm": self.name, "final_snapshot": False, "delete_work_bucket": True}
-        return self.run("teardown", **{"name": self.name, **all_of_it, **params})
-
-    def kinds(self):
-        """The kinds of all that exists under the warehouse's names."""
-        return sorted(thing.kind for thing in inventory.found(self.warehouse))
-
-    def secret(self, name):
-        return json.loads(self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
-
-    def connect(self, secret="airflow/connections/redshift_default"):
-        """A connection to the cluster with the login of a secret."""
-        login = self.secret(secret)
-        return redshift_connector.connect(
-            host="127.0.0.1",
-            port=self.cloud.redshift_port,
-            database="dev",
-            user=login.get("login") or login["username"],
-            password=login["password"],
-            ssl=False,
-        )
-
-    def permissions(self, on):
-        """Whether moto checks who may do what."""
-        url, body = f"{self.cloud.aws_endpoint}/moto-api/reset-auth", b"0" if on else b"inf"
-        urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "text/plain"})).read()
 
 
 def _account(cloud, patch):

@@ -6,9 +6,10 @@ import pytest
 from airflow.exceptions import AirflowException, AirflowFailException
 
 from include.cluster import inventory, provision, teardown
-from tests.cluster.conftest import ALL_KINDS, REGION
+from tests.cluster.account import ALL_KINDS, REGION
 
 
+@pytest.mark.slow
 def test_after_each_step_failed_once_the_next_run_goes_on(account, monkeypatch, caplog):
     """Every step fails once when its work is done, so that nobody knows; the next run finds it done."""
     for steps in (

@@ -9,7 +9,7 @@ import pytest
 import redshift_connector
 
 from include.cluster import inventory, pause, provision
-from tests.cluster.conftest import ALL_KINDS, REGION, load_dag
+from tests.cluster.account import ALL_KINDS, REGION, load_dag
 
 
 def test_twice_in_a_row_is_one_warehouse(provisioned):

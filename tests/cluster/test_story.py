@@ -15,14 +15,16 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import airflow.configuration
 import botocore.client
 import pytest
 import redshift_connector
 
 from include.cluster import inventory, provision, teardown
-from tests.cluster.conftest import ALL_KINDS, REGION, ROOT, Account
+from tests.cluster.account import ALL_KINDS, REGION, ROOT, Account
 from tests.world import event, lines, song
 
+pytestmark = pytest.mark.slow
 POLICIES = ROOT / "include" / "iam"
 ACCOUNT = "123456789012"
 PLANTED = {"key": "AKIAPLANTEDPLANTED00", "secret": "planted/secret+access/key"}
@@ -96,6 +98,10 @@ def _live(cloud, patch, record):
         "aws_secret_access_key": PLANTED["secret"],
     }
     patch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps(backend))
+    # As a worker does when it starts; later it would be made anew at every look.
+    patch.setattr(
+        airflow.configuration, "secrets_backend_list", airflow.configuration.initialize_secrets_backends()
+    )
     s3, lake = account.client("s3"), f"lake-{account.name}"
     s3.create_bucket(Bucket=lake, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket=lake, Key="song_data/A/A/A/TR1.json", Body=json.dumps(song()).encode())
