@@ -69,15 +69,15 @@ def match_rate(days: Sequence[Day]) -> str:
 def volume(days: Sequence[Day]) -> str:
     """Plays of each day against the same weekday in the four weeks before; the band is half to double of it."""
     figure, axes = _axes("volume")
-    own = [day for day in days if day["own"]]
-    for day, moment in zip(own, _moments(own), strict=True):
+    for day, moment in zip(days, _moments(days), strict=True):
         usual = day["usual"]
         if usual is not None:
-            axes.bar(moment, 1.5 * usual, 0.8, bottom=0.5 * usual, color=BEFORE, alpha=0.6)
+            axes.bar(moment, 1.5 * usual, 0.8, bottom=0.5 * usual, color=PALE)
             axes.hlines(usual, moment - 0.4, moment + 0.4, color=USUAL, linewidth=1.5)
         odd = usual is not None and not 0.5 * usual <= day["plays"] <= 2 * usual
-        axes.scatter([moment], [day["plays"]], s=24, color="#b3261e" if odd else PAID, zorder=3)
-    _dates(axes, own)
+        colour = "#b3261e" if odd else PAID if day["own"] else BEFORE
+        axes.scatter([moment], [day["plays"]], s=24, color=colour, zorder=3)
+    _dates(axes, days)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     return _svg(figure, "Plays per day against the same weekday of the four weeks before", "volume")
