@@ -344,7 +344,7 @@ def connections(params: Mapping[str, Any], role: str) -> None:
         "port": port,
         "schema": DATABASE,
         "login": params["user"],
-        "extra": tls(params),
+        "extra": {**tls(params), "application_name": "sparkify"},
     }
     if params["login"] == "iam":
         connection["extra"] |= {
