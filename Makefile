@@ -14,7 +14,7 @@ export SPARKIFY_DATA = $(value DATA)
 export SPARKIFY_SQL = $(value SQL)
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 run: $(READY) ## Load a sample month through the DAG and show the result; DATA=folder loads log_data/ and song_data/ there
 	@$(DRIVE) run "$$SPARKIFY_DATA"
@@ -36,6 +36,9 @@ query: $(READY) ## SQL="select ..." : the warehouse's answer as CSV
 
 sample: $(READY) ## Make the sample month in .local/sample; SCALE=10 for ten times as much
 	@$(PY) -m include.local_aws.sample .local/sample --scale $(or $(SCALE),1)
+
+cloud-demo: $(READY) ## Provision, load, pause, resume and tear down a warehouse, all on this machine
+	@$(PY) -W ignore -m include.local_aws.cloud_demo
 
 test: $(READY) ## Every test
 	@$(PY) -m pytest -n 2 --dist loadfile

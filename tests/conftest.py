@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import shutil
@@ -78,6 +79,9 @@ def connections(local_aws: service.Running) -> Iterator[dict[str, str]]:
 def airflow_database(connections: dict[str, str]) -> None:
     """Airflow's own database for tests that run a DAG: SQLite in the session's AIRFLOW_HOME."""
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    # A second DAG.test() of a moment deletes the first run, whose note may point to a user: SQLAlchemy then
+    # wants to know the table of users, which Airflow imports only with its web server.
+    importlib.import_module("airflow.providers.fab.auth_manager.models")
 
 
 _world_names = itertools.count(1)

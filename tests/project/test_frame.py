@@ -268,7 +268,7 @@ def test_environment_points_at_the_services_that_run(monkeypatch: pytest.MonkeyP
     assert "local-aws" not in "".join(found.values())
     redshift = Connection(conn_id="redshift_default", **json.loads(found["AIRFLOW_CONN_REDSHIFT_DEFAULT"]))
     assert (redshift.host, redshift.port, redshift.schema) == ("127.0.0.1", 4002, "dev")
-    assert redshift.extra_dejson == {"ssl": False}
+    assert redshift.extra_dejson == {"ssl": False, "application_name": "sparkify"}
     for name in ("AWS_DEFAULT", "AWS_COPY_ROLE"):
         connection = Connection(conn_id=name, **json.loads(found[f"AIRFLOW_CONN_{name}"]))
         assert connection.extra_dejson["endpoint_url"] == "http://127.0.0.1:4001"
