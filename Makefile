@@ -7,7 +7,7 @@ READY := .venv/.synced
 DRIVE := $(PY) -m include.local_aws.drive
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status report query sample test soak bench docs lint lock versions clean
+.PHONY: help run up down status report query sample cloud-demo test soak bench docs lint lock versions clean
 
 # A value of the command line goes on as it was typed: no $ in a query is make's.
 export SPARKIFY_DATA = $(value DATA)
