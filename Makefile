@@ -7,7 +7,7 @@ READY := .venv/.synced
 DRIVE := $(PY) -m include.local_aws.drive
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status report query sample cloud-demo test soak bench docs lint lock versions clean
+.PHONY: help run up down status report query sample cloud-demo test soak bench docs screenshots lint lock versions clean
 
 # A value of the command line goes on as it was typed: no $ in a query is make's.
 export SPARKIFY_DATA = $(value DATA)
@@ -51,6 +51,9 @@ bench: $(READY) ## Ratios of what may not get slower; PART=copy, run or history 
 
 docs: $(READY) ## Make docs/data and the picture of the tables anew from the declarations
 	@$(PY) -W ignore -m docs.generate
+
+screenshots: $(READY) ## Take the pictures in docs/ anew (needs chromium and chromedriver); starts Airflow if it is not up
+	@$(PY) -W ignore -m include.local_aws.screenshots
 
 lint: $(READY) ## Style of Python and SQL, types
 	@$(PY) -m ruff check .

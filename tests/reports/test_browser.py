@@ -1,0 +1,51 @@
+"""The run report in a real browser: its charts are drawn and its rejected lines can be read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from include.local_aws import screenshots
+from tests.reports.running import run
+from tests.world import event
+
+pytestmark = pytest.mark.skipif(
+    screenshots.installed() is None,
+    reason="no chromium and chromedriver on the PATH (Debian: apt-get install chromium chromium-driver)",
+)
+
+
+def test_a_person_sees_charts_and_rejected_lines(sparkify, world, tmp_path):
+    moment = datetime(2018, 11, 1, 12)
+    hostile = "<script>document.title = 'taken over'</script>"
+    world.log("2018-11-01", *(event(moment, user=user) for user in range(1, 300)), hostile)
+    state, _ = run(sparkify, start="2018-11-01", end="2018-11-02")
+    assert state == "success"
+    listed = world.s3.list_objects_v2(Bucket=world.work, Prefix="reports/")["Contents"]
+    (key,) = (item["Key"] for item in listed if item["Key"].endswith(".html"))
+    page = tmp_path / "report.html"
+    page.write_bytes(world.s3.get_object(Bucket=world.work, Key=key)["Body"].read())
+
+    with screenshots.browser() as chrome:
+        chrome.get(page.as_uri())
+        assert chrome.title.startswith("Published: manual__")
+        charts = chrome.find_elements(By.CSS_SELECTOR, "svg.chart")
+        assert [chart.get_attribute("id") for chart in charts] == [
+            "plays-by-day",
+            "plays-by-hour",
+            "volume",
+            "match-rate",
+        ]
+        for chart in charts:
+            assert chart.is_displayed()
+            assert chart.size["width"] > 300 and chart.size["height"] > 100
+        refused = chrome.find_element(By.CSS_SELECTOR, "table.rejects")
+        assert refused.is_displayed()
+        assert hostile in refused.text and "2018-11-01-events.json" in refused.text
+        # Nothing was fetched, and nothing on the page complained.
+        assert chrome.execute_script("return performance.getEntriesByType('resource').length") == 0
+        assert chrome.get_log("browser") == []
+        screenshots.picture_of_report(chrome, page, tmp_path / "report.png")
+    assert (tmp_path / "report.png").stat().st_size > 50_000
