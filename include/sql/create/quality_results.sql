@@ -3,7 +3,7 @@
 -- load: a check's row is replaced when its task runs again
 -- late data: none
 create table if not exists {{ star() }}.quality_results (
-    run_id varchar(256) not null,
+    run_id varchar(256) not null sortkey,
     interval_start timestamp not null,
     interval_end timestamp not null,
     table_name varchar(64) not null,
@@ -13,7 +13,7 @@ create table if not exists {{ star() }}.quality_results (
     actual varchar(1024) not null,
     passed boolean not null,
     sample varchar(8192) not null,
-    checked_at timestamp not null sortkey
+    checked_at timestamp not null
 ) diststyle all;
 comment on table {{ star() }}.quality_results is 'Every check of every run, passed or not';
 comment on column {{ star() }}.quality_results.run_id is 'DAG run';
