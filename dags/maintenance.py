@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.providers.common.compat.sdk import dag, task
 
 from include.cluster import maintenance as steps
+from include.sparkify import notify
 
 
 @dag(
@@ -28,7 +29,12 @@ from include.cluster import maintenance as steps
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    default_args={"owner": "sparkify", "retries": 2, "retry_delay": timedelta(minutes=1)},
+    default_args={
+        "owner": "sparkify",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=1),
+        "on_failure_callback": notify.failure,
+    },
     tags=["sparkify", "redshift"],
     doc_md=__doc__,
 )

@@ -25,6 +25,7 @@ from airflow.providers.common.compat.sdk import Param, dag, get_current_context,
 
 from include.cluster import pause as steps
 from include.cluster import request
+from include.sparkify import notify
 
 
 @dag(
@@ -33,7 +34,12 @@ from include.cluster import request
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,
-    default_args={"owner": "sparkify", "retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={
+        "owner": "sparkify",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "on_failure_callback": notify.failure,
+    },
     params={
         "name": request.NAME,
         "region": request.REGION,

@@ -41,6 +41,7 @@ from airflow.providers.common.compat.sdk import Param, TriggerRule, dag, get_cur
 
 from include.cluster import provision as steps
 from include.cluster import request
+from include.sparkify import notify
 
 GOES_ON = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
 
@@ -50,7 +51,12 @@ GOES_ON = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     max_active_runs=1,
     is_paused_upon_creation=False,
-    default_args={"owner": "sparkify", "retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={
+        "owner": "sparkify",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "on_failure_callback": notify.failure,
+    },
     params={
         "name": request.NAME,
         "region": request.REGION,

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import Param, dag, get_current_context, task
 
-from include.sparkify import settings
+from include.sparkify import notify, settings
 from include.sparkify.run import TABLES
 
 
@@ -28,7 +28,12 @@ from include.sparkify.run import TABLES
     start_date=settings.start_date(),
     catchup=False,
     max_active_runs=1,
-    default_args={"owner": "sparkify", "retries": 2, "retry_delay": timedelta(seconds=10)},
+    default_args={
+        "owner": "sparkify",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "on_failure_callback": notify.failure,
+    },
     template_searchpath=[str(Path(__file__).parents[1] / "include" / "sql")],
     user_defined_macros={"star": settings.star},
     params={

@@ -239,4 +239,8 @@ def sparkify() -> None:
     opened >> stage(planned) >> audit_staging() >> build() >> audit_star() >> published >> [reported, closed]
 
 
-sparkify()
+pipeline = sparkify()
+# The end date bounds what is scheduled. Airflow hands it on to every task, and a run by hand after it would then be
+# a success without a single task.
+for each in pipeline.tasks:
+    each.end_date = None

@@ -36,6 +36,7 @@ from airflow.providers.common.compat.sdk import (
 
 from include.cluster import request
 from include.cluster import teardown as steps
+from include.sparkify import notify
 
 
 @dag(
@@ -43,7 +44,12 @@ from include.cluster import teardown as steps
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     max_active_runs=1,
     is_paused_upon_creation=False,
-    default_args={"owner": "sparkify", "retries": 2, "retry_delay": timedelta(seconds=30)},
+    default_args={
+        "owner": "sparkify",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "on_failure_callback": notify.failure,
+    },
     params={
         "name": request.NAME,
         "region": request.REGION,

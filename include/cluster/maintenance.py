@@ -55,16 +55,22 @@ def forget_old_rows() -> dict[str, int]:
 
 
 def forget_old_files() -> int:
-    """Delete what runs wrote into the work bucket more than ``keep_run_days`` ago; how many objects.
+    """Delete old files of the work bucket: what runs wrote for COPY after ``keep_run_days``, their reports after
+    ``keep_days``; how many objects.
 
     :raises ConfigurationError, TransientError: as AWS says.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     bucket = settings().work_bucket
-    before = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=settings().keep_run_days)
+    now = datetime.now(UTC).replace(tzinfo=None)
     s3, deleted = lake.client(), 0
-    old = [item.key for item in lake.listing(s3, bucket, "runs/") if item.last_modified < before]
+    old = [
+        item.key
+        for prefix, days in (("runs/", settings().keep_run_days), ("reports/", settings().keep_days))
+        for item in lake.listing(s3, bucket, prefix)
+        if item.last_modified < now - timedelta(days=days)
+    ]
     try:
         # A thousand is the most that one call takes.
         for start in range(0, len(old), 1000):
@@ -76,8 +82,8 @@ def forget_old_files() -> int:
                 log.warning("s3://%s/%s stays: %s", bucket, error["Key"], error["Message"])
             deleted += len(batch) - len(errors)
     except (BotoCoreError, ClientError) as error:
-        raise aws_error(error, f"delete old files of s3://{bucket}/runs/") from error
-    log.info("deleted %d of %d old objects below s3://%s/runs/", deleted, len(old), bucket)
+        raise aws_error(error, f"delete old files of s3://{bucket}") from error
+    log.info("deleted %d of %d old objects of s3://%s", deleted, len(old), bucket)
     return deleted
 
 

@@ -44,9 +44,9 @@ class Settings:
     reject_threshold: float = 0.01
     """Share of rejected lines over which nothing is published."""
     keep_days: int = 400
-    """Days that quality_results, rejected_lines and publications are kept."""
+    """Days that quality_results, rejected_lines, publications and the reports of runs are kept."""
     keep_run_days: int = 14
-    """Days that a run's files in the work bucket are kept."""
+    """Days that what a run wrote for COPY is kept in the work bucket."""
     failure_topic_arn: str = ""
     """SNS topic that is told of failed tasks; empty: nobody is."""
 

@@ -102,6 +102,20 @@ def test_a_scheduled_day_owns_its_data_interval(dag, world):
     )
 
 
+def test_a_run_by_hand_after_the_end_date_has_its_tasks(dag, world, monkeypatch):
+    from airflow.models import DagBag
+
+    monkeypatch.setenv("SPARKIFY_END_DATE", "2018-11-30")
+    ended = DagBag(ROOT / "dags" / "sparkify.py", include_examples=False).dags["sparkify"]
+    assert ended.end_date == datetime(2018, 11, 30, tzinfo=UTC)
+    assert ended._time_restriction.latest == ended.end_date
+    world.log("2018-11-01", event(D1))
+    state, tasks = run(ended, start="2018-11-01", end="2018-11-02")
+
+    assert state == "success"
+    assert tasks["publish"] == "success"
+
+
 def test_a_failed_audit_stops_the_run_and_leaves_the_star(dag, world, monkeypatch):
     world.log("2018-11-01", event(D1))
     run(dag, start="2018-11-01", end="2018-11-02")
