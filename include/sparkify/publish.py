@@ -26,8 +26,7 @@ def publish(
 
     :param plan: what :func:`include.sparkify.plan.make` returned.
     :param build: rendered scripts of ``include/sql/build``, in their order.
-    :param apply: rendered scripts of ``include/sql/publish``, in their order; each begins with the name of its
-        table in its header's path, given by the DAG as ``publish/<table>.sql``.
+    :param apply: rendered scripts of ``include/sql/publish``, in their order; each inserts into its own table.
     :raises DataError: the run's schema is not what was staged and audited, or another run has published a newer
         version of one of its files.
     :raises TransientError, ConfigurationError: as the warehouse says; nothing is changed.
