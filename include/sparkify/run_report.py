@@ -124,10 +124,10 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tasks(context: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The run's tasks but this one, in the order they began."""
+    """The run's tasks, in the order they began, but for this one and such as run beside it."""
     found = []
     for ti in context["dag_run"].get_task_instances():
-        if ti.task_id == context["ti"].task_id:
+        if ti.state in (None, "scheduled", "queued", "running"):
             continue
         failed = ti.state == "failed"
         found.append(
