@@ -12,6 +12,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.sparkify import intervals, lake, screen, warehouse
+from include.sparkify.checks import STAGING
 from include.sparkify.errors import ConfigurationError, DataError, TransientError
 from include.sparkify.intervals import Interval
 from include.sparkify.lake import LakeObject
@@ -84,7 +85,7 @@ def make(context: Mapping[str, Any]) -> dict[str, Any]:
     s3 = lake.client()
     for _ in range(LISTINGS):
         due = _due(s3, config, interval, mode, look_back=not given and mode == "load")
-        _absent(due, interval, run_id, config.absent, whole)
+        _absent(due, interval, run_id, config, whole)
         if not (due.log_files or due.song_files or due.vanished):
             raise AirflowSkipException(f"nothing is new for {interval}: every file is loaded at its version")
         try:
@@ -185,23 +186,22 @@ def _ledger(looked_at: Interval) -> Ledger:
     return Ledger(events, songs, intervals.union(processed))
 
 
-def _absent(due: Due, interval: Interval, run_id: str, policy: str, whole: bool) -> None:
+def _absent(due: Due, interval: Interval, run_id: str, config: Settings, whole: bool) -> None:
     """Apply the policy for days without a log file; the ledger remembers them, so that a late file is found."""
     if whole or not due.absent_days:
         return
     missing = ", ".join(f"{part.start:%Y-%m-%d}" for part in due.absent_days[:10])
     message = f"no log file for {len(due.absent_days)} day(s) of {interval}: {missing}"
-    if policy == "fail":
+    if config.absent == "fail":
         raise DataError(
             f"{message}. Nothing was loaded. Have the files delivered, then run the interval again."
         )
-    prefix = settings().log_prefix
     new = [part for part in due.absent_days if not intervals.covers(due.ledger.processed, part)]
 
     def remember(cursor: Any) -> None:
         warehouse.lock(cursor)
         for part in new:
-            values = (f"{prefix}{part.start:%Y/%m/%Y-%m-%d}", part.start, part.end)
+            values = (f"{config.log_prefix}{part.start:%Y/%m/%Y-%m-%d}", part.start, part.end)
             cursor.execute(
                 f"delete from {star()}.loaded_files "
                 "where kind = 'absent' and source_key = %s and interval_start = %s and interval_end = %s",
@@ -217,21 +217,14 @@ def _absent(due: Due, interval: Interval, run_id: str, policy: str, whole: bool)
     if new:
         warehouse.transaction(remember, "note absent days in the ledger")
     log.warning("%s; a file that comes later is found by look-back, or by a run with start and end", message)
-    if policy == "skip" and not due.log_files and due.absent_days and _all_absent(due, interval):
+    if config.absent == "skip" and not due.log_files and intervals.union(due.absent_days) == [interval]:
         raise AirflowSkipException(message)
-
-
-def _all_absent(due: Due, interval: Interval) -> bool:
-    return intervals.union(due.absent_days) == [interval]
 
 
 def _screened(s3: Any, config: Settings, run_id: str, interval: Interval, due: Due) -> dict[str, Any]:
     """Read what is due into the work bucket; account for every line."""
     schema = run_schema(run_id)
-    pieces = {
-        name: screen.Pieces(s3, config.work_bucket, f"runs/{schema}/{name}")
-        for name in ("staging_events", "staging_songs", "staging_files")
-    }
+    pieces = {name: screen.Pieces(s3, config.work_bucket, f"runs/{schema}/{name}") for name in STAGING}
     known = due.ledger.log_keys | set(due.ledger.songs)
     files: list[Screened] = list(due.vanished)
     rejects: list[Reject] = []
