@@ -1,25 +1,28 @@
-# Runtime 13.11.0 is Airflow 2.11.2, supported to 2027-04-30.
+# Runtime 13.11.0 is Airflow 2.11.2, supported until 2027-04-30.
 #
 # Why the -base variant and these steps by hand: the plain tag installs requirements.txt by ONBUILD, before any
-# line of this file. astro-sdk-python asks for flask-session<0.6 and Airflow 2.11.2 for >=0.8, so that install has
+# line of this file. astro-sdk-python requires flask-session<0.6 and Airflow 2.11.2 requires >=0.8, so that install has
 # no solution. The SDK never imports flask-session: pyproject.toml overrides the bound ([tool.uv]
-# override-dependencies), and uv reads it only where pyproject.toml lies beside requirements.txt beforehand.
+# override-dependencies), and uv reads it only if pyproject.toml is beside requirements.txt.
 FROM quay.io/astronomer/astro-runtime:13.11.0-base
 
 USER root
 COPY packages.txt .
 RUN /usr/local/bin/install-system-packages
-COPY requirements.txt pyproject.toml ./
-RUN /usr/local/bin/install-python-dependencies
+# The lock is the constraint, added to any that the Runtime sets: the image has the versions that the tests ran with.
+COPY requirements.txt requirements.lock pyproject.toml ./
+RUN UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock" /usr/local/bin/install-python-dependencies
 
-# The build stops when the tag's Airflow is not the one the lock was made and tested with.
+# The build stops if the tag's Airflow is not the one of the lock.
 ARG AIRFLOW_VERSION=2.11.2
 RUN python -c "import sys; from importlib.metadata import version; v = version('apache-airflow'); v == sys.argv[1] or sys.exit('Airflow is ' + v)" "$AIRFLOW_VERSION"
 
-# The Astro SDK passes its tables from task to task; Airflow refuses to read classes that are not named here.
+# The Astro SDK passes its tables from task to task; Airflow only reads classes that are named here.
 ENV AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES="airflow.* astro.*"
 # The warehouse user may not create schemas beside its own; without this the SDK tries to.
 ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=True
+# Seconds. dags/reports.py imports the SDK and pandas, which can exceed the default of 30 on a busy machine.
+ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120
 
 USER astro
 COPY --chown=astro:0 . .

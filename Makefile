@@ -1,80 +1,117 @@
-# One runner for people and CI. Needs python3 (with pip) and make; everything else it makes by itself below this folder.
-# Python of the environment: the first 3.11 or 3.12 that uv finds on this machine. No step needs root.
+# One runner for people and CI. Needs python3 (with pip) and make; it creates everything else below this folder.
+# Python of the environment: the first 3.11 or 3.12 that uv finds on this machine, or PYTHON=3.12. No step needs root.
+# The environment is not .venv: `astro dev start --standalone` creates that one, and `astro dev kill` deletes it.
 UV_VERSION := 0.13.8
 UV := .uv/$(UV_VERSION)/bin/uv
-PY := .venv/bin/python
-READY := .venv/.synced
-DRIVE := $(PY) -m include.local_aws.drive
+# AIRFLOW=3 runs any target on the newest Airflow 3 instead of the image's 2.11: own lock, environment and local world.
+ifeq ($(AIRFLOW),3)
+VENV := .uv/venv-airflow3
+LOCK := requirements-airflow3.lock
+else
+VENV := .uv/venv
+LOCK := requirements.lock
+endif
+PY := $(VENV)/bin/python
+READY := $(VENV)/.synced
+CLI := $(PY) -m local.cli
+COMPILE := $(UV) pip compile --universal --generate-hashes --python-version 3.11 \
+  --no-header --no-emit-index-url --no-emit-find-links --quiet
+DBT := .local/dbt/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status report query sample cloud-demo test soak bench docs screenshots lint lock versions clean
+.PHONY: help run up down status report query airflow env sample cloud-demo check test soak bench clients suites dbt docs \
+  screenshots lint lock versions clean
 
-# A value of the command line goes on as it was typed: no $ in a query is make's.
+# A value of the command line is passed on as typed: make expands no $ in a query.
 export SPARKIFY_DATA = $(value DATA)
 export SPARKIFY_SQL = $(value SQL)
+export SPARKIFY_CMD = $(value CMD)
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 run: $(READY) ## Load a sample month through the DAG and show the result; DATA=folder loads log_data/ and song_data/ there
-	@$(DRIVE) run "$$SPARKIFY_DATA"
+	@$(CLI) run "$$SPARKIFY_DATA"
 
 up: $(READY) ## Start Airflow (UI and scheduler) beside the local services; DATA as for run
-	@$(DRIVE) up "$$SPARKIFY_DATA"
+	@$(CLI) up "$$SPARKIFY_DATA"
 
-down: $(READY) ## Stop Airflow and the local services and forget what they hold
-	@$(DRIVE) down
+down: $(READY) ## Stop Airflow and the local services and delete what they hold
+	@$(CLI) down
 
-status: $(READY) ## Say what is running, and what the lake and the warehouse hold
-	@$(DRIVE) status
+status: $(READY) ## Show what is running, and what the lake and the warehouse hold
+	@$(CLI) status
 
-report: $(READY) ## Fetch the newest run's report, a page for the browser, and say where it lies
-	@$(DRIVE) report
+report: $(READY) ## Fetch the report of the newest run, a page for the browser, and print where it is
+	@$(CLI) report
 
-query: $(READY) ## SQL="select ..." : the warehouse's answer as CSV
-	@$(DRIVE) query "$$SPARKIFY_SQL"
+query: $(READY) ## SQL="select ..." : run it on the warehouse and print the result as CSV
+	@$(CLI) query "$$SPARKIFY_SQL"
 
-sample: $(READY) ## Make the sample month in .local/sample; SCALE=10 for ten times as much
-	@$(PY) -m include.local_aws.sample .local/sample --scale $(or $(SCALE),1)
+airflow: $(READY) ## CMD="dags list": run Airflow's own command line in the local world, after make run or make up
+	@$(CLI) airflow "$$SPARKIFY_CMD"
+
+env: $(READY) ## Print a complete .env for `astro dev start --standalone` or any other Airflow on this machine
+	@$(CLI) env
+
+sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten times as much
+	@$(PY) -m local.sample .local/sample --scale $(or $(SCALE),1)
 
 cloud-demo: $(READY) ## Provision, load, pause, resume and tear down a warehouse, all on this machine
-	@$(PY) -W ignore -m include.local_aws.cloud_demo
+	@$(PY) -W ignore -m local.cloud_demo
 
-test: $(READY) ## Every test
-	@$(PY) -m pytest -n 2 --dist loadfile
+check: lint $(READY) ## Lint and the fast tests
+	@$(PY) -m pytest -n auto --dist loadfile -m 'not slow'
 
-soak: $(READY) ## Random schedules of loads for as long as you like: N=2000
+test: $(READY) ## All tests
+	@$(PY) -m pytest -n auto --dist loadfile
+
+soak: $(READY) ## Random schedules of loads, as many as you like: N=2000
 	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest tests/pipeline/test_any_order.py
 
-bench: $(READY) ## Ratios of what may not get slower; PART=copy, run or history for one of them
+bench: $(READY) ## Performance ratios that must not regress; PART=copy, run or history for one of them
 	@$(PY) -W ignore -m tests.bench $(PART)
 
-docs: $(READY) ## Make docs/data and the picture of the tables anew from the declarations
+dbt: $(DBT) ## Build, test and document the models of examples/dbt on the local warehouse, after `make run`
+	@cd examples/dbt && export DBT_TARGET_PATH=../../.local/dbt/target DBT_LOG_PATH=../../.local/dbt/logs \
+	  && ../../$(DBT) build --profiles-dir . && ../../$(DBT) docs generate --static --profiles-dir . \
+	  || { echo "Is the local warehouse running? Start it and load the star with: make run" >&2; exit 1; }
+
+clients: $(READY) ## Real clients do a first day's work on local_redshift; TOOL=name for one, WRITE=1 updates its README
+	@$(PY) local_redshift/clients/matrix.py $(TOOL) $(if $(WRITE),--write)
+
+suites: $(READY) ## The test suites of dbt-redshift and sqlalchemy-redshift on local_redshift; SUITE=name, WRITE=1
+	@$(PY) local_redshift/clients/suites.py $(SUITE) $(if $(WRITE),--write)
+
+docs: $(READY) ## Regenerate docs/data and docs/settings.md from the code
 	@$(PY) -W ignore -m docs.generate
 
-screenshots: $(READY) ## Take the pictures in docs/ anew (needs chromium and chromedriver); starts Airflow if it is not up
-	@$(PY) -W ignore -m include.local_aws.screenshots
+screenshots: $(READY) ## Retake the pictures in docs/ (needs chromium and chromedriver); starts Airflow if it is not up
+	@$(PY) -W ignore -m local.screenshots
 
-lint: $(READY) ## Style of Python and SQL, types
+lint: $(READY) ## Style of Python, SQL and English, types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m sqlfluff lint --disable-progress-bar include/sql docs/queries
 	@$(PY) -m mypy
+	@$(PY) -m tests.words
 
-lock: $(UV) ## Make requirements.lock anew from requirements.txt and pyproject.toml
-	@$(UV) pip compile requirements.txt --group local --universal --generate-hashes --python-version 3.11 \
-	  --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+lock: $(UV) ## Regenerate all locks; the versions stay where they still fit (delete a lock for the newest ones)
+	@$(COMPILE) requirements.txt local_redshift/pyproject.toml --group local --group airflow2 --output-file requirements.lock
+	@grep -v '^astro-sdk-python' requirements.txt \
+	  | $(COMPILE) - local_redshift/pyproject.toml --group local --group airflow3 --output-file requirements-airflow3.lock
+	@$(COMPILE) local_redshift/pyproject.toml --group services --constraints requirements.lock --output-file requirements-local.lock
 
-versions: $(READY) ## The versions in force
+versions: $(READY) ## Print the versions in use
 	@$(UV) --version
 	@$(PY) --version
-	@for tool in apache-airflow pytest ruff sqlfluff mypy; do grep "^$$tool==" requirements.lock | cut -d ' ' -f 1; done
+	@for tool in apache-airflow pytest ruff sqlfluff mypy; do grep "^$$tool==" $(LOCK) | cut -d ' ' -f 1; done
 
-clean: ## Stop everything and remove what make made
-	@if [ -x $(PY) ]; then $(DRIVE) down; fi
-	rm -rf .venv .uv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## Stop everything and delete all that make created
+	@if [ -x $(PY) ]; then $(CLI) down; fi
+	rm -rf .uv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# Messages of the set-up go to standard error: `make query` promises CSV alone on standard output.
+# Set-up messages go to standard error: `make query` promises only CSV on standard output.
 # --target works beside Debian's externally managed Python and needs no python3-venv.
 $(UV):
 	@python3 -m pip --version >/dev/null 2>&1 || { echo "make needs python3 with pip: on Debian, apt-get install python3-pip" >&2; exit 1; }
@@ -83,12 +120,21 @@ $(UV):
 	@python3 -m pip install -qq --disable-pip-version-check --target .uv/$(UV_VERSION) uv==$(UV_VERSION) >&2
 	@touch $@
 
-# uv does not read pip's settings: a package mirror named there counts for both.
-$(READY): requirements.lock | $(UV)
-	@echo "Setting up .venv from requirements.lock" >&2
-	@[ -x $(PY) ] || $(UV) venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .venv \
+# uv does not read pip's settings: a package mirror that they name is used for both.
+INDEX := index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(python3 -m pip config get global.index-url 2>/dev/null || true)}}
+
+$(READY): $(LOCK) local_redshift/pyproject.toml | $(UV)
+	@echo "Setting up $(VENV) from $(LOCK)" >&2
+	@[ -x $(PY) ] || $(UV) venv --quiet --clear --no-python-downloads --python '$(or $(PYTHON),>=3.11,<3.13)' $(VENV) \
 	  || { echo "make needs Python 3.11 or 3.12 on the PATH; found only: $$(python3 --version)" >&2; exit 1; }
-	@index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(python3 -m pip config get global.index-url 2>/dev/null || true)}}; \
+	@$(INDEX); \
 	  [ -t 2 ] || quiet=--quiet; \
-	  $(UV) pip sync $$quiet $${index:+--default-index "$$index"} --require-hashes --python $(PY) requirements.lock
+	  $(UV) pip sync $$quiet $${index:+--default-index "$$index"} --require-hashes --python $(PY) $(LOCK) \
+	  && $(UV) pip install --quiet $${index:+--default-index "$$index"} --no-deps --python $(PY) --editable ./local_redshift
+	@touch $@
+
+$(DBT): examples/dbt/requirements.txt | $(READY)
+	@echo "Setting up dbt in .local/dbt" >&2
+	@$(UV) venv --quiet --clear --python $(PY) .local/dbt
+	@$(INDEX); $(UV) pip install --quiet $${index:+--default-index "$$index"} --python .local/dbt/bin/python -r $<
 	@touch $@

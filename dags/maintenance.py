@@ -1,17 +1,16 @@
 """
-# maintenance: the warehouse's weekly care
+# maintenance: weekly care of the warehouse
 
-**What it does.** Drops the schemas that dead runs left; deletes rows of `quality_results`, `rejected_lines` and
-`publications` older than `keep_days` (never the newest publication) and what runs wrote into the work bucket more than
-`keep_run_days` ago (both keys of the Variable `sparkify`); then VACUUM and ANALYZE on every table of the star's
-schema, one by one and outside any transaction.
+**Result.** Drops the schemas of dead runs; deletes rows of `quality_results`, `rejected_lines` and `publish_log` and
+run reports older than `keep_days`, and files for COPY in the work bucket older than `keep_run_days` (both are keys of
+the Variable `sparkify`); then runs VACUUM and ANALYZE on every published table, one by one and outside any transaction.
 
-**Running it again** is safe, at any time; loads go on beside it. It is not needed for right answers, but for fast ones
-and for a small bill.
+**Running it again** is safe at any time, also beside loads. Results are correct without it; it keeps queries fast and
+storage cheap.
 
-| red task | what it means | what to do |
+| red task | meaning | next step |
 |---|---|---|
-| any | the warehouse cannot be reached, perhaps as it is paused | `resume`, then clear the task |
+| any | the warehouse cannot be reached; perhaps it is paused | run the DAG `resume`, then clear the task |
 """
 
 from __future__ import annotations
@@ -20,8 +19,9 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import dag, task
 
-from include.cluster import maintenance as steps
-from include.sparkify import notify
+from include.sparkify import maintenance as steps
+from include.sparkify import run, settings
+from include.sparkify.defaults import DEFAULT_ARGS
 
 
 @dag(
@@ -29,37 +29,36 @@ from include.sparkify import notify
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    default_args={
-        "owner": "sparkify",
-        "retries": 2,
-        "retry_delay": timedelta(minutes=1),
-        "on_failure_callback": notify.failure,
-    },
+    dagrun_timeout=settings.run_limit(),
+    default_args=DEFAULT_ARGS | {"retry_delay": timedelta(minutes=1)},
     tags=["sparkify", "redshift"],
     doc_md=__doc__,
 )
 def maintenance() -> None:
     @task
     def sweep() -> list[str]:
-        """Drops the schemas that dead runs left."""
-        return steps.sweep()
+        """Drop the schemas of dead runs."""
+        return run.sweep()
 
     @task
-    def forget_old_rows() -> dict[str, int]:
-        """Deletes old rows of the tables that tell of past runs."""
-        return steps.forget_old_rows()
+    def delete_old_rows() -> dict[str, int]:
+        """Delete expired rows of the pipeline's own tables."""
+        return steps.delete_old_rows()
 
     @task
-    def forget_old_files() -> int:
-        """Deletes what old runs wrote into the work bucket."""
-        return steps.forget_old_files()
+    def delete_old_files() -> int:
+        """Delete expired files of the work bucket."""
+        return steps.delete_old_files()
 
     @task
     def vacuum_and_analyze() -> list[str]:
         """VACUUM and ANALYZE, table by table."""
         return steps.vacuum_and_analyze()
 
-    [sweep(), forget_old_rows(), forget_old_files()] >> vacuum_and_analyze()
+    [sweep(), delete_old_rows(), delete_old_files()] >> vacuum_and_analyze()
 
 
-maintenance()
+pipeline = maintenance()
+
+if __name__ == "__main__":
+    pipeline.test()

@@ -1,50 +1,41 @@
 """
-# pause: the cluster stops costing by the hour
+# pause: stop the cluster's hourly cost
 
-A paused cluster keeps its data and costs its storage alone; nobody can connect until `resume`. Triggered by hand, it
-pauses at once (or, with `only_if_idle`, only if nobody was connected for `idle_minutes`).
+A paused cluster keeps its data and costs only its storage; no one can connect until `resume`. Triggered by hand, this
+DAG pauses at once (or, with `only_if_idle`, only if no one was connected for `idle_minutes`).
 
-**On a schedule, when idle.** Set `SPARKIFY_PAUSE_SCHEDULE` in the environment to `@hourly`, `@daily` or a cron
-expression: scheduled runs pause only a cluster to which nobody was connected for `idle_minutes` (CloudWatch's
-`DatabaseConnections`; without measurements it is left running). Set `SPARKIFY_RESUME_SCHEDULE` so that it is up again
-before the pipeline needs it.
+**On a schedule, when idle.** Set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to `@hourly`, `@daily` or a cron
+expression (UTC): scheduled runs pause the cluster only if no one was connected for `idle_minutes` (CloudWatch's
+`DatabaseConnections`; a cluster without measurements keeps running). Set `SPARKIFY_RESUME_SCHEDULE` so that it runs
+again before the pipeline needs it.
 
-A cluster that is paused already is left alone. Serverless needs no pausing.
+Running it again is safe: a cluster that is already paused is left as it is. Serverless needs no pausing.
 
-| red task | what it means | what to do |
+| red task | meaning | what to do |
 |---|---|---|
-| `idle_or_asked` | no such cluster, or it is not in a state to pause | the message says |
+| `find_pausable` | no such cluster, a state that cannot be paused, or a malformed schedule | see the message |
+| `pause_cluster` | not paused within an hour | look at the cluster's events in AWS, then clear the task |
 """
 
 from __future__ import annotations
-
-from datetime import UTC, datetime, timedelta
 
 from airflow.providers.amazon.aws.operators.redshift_cluster import RedshiftPauseClusterOperator
 from airflow.providers.common.compat.sdk import Param, dag, get_current_context, task
 
 from include.cluster import pause as steps
-from include.cluster import request
-from include.sparkify import notify
+from include.cluster import request, schedule
+from include.cluster.defaults import DAG_ARGUMENTS, WAIT, WAITING_TIMEOUT
 
 
 @dag(
-    schedule=request.schedule("SPARKIFY_PAUSE_SCHEDULE"),
-    start_date=datetime(2018, 11, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,
-    default_args={
-        "owner": "sparkify",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=30),
-        "on_failure_callback": notify.failure,
-    },
+    **DAG_ARGUMENTS,
+    schedule=schedule.pause_schedule(),
+    dagrun_timeout=2 * WAIT,
     params={
         "name": request.NAME,
         "region": request.REGION,
         "only_if_idle": Param(
-            False, type="boolean", title="Only if idle", description="Scheduled runs always look first."
+            False, type="boolean", title="Only if idle", description="Scheduled runs always check this first."
         ),
         "idle_minutes": Param(
             60,
@@ -52,29 +43,37 @@ from include.sparkify import notify
             minimum=10,
             maximum=1440,
             title="Idle minutes",
-            description="Nobody connected for so long counts as idle.",
+            description="The cluster is idle if no one was connected for this long.",
         ),
     },
-    tags=["sparkify", "cluster"],
     doc_md=__doc__,
 )
 def pause() -> None:
     @task.short_circuit(multiple_outputs=True)
-    def idle_or_asked() -> dict[str, str]:
-        """Whether there is a running cluster that may be paused now."""
+    def find_pausable() -> steps.PauseArguments:
+        """Find the cluster, and check that it may be paused now."""
         context = get_current_context()
-        return steps.to_pause(context["params"], scheduled=context["dag_run"].run_type == "scheduled")
+        scheduled = context["dag_run"].run_type == "scheduled"
+        if scheduled:
+            schedule.check_schedule(schedule.PAUSE)
+        return steps.find_pausable(context["params"], scheduled)
 
-    cluster = idle_or_asked()
+    cluster = find_pausable()
     RedshiftPauseClusterOperator(
         task_id="pause_cluster",
+        aws_conn_id=request.AWS_CONN_ID,
         cluster_identifier=cluster["name"],
         region_name=cluster["region"],
         wait_for_completion=True,
         deferrable=True,
-        max_attempts=60,
-        doc_md="Pauses the cluster and waits until it is paused, without holding a worker.",
+        poll_interval=30,
+        max_attempts=WAIT.seconds // 30,
+        execution_timeout=WAITING_TIMEOUT,
+        doc_md="Pause the cluster and wait until it is paused, without occupying a worker.",
     )
 
 
-pause()
+this_dag = pause()
+
+if __name__ == "__main__":
+    this_dag.test()

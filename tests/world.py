@@ -12,26 +12,33 @@ import hashlib
 import json
 import threading
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import jinja2
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
+from airflow.providers.common.compat.sdk import AirflowException
 
-from include.sparkify import checks, plan, publish, run, warehouse
-from include.sparkify.settings import run_schema, settings, star
+from include.sparkify import checks, plan, publish, run, schema, tables, validate, warehouse
+from include.sparkify.errors import DataError
+from include.sparkify.settings import ops, run_prefix, run_schema, settings, star
 
-ROOT = Path(__file__).parents[1]
-STAGE = "generation_seen windows staging_files staging_events staging_songs".split()
-BUILD = "scope song_versions songplays time users songs artists".split()
-PUBLISH = "songplays time users songs artists events catalogue loaded_files".split()
-STAR = ("songplays", "users", "songs", "artists", "time")
-# Columns that tell when and by which run a row was written, not what is true.
-_WHEN = {"run_id", "loaded_at", "last_modified", "rejected_at", "published_at", "checked_at"}
+# Columns that say when and by which run a row was written.
+_WHEN = {
+    "run_id",
+    "loaded_at",
+    "last_modified",
+    "rejected_at",
+    "refused_at",
+    "published_at",
+    "checked_at",
+    "commit_id",
+}
+# Tables that are a function of the lake once everything is loaded.
+STATE = (*tables.STAR, *tables.HISTORY, "loaded_files")
 
-_SCRIPTS = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "include/sql"))
+_SCRIPTS = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))
 _template = functools.lru_cache(maxsize=None)(_SCRIPTS.from_string)
 
 
@@ -143,7 +150,7 @@ class World:
     def context(
         self, start: str | None = None, end: str | None = None, mode: str = "load", run_id: str = ""
     ) -> Any:
-        """An Airflow context, as far as the tasks' functions look at it; ``start`` alone is a scheduled day."""
+        """An Airflow context, as far as the tasks' functions look at it; only ``start`` is a scheduled day."""
         if not run_id:
             with self._counting:
                 self._runs += 1
@@ -156,14 +163,14 @@ class World:
             "params": params,
             "data_interval_start": day,
             "data_interval_end": day + timedelta(days=1) if day else None,
-            "ti": types.SimpleNamespace(xcom_pull=lambda task_ids: pushed[task_ids]),
+            "ti": types.SimpleNamespace(xcom_pull=lambda task_ids, key="return_value": pushed[task_ids]),
             "pushed": pushed,
         }
 
     def load(
         self, start: str | None = None, end: str | None = None, mode: str = "load", audited: bool = True
-    ) -> dict[str, dict[str, int]]:
-        """One whole run; rows changed in each table. Skips and failures are the exceptions of the tasks.
+    ) -> publish.Published:
+        """One whole run. Skips and failures are the exceptions of the tasks.
 
         ``audited=False`` notes every check as passed instead of running it, for tests of something else.
         """
@@ -171,45 +178,83 @@ class World:
         if audited:
             self.create_tables(rebuild=mode == "full_refresh")
         self.stage(context)
-        if audited:
-            self.audit(context, checks.STAGING)
-        self.build(context)
-        if audited:
-            self.audit(context, checks.STAR)
-        else:
-            self.pass_all(context)
         try:
-            return self.publish(context)
+            if audited:
+                self.audit(context, tables.STAGING)
+            self.build(context)
+            if audited:
+                self.audit(context, tables.CANDIDATES)
+            else:
+                self.pass_all(context)
+            published = self.publish(context)
         finally:
             run.close_run(context["run_id"])
+        self.check_complete(context, published)
+        return published
 
     def create_tables(self, rebuild: bool = False) -> None:
-        run.create_tables(self.rendered("create", run.TABLES), rebuild)
+        schema.create_tables(self.rendered("create", tables.PUBLISHED), rebuild)
+
+    def plan(self, context: Any) -> list[str]:
+        context["pushed"]["plan"], chunks = plan.make_plan(context)
+        return chunks
+
+    def validate(self, context: Any, chunks: list[str]) -> None:
+        context["pushed"]["validate"] = [
+            validate.validate_chunk(context["run_id"], chunk) for chunk in chunks
+        ]
+
+    def open_run(self, context: Any) -> None:
+        pushed = context["pushed"]
+        scripts = self.rendered("open_run", tables.OPEN_RUN, context)
+        run.open_run(context["run_id"], pushed["plan"], pushed["validate"], scripts)
 
     def stage(self, context: Any) -> None:
-        """plan, open_run and the COPYs."""
-        planned = context["pushed"]["plan"] = plan.make(context)
-        run.open_run(context, planned, self.rendered("stage", STAGE, context))
-        for table in checks.STAGING:
+        """plan, validate, open_run and the COPYs."""
+        self.validate(context, self.plan(context))
+        self.open_run(context)
+        self.copy(context)
+
+    def copy(self, context: Any) -> None:
+        for table in tables.STAGING:
             copy = S3ToRedshiftOperator(
                 task_id=table,
                 schema=run_schema(context["run_id"]),
                 table=table,
                 s3_bucket=settings().work_bucket,
-                s3_key=planned[table],
+                s3_key=f"{run_prefix(context['run_id'])}/{table}.manifest",
+                method="REPLACE",
                 copy_options=["manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'"],
                 aws_conn_id="aws_copy_role",
             )
             execute(copy, {})
 
-    def audit(self, context: Any, tables: tuple[str, ...]) -> None:
-        for table in tables:
-            for operator in (checks.ColumnAudit, checks.RowAudit):
-                audit = operator(task_id=f"{table}_{operator.__name__}", table_name=table)
-                audit.sql = _template(audit.sql).render(self._macros(context))
-                audit.offenders = [_template(text).render(self._macros(context)) for text in audit.offenders]
-                execute(audit, context)
-                audit.post_execute(context)
+    def audit(self, context: Any, names: Iterable[str]) -> None:
+        """Run every check; the first table with a failed check raises :class:`DataError`, as its task fails."""
+        for table in names:
+            for make in (checks.check_columns, checks.check_rows):
+                operator = make(table)
+                operator.sql = _template(operator.sql).render(self._macros(context))
+                renders = types.SimpleNamespace(
+                    task_id=operator.task_id,
+                    render_template=lambda text, context: _template(text).render(self._macros(context)),
+                )
+                failed = None
+                try:
+                    execute(operator, context)
+                except AirflowException as error:
+                    failed = error
+                renders.check_results = operator.check_results
+                context["task"] = renders
+                if failed is None:
+                    checks.record_passed(context)
+                else:
+                    messages: list[str] = []
+                    context["ti"].xcom_push = lambda key, value, kept=messages: kept.append(value)
+                    context["exception"] = failed
+                    checks.record_failed(context)
+                    raise DataError(messages[-1])
+        checks.count_warnings(context, names)
 
     def pass_all(self, context: Any) -> None:
         """Note every required check as passed."""
@@ -218,58 +263,83 @@ class World:
             cursor.execute("select getdate()")
             now = cursor.fetchone()[0]
             columns = (
-                "table_name check_name severity expected actual passed sample run_id interval_start interval_end "
+                "table_name check_name severity description actual passed sample run_id interval_start interval_end "
                 "checked_at"
             ).split()
             values = ("fail", "", "", True, "", context["run_id"], now, now, now)
             rows = [(table, check, *values) for table, check in checks.required()]
-            warehouse.insert(cursor, f"{star()}.quality_results", columns, rows)
+            warehouse.insert(cursor, f"{ops()}.quality_results", columns, rows)
 
         warehouse.transaction(note, "note checks as passed")
 
     def build(self, context: Any) -> None:
         def work(cursor: Any) -> None:
-            for script in self.rendered("build", BUILD, context):
+            for script in self.rendered("build", tables.BUILD, context).values():
                 warehouse.execute(cursor, script)
 
         warehouse.transaction(work, "build")
 
-    def publish(self, context: Any) -> dict[str, dict[str, int]]:
+    def publish(self, context: Any) -> publish.Published:
+        pushed = context["pushed"]
         return publish.publish(
-            context,
-            context["pushed"]["plan"],
-            self.rendered("build", BUILD, context),
-            self.rendered("publish", PUBLISH, context),
+            context["run_id"],
+            pushed["plan"],
+            pushed["validate"],
+            self.rendered("build", tables.BUILD, context),
+            self.rendered("publish", tables.PUBLISH, context),
+            _SCRIPTS.get_template("guard/duplicate_keys.sql").render(self._macros(context)),
         )
 
-    def rendered(self, folder: str, tables: Sequence[str], context: Any = None) -> list[str]:
+    def check_complete(self, context: Any, published: publish.Published) -> None:
+        """Raise if a file of the interval was left out."""
+        pushed = context["pushed"]
+        refused = [
+            *pushed["plan"]["refused"],
+            *(file for chunk in pushed["validate"] for file in chunk["refused"]),
+        ]
+        if refused or published["replaced"]:
+            raise DataError(
+                "everything else is loaded, but " + plan.describe_left_out(refused, published["replaced"])
+            )
+
+    def rendered(self, folder: str, names: Iterable[str], context: Any = None) -> dict[str, str]:
         macros = self._macros(context)
-        return [_SCRIPTS.get_template(f"{folder}/{table}.sql").render(macros) for table in tables]
+        return {name: _SCRIPTS.get_template(f"{folder}/{name}.sql").render(macros) for name in names}
 
     def _macros(self, context: Any) -> dict[str, Any]:
-        return {"star": star, "run_schema": run_schema, "run_id": context["run_id"] if context else ""}
+        run_id = context["run_id"] if context else ""
+        return {
+            "star": star,
+            "ops": ops,
+            "run_schema": run_schema,
+            "columns": tables.columns,
+            "run_id": run_id,
+        }
 
     # The warehouse --------------------------------------------------------------------------------------
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of a query; ``{s}`` is the schema."""
-        return warehouse.query(sql.replace("{s}", self.schema))
+        """The rows of a query; ``{s}`` is the schema of the star, ``{o}`` that of the pipeline's own tables."""
+        return warehouse.query(sql.replace("{s}", self.schema).replace("{o}", f"{self.schema}_ops"))
 
     def count(self, table: str, where: str = "true") -> int:
-        return int(self.rows(f"select count(*) from {{s}}.{table} where {where}")[0][0])
+        return int(self.rows(f"select count(*) from {schema.schema_of(table)}.{table} where {where}")[0][0])
 
-    def state(self, *tables: str) -> dict[str, str]:
+    def state(self, *names: str) -> dict[str, str]:
         """A checksum of every table's rows, without the columns that tell when they were written."""
         result = {}
-        for table in tables or (*STAR, "events", "catalogue", "loaded_files"):
+        for table in names or STATE:
             columns = [
                 name
                 for (name,) in self.rows(
                     "select column_name from information_schema.columns "
-                    f"where table_schema = '{{s}}' and table_name = '{table}' order by ordinal_position"
+                    f"where table_schema = '{schema.schema_of(table)}' and table_name = '{table}' "
+                    "order by ordinal_position"
                 )
                 if name not in _WHEN
             ]
-            rows = sorted(map(repr, self.rows(f"select {', '.join(columns)} from {{s}}.{table}")))
+            rows = sorted(
+                map(repr, self.rows(f"select {', '.join(columns)} from {schema.schema_of(table)}.{table}"))
+            )
             result[table] = f"{len(rows)} rows {hashlib.sha256(chr(10).join(rows).encode()).hexdigest()[:16]}"
         return result

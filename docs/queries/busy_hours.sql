@@ -1,4 +1,4 @@
--- At which hours (UTC) is most listened to, and on which weekday (0 is Sunday)?
+-- At which hours (UTC) and on which weekdays (0 is Sunday) do people listen most?
 select
     weekday,
     hour,

@@ -1,4 +1,4 @@
--- With which devices, systems and browsers do people listen?
+-- Which devices, systems and browsers do people use?
 select
     device,
     os,

@@ -1,4 +1,4 @@
--- How many plays find their song in the catalogue, on the best and on the worst days?
+-- How many plays have a known song, on the best and worst days?
 select
     d.day,
     d.plays,

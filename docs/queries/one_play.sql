@@ -1,4 +1,4 @@
--- The first play that has its song in the catalogue, with what the catalogue knows of it
+-- Which play was the first whose song is known, and what is known about the song?
 select
     p.user_id,
     p.start_time,

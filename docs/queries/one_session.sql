@@ -1,4 +1,4 @@
--- The classic one: user, start time, song, session and level of one session's plays
+-- Which songs were played in one session, by whom, on which level?
 select
     u.first_name,
     u.last_name,

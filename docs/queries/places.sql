@@ -1,4 +1,4 @@
--- Where is most listened to, and how much of it is paid for?
+-- Where do people listen most, and how much of it is paid?
 select
     location,
     sum(plays)::bigint as plays,

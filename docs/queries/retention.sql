@@ -1,4 +1,4 @@
--- How many of those who came first in one week come again?
+-- How many of the users of one week come again in later weeks?
 select
     first_week,
     weeks_since,

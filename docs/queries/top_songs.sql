@@ -1,4 +1,4 @@
--- Which songs are played most, and does the catalogue know them?
+-- Which songs are played most, and are they in the song data?
 select
     rank,
     song,

@@ -1,4 +1,4 @@
--- How much is there?
+-- How many rows are there?
 select
     'songplays' as name,
     count(*) as counted

@@ -1,1 +1,1 @@
-"""The life of the warehouse on AWS: what the DAGs provision, pause, resume, teardown and maintenance call."""
+"""The life of the cluster on AWS: what the DAGs provision, pause, resume and teardown call."""

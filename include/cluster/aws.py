@@ -1,4 +1,4 @@
-"""AWS by way of the connection aws_default, its errors sorted into the project's classes."""
+"""Call AWS through connection aws_default, and sort its errors into the project's classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from include.cluster.request import AWS_CONN_ID
 from include.sparkify.errors import ConfigurationError, TransientError, aws_error
 
-# What is in the way now and goes by itself, such as the network card of a cluster that was just deleted.
+# Errors that clear up without intervention, for example while the network interface of a deleted cluster still exists.
 _BUSY = {
     "DependencyViolation",
     "DeleteConflict",
@@ -36,49 +36,49 @@ _BAD_KEY = {
 
 @functools.lru_cache
 def client(service: str, region: str) -> Any:
-    """The boto3 client of a service; one a process (a task is a process), as a new one takes a tenth of a second."""
+    """Return the boto3 client of a service, one per process (a task is a process): creating one takes 0.1 s."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
     return AwsBaseHook(AWS_CONN_ID, client_type=service, region_name=region).get_conn()
 
 
 @contextlib.contextmanager
-def doing(what: str) -> Iterator[None]:
+def doing(action: str) -> Iterator[None]:
     """Name the action in any error of AWS.
 
-    :param what: verb and object, for example ``create role sparkify-copy``.
-    :raises ConfigurationError: no right, a wrong key, a wrong value; no retry helps.
-    :raises TransientError: AWS is busy or unreachable, or something is still in the way.
+    :param action: verb and object, for example ``create role sparkify-copy``.
+    :raises ConfigurationError: a missing permission, a wrong key or a wrong value; a retry does not help.
+    :raises TransientError: AWS is busy or unreachable, or another resource is still in the way.
     """
     try:
         yield
     except ClientError as error:
-        if code(error) in _BUSY:
-            raise TransientError(f"could not {what} yet: {error}") from error
-        if code(error) in _DENIED:
+        if get_code(error) in _BUSY:
+            raise TransientError(f"could not {action} yet: {error}") from error
+        if get_code(error) in _DENIED:
             raise ConfigurationError(
-                f"could not {what}: {error}. What to mend: give the role of connection {AWS_CONN_ID} the rights in "
-                "include/iam/deploy.json (provision, teardown) or include/iam/workers.json (all others)."
+                f"could not {action}: {error}. Give the role of connection {AWS_CONN_ID} the permissions in "
+                "include/iam/deploy.json (provision, teardown) or include/iam/workers.json (all other DAGs)."
             ) from error
-        if code(error) in _BAD_KEY:
+        if get_code(error) in _BAD_KEY:
             raise ConfigurationError(
-                f"could not {what}: {error}. What to mend: the credentials of connection {AWS_CONN_ID}."
+                f"could not {action}: {error}. Fix the credentials of connection {AWS_CONN_ID}."
             ) from error
-        raise aws_error(error, what) from error
+        raise aws_error(error, action) from error
     except BotoCoreError as error:
-        raise aws_error(error, what) from error
+        raise aws_error(error, action) from error
 
 
-def code(error: ClientError) -> str:
-    """AWS's short name of an error."""
+def get_code(error: ClientError) -> str:
+    """Return AWS's short name of an error."""
     return str(error.response["Error"]["Code"])
 
 
 @contextlib.contextmanager
 def absent(*codes: str) -> Iterator[None]:
-    """Take errors with these codes for the answer that there is nothing."""
+    """Take errors with these codes as the answer that the resource does not exist."""
     try:
         yield
     except ClientError as error:
-        if code(error) not in codes:
+        if get_code(error) not in codes:
             raise

@@ -1,30 +1,44 @@
-"""What is there: everything that bears a warehouse's names, with its owner, its cost and how to remove it."""
+"""List the AWS resources of a cluster, with owner, cost and the command that removes each."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+from include.cluster import prices
 from include.cluster.aws import absent, client, doing
-from include.cluster.request import NODE_PRICES, RPU_PRICE, Warehouse
+from include.cluster.request import Cluster
 from include.sparkify.errors import ConfigurationError
 from include.sparkify.settings import settings
 
-# Under these names Airflow's SecretsManagerBackend finds the connections.
+# Airflow's SecretsManagerBackend finds the connections under these names.
 CONNECTIONS_PREFIX = "airflow/connections"
 REDSHIFT_CONNECTION = f"{CONNECTIONS_PREFIX}/redshift_default"
 COPY_CONNECTION = f"{CONNECTIONS_PREFIX}/aws_copy_role"
+
+Kind = Literal[
+    "work bucket",
+    "role",
+    "security group",
+    "subnet group",
+    "cluster",
+    "workgroup",
+    "namespace",
+    "secret",
+    "snapshot",
+]
+_STORAGE_COST = f"about {prices.REDSHIFT_GB_MONTH} USD per GB and month"
 
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """Something that exists."""
+class Resource:
+    """One AWS resource that exists."""
 
-    kind: str
+    kind: Kind
     name: str
     tags: Mapping[str, str]
     remove: str
@@ -32,67 +46,68 @@ class Found:
     status: str = ""
     cost: str = "no cost"
     id: str = ""
-    """AWS's id or address, where it is not the name."""
+    """AWS's id or ARN, where it differs from the name."""
 
     def __str__(self) -> str:
         status = f" ({self.status})" if self.status else ""
-        return f"{self.kind} {self.name}{status}: {self.cost}. By hand: {self.remove}"
+        return f"{self.kind} {self.name}{status}: {self.cost}. Remove by hand: {self.remove}"
 
 
-def found(warehouse: Warehouse) -> list[Found]:
-    """All that bears the warehouse's names, whoever's it is.
+def list_resources(cluster: Cluster) -> list[Resource]:
+    """Return every resource with one of the cluster's names, whether or not we own it.
 
-    :raises ConfigurationError, TransientError: as AWS says.
+    :raises ConfigurationError, TransientError: AWS refused a call, or is unreachable.
     """
-    with doing(f"look for what belongs to {warehouse.name} in {warehouse.region}"):
+    with doing(f"look for the resources of {cluster.name} in {cluster.region}"):
         return [
-            *_bucket(warehouse),
-            *_role(warehouse),
-            *_security_groups(warehouse),
-            *_subnet_group(warehouse),
-            *cluster(warehouse),
-            *_serverless(warehouse),
-            *_secrets(warehouse),
-            *_snapshots(warehouse),
+            *_find_bucket(cluster),
+            *_find_role(cluster),
+            *_find_security_groups(cluster),
+            *_find_subnet_group(cluster),
+            *find_cluster(cluster),
+            *_find_serverless(cluster),
+            *_find_secrets(cluster),
+            *_find_snapshots(cluster),
         ]
 
 
-def owned(warehouse: Warehouse) -> list[Found]:
-    """Of :func:`found`, what was made for this warehouse; the rest is somebody else's.
+def list_owned(cluster: Cluster) -> list[Resource]:
+    """Return those of :func:`list_resources` that carry the cluster's tags; the others are foreign.
 
-    :raises ConfigurationError: the warehouse lives in another region; or as AWS says.
+    :raises ConfigurationError: the cluster is in another region, or AWS refused a call.
+    :raises TransientError: AWS is unreachable.
     """
-    return [thing for thing in found(warehouse) if warehouse.owns(thing.tags)]
+    return [resource for resource in list_resources(cluster) if cluster.owns(resource.tags)]
 
 
-def of_kind(things: Sequence[Found], kind: str) -> Found | None:
-    """The one of a kind."""
-    return next((thing for thing in things if thing.kind == kind), None)
+def find_kind(resources: Sequence[Resource], kind: Kind) -> Resource | None:
+    """Return the resource of a kind, or None."""
+    return next((resource for resource in resources if resource.kind == kind), None)
 
 
-def refuse_foreign(warehouse: Warehouse) -> list[Found]:
-    """What exists already of the warehouse.
+def refuse_foreign(cluster: Cluster) -> list[Resource]:
+    """Return the cluster's existing resources.
 
-    :raises ConfigurationError: one of its names is taken by something that does not bear its tags.
+    :raises ConfigurationError: one of its names is taken by a resource without its tags.
     """
-    things = found(warehouse)
-    # Snapshots outlive their cluster on purpose and are in nobody's way.
-    foreign = [t for t in things if t.kind != "snapshot" and not warehouse.owns(t.tags)]
+    resources = list_resources(cluster)
+    # Snapshots outlive their cluster on purpose and do not block a new one.
+    foreign = [r for r in resources if r.kind != "snapshot" and not cluster.owns(r.tags)]
     if foreign:
-        names = ", ".join(f"{thing.kind} {thing.name}" for thing in foreign)
+        names = ", ".join(f"{resource.kind} {resource.name}" for resource in foreign)
         raise ConfigurationError(
-            f"belongs to somebody else, as it lacks this warehouse's tags: {names}. Nothing was touched. What to "
-            "mend: choose another name (for the work bucket: work_bucket in the Variable `sparkify`), or, if it is "
-            f"yours to hand over, tag it {warehouse.tags}."
+            f"not created by provision, because the tags of this cluster are missing: {names}. Nothing was changed. "
+            "Choose another name (for the work bucket: work_bucket in the Variable `sparkify`), or, if the resource "
+            f"is yours to hand over, tag it {cluster.tags}."
         )
-    return [thing for thing in things if warehouse.owns(thing.tags)]
+    return [resource for resource in resources if cluster.owns(resource.tags)]
 
 
-def log_all(heading: str, things: Sequence[Found]) -> None:
-    """Write a list of what exists into the task's log."""
-    log.info("%s %s", heading, "nothing" if not things else f"{len(things)} things:")
-    for thing in things:
-        log.info("  %s", thing)
+def log_resources(heading: str, resources: Sequence[Resource]) -> None:
+    """Write a list of resources into the task's log."""
+    log.info("%s: %s", heading, f"{len(resources)} resources" if resources else "none")
+    for resource in resources:
+        log.info("  %s", resource)
 
 
 def _tags(entries: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
@@ -102,160 +117,163 @@ def _tags(entries: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
     }
 
 
-def _bucket(warehouse: Warehouse) -> Iterator[Found]:
-    s3, bucket = client("s3", warehouse.region), settings().work_bucket
+def _find_bucket(cluster: Cluster) -> Iterator[Resource]:
+    s3, bucket = client("s3", cluster.region), settings().work_bucket
     with absent("404", "NoSuchBucket"):
         s3.head_bucket(Bucket=bucket)
         tags: dict[str, str] = {}
         with absent("NoSuchTagSet"):
             tags = _tags(s3.get_bucket_tagging(Bucket=bucket)["TagSet"])
-        yield Found(
+        yield Resource(
             "work bucket",
             bucket,
             tags,
             f"aws s3 rb --force s3://{bucket}",
-            cost="about 0.023 USD a GB and month",
+            cost=f"about {prices.S3_GB_MONTH} USD per GB and month",
         )
 
 
-def _role(warehouse: Warehouse) -> Iterator[Found]:
+def _find_role(cluster: Cluster) -> Iterator[Resource]:
     with absent("NoSuchEntity"):
-        role = client("iam", warehouse.region).get_role(RoleName=warehouse.role)["Role"]
-        yield Found(
+        role = client("iam", cluster.region).get_role(RoleName=cluster.role)["Role"]
+        policy = cluster.copy_policy_arn(role["Arn"])
+        yield Resource(
             "role",
-            warehouse.role,
+            cluster.role,
             _tags(role.get("Tags")),
-            f"aws iam delete-role-policy --role-name {warehouse.role} --policy-name copy && "
-            f"aws iam delete-role --role-name {warehouse.role}",
+            f"aws iam detach-role-policy --role-name {cluster.role} --policy-arn {policy} && "
+            f"aws iam delete-role --role-name {cluster.role}",
             id=role["Arn"],
         )
 
 
-def _security_groups(warehouse: Warehouse) -> Iterator[Found]:
-    groups = client("ec2", warehouse.region).describe_security_groups(
-        Filters=[{"Name": "group-name", "Values": [warehouse.security_group]}]
+def _find_security_groups(cluster: Cluster) -> Iterator[Resource]:
+    groups = client("ec2", cluster.region).describe_security_groups(
+        Filters=[{"Name": "group-name", "Values": [cluster.security_group]}]
     )
     for group in groups["SecurityGroups"]:
-        yield Found(
+        yield Resource(
             "security group",
             group["GroupName"],
             _tags(group.get("Tags")),
-            f"aws ec2 delete-security-group --region {warehouse.region} --group-id {group['GroupId']}",
+            f"aws ec2 delete-security-group --region {cluster.region} --group-id {group['GroupId']}",
             id=group["GroupId"],
         )
 
 
-def _subnet_group(warehouse: Warehouse) -> Iterator[Found]:
+def _find_subnet_group(cluster: Cluster) -> Iterator[Resource]:
     with absent("ClusterSubnetGroupNotFoundFault", "ClusterSubnetGroupNotFound"):
-        (group,) = client("redshift", warehouse.region).describe_cluster_subnet_groups(
-            ClusterSubnetGroupName=warehouse.subnet_group
+        (group,) = client("redshift", cluster.region).describe_cluster_subnet_groups(
+            ClusterSubnetGroupName=cluster.subnet_group
         )["ClusterSubnetGroups"]
-        yield Found(
+        yield Resource(
             "subnet group",
-            warehouse.subnet_group,
+            cluster.subnet_group,
             _tags(group.get("Tags")),
-            f"aws redshift delete-cluster-subnet-group --region {warehouse.region} "
-            f"--cluster-subnet-group-name {warehouse.subnet_group}",
+            f"aws redshift delete-cluster-subnet-group --region {cluster.region} "
+            f"--cluster-subnet-group-name {cluster.subnet_group}",
         )
 
 
-def cluster(warehouse: Warehouse) -> Iterator[Found]:
-    """The cluster of that name, if there is one."""
-    described = describe_cluster(warehouse)
+def find_cluster(cluster: Cluster) -> Iterator[Resource]:
+    """Yield the cluster, if it exists."""
+    described = describe_cluster(cluster)
     if described is None:
         return
     nodes, node_type = described["NumberOfNodes"], described["NodeType"]
-    hourly = nodes * NODE_PRICES.get(node_type, 0)
+    hourly = nodes * prices.NODE_HOUR.get(node_type, 0)
     paused = described["ClusterStatus"] == "paused"
-    yield Found(
+    yield Resource(
         "cluster",
-        warehouse.name,
+        cluster.name,
         _tags(described.get("Tags")),
-        f"aws redshift delete-cluster --region {warehouse.region} --cluster-identifier {warehouse.name} "
+        f"aws redshift delete-cluster --region {cluster.region} --cluster-identifier {cluster.name} "
         "--skip-final-cluster-snapshot",
         status=f"{described['ClusterStatus']}, {nodes} x {node_type}",
-        cost="paused, storage alone" if paused else f"about {hourly:.2f} USD an hour until paused or deleted",
+        cost="paused: only its storage"
+        if paused
+        else f"about {hourly:.2f} USD per hour until paused or deleted",
     )
 
 
-def describe_cluster(warehouse: Warehouse) -> dict[str, Any] | None:
-    """The cluster of that name as AWS describes it, or None."""
+def describe_cluster(cluster: Cluster) -> dict[str, Any] | None:
+    """Return the cluster as AWS describes it, or None."""
     with absent("ClusterNotFound", "ClusterNotFoundFault"):
-        return client("redshift", warehouse.region).describe_clusters(ClusterIdentifier=warehouse.name)[
+        return client("redshift", cluster.region).describe_clusters(ClusterIdentifier=cluster.name)[
             "Clusters"
         ][0]
     return None
 
 
-def _serverless(warehouse: Warehouse) -> Iterator[Found]:
-    serverless = client("redshift-serverless", warehouse.region)
-    remove = f"aws redshift-serverless delete-%s --region {warehouse.region} --%s-name {warehouse.name}"
+def _find_serverless(cluster: Cluster) -> Iterator[Resource]:
+    serverless = client("redshift-serverless", cluster.region)
+    remove = f"aws redshift-serverless delete-%s --region {cluster.region} --%s-name {cluster.name}"
     with absent("ResourceNotFoundException"):
-        workgroup = serverless.get_workgroup(workgroupName=warehouse.name)["workgroup"]
-        yield Found(
+        workgroup = serverless.get_workgroup(workgroupName=cluster.name)["workgroup"]
+        yield Resource(
             "workgroup",
-            warehouse.name,
+            cluster.name,
             _tags(serverless.list_tags_for_resource(resourceArn=workgroup["workgroupArn"])["tags"]),
             remove % ("workgroup", "workgroup"),
             status=f"{workgroup['status']}, {workgroup['baseCapacity']} RPU",
-            cost=f"about {workgroup['baseCapacity'] * RPU_PRICE:.2f} USD for an hour of queries, none while idle",
+            cost=f"about {workgroup['baseCapacity'] * prices.RPU_HOUR:.2f} USD per hour of queries, none while idle",
             id=workgroup["workgroupArn"],
         )
     with absent("ResourceNotFoundException"):
-        namespace = serverless.get_namespace(namespaceName=warehouse.name)["namespace"]
-        yield Found(
+        namespace = serverless.get_namespace(namespaceName=cluster.name)["namespace"]
+        yield Resource(
             "namespace",
-            warehouse.name,
+            cluster.name,
             _tags(serverless.list_tags_for_resource(resourceArn=namespace["namespaceArn"])["tags"]),
             remove % ("namespace", "namespace"),
             status=namespace["status"],
-            cost="storage, about 0.024 USD a GB and month",
+            cost=f"storage, {_STORAGE_COST}",
             id=namespace["namespaceArn"],
         )
 
 
-def _secrets(warehouse: Warehouse) -> Iterator[Found]:
-    secrets = client("secretsmanager", warehouse.region)
-    for name in (warehouse.master_secret, REDSHIFT_CONNECTION, COPY_CONNECTION):
+def _find_secrets(cluster: Cluster) -> Iterator[Resource]:
+    secrets = client("secretsmanager", cluster.region)
+    for name in (cluster.master_secret, REDSHIFT_CONNECTION, COPY_CONNECTION):
         with absent("ResourceNotFoundException"):
             secret = secrets.describe_secret(SecretId=name)
             if "DeletedDate" in secret:
                 continue
-            yield Found(
+            yield Resource(
                 "secret",
                 name,
                 _tags(secret.get("Tags")),
-                f"aws secretsmanager delete-secret --region {warehouse.region} --secret-id {name} "
+                f"aws secretsmanager delete-secret --region {cluster.region} --secret-id {name} "
                 "--force-delete-without-recovery",
-                cost="about 0.40 USD a month",
+                cost=f"about {prices.SECRET_MONTH:.2f} USD per month",
             )
 
 
-def _snapshots(warehouse: Warehouse) -> Iterator[Found]:
-    """The final snapshots that teardowns took; known by their names, as AWS need not copy a cluster's tags."""
-    redshift = client("redshift", warehouse.region)
+def _find_snapshots(cluster: Cluster) -> Iterator[Resource]:
+    """Yield the final snapshots of teardown, found by name: AWS does not copy every cluster's tags to them."""
+    redshift = client("redshift", cluster.region)
     for page in redshift.get_paginator("describe_cluster_snapshots").paginate(SnapshotType="manual"):
         for snapshot in page["Snapshots"]:
             name = snapshot["SnapshotIdentifier"]
-            if name.startswith(warehouse.snapshot_prefix):
-                yield Found(
+            if name.startswith(cluster.snapshot_prefix):
+                yield Resource(
                     "snapshot",
                     name,
-                    warehouse.tags,
-                    f"aws redshift delete-cluster-snapshot --region {warehouse.region} --snapshot-identifier {name}",
+                    cluster.tags,
+                    f"aws redshift delete-cluster-snapshot --region {cluster.region} --snapshot-identifier {name}",
                     status=snapshot["Status"],
-                    cost="about 0.024 USD a GB and month",
+                    cost=_STORAGE_COST,
                 )
-    serverless = client("redshift-serverless", warehouse.region)
+    serverless = client("redshift-serverless", cluster.region)
     for page in serverless.get_paginator("list_snapshots").paginate():
         for snapshot in page["snapshots"]:
             name = snapshot["snapshotName"]
-            if name.startswith(warehouse.snapshot_prefix):
-                yield Found(
+            if name.startswith(cluster.snapshot_prefix):
+                yield Resource(
                     "snapshot",
                     name,
-                    warehouse.tags,
-                    f"aws redshift-serverless delete-snapshot --region {warehouse.region} --snapshot-name {name}",
+                    cluster.tags,
+                    f"aws redshift-serverless delete-snapshot --region {cluster.region} --snapshot-name {name}",
                     status=snapshot["status"],
-                    cost="about 0.024 USD a GB and month",
+                    cost=_STORAGE_COST,
                 )

@@ -1,74 +1,81 @@
-"""Pausing and resuming a cluster."""
+"""Decide whether to pause or resume a cluster."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from include.cluster import inventory
 from include.cluster.aws import client, doing
-from include.cluster.request import Warehouse, warehouse
+from include.cluster.request import Cluster
 from include.sparkify.errors import ConfigurationError
 
-# Seconds of one point of the measurement; at most 1,440 points come in one answer.
+# Seconds per data point of the metric; CloudWatch returns at most 1,440 points in one answer.
 PERIOD = 300
 
 log = logging.getLogger(__name__)
 
 
-def to_pause(params: Mapping[str, Any], scheduled: bool) -> dict[str, str]:
-    """The cluster to pause, as arguments of the operator; nothing if it is paused already, or is at work.
+class PauseArguments(TypedDict, total=False):
+    """Arguments of the operator that pauses or resumes; empty if there is nothing to do."""
 
-    :param scheduled: the run was not asked for by a person: it pauses an idle cluster alone.
-    :raises ConfigurationError: there is no such cluster, it is somebody else's, or its state allows no pause.
+    name: str
+    region: str
+
+
+def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
+    """Return the cluster to pause; empty if it is already paused, or is in use.
+
+    :param scheduled: the schedule started this run, so it pauses only an idle cluster.
+    :raises ConfigurationError: there is no such cluster, it is foreign, or it cannot be paused in its state.
     """
-    wanted = warehouse(params)
-    state = _state(wanted)
+    cluster = Cluster.from_params(params)
+    state = _get_state(cluster)
     if state in ("paused", "pausing"):
-        log.info("cluster %s is %s already", wanted.name, state)
+        log.info("cluster %s is already %s", cluster.name, state)
         return {}
     if state != "available":
-        raise ConfigurationError(f"cluster {wanted.name} is {state}: it can be paused when it is available")
-    if (scheduled or params["only_if_idle"]) and not _idle(wanted, params["idle_minutes"]):
+        raise ConfigurationError(f"cluster {cluster.name} is {state}: run pause again when it is available")
+    if (scheduled or params["only_if_idle"]) and not _is_idle(cluster, params["idle_minutes"]):
         return {}
-    return {"name": wanted.name, "region": wanted.region}
+    return {"name": cluster.name, "region": cluster.region}
 
 
-def to_resume(params: Mapping[str, Any]) -> dict[str, str]:
-    """The cluster to resume, as arguments of the operator; nothing if it runs already.
+def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
+    """Return the cluster to resume; empty if it is already running.
 
-    :raises ConfigurationError: there is no such cluster, it is somebody else's, or its state allows no resuming.
+    :raises ConfigurationError: there is no such cluster, it is foreign, or it cannot be resumed in its state.
     """
-    wanted = warehouse(params)
-    state = _state(wanted)
+    cluster = Cluster.from_params(params)
+    state = _get_state(cluster)
     if state in ("available", "resuming"):
-        log.info("cluster %s is %s already", wanted.name, state)
+        log.info("cluster %s is already %s", cluster.name, state)
         return {}
     if state not in ("paused", "pausing"):
-        raise ConfigurationError(f"cluster {wanted.name} is {state}: it can be resumed when it is paused")
-    return {"name": wanted.name, "region": wanted.region}
+        raise ConfigurationError(f"cluster {cluster.name} is {state}: run resume again when it is paused")
+    return {"name": cluster.name, "region": cluster.region}
 
 
-def _state(wanted: Warehouse) -> str:
-    with doing(f"look at cluster {wanted.name}"):
-        if not any(wanted.owns(thing.tags) for thing in inventory.cluster(wanted)):
+def _get_state(cluster: Cluster) -> str:
+    with doing(f"look at cluster {cluster.name}"):
+        if not any(cluster.owns(resource.tags) for resource in inventory.find_cluster(cluster)):
             raise ConfigurationError(
-                f"there is no cluster {wanted.name} in {wanted.region} that provision made (Serverless needs no "
-                "pausing: it costs nothing while idle)"
+                f"there is no cluster {cluster.name} in {cluster.region} that provision created. Check the parameters "
+                "name and region (Serverless needs no pausing: it costs nothing while idle)."
             )
-        return str((inventory.describe_cluster(wanted) or {}).get("ClusterStatus", "deleted"))
+        return str((inventory.describe_cluster(cluster) or {}).get("ClusterStatus", "deleted"))
 
 
-def _idle(wanted: Warehouse, minutes: int) -> bool:
-    """Whether nobody was connected in the last minutes; without a measurement of all of them, no."""
+def _is_idle(cluster: Cluster, minutes: int) -> bool:
+    """Return whether no one was connected in the last minutes; False unless every minute was measured."""
     now = datetime.now(UTC)
-    with doing(f"read how many are connected to {wanted.name}"):
-        points = client("cloudwatch", wanted.region).get_metric_statistics(
+    with doing(f"read the number of connections to {cluster.name}"):
+        points = client("cloudwatch", cluster.region).get_metric_statistics(
             Namespace="AWS/Redshift",
             MetricName="DatabaseConnections",
-            Dimensions=[{"Name": "ClusterIdentifier", "Value": wanted.name}],
+            Dimensions=[{"Name": "ClusterIdentifier", "Value": cluster.name}],
             StartTime=now - timedelta(minutes=minutes),
             EndTime=now,
             Period=PERIOD,
@@ -78,6 +85,10 @@ def _idle(wanted: Warehouse, minutes: int) -> bool:
     # The newest point may not have arrived yet; without the others nothing is known.
     complete = len(points) >= minutes * 60 // PERIOD - 1
     log.info(
-        "most connections to %s in %d minutes: %s, of %d points", wanted.name, minutes, most, len(points)
+        "most connections to %s in %d minutes: %s, from %d data points",
+        cluster.name,
+        minutes,
+        most,
+        len(points),
     )
     return most == 0 and complete

@@ -1,11 +1,9 @@
-"""What is asked for: the parameters of the cluster's DAGs, and the names and tags that follow from them."""
+"""The parameters of the cluster's DAGs, and the names and tags that follow from them."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,11 +16,6 @@ PORT = 5439
 DATABASE = "dev"
 MASTER_USER = "awsuser"
 
-# US dollars an hour for one node, on demand in us-west-2; storage is about 0.024 a GB and month on top.
-NODE_PRICES = {"ra3.large": 0.543, "ra3.xlplus": 1.086, "ra3.4xlarge": 3.26, "ra3.16xlarge": 13.04}
-RPU_PRICE = 0.375
-"""US dollars for one hour of one Redshift Processing Unit of Serverless while queries run."""
-
 NAME = Param(
     "sparkify",
     type="string",
@@ -30,7 +23,7 @@ NAME = Param(
     minLength=3,
     maxLength=40,
     title="Name",
-    description="Name of the cluster, and beginning of the names of all that belongs to it.",
+    description="Name of the cluster. The names of its other resources begin with it.",
 )
 REGION = Param(
     None,
@@ -41,15 +34,37 @@ REGION = Param(
 
 
 @dataclasses.dataclass(frozen=True)
-class Warehouse:
-    """A warehouse by name: what belongs to it is found by these names and recognised by these tags."""
+class Cluster:
+    """A cluster, or a Serverless workgroup: the names of its resources, and the tags that mark them as ours."""
 
     name: str
     region: str
 
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Cluster:
+        """Return the cluster that a run's parameters name.
+
+        :raises ConfigurationError: no region, or a region without Redshift.
+        """
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+        region = params["region"] or AwsBaseHook(AWS_CONN_ID, client_type="redshift").region_name
+        known = _list_regions()
+        if region is None or region not in known:
+            raise ConfigurationError(
+                f"there is no Redshift in region {region!r}. Fix the parameter region, or region_name of connection "
+                f"{AWS_CONN_ID}; known regions: {', '.join(known)}"
+            )
+        return cls(params["name"], region)
+
     @property
     def role(self) -> str:
+        """The role that Redshift assumes for COPY; the managed policy that it carries has the same name."""
         return f"{self.name}-copy"
+
+    def copy_policy_arn(self, role_arn: str) -> str:
+        """Return the ARN of the managed policy that the role carries; an administrator created it (docs/aws.md)."""
+        return role_arn.replace(f":role/{self.role}", f":policy/{self.role}")
 
     @property
     def security_group(self) -> str:
@@ -69,7 +84,7 @@ class Warehouse:
 
     @property
     def tags(self) -> dict[str, str]:
-        """On everything that is made. The region is one of them, as roles and buckets are known in all."""
+        """Tags of every resource. The region is one of them because roles and buckets are visible in every region."""
         return {
             "project": "sparkify",
             "managed-by": "sparkify-provision",
@@ -79,11 +94,11 @@ class Warehouse:
 
     @property
     def tag_list(self) -> list[dict[str, str]]:
-        """The tags in the form that most of AWS takes."""
+        """The tags in the form that most AWS APIs take."""
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
     def owns(self, tags: Mapping[str, str]) -> bool:
-        """Whether something with these tags was made for this warehouse.
+        """Return whether a resource with these tags was created for this cluster.
 
         :raises ConfigurationError: it was, but in another region.
         """
@@ -91,40 +106,14 @@ class Warehouse:
             return False
         if tags.get("region") != self.region:
             raise ConfigurationError(
-                f"warehouse {self.name} lives in region {tags.get('region')}, not in {self.region}; nothing was "
-                "touched. What to mend: the parameter region, or region_name of connection aws_default; a second "
-                "warehouse needs another name."
+                f"{self.name} is in region {tags.get('region')}, not in {self.region}; nothing was changed. Fix the "
+                "parameter region, or region_name of connection aws_default; a second cluster needs another name."
             )
         return True
 
 
-def warehouse(params: Mapping[str, Any]) -> Warehouse:
-    """The warehouse that a run's parameters name.
-
-    :raises ConfigurationError: no region, or one without Redshift.
-    """
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
-    region = params["region"] or AwsBaseHook(AWS_CONN_ID, client_type="redshift").region_name
-    known = _regions()
-    if region is None or region not in known:
-        raise ConfigurationError(
-            f"there is no Redshift in region {region!r}. What to mend: the parameter region, or region_name of "
-            f"connection {AWS_CONN_ID}; known regions: {', '.join(known)}"
-        )
-    return Warehouse(params["name"], region)
-
-
 @functools.cache
-def _regions() -> list[str]:
+def _list_regions() -> list[str]:
     import boto3
 
     return boto3.session.Session().get_available_regions("redshift")
-
-
-def schedule(variable: str) -> str | None:
-    """A cron expression or preset from the environment; None, no schedule, if it is unset or is none."""
-    value = os.environ.get(variable, "")
-    if value in ("@hourly", "@daily", "@weekly") or re.fullmatch(r"[\d*/,-]+( [\d*/,-]+){4}", value):
-        return value
-    return None

@@ -1,4 +1,4 @@
-"""The charts of a run report, as inline SVG: text stays text, and there is no script in them."""
+"""Draw the charts of a run report as inline SVG: text stays text, and there is no script in them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from matplotlib.dates import date2num, num2date
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-# Told apart by lightness alone too, for readers who do not see colours; the page's style has the same values.
+# Also distinguishable by lightness, for color-blind readers; the style of the page has the same values.
 FREE, PAID, PALE, BEFORE, USUAL, INK = "#f0a35e", "#27548a", "#e3e8ed", "#c9d1da", "#8a94a0", "#3d4754"
 HOURS = LinearSegmentedColormap.from_list("hours", ["#f4f6f8", "#9dbbd8", PAID, "#12294a"])
 SIZE = (6.6, 2.7)  # inches; the page scales them
 
-# A day of the star: see include.sparkify.run_report.
+# A day of the star: see include.sparkify.run_facts.
 Day = dict[str, Any]
 
 
 def plays_by_day(days: Sequence[Day]) -> str:
-    """Stacked bars, free below paid; days before the run's own are pale."""
+    """Return stacked bars, free below paid; days before the interval of the run are pale."""
     figure, axes = _axes("plays-by-day")
     moments = _moments(days)
     free, paid = ([day[level] for day in days] for level in ("free", "paid"))
@@ -36,7 +36,7 @@ def plays_by_day(days: Sequence[Day]) -> str:
 
 
 def plays_by_hour(days: Sequence[Day]) -> str:
-    """A field for each day and hour, darker with more plays."""
+    """Return a field per day and hour, darker with more plays."""
     figure, axes = _axes("plays-by-hour")
     moments = _moments(days)
     counts = [[day["hours"][hour] for day in days] for hour in range(24)]
@@ -50,7 +50,7 @@ def plays_by_hour(days: Sequence[Day]) -> str:
 
 
 def match_rate(days: Sequence[Day]) -> str:
-    """A point a day; the line is all days together."""
+    """Return a point per day; the line is all days together."""
     figure, axes = _axes("match-rate")
     some = [day for day in days if day["plays"]]
     moments, rates = _moments(some), [day["matched"] / day["plays"] for day in some]
@@ -63,11 +63,11 @@ def match_rate(days: Sequence[Day]) -> str:
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if max(rates) >= 0.05 else 1))
-    return _svg(figure, "Share of plays whose song is in the catalogue, by day", "match-rate")
+    return _svg(figure, "Share of plays that match a song, by day", "match-rate")
 
 
 def volume(days: Sequence[Day]) -> str:
-    """Plays of each day against the same weekday in the four weeks before; the band is half to double of it."""
+    """Return the plays per day against the same weekday of the four weeks before, with a band of half to double."""
     figure, axes = _axes("volume")
     for day, moment in zip(days, _moments(days), strict=True):
         usual = day["usual"]
@@ -88,8 +88,8 @@ def _moments(days: Sequence[Day]) -> list[float]:
 
 
 def _axes(name: str) -> tuple[Figure, Axes]:
-    """An empty chart. A Figure of its own, not pyplot: nothing is shared between charts or tasks."""
-    # Text as text needs no font in the page; the salt keeps the ids of several charts in one page apart.
+    """Return an empty chart. A Figure, not pyplot: charts and tasks share nothing."""
+    # Text needs no font in the page; the salt keeps the ids of several charts apart.
     matplotlib.rcParams.update({"svg.fonttype": "none", "font.family": "sans-serif", "svg.hashsalt": name})
     figure = Figure(SIZE, layout="constrained")
     axes = figure.add_subplot()
@@ -102,7 +102,7 @@ def _axes(name: str) -> tuple[Figure, Axes]:
 
 
 def _dates(axes: Axes, days: Sequence[Day]) -> None:
-    """A label every day, week or fourth week, counted from the last day, and a little room at both ends."""
+    """Label every day, week or fourth week, counted from the last day, with a little room at both ends."""
     moments = _moments(days)
     step = next(step for step in (1, 7, 28, len(moments)) if len(moments) <= 9 * step)
     axes.set_xticks(moments[::-1][::step], [f"{num2date(moment):%-d %b}" for moment in moments[::-1][::step]])
@@ -110,7 +110,7 @@ def _dates(axes: Axes, days: Sequence[Day]) -> None:
 
 
 def _svg(figure: Figure, label: str, name: str) -> str:
-    """The figure as an ``svg`` element with a name for screen readers."""
+    """Return the figure as an ``svg`` element with a name for screen readers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -1,7 +1,8 @@
-"""Checks: declared in ``include/checks``, one file a table, and run by the provider's check operators.
+"""Checks: declared in ``include/checks``, one file per table, and run by the provider's check operators.
 
-The operators are the provider's own; what is added is what they lack: a severity, a kept result, and a
-sample of the offending rows.
+A check with severity ``fail`` is part of SQLColumnCheckOperator or SQLTableCheckOperator and stops the run. A check
+with severity ``warn`` is counted by the task `warnings`. The results of all are kept in ``quality_results``, with a
+sample of the failing rows; only a check that failed costs a second query.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ import dataclasses
 import datetime
 import decimal
 import functools
-import pathlib
+import logging
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 import yaml
 from airflow.providers.common.sql.operators.sql import SQLColumnCheckOperator, SQLTableCheckOperator
 
-from include.sparkify import warehouse
+from include.sparkify import notify, warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.settings import star
+from include.sparkify.settings import ops
+from include.sparkify.tables import CANDIDATES, INCLUDE, STAGING
 
-FOLDER = pathlib.Path(__file__).parents[1] / "checks"
-STAGING = ("staging_files", "staging_events", "staging_songs")
-STAR = ("songplays", "users", "songs", "artists", "time")
-# The provider's bounds, for people.
+FOLDER = INCLUDE / "checks"
+# The provider's bounds, in words.
 WORDS = {
     "equal_to": "exactly",
     "greater_than": "over",
@@ -32,180 +33,195 @@ WORDS = {
     "geq_to": "at least",
     "leq_to": "at most",
 }
-# Offending rows kept with a result, and the bytes they may take.
+# Failing rows kept with a result, and the bytes they may take.
 SAMPLE_ROWS = 5
 SAMPLE_BYTES = 8192
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One check of a table: it passes when ``offenders`` selects no row."""
+    """One check of a table: it passes when ``failing_rows`` selects no row."""
 
+    table: str
     name: str
-    says: str
+    description: str
     severity: str
     """``fail`` stops the run, ``warn`` does not."""
-    offenders: str
+    failing_rows: str
     """SQL template."""
 
 
 @functools.cache
-def declared(table: str) -> dict[str, Any]:
-    """The declaration of a table's checks: ``columns`` in the provider's words, ``rows`` as in the file."""
-    declaration: dict[str, Any] = yaml.safe_load((FOLDER / f"{table}.yaml").read_text())
-    return declaration
+def declaration(table: str) -> dict[str, Any]:
+    """Return the checks of a table: ``columns`` in the provider's words, ``rows`` as in the file."""
+    found: dict[str, Any] = yaml.safe_load((FOLDER / f"{table}.yaml").read_text())
+    return found
 
 
 def row_checks(table: str) -> list[Check]:
-    """The checks declared under ``rows``."""
-    return [
-        Check(name, check["says"], check["severity"], check["offenders"].strip())
-        for name, check in declared(table)["rows"].items()
-    ]
+    """Return the checks declared under ``rows``.
+
+    :raises TypeError: a check lacks its description, severity or failing_rows, or has anything else.
+    """
+    return [Check(table, name, **check) for name, check in declaration(table)["rows"].items()]
 
 
 def column_checks(table: str) -> list[Check]:
-    """The checks declared under ``columns``, which all stop the run."""
+    """Return the checks declared under ``columns``, which all stop the run."""
     relation = f"{{{{ run_schema(run_id) }}}}.{table}"
     checks = []
-    for column, kinds in declared(table)["columns"].items():
+    for column, kinds in declaration(table)["columns"].items():
         for kind, bound in kinds.items():
             if kind == "null_check":
-                says = f"{column} is never null"
-                offenders = f"select * from {relation} where {column} is null"
+                description = f"{column} is never null"
+                failing_rows = f"select * from {relation} where {column} is null"
             elif kind == "unique_check":
-                says = f"{column} has no value twice"
-                offenders = (
+                description = f"{column} is unique"
+                failing_rows = (
                     f"select {column}, count(*) as copies from {relation} group by 1 having count(*) > 1"
                 )
             else:
                 limits = " and ".join(f"{WORDS[word]} {value}" for word, value in bound.items())
-                says = f"the {kind} of {column} is {limits}"
-                offenders = f"select {kind}({column}) as {kind}_{column} from {relation}"
-            checks.append(Check(f"{column}.{kind}", says, "fail", offenders))
+                description = f"the {kind} of {column} is {limits}"
+                failing_rows = f"select {kind}({column}) as {kind}_{column} from {relation}"
+            checks.append(Check(table, f"{column}.{kind}", description, "fail", failing_rows))
     return checks
 
 
+def all_checks(tables: Iterable[str] = (*STAGING, *CANDIDATES)) -> list[Check]:
+    """Return every check of the tables."""
+    return [check for table in tables for check in column_checks(table) + row_checks(table)]
+
+
 def required() -> list[tuple[str, str]]:
-    """Every (table, check) that has to pass before anything is published."""
-    return [
-        (table, check.name)
-        for table in (*STAGING, *STAR)
-        for check in column_checks(table) + row_checks(table)
-        if check.severity == "fail"
-    ]
+    """Return every (table, check) that has to pass before anything is published."""
+    return [(check.table, check.name) for check in all_checks() if check.severity == "fail"]
 
 
-class _Recorded:
-    """Keeps the results of a check operator, with offending rows; a failed ``warn`` check does not stop the run.
-
-    A base of two operators rather than one operator of ours: the checking stays the provider's.
-    """
-
-    table_name: str
-    check_list: list[Check]
-    offenders: list[str]
-
-    def _raise_exception(self, exception_string: str) -> Any:
-        # Not yet: what a failed check means depends on its severity, see post_execute.
-        if not self.check_results:  # type: ignore[attr-defined]
-            super()._raise_exception(exception_string)  # type: ignore[misc]
-
-    def post_execute(self, context: Any, result: Any = None) -> None:
-        """Keep every result; then stop the run if a ``fail`` check did not pass.
-
-        :raises DataError: with the offending rows.
-        """
-        super().post_execute(context, result)  # type: ignore[misc]
-        by_name = {result.name: result for result in self.check_results}  # type: ignore[attr-defined]
-        failures = []
-        rows = []
-        for check, offenders in zip(self.check_list, self.offenders, strict=True):
-            passed = bool(by_name[check.name].success)
-            count, sample = (0, []) if passed else _offending(offenders)
-            actual = "as expected" if passed else f"{count} offending rows"
-            rows.append(
-                (self.table_name, check.name, check.severity, check.says, actual, passed, _packed(sample))
-            )
-            if not passed:
-                text = f"{self.table_name}.{check.name} ({check.severity}): {check.says}; {actual}:\n{_packed(sample)}"
-                self.log.warning("%s", text)  # type: ignore[attr-defined]
-                if check.severity == "fail":
-                    failures.append(text)
-        _record(context, rows)
-        if failures:
-            raise DataError(
-                "the star is unchanged; failed: "
-                + "\n".join(failures)
-                + f"\nAll results: select * from {star()}.quality_results where run_id = '{context['run_id']}'"
-            )
+def check_columns(table: str) -> SQLColumnCheckOperator:
+    """Return the task that runs the checks declared under ``columns``."""
+    return SQLColumnCheckOperator(
+        task_id=f"{table}_columns",
+        table=f"{{{{ run_schema(run_id) }}}}.{table}",
+        # The provider writes its results into the mapping: each task gets a copy.
+        column_mapping={
+            column: {kind: dict(bound) for kind, bound in kinds.items()}
+            for column, kinds in declaration(table)["columns"].items()
+        },
+        conn_id=warehouse.CONN_ID,
+        retry_on_failure=False,
+        post_execute=record_passed,
+        on_failure_callback=record_failed,
+        doc_md=f"The `columns` of include/checks/{table}.yaml",
+    )
 
 
-class ColumnAudit(_Recorded, SQLColumnCheckOperator):
-    """SQLColumnCheckOperator over the ``columns`` declared for a table of the run's schema."""
+def check_rows(table: str) -> SQLTableCheckOperator:
+    """Return the task that runs the checks declared under ``rows`` that stop the run."""
+    return SQLTableCheckOperator(
+        task_id=f"{table}_rows",
+        table=f"{{{{ run_schema(run_id) }}}}.{table}",
+        checks={
+            check.name: {
+                # The aggregate makes it one row: over an empty table the provider would find no result.
+                "check_statement": f"count(*) >= 0 and (select count(*) from ({check.failing_rows}) as failing) = 0"
+            }
+            for check in row_checks(table)
+            if check.severity == "fail"
+        },
+        conn_id=warehouse.CONN_ID,
+        retry_on_failure=False,
+        post_execute=record_passed,
+        on_failure_callback=record_failed,
+        doc_md=f"The `rows` of include/checks/{table}.yaml with severity fail",
+    )
 
-    template_fields = (*SQLColumnCheckOperator.template_fields, "offenders")
 
-    def __init__(self, *, table_name: str, **kwargs: Any) -> None:
-        self.table_name = table_name
-        self.check_list = column_checks(table_name)
-        self.offenders = [check.offenders for check in self.check_list]
-        super().__init__(
-            table=f"{{{{ run_schema(run_id) }}}}.{table_name}",
-            # The provider writes its results into the mapping: give it a copy of its own.
-            column_mapping={
-                column: {kind: dict(bound) for kind, bound in kinds.items()}
-                for column, kinds in declared(table_name)["columns"].items()
-            },
-            conn_id=warehouse.CONN_ID,
-            retry_on_failure=False,
-            **kwargs,
+def record_passed(context: Mapping[str, Any], result: Any = None) -> None:
+    """Keep the results of a check task that succeeded: Airflow's ``post_execute``."""
+    _record(context, [(check, 0, "") for check in _checks_of(context["task"])])
+
+
+def record_failed(context: Mapping[str, Any]) -> None:
+    """Keep the results of a check task that failed, with a sample of the failing rows, and notify."""
+    task = context["task"]
+    passed = {result.name: bool(result.success) for result in getattr(task, "check_results", [])}
+    results, messages = [], []
+    for check in _checks_of(task):
+        if check.name not in passed:
+            continue
+        count, sample = (0, "") if passed[check.name] else _sample(_render(task, check, context))
+        results.append((check, count, sample))
+        if count:
+            messages.append(_describe(check, count, sample))
+            log.error("%s", messages[-1])
+    if results:
+        _record(context, results)
+    if messages:
+        error = DataError(
+            "the star is unchanged; failed: "
+            + "\n".join(messages)
+            + f"\nAll results: select * from {ops()}.quality_results where run_id = '{context['run_id']}'"
         )
+        notify.failure(context, error)
+    else:
+        notify.failure(context)
 
 
-class RowAudit(_Recorded, SQLTableCheckOperator):
-    """SQLTableCheckOperator over the ``rows`` declared for a table of the run's schema."""
-
-    template_fields = (*SQLTableCheckOperator.template_fields, "offenders")
-
-    def __init__(self, *, table_name: str, **kwargs: Any) -> None:
-        self.table_name = table_name
-        self.check_list = row_checks(table_name)
-        self.offenders = [check.offenders for check in self.check_list]
-        super().__init__(
-            table=f"{{{{ run_schema(run_id) }}}}.{table_name}",
-            checks={
-                check.name: {
-                    # An aggregate makes it one row: over an empty table the provider would find no result.
-                    "check_statement": (
-                        f"count(*) >= 0 and (select count(*) from ({check.offenders}) as offenders) = 0"
-                    )
-                }
-                for check in self.check_list
-            },
-            conn_id=warehouse.CONN_ID,
-            retry_on_failure=False,
-            **kwargs,
-        )
+def count_warnings(context: Mapping[str, Any], tables: Iterable[str]) -> list[str]:
+    """Run the checks with severity ``warn``, keep their results, and return the failed ones."""
+    results, failed = [], []
+    for table in tables:
+        for check in row_checks(table):
+            if check.severity == "warn":
+                count, sample = _sample(_render(context["task"], check, context))
+                results.append((check, count, sample))
+                if count:
+                    log.warning("%s", _describe(check, count, sample))
+                    failed.append(f"{table}.{check.name}")
+    _record(context, results)
+    return failed
 
 
-def _offending(offenders: str) -> tuple[int, list[dict[str, Any]]]:
-    """How many rows offend, and the first of them."""
+def _checks_of(task: Any) -> list[Check]:
+    """Return the checks that a check task runs, from its id."""
+    table, kind = task.task_id.rpartition(".")[2].rsplit("_", 1)
+    if kind == "columns":
+        return column_checks(table)
+    return [check for check in row_checks(table) if check.severity == "fail"]
 
-    def look(cursor: Any) -> tuple[int, list[dict[str, Any]]]:
-        cursor.execute(f"select count(*) from ({offenders}) as offenders")
+
+def _render(task: Any, check: Check, context: Mapping[str, Any]) -> str:
+    return str(task.render_template(check.failing_rows, context))
+
+
+def _describe(check: Check, count: int, sample: str) -> str:
+    return (
+        f"{check.table}.{check.name} ({check.severity}): {check.description}; {count} failing rows:\n{sample}"
+    )
+
+
+def _sample(failing_rows: str) -> tuple[int, str]:
+    """Return the number of failing rows, and the first of them as JSON lines."""
+
+    def look(cursor: Any) -> tuple[int, str]:
+        cursor.execute(f"select count(*) from ({failing_rows}) as failing_rows")
         (count,) = cursor.fetchone()
-        cursor.execute(f"select * from ({offenders}) as offenders limit {SAMPLE_ROWS}")
+        if not count:
+            return 0, ""
+        cursor.execute(f"select * from ({failing_rows}) as failing_rows limit {SAMPLE_ROWS}")
         names = [column[0] for column in cursor.description]
-        return count, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return count, _pack([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
 
-    return warehouse.transaction(look, "select offending rows") or (0, [])
+    return warehouse.transaction(look, "select failing rows") or (0, "")
 
 
-def _packed(sample: list[dict[str, Any]]) -> str:
-    """JSON lines, as many as fit."""
+def _pack(rows: list[dict[str, Any]]) -> str:
+    """Return as many rows as fit, as JSON lines."""
     text = ""
-    for row in sample:
+    for row in rows:
         line = orjson.dumps(row, default=_plain).decode()
         if len((text + line).encode()) >= SAMPLE_BYTES:
             break
@@ -221,25 +237,33 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _record(context: Any, rows: list[tuple[Any, ...]]) -> None:
+def _record(context: Mapping[str, Any], results: list[tuple[Check, int, str]]) -> None:
     """Replace the results of these checks in ``quality_results``."""
-    table, run_id = f"{star()}.quality_results", context["run_id"]
-    plan = context["ti"].xcom_pull(task_ids="plan")
+    table, run_id = f"{ops()}.quality_results", context["run_id"]
+    plan = context["ti"].xcom_pull(task_ids="plan", key="plan")
     interval = [datetime.datetime.fromisoformat(plan[name]) for name in ("interval_start", "interval_end")]
     columns = (
-        "table_name", "check_name", "severity", "expected", "actual", "passed", "sample",
+        "table_name", "check_name", "severity", "description", "actual", "passed", "sample",
         "run_id", "interval_start", "interval_end", "checked_at",
     )  # fmt: skip
+    rows = [
+        (
+            check.table, check.name, check.severity, check.description,
+            f"{count} failing rows" if count else "passed", not count, sample,
+        )
+        for check, count, sample in results
+    ]  # fmt: skip
 
     def record(cursor: Any) -> None:
         warehouse.lock(cursor)
-        names = ", ".join(["%s"] * len(rows))
+        pairs = " or ".join(["(table_name = %s and check_name = %s)"] * len(rows))
         cursor.execute(
-            f"delete from {table} where run_id = %s and table_name = %s and check_name in ({names})",
-            (run_id, rows[0][0], *(row[1] for row in rows)),
+            f"delete from {table} where run_id = %s and ({pairs})",
+            (run_id, *(value for row in rows for value in row[:2])),
         )
         cursor.execute("select getdate()")
         now = cursor.fetchone()[0]
         warehouse.insert(cursor, table, columns, [(*row, run_id, *interval, now) for row in rows])
 
-    warehouse.transaction(record, "record check results")
+    if rows:
+        warehouse.transaction(record, "record check results")

@@ -1,8 +1,8 @@
 """The contract of the source lines: which fields, which types, which ranges, and what happens otherwise.
 
-A line is taken whole or rejected whole; nothing is guessed. The only mending is stated here: a number is
-taken for text and digits for a number (all-digit artist names arrive as numbers), and free text longer than
-its column is cut at a character's edge and counted.
+A line is accepted or rejected as a whole; nothing is guessed. The only repairs are stated here: a number is accepted
+for text and digits for a number (all-digit artist names arrive as numbers), and free text longer than its column is
+truncated at the edge of a character and counted. Of a repeated JSON key the last value counts.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 import orjson
 
-# A line of JSON that Redshift's COPY takes is at most 4 MB
+# COPY accepts lines of JSON of at most 4 MB
 # (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html).
 MAX_LINE_BYTES = 4 * 1024 * 1024
-# Bytes of a rejected line that are kept; the file has the rest.
+# Bytes of a rejected line that are kept; the file has all of them.
 RAW_BYTES = 4096
 
 _MIN_TS = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -26,8 +26,8 @@ _MAX_TS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _INTEGER_MAX = 2**31 - 1
 
 
-class Breach(Exception):
-    """A line breaks the contract: ``column`` of it, for ``reason``."""
+class Reject(Exception):
+    """A line breaks the contract: its ``column``, for ``reason``."""
 
     def __init__(self, column: str, reason: str) -> None:
         super().__init__(f"{column}: {reason}" if column else reason)
@@ -36,7 +36,7 @@ class Breach(Exception):
 
 @dataclasses.dataclass
 class Tally:
-    """What was mended or met while reading one file."""
+    """Counts of truncated values, and the unknown fields, of one file."""
 
     cut_values: int = 0
     unknown_fields: set[str] = dataclasses.field(default_factory=set)
@@ -46,18 +46,18 @@ Reader = Callable[[Any, str, Tally], Any]
 
 
 def _text(width: int, cut: bool = True) -> Reader:
-    """Text of at most ``width`` bytes of UTF-8; longer text is cut, or rejected where it is a key."""
+    """Return a reader of text of at most ``width`` bytes of UTF-8; longer text is truncated, or rejected in a key."""
 
     def read(value: Any, name: str, tally: Tally) -> str:
         if not isinstance(value, str):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise Breach(name, f"text expected, not {_kind(value)}")
+                raise Reject(name, f"text expected, not {_kind(value)}")
             value = str(value)
         if "\x00" in value:
-            raise Breach(name, "holds a NUL character")
+            raise Reject(name, "contains a NUL character")
         if len(value) * 4 > width and len(value.encode()) > width:
             if not cut:
-                raise Breach(name, f"longer than {width} bytes")
+                raise Reject(name, f"longer than {width} bytes")
             tally.cut_values += 1
             value = value.encode()[:width].decode(errors="ignore")
         return value
@@ -66,7 +66,7 @@ def _text(width: int, cut: bool = True) -> Reader:
 
 
 def _integer(low: int, high: int, unit: str = "") -> Reader:
-    """A whole number in ``[low, high]``; digits in quotes are taken, a fraction is not."""
+    """Return a reader of whole numbers in ``[low, high]``; digits in quotes are accepted, a fraction is not."""
 
     def read(value: Any, name: str, tally: Tally) -> int:
         if (
@@ -77,29 +77,29 @@ def _integer(low: int, high: int, unit: str = "") -> Reader:
         ):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise Breach(name, f"whole number expected, not {_kind(value)}")
+            raise Reject(name, f"whole number expected, not {_kind(value)}")
         if not low <= value <= high:
-            raise Breach(name, f"{value} is out of range [{low}, {high}]{unit}")
+            raise Reject(name, f"{value} is out of range [{low}, {high}]{unit}")
         return value
 
     return read
 
 
 def _decimal(low: float, high: float, scale: int) -> Reader:
-    """A number in ``[low, high]`` with at most ``scale`` decimals, which DECIMAL holds without rounding."""
+    """Return a reader of numbers in ``[low, high]`` with at most ``scale`` decimals, which DECIMAL stores exactly."""
 
     def read(value: Any, name: str, tally: Tally) -> float:
         if isinstance(value, str):
-            # Not whatever float() takes: it reads blanks, 1_000, nan and other scripts' digits too.
+            # float() would accept blanks, 1_000, nan and non-ASCII digits too.
             if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
-                raise Breach(name, f"number expected, not {_kind(value)}")
+                raise Reject(name, f"number expected, not {_kind(value)}")
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Breach(name, f"number expected, not {_kind(value)}")
+            raise Reject(name, f"number expected, not {_kind(value)}")
         if not low <= value <= high:
-            raise Breach(name, f"{value} is out of range [{low}, {high}]")
+            raise Reject(name, f"{value} is out of range [{low}, {high}]")
         if round(value, scale) != value:
-            raise Breach(name, f"{value} has more than {scale} decimals")
+            raise Reject(name, f"{value} has more than {scale} decimals")
         return value
 
     return read
@@ -112,18 +112,18 @@ def _kind(value: Any) -> str:
         return "an array"
     if isinstance(value, bool):
         return "a boolean"
-    return f"{value!r:.60}"
+    return "a number" if isinstance(value, int | float) else "null" if value is None else "text"
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One field of a source line: its name there, its column here, how it is read."""
+    """One field of a source line: its name, its column, and its reader."""
 
     source: str
     column: str
     read: Reader
     required: bool = False
-    """May not be null (nor, for text, empty)."""
+    """Must not be null (nor, for text, empty)."""
 
 
 _MS = " ms since 1970 (2005 to 2099)"
@@ -161,36 +161,43 @@ SONG_FIELDS = (
     Field("num_songs", "num_songs", _integer(0, _INTEGER_MAX)),
 )
 LEVELS = ("free", "paid")
-# What a play may not lack; other pages may.
+# The page of a play.
+PLAY = "NextSong"
+# Required in a play, optional on other pages.
 _PLAY_FIELDS = ("user_id", "artist", "song", "length")
 
 
-def event(line: bytes, tally: Tally) -> dict[str, Any]:
-    """One activity event, as the columns of ``staging_events`` bar ``source_key`` and ``line_number``.
+def event(line: bytes, tally: Tally, latest: int = _MAX_TS) -> dict[str, Any]:
+    """Return one activity event, as the columns of ``staging_events`` except ``source_key`` and ``line_number``.
 
-    ``start_time`` is ``ts`` again, for COPY to read as a timestamp.
+    ``start_time`` repeats ``ts``, for COPY to read as a timestamp.
 
-    :raises Breach: the line is no JSON object, lacks a field, or a value breaks the contract.
+    :param latest: the latest possible ``ts`` in ms since 1970: an event cannot be younger than its file.
+    :raises Reject: the line is not a JSON object, lacks a field, or a value breaks the contract.
     """
     source = _object(line)
-    # Logged-out events carry "" for the user; in a play that is a breach, found below.
+    # Logged-out events have "" for the user; a play without a user is rejected below.
     if source.get("userId") == "":
         source["userId"] = None
     row = _row(source, EVENT_FIELDS, tally)
     if row["level"] not in LEVELS:
-        raise Breach("level", f"{row['level']!r} is not one of {LEVELS}")
-    if row["page"] == "NextSong":
+        raise Reject("level", f"is not one of {LEVELS}")
+    if row["ts"] > latest:
+        raise Reject("ts", f"{row['ts']} is more than a day after its file was written")
+    if row["page"] != PLAY and row["page"].strip().lower() == PLAY.lower():
+        raise Reject("page", f"must be written {PLAY}")
+    if row["page"] == PLAY:
         for column in _PLAY_FIELDS:
-            if row[column] is None:
-                raise Breach(column, "empty in a play")
+            if row[column] in (None, ""):
+                raise Reject(column, "empty in a play")
     row["start_time"] = row["ts"]
     return row
 
 
 def song(document: bytes, tally: Tally) -> dict[str, Any]:
-    """One song file, as the columns of ``staging_songs`` bar ``source_key``.
+    """Return one song file, as the columns of ``staging_songs`` except ``source_key``.
 
-    :raises Breach: the file is no single JSON object, lacks a field, or a value breaks the contract.
+    :raises Reject: the file is not a single JSON object, lacks a field, or a value breaks the contract.
     """
     row = _row(_object(document), SONG_FIELDS, tally)
     del row["num_songs"]
@@ -199,13 +206,13 @@ def song(document: bytes, tally: Tally) -> dict[str, Any]:
 
 def _object(text: bytes) -> dict[str, Any]:
     if len(text) > MAX_LINE_BYTES:
-        raise Breach("", f"longer than {MAX_LINE_BYTES} bytes, the most that COPY takes")
+        raise Reject("", f"longer than {MAX_LINE_BYTES} bytes, the limit of COPY")
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Breach("", f"no valid JSON: {error.msg}") from error
+        raise Reject("", f"not valid JSON: {error.msg}") from error
     if not isinstance(value, dict):
-        raise Breach("", f"a JSON object expected, not {_kind(value)}")
+        raise Reject("", f"a JSON object expected, not {_kind(value)}")
     return value
 
 
@@ -215,11 +222,11 @@ def _row(source: Mapping[str, Any], fields: tuple[Field, ...], tally: Tally) -> 
         try:
             value = source[field.source]
         except KeyError:
-            raise Breach(field.column, f"field {field.source} is missing") from None
+            raise Reject(field.column, f"field {field.source} is missing") from None
         if value is not None:
             value = field.read(value, field.column, tally)
         if field.required and (value is None or value == ""):
-            raise Breach(field.column, "empty")
+            raise Reject(field.column, "empty")
         row[field.column] = value
     if len(source) > len(fields):
         tally.unknown_fields.update(source.keys() - {field.source for field in fields})

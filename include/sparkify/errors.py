@@ -1,9 +1,9 @@
-"""The four classes of failure, and how a driver's error is sorted into them.
+"""The four classes of failure, and how the error of a driver is classified.
 
 transient       a retry may help: Airflow tries the task again
-data            the input is wrong: no retry; the message names the file and what to do
-configuration   the set-up is wrong: no retry, never a skip; the message says what to mend
-absent          there is nothing to load: skipped, warned about or failed, as the settings say
+data            the input is wrong: no retry; the message names the file and the next step
+configuration   the set-up is wrong: no retry, never a skip; the message names the fix
+absent          there is nothing to load: skip, warn or fail, according to the settings
 """
 
 from __future__ import annotations
@@ -14,23 +14,25 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 
 class TransientError(AirflowException):
-    """May pass by itself: Airflow retries the task."""
+    """A condition that may clear up without intervention: Airflow retries the task."""
 
 
 class DataError(AirflowFailException):
-    """The input breaks its contract: retrying cannot help."""
+    """The input breaks its contract: a retry cannot help."""
 
 
 class ConfigurationError(AirflowFailException):
-    """Something outside the data has to be mended first: retrying cannot help."""
+    """Something outside the data must be fixed first: a retry cannot help."""
 
 
 # SQLSTATE classes of the PostgreSQL family. Redshift reports serializable conflicts as XX000 with the
 # number 1023 in the text (https://docs.aws.amazon.com/redshift/latest/dg/r_STV_TRANS_CONFLICT.html).
-# The last three are two sessions that create one thing at once: keys of ours are never enforced, and every
-# CREATE says IF NOT EXISTS.
-_TRANSIENT_STATES = ("08", "40", "57P", "55P03", "53300", "23505", "42P06", "42P07")
-_CONFIGURATION_STATES = ("28", "3D", "3F", "42", "53100")
+# The last three are two sessions that create the same thing at once: our keys are never enforced, and every CREATE
+# says IF NOT EXISTS. 53100 (disk full) clears up when space is freed.
+_TRANSIENT_STATES = ("08", "40", "57P", "55P03", "53100", "53300", "23505", "42P06", "42P07")
+# The statement ran into statement_timeout, or was cancelled.
+STATEMENT_TIMEOUT = "57014"
+_CONFIGURATION_STATES = ("28", "3D", "3F", "42")
 _TRANSIENT_AWS = {
     "SlowDown",
     "Throttling",
@@ -44,41 +46,44 @@ _TRANSIENT_AWS = {
     "503",
 }
 _AWS_HINTS = {
-    "NoSuchBucket": "the bucket does not exist: mend source_bucket or work_bucket in the Variable `sparkify`",
-    "AccessDenied": "the role of the workers may not do this: see include/iam/ for the rights it needs",
-    "403": "the role of the workers may not do this: see include/iam/ for the rights it needs",
-    "InvalidAccessKeyId": "connection aws_default holds a key that AWS does not know",
-    "SignatureDoesNotMatch": "connection aws_default holds a wrong secret key",
-    "PermanentRedirect": "the bucket is in another region: mend region_name of connection aws_default",
-    "AuthorizationHeaderMalformed": "the bucket is in another region: mend region_name of connection aws_default",
-    "301": "the bucket is in another region: mend region_name of connection aws_default",
+    "NoSuchBucket": "the bucket does not exist: fix source_bucket or work_bucket in the Variable `sparkify`",
+    "AccessDenied": "the role of the workers is not allowed to do this: include/iam/ has the policy it needs",
+    "403": "the role of the workers is not allowed to do this: include/iam/ has the policy it needs",
+    "InvalidAccessKeyId": "connection aws_default has a key that AWS does not know",
+    "SignatureDoesNotMatch": "connection aws_default has a wrong secret key",
+    "PermanentRedirect": "the bucket is in another region: fix region_name of connection aws_default",
+    "AuthorizationHeaderMalformed": "the bucket is in another region: fix region_name of connection aws_default",
+    "InvalidObjectState": "the object is archived (GLACIER): restore it in S3, then clear the task",
+    "301": "the bucket is in another region: fix region_name of connection aws_default",
 }
 
 
 def aws_error(error: Exception, doing: str) -> AirflowException:
-    """The class of an AWS error, as an exception that says what was being done and what to mend.
+    """Convert an error of botocore into one of our exceptions, naming the action and the fix.
 
-    :param error: what botocore raised.
+    :param error: the error that botocore raised.
     :param doing: the action and the object, for example ``list s3://bucket/prefix``.
     """
     if isinstance(error, botocore.exceptions.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _TRANSIENT_AWS:
             return TransientError(f"could not {doing}: {error}")
-        hint = _AWS_HINTS.get(code, "see the message of AWS above")
-        return ConfigurationError(f"could not {doing}: {error}. What to mend: {hint}.")
+        hint = _AWS_HINTS.get(code, "see the message of AWS")
+        return ConfigurationError(f"could not {doing}: {error}. Next: {hint}.")
     if isinstance(
         error, botocore.exceptions.NoCredentialsError | botocore.exceptions.PartialCredentialsError
     ):
-        return ConfigurationError(f"could not {doing}: {error}. What to mend: connection aws_default.")
+        return ConfigurationError(
+            f"could not {doing}: {error}. Next: give connection aws_default credentials."
+        )
     return TransientError(f"could not {doing}: {type(error).__name__}: {error}")
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the whole transaction may be tried again on a new connection.
+    """Return whether the whole transaction may be tried again on a new connection.
 
-    A lost link, a server that restarts, a deadlock and Redshift's serializable conflict (1023) are;
-    everything the server says about the statement itself is not.
+    A lost connection, a restarting server, a deadlock and Redshift's serializable conflict (1023) are transient;
+    an error about the statement itself is not.
     """
     if isinstance(error, OSError | redshift_connector.InterfaceError):
         return True
@@ -92,23 +97,28 @@ def is_transient(error: Exception) -> bool:
 
 
 def warehouse_error(error: Exception, doing: str) -> AirflowException:
-    """The class of an error of the warehouse, as an exception that says what was being done.
+    """Convert an error of the warehouse into one of our exceptions, naming the action and the next step.
 
-    :param error: what redshift_connector or the socket raised.
+    :param error: the error that redshift_connector or the socket raised.
     :param doing: the action in a few words, for example ``publish 2018-11-01``.
     """
     detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     state, text = str(detail.get("C", "")), str(detail.get("M", error))
+    if state.startswith("53100"):
+        return TransientError(
+            f"could not {doing}: {text}. Nothing was changed. Next: free space on the warehouse (or resize the "
+            "cluster); then clear the task."
+        )
     if is_transient(error):
         return TransientError(f"could not {doing}: {text}")
-    if state == "57014":
+    if state == STATEMENT_TIMEOUT:
         return TransientError(
-            f"could not {doing}: {text}. The statement ran into its time limit: raise statement_timeout "
-            "or give the cluster more room."
+            f"could not {doing}: {text}. Next: if another session holds a lock, end it; else raise statement_minutes "
+            "in the Variable `sparkify` or enlarge the cluster."
         )
     if state.startswith(_CONFIGURATION_STATES) or not state:
         return ConfigurationError(
-            f"could not {doing}: {text} ({state or 'no SQLSTATE'}). What to mend: the connection redshift_default, "
-            "the rights of its user, or the tables (task create_tables makes missing ones)."
+            f"could not {doing}: {text} ({state or 'no SQLSTATE'}). Next: check connection redshift_default, the "
+            "rights of its user, and the tables (task create_tables creates missing ones)."
         )
     return DataError(f"could not {doing}: {text} (SQLSTATE {state})")

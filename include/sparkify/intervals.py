@@ -9,34 +9,36 @@ from typing import Any
 
 from include.sparkify.errors import ConfigurationError
 
-# A full refresh owns all of time that the contract lets an event have.
+# A full refresh owns all the time that the contract lets an event have.
 ALL_TIME_START = datetime(2000, 1, 1)
 ALL_TIME_END = datetime(2101, 1, 1)
+# Longer stretches are for a full refresh, which lists the lake once and not by month.
+MAX_DAYS = 3660
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Interval:
-    """``[start, end)`` in UTC, as naive datetimes: what the warehouse's TIMESTAMP columns hold."""
+    """``[start, end)`` in UTC, as naive datetimes like the warehouse's TIMESTAMP columns."""
 
     start: datetime
     end: datetime
 
     def __post_init__(self) -> None:
         if self.start >= self.end:
-            raise ConfigurationError(f"interval {self} is empty: its end must come after its start")
+            raise ConfigurationError(f"interval {self} is empty: its end must be after its start")
 
     def __str__(self) -> str:
         return f"[{self.start:%Y-%m-%dT%H:%M:%S}, {self.end:%Y-%m-%dT%H:%M:%S})"
 
     def days(self) -> Iterator[date]:
-        """The UTC days that the interval touches, in order."""
+        """Return the UTC days that the interval touches, in order."""
         day = self.start.date()
         while datetime.combine(day, datetime.min.time()) < self.end:
             yield day
             day += timedelta(days=1)
 
     def intersection(self, other: Interval) -> Interval | None:
-        """What both own, or None."""
+        """Return the time that both own, or None."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Interval(start, end) if start < end else None
 
@@ -45,13 +47,13 @@ ALL_TIME = Interval(ALL_TIME_START, ALL_TIME_END)
 
 
 def of_day(day: date) -> Interval:
-    """The whole UTC day."""
+    """Return the whole UTC day."""
     start = datetime.combine(day, datetime.min.time())
     return Interval(start, start + timedelta(days=1))
 
 
 def union(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same moments as disjoint intervals in order; neighbours are joined."""
+    """Return the same time as disjoint intervals in order; neighbours are joined."""
     merged: list[Interval] = []
     for interval in sorted(intervals):
         if merged and interval.start <= merged[-1].end:
@@ -62,40 +64,72 @@ def union(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def covers(intervals: Iterable[Interval], wanted: Interval) -> bool:
-    """Whether every moment of ``wanted`` is in one of ``intervals``."""
+    """Return whether every moment of ``wanted`` is in one of ``intervals``."""
     return any(part.start <= wanted.start and wanted.end <= part.end for part in union(intervals))
 
 
-def of_run(context: Mapping[str, Any]) -> Interval:
-    """The interval a DAG run owns: its parameters ``start`` and ``end``, else its data interval.
+def subtract(whole: Interval, parts: Iterable[Interval]) -> list[Interval]:
+    """Return the time of ``whole`` that is in none of ``parts``, in order."""
+    rest, start = [], whole.start
+    for part in union(parts):
+        if part.start >= whole.end:
+            break
+        if part.start > start:
+            rest.append(Interval(start, part.start))
+        start = max(start, part.end)
+    if start < whole.end:
+        rest.append(Interval(start, whole.end))
+    return rest
 
-    :raises ConfigurationError: one of the two is missing, no ISO time, or the end is not after the start; or
-        the run has neither parameters nor a data interval (a manual run on Airflow 3).
+
+def of_run(context: Mapping[str, Any]) -> Interval:
+    """Return the interval that a DAG run owns.
+
+    That is all time for a full refresh, and for a replay without ``start`` and ``end``; else the parameters ``start``
+    and ``end``; else the data interval.
+
+    :raises ConfigurationError: only one of the two is given, is not an ISO time, or the end is not after the start;
+        the interval ends in the future, is outside of the years that the contract accepts, or longer than
+        :data:`MAX_DAYS`; or the run has neither parameters nor a data interval (a manual run on Airflow 3).
     """
     params = context["params"]
-    start, end = params.get("start"), params.get("end")
+    start, end, mode = params.get("start"), params.get("end"), params["mode"]
+    if mode == "full_refresh" and (start or end):
+        raise ConfigurationError("a full refresh owns all time: leave start and end empty")
+    if mode == "full_refresh" or (mode == "replay" and not (start or end)):
+        return ALL_TIME
     if start or end:
         if not (start and end):
             raise ConfigurationError("give both start and end, or neither")
-        return Interval(_parse("start", start), _parse("end", end))
-    start, end = context.get("data_interval_start"), context.get("data_interval_end")
-    if start is None or end is None:
-        raise ConfigurationError("this run has no data interval: trigger it with start and end")
-    return Interval(_utc(start), _utc(end))
-
-
-def _parse(name: str, value: str) -> datetime:
-    try:
-        return _utc(datetime.fromisoformat(value))
-    except ValueError as error:
+        interval = Interval(_parse("start", start), _parse("end", end))
+    else:
+        start, end = context.get("data_interval_start"), context.get("data_interval_end")
+        if start is None or end is None:
+            raise ConfigurationError("this run has no data interval: trigger it with start and end")
+        interval = Interval(_utc(start), _utc(end))
+    tomorrow = of_day(datetime.now(UTC).date()).end
+    if interval.end > tomorrow:
+        raise ConfigurationError(f"{interval} ends in the future: the latest end is {tomorrow:%Y-%m-%d}")
+    if interval.start < ALL_TIME_START or interval.end - interval.start > timedelta(days=MAX_DAYS):
         raise ConfigurationError(
-            f"{name} = {value!r} is no ISO time, for example 2018-11-01 or 2018-11-01T13:00"
+            f"{interval} starts before {ALL_TIME_START:%Y} or is longer than {MAX_DAYS} days: "
+            "use mode=full_refresh to load everything"
+        )
+    return interval
+
+
+def _parse(name: str, value: object) -> datetime:
+    try:
+        return _utc(datetime.fromisoformat(str(value)))
+    except (ValueError, OverflowError) as error:
+        raise ConfigurationError(
+            f"{name} = {value!r} is not an ISO time, for example 2018-11-01 or 2018-11-01T13:00"
         ) from error
 
 
 def _utc(moment: datetime) -> datetime:
-    """Naive UTC; a time without a zone is taken as UTC already."""
+    """Return naive UTC; a time without a zone is UTC already."""
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC)
-    # Not moment.replace: Airflow hands out pendulum objects, whose arithmetic is its own.
+    # Not moment.replace: Airflow passes pendulum objects, whose arithmetic differs.
     return datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)

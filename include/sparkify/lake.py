@@ -1,7 +1,8 @@
-"""The lake: what lies in S3, read at the version that was listed."""
+"""Read source objects from S3, and write to the work bucket."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import io
@@ -11,18 +12,24 @@ from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, cast
 
 import botocore.exceptions
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-from include.sparkify.errors import DataError, aws_error
+from include.sparkify.errors import aws_error
+from include.sparkify.intervals import ALL_TIME, Interval, of_day
 
 AWS_CONN_ID = "aws_default"
 
-# log_data/2018/11/2018-11-01-events.json, and any number of files a day: 2018-11-01-events-0001.json.gz
-_LOG_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})[^/]*\.json(\.gz)?$")
-_SONG_FILE = re.compile(r"[^/]+\.json(\.gz)?$")
+# Below the log prefix: 2018/11/2018-11-01-events.json, and any number of files per day: 2018-11-01-0001.json.gz
+_LOG_FILE = re.compile(r"(\d{4})/(\d{2})/(\1-\2-\d{2})[^/]*\.json(\.gz)?")
+_SONG_FILE = re.compile(r"(?:[^/]+/)*[^/]+\.json(\.gz)?")
 
 
-class ObjectChanged(Exception):
-    """The object is no longer the version that was listed: list again."""
+class ObjectGone(Exception):
+    """The object was deleted after it was listed."""
+
+
+class MisnamedObject(Exception):
+    """The name of the object says gzip and its content does not, or the other way round."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,85 +42,174 @@ class LakeObject:
     """Bytes."""
     last_modified: datetime
     """Naive UTC, whole seconds."""
+    file_date: date | None = None
+    """The UTC day of a log file; None for a song file."""
 
-    @property
-    def file_date(self) -> date | None:
-        """The UTC day in a log file's name; None where there is none."""
-        match = _LOG_FILE.search(self.key)
-        try:
-            return date.fromisoformat(match[1]) if match else None
-        except ValueError:
-            return None
 
-    @property
-    def is_song(self) -> bool:
-        return _SONG_FILE.search(self.key) is not None
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """The files of one kind in the lake."""
+
+    files: list[LakeObject]
+    unrecognized: list[str]
+    """Keys (or folders, ending with a slash) that are not where, or not named as, a file of this kind must be."""
 
 
 def client() -> Any:
-    """The boto3 S3 client of connection ``aws_default``."""
-    # Here, not above: a DAG file that is only parsed need not pay for boto3.
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
+    """Return the boto3 S3 client of connection ``aws_default``."""
     return S3Hook(aws_conn_id=AWS_CONN_ID).get_conn()
 
 
-def listing(s3: Any, bucket: str, prefix: str) -> Iterator[LakeObject]:
-    """All objects below ``prefix``, in key order. Folder markers are left out.
+def list_log_files(s3: Any, bucket: str, prefix: str, interval: Interval) -> Listing:
+    """List the log files of the days of an interval.
 
-    :raises ConfigurationError: no such bucket, no right to list it, wrong region.
+    A log file is ``YYYY/MM/YYYY-MM-DD….json`` or ``….json.gz`` below the prefix. The months of the interval are listed
+    whole, and the folders above them by name, so that a file with another name or in another folder is found.
+
+    :raises ConfigurationError: no such bucket, not allowed to list it, wrong region.
     :raises TransientError: throttled or unreachable.
     """
+    if interval == ALL_TIME:
+        listed = list(list_objects(s3, bucket, prefix))
+        folders: list[str] = []
+    else:
+        days = list(interval.days())
+        years = sorted({f"{day:%Y}/" for day in days})
+        months = sorted({f"{day:%Y/%m}/" for day in days})
+        listed, folders = [], []
+        for folder, expected in (("", r"\d{4}/"), *((year, r"\d{4}/\d{2}/") for year in years)):
+            for item, subfolder in _list(s3, bucket, prefix + folder, delimiter="/"):
+                if subfolder is None:
+                    listed.append(item)
+                elif not re.fullmatch(expected, subfolder.removeprefix(prefix)):
+                    folders.append(subfolder)
+        for month in months:
+            listed += list_objects(s3, bucket, prefix + month)
+    files, unrecognized = [], folders
+    for item in listed:
+        day = log_file_date(item.key.removeprefix(prefix))
+        if day is None:
+            unrecognized.append(item.key)
+        elif interval.intersection(of_day(day)):
+            files.append(dataclasses.replace(item, file_date=day))
+    return Listing(files, unrecognized)
+
+
+def list_song_files(s3: Any, bucket: str, prefix: str) -> Listing:
+    """List the song files: ``.json`` or ``.json.gz``, in any folder below the prefix.
+
+    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
+    """
+    files, unrecognized = [], []
+    for item in list_objects(s3, bucket, prefix):
+        if _SONG_FILE.fullmatch(item.key.removeprefix(prefix)):
+            files.append(item)
+        else:
+            unrecognized.append(item.key)
+    return Listing(files, unrecognized)
+
+
+def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[LakeObject]:
+    """Return all objects below a prefix in key order, without folder markers.
+
+    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
+    """
+    for item, _ in _list(s3, bucket, prefix):
+        yield item
+
+
+def log_file_date(path: str) -> date | None:
+    """Return the UTC day of a log file, from its path below the log prefix; None if the path is not that of one."""
+    match = _LOG_FILE.fullmatch(path)
     try:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        return date.fromisoformat(match[3]) if match else None
+    except ValueError:
+        return None
+
+
+def _list(s3: Any, bucket: str, prefix: str, delimiter: str = "") -> Iterator[tuple[LakeObject, str | None]]:
+    """Return objects in key order; with a delimiter, folders as the second value. Folder markers are left out."""
+    try:
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, **({"Delimiter": delimiter} if delimiter else {})
+        )
+        for page in pages:
+            for folder in page.get("CommonPrefixes", []):
+                yield _NO_OBJECT, folder["Prefix"]
             for entry in page.get("Contents", []):
-                if entry["Key"].endswith("/"):
-                    continue
-                yield LakeObject(
-                    entry["Key"],
-                    entry["ETag"].strip('"'),
-                    entry["Size"],
-                    entry["LastModified"].astimezone(UTC).replace(tzinfo=None, microsecond=0),
-                )
+                if not entry["Key"].endswith("/"):
+                    yield _object(entry["Key"], entry["ETag"], entry["Size"], entry["LastModified"]), None
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise aws_error(error, f"list s3://{bucket}/{prefix}") from error
 
 
-def opened(s3: Any, bucket: str, item: LakeObject) -> BinaryIO:
-    """The object's bytes as a stream, unpacked if it is named ``.gz``.
+def _object(key: str, etag: str, size: int, last_modified: datetime) -> LakeObject:
+    return LakeObject(
+        key, etag.strip('"'), size, last_modified.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    )
 
-    :raises ObjectChanged: it was replaced or deleted since it was listed.
-    :raises DataError: its name and its content disagree on gzip.
-    :raises ConfigurationError, TransientError: as AWS says.
+
+_NO_OBJECT = LakeObject("", "", 0, datetime.min)
+
+
+@contextlib.contextmanager
+def open_object(s3: Any, bucket: str, item: LakeObject) -> Iterator[tuple[LakeObject, BinaryIO]]:
+    """Open an object at its latest version: the object as it is read, and its bytes, decompressed if it is gzip.
+
+    :raises ObjectGone: it was deleted since it was listed.
+    :raises MisnamedObject: its name and its content disagree on gzip.
+    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
     """
     try:
-        body = s3.get_object(Bucket=bucket, Key=item.key, IfMatch=f'"{item.etag}"')["Body"]
-        stream = io.BufferedReader(body, 1 << 20)
+        answer = s3.get_object(Bucket=bucket, Key=item.key)
+        stream = io.BufferedReader(answer["Body"], 1 << 20)
         packed = stream.peek(2)[:2] == b"\x1f\x8b"
     except botocore.exceptions.ClientError as error:
-        if str(error.response["Error"]["Code"]) in ("PreconditionFailed", "412", "NoSuchKey", "404"):
-            raise ObjectChanged(item.key) from error
+        if find_etag(s3, bucket, item.key) is None:
+            raise ObjectGone(item.key) from error
         raise aws_error(error, f"read s3://{bucket}/{item.key}") from error
     except (botocore.exceptions.BotoCoreError, OSError) as error:
         raise aws_error(error, f"read s3://{bucket}/{item.key}") from error
-    named = item.key.endswith(".gz")
-    if packed != named and item.size:
-        raise DataError(
-            f"s3://{bucket}/{item.key} is {'' if packed else 'not '}gzip but its name says otherwise. "
-            "Nothing was loaded. Rename or pack the file again, then run the interval again."
-        )
-    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
+    found = dataclasses.replace(
+        _object(item.key, answer["ETag"], answer["ContentLength"], answer["LastModified"]),
+        file_date=item.file_date,
+    )
+    with contextlib.closing(stream):
+        if packed != item.key.endswith(".gz") and found.size:
+            raise MisnamedObject(f"the file is {'' if packed else 'not '}gzip but its name says otherwise")
+        yield found, cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
+
+
+def find_etag(s3: Any, bucket: str, key: str) -> str | None:
+    """Return the ETag of an object as it is now; None if there is no such object.
+
+    By LIST: a GET or HEAD of a missing key answers 403 to a role that may list only some prefixes.
+
+    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
+    """
+    return next((item.etag for item in list_objects(s3, bucket, key) if item.key == key), None)
 
 
 def put(
     s3: Any, bucket: str, key: str, body: bytes | BinaryIO, content_type: str = "binary/octet-stream"
 ) -> str:
-    """Write an object; its ``s3://`` address.
+    """Write an object and return its ``s3://`` address.
 
-    :raises ConfigurationError, TransientError: as AWS says.
+    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
     """
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise aws_error(error, f"write s3://{bucket}/{key}") from error
     return f"s3://{bucket}/{key}"
+
+
+def read(s3: Any, bucket: str, key: str) -> bytes:
+    """Return the content of a small object of the work bucket.
+
+    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
+    """
+    try:
+        return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError) as error:
+        raise aws_error(error, f"read s3://{bucket}/{key}") from error

@@ -1,4 +1,4 @@
-"""A word to the people on call when a task has failed for good: Airflow's callback, Amazon's SNS notifier."""
+"""Notify the on-call channel when a task has failed its last try: Airflow's callback, Amazon's SNS notifier."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from include.sparkify import intervals
-from include.sparkify.errors import ConfigurationError
+from include.sparkify import intervals, warehouse
+from include.sparkify.errors import STATEMENT_TIMEOUT, ConfigurationError
+from include.sparkify.lake import AWS_CONN_ID
 from include.sparkify.settings import settings
 
-# Key of the XCom that keeps a failed task's message: Airflow itself keeps it in the log alone.
+# Key of the XCom that keeps the message of a failed task: Airflow itself keeps it only in the log.
 FAILURE = "failure"
 KEPT_CHARACTERS = 8000
 # The limits of SNS: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -19,35 +20,40 @@ SUBJECT_CHARACTERS = 99
 log = logging.getLogger(__name__)
 
 
-def failure(context: Mapping[str, Any]) -> None:
-    """``on_failure_callback`` of every task: keep the message for the run report, and publish it to the topic.
+def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
+    """Keep the message of a failed task for the run report, and publish it to the topic: ``on_failure_callback``.
 
     The topic is ``failure_topic_arn`` of the Variable `sparkify`; without one nothing is sent.
+
+    :param cause: replaces the exception of the task, if more is known than it says.
     """
     ti = context["ti"]
-    error = str(context.get("exception") or "it gave no message")
+    error = str(cause or context.get("exception") or "the task gave no message")
+    if STATEMENT_TIMEOUT in error or "statement timeout" in error:
+        error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
+        log.error("%s", error)
     ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
     topic = settings().failure_topic_arn
     if not topic:
         return
-    # Here, not above: a DAG file that is only parsed need not pay for it.
+    # Importing it takes long, and only a failed task needs it.
     from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 
     subject = f"Failed: {ti.dag_id} {ti.task_id} {context['run_id']}"[:SUBJECT_CHARACTERS]
     SnsNotifier(
-        aws_conn_id="aws_default", target_arn=topic, subject=subject, message=_message(context, error)
+        aws_conn_id=AWS_CONN_ID, target_arn=topic, subject=subject, message=_message(context, error)
     ).notify(context)
-    log.info("told %s", topic)
+    log.info("notified %s", topic)
 
 
 def _message(context: Mapping[str, Any], error: str) -> str:
-    """Run, interval, task, what failed, and where to look. No rows: a topic reaches mailboxes."""
+    """Return run, interval, task, failure, and where to look. No rows: a topic reaches mailboxes."""
     ti = context["ti"]
     try:
         interval = str(intervals.of_run(context))
-    except ConfigurationError:
+    except (ConfigurationError, KeyError):
         interval = "none"
-    # Offending rows follow a failed check as JSON lines; they may name people.
+    # Failing rows follow a failed check as JSON lines; they may name people.
     said = "\n".join(line for line in error.splitlines() if not line.startswith("{"))
     return (
         f"DAG run   {ti.dag_id} {context['run_id']}\n"
@@ -55,5 +61,5 @@ def _message(context: Mapping[str, Any], error: str) -> str:
         f"Task      {ti.task_id}, try {ti.try_number}\n"
         f"Log       {ti.log_url}\n\n"
         f"{said}\n\n"
-        f"What each failure means and what to do: the page of DAG {ti.dag_id}."
+        f"For the meaning of each failure and the next step, see the docs of DAG {ti.dag_id}."
     )

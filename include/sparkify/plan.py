@@ -1,307 +1,347 @@
-"""The plan of a run: which files are due, and their screened lines ready for COPY."""
+"""Decide what a run has to read: compare the lake with the ledger. Nothing is read here but names and versions."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 
+import orjson
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import intervals, lake, screen, warehouse
-from include.sparkify.checks import STAGING
-from include.sparkify.errors import ConfigurationError, DataError, TransientError
+from include.sparkify import intervals, lake, warehouse
+from include.sparkify.errors import ConfigurationError, DataError
 from include.sparkify.intervals import Interval
 from include.sparkify.lake import LakeObject
-from include.sparkify.screen import Reject, Screened
-from include.sparkify.settings import Settings, check_environment, run_schema, settings, star
+from include.sparkify.settings import Settings, check_environment, ops, run_prefix, settings
+from include.sparkify.validate import Chunk
 
 MODES = {
-    "load": "what is new or changed",
+    "load": "new and changed files",
     "reload": "every log file of the interval, changed or not",
-    "replay": "files with rejected lines (all of them, or of the interval given)",
+    "replay": "files with rejected lines and refused files (all of them, or of the interval given)",
     "full_refresh": "everything, from all files in the lake",
 }
-# Listings that may be overtaken by new versions before the run gives up.
-LISTINGS = 5
-# Rejected lines of a run that are kept in full, so that memory stays bounded; then one a file. All are counted.
-KEPT_REJECTS = 20_000
-# Files after which the log says how far the reading is.
-PROGRESS_EVERY = 500
+# Bounds on what one task validates: about ten seconds of work, so that a large load spreads over the workers.
+CHUNK_BYTES = 64 << 20
+CHUNK_FILES = 5_000
 
 log = logging.getLogger(__name__)
 
 
+class Plan(TypedDict):
+    """The decision of `plan`, for the tasks that follow."""
+
+    mode: str
+    interval_start: str
+    interval_end: str
+    """The interval of the run, ISO."""
+    windows: list[tuple[str, str]]
+    """The disjoint intervals that the run publishes, ISO."""
+    files: int
+    """Files to read."""
+    listed_songs: int
+    """Song files in the lake."""
+    refused_songs: int
+    """Those of them that are refused at their present version and not read again."""
+    refused: list[str]
+    """``key: reason`` of log files of the interval that are refused at their present version and not read again."""
+    unrecognized: list[str]
+    """Keys and folders in the lake that are not where, or not named as, a source file must be (the first 100)."""
+
+
 @dataclasses.dataclass
 class Ledger:
-    """What ``loaded_files`` says: intervals by (key, ETag) of log files, ETags of song files, days processed."""
+    """The files that are loaded or refused."""
 
-    events: dict[tuple[str, str], list[Interval]]
+    etags: dict[str, str]
+    """The loaded version by key."""
+    loaded: dict[str, list[Interval]]
+    """The intervals loaded by key of a log file."""
     songs: dict[str, str]
+    """The loaded version by key of a song file."""
     processed: list[Interval]
-
-    @property
-    def log_keys(self) -> set[str]:
-        return {key for key, _ in self.events}
+    """The time that a run has processed, with or without a file."""
+    refused: dict[tuple[str, str], str]
+    """The reason by key and ETag of the refused versions."""
 
 
 @dataclasses.dataclass
 class Due:
-    """What a run has to read, and the stretches of time it will publish."""
+    """The files that a run has to read, and the intervals that it publishes."""
 
     log_files: list[LakeObject]
     song_files: list[LakeObject]
     windows: list[Interval]
-    vanished: list[Screened]
-    absent_days: list[Interval]
-    ledger: Ledger
+    vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
+    absent: list[Interval] = dataclasses.field(default_factory=list)
+    refused: list[str] = dataclasses.field(default_factory=list)
+    refused_songs: int = 0
 
 
-def make(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Decide what is due, screen it into the work bucket, and say where it lies.
+def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
+    """Decide what is due, and write it to the work bucket in chunks.
 
     :param context: the Airflow context of a task in the run.
-    :returns: ``interval_start``, ``interval_end`` (ISO), ``windows`` (pairs of ISO times), the keys of the COPY
-        manifests ``staging_events``, ``staging_songs`` and ``staging_files``, and ``files``, the number of files read.
+    :returns: the plan, and the keys of the chunks in the work bucket (at least one).
     :raises AirflowSkipException: nothing is new, or the interval has no log file and the policy is to skip.
-    :raises DataError: too many lines were rejected, a file is broken, or the policy is to fail without a log file.
-    :raises ConfigurationError: a setting, a parameter, the bucket or a right has to be mended.
-    :raises TransientError: files kept changing while they were read, or AWS or the warehouse did not answer.
+    :raises DataError: files of the interval are refused and nothing else is due, too many song files are refused, or
+        the interval has no log file and the policy is to fail.
+    :raises ConfigurationError: a setting, a parameter, the bucket or a permission must be fixed.
+    :raises TransientError: AWS or the warehouse did not answer.
     """
     check_environment()
-    config, run_id = settings(), context["run_id"]
-    mode = context["params"]["mode"]
+    config, run_id, params = settings(), context["run_id"], context["params"]
+    mode = params["mode"]
     if mode not in MODES:
         raise ConfigurationError(f"mode must be one of {sorted(MODES)}, not {mode!r}")
-    given = bool(context["params"].get("start") or context["params"].get("end"))
-    if mode == "full_refresh" and given:
-        raise ConfigurationError("a full refresh owns all of time: leave start and end empty")
-    whole = mode == "full_refresh" or (mode == "replay" and not given)
-    interval = intervals.ALL_TIME if whole else intervals.of_run(context)
+    interval = intervals.of_run(context)
+    # A scheduled run also looks for files that came late or changed.
+    back = config.look_back_days if mode == "load" and not params.get("start") else 0
+    looked_at = Interval(interval.start - timedelta(days=back), interval.end)
 
     s3 = lake.client()
-    for _ in range(LISTINGS):
-        due = _due(s3, config, interval, mode, look_back=not given and mode == "load")
-        _absent(due, interval, run_id, config, whole)
-        if not (due.log_files or due.song_files or due.vanished):
-            raise AirflowSkipException(f"nothing is new for {interval}: every file is loaded at its version")
-        try:
-            return _screened(s3, config, run_id, interval, due)
-        except lake.ObjectChanged as changed:
-            log.warning("s3://%s/%s changed while it was read: listing again", config.source_bucket, changed)
-    raise TransientError(f"files of {interval} kept changing while they were read ({LISTINGS} listings)")
+    logs = lake.list_log_files(s3, config.source_bucket, config.log_prefix, looked_at)
+    songs = lake.list_song_files(s3, config.source_bucket, config.song_prefix)
+    unrecognized = [*logs.unrecognized, *songs.unrecognized]
+    for key in unrecognized[:20]:
+        log.warning(
+            "s3://%s/%s is not named as a source file, or in the wrong folder: ignored",
+            config.source_bucket,
+            key,
+        )
+    ledger = _read_ledger(looked_at)
+    due = _find_due(mode, interval, looked_at, logs.files, songs.files, ledger)
+
+    check_refused_songs(due.refused_songs, len(songs.files))
+    if interval != intervals.ALL_TIME:
+        _apply_absent_policy(due, interval, run_id, config)
+    if not (due.log_files or due.song_files or due.vanished):
+        if due.refused:
+            raise DataError(f"nothing was published. {describe_left_out(due.refused, [])}")
+        raise AirflowSkipException(f"nothing is new for {interval}: every file is loaded at its version")
+    plan: Plan = {
+        "mode": mode,
+        "interval_start": interval.start.isoformat(),
+        "interval_end": interval.end.isoformat(),
+        "windows": [(window.start.isoformat(), window.end.isoformat()) for window in due.windows],
+        "files": len(due.log_files) + len(due.song_files),
+        "listed_songs": len(songs.files),
+        "refused_songs": due.refused_songs,
+        "refused": due.refused,
+        "unrecognized": unrecognized[:100],
+    }
+    return plan, _write_chunks(s3, config.work_bucket, run_prefix(run_id), due, ledger)
 
 
-def _due(s3: Any, config: Settings, interval: Interval, mode: str, look_back: bool) -> Due:
-    """Compare what lies in the lake with what the ledger says is loaded."""
-    if interval == intervals.ALL_TIME:
-        looked_at = interval
-        listed = list(lake.listing(s3, config.source_bucket, config.log_prefix))
-    else:
-        back = timedelta(days=config.look_back_days if look_back else 0)
-        looked_at = Interval(interval.start - back, interval.end)
-        listed = [
-            item
-            for day in looked_at.days()
-            for item in lake.listing(s3, config.source_bucket, f"{config.log_prefix}{day:%Y/%m/%Y-%m-%d}")
-        ]
-    log_files = [item for item in listed if item.file_date is not None]
-    for item in listed:
-        if item.file_date is None:
-            log.warning("s3://%s/%s is no log file by its name: ignored", config.source_bucket, item.key)
-    songs = [item for item in lake.listing(s3, config.source_bucket, config.song_prefix) if item.is_song]
-    ledger = _ledger(looked_at)
+def check_refused_songs(refused: int, listed: int) -> None:
+    """Stop before anything is loaded if too many of the song files in the lake are refused.
 
-    if mode == "full_refresh":
-        present = {item.key for item in log_files} | {item.key for item in songs}
-        gone = [
-            Screened(kind, key, "", 0, None, None, loaded_before=True, vanished=True)
-            for kind, keys in (("events", ledger.log_keys), ("songs", set(ledger.songs)))
-            for key in sorted(keys - present)
-        ]
-        return Due(log_files, songs, [interval], gone, [], ledger)
-    if mode == "replay":
-        wanted = {
-            key for (key,) in warehouse.query(f"select distinct source_key from {star()}.rejected_lines")
-        }
-        log_files = [item for item in log_files if item.key in wanted]
-        days = [intervals.of_day(item.file_date) for item in log_files if item.file_date]
-        return Due(
-            log_files,
-            [item for item in songs if item.key in wanted],
-            intervals.union(part for day in days if (part := day.intersection(interval))),
-            [],
-            [],
-            ledger,
+    :raises DataError: more than ``reject_threshold`` of them are.
+    """
+    threshold = settings().reject_threshold
+    if refused > threshold * listed:
+        raise DataError(
+            f"{refused} of {listed} song files are refused (threshold {threshold:.2%}); nothing was published. "
+            f"Reasons: select * from {ops()}.refused_files where kind = 'songs'. Next: have the files corrected and "
+            "delivered again (new versions are found automatically), or fix the contract and run with mode=replay."
         )
 
-    before = []
+
+def describe_left_out(refused: list[str], replaced: list[str]) -> str:
+    """Return which files a run could not load, why, and the next step.
+
+    :param refused: ``key: reason`` of refused files.
+    :param replaced: keys of files that another run has loaded at another version meanwhile.
+    """
+    text = []
+    if refused:
+        text.append(
+            f"{len(refused)} files are refused: {'; '.join(refused[:10])}. "
+            f"All of them: select * from {ops()}.refused_files. Next: have the files corrected and delivered again "
+            "(new versions are found automatically), or fix the contract and run with mode=replay."
+        )
+    if replaced:
+        text.append(
+            f"{len(replaced)} files were loaded by another run at another version while this run was reading them: "
+            f"{', '.join(replaced[:10])}. Next: run the interval again; it loads the present version."
+        )
+    return " ".join(text)
+
+
+def _find_due(
+    mode: str, interval: Interval, looked_at: Interval, logs: list[LakeObject], songs: list[LakeObject], ledger: Ledger
+) -> Due:  # fmt: skip
+    if mode == "full_refresh":
+        present = {item.key for item in (*logs, *songs)}
+        vanished = [
+            (kind, key, etag)
+            for kind, etags in (("events", ledger.etags), ("songs", ledger.songs))
+            for key, etag in sorted(etags.items())
+            if key not in present
+        ]
+        return Due(logs, songs, [interval], vanished)
+    if mode == "replay":
+        wanted = {key for key, _ in ledger.refused} | {
+            key for (key,) in warehouse.query(f"select distinct source_key from {ops()}.rejected_lines")
+        }
+        logs = [item for item in logs if item.key in wanted]
+        days = [intervals.of_day(item.file_date) for item in logs if item.file_date]
+        windows = intervals.union(part for day in days if (part := day.intersection(interval)))
+        return Due(logs, [item for item in songs if item.key in wanted], windows)
+    due = _find_due_log_files(mode, interval, looked_at, logs, ledger)
+    for item in songs:
+        if (item.key, item.etag) in ledger.refused:
+            due.refused_songs += 1
+        elif ledger.songs.get(item.key) != item.etag:
+            due.song_files.append(item)
+    return due
+
+
+def _find_due_log_files(
+    mode: str, interval: Interval, looked_at: Interval, logs: list[LakeObject], ledger: Ledger
+) -> Due:
+    """Return the log files of which a part is not loaded at the present version, and those parts."""
+    before: list[Interval] = []
     if looked_at.start < interval.start:
         past = Interval(looked_at.start, interval.start)
         before = [part for known in ledger.processed if (part := known.intersection(past))]
-    windows: list[Interval] = []
-    due_files = []
-    for item in log_files:
-        day = intervals.of_day(item.file_date)  # type: ignore[arg-type]
-        loaded = ledger.events.get((item.key, item.etag), [])
-        # Its own part of the day is owed; before that, only what was processed once is looked at again.
-        owed = [day.intersection(interval)]
-        owed += [part.intersection(day) for part in before]
-        late = [part for part in owed if part and (mode == "reload" or not intervals.covers(loaded, part))]
-        if late:
-            due_files.append(item)
+    due, windows = Due([], [], []), []
+    for item in logs:
+        assert item.file_date is not None
+        day = intervals.of_day(item.file_date)
+        loaded = ledger.loaded.get(item.key, []) if ledger.etags.get(item.key) == item.etag else []
+        own = day.intersection(interval)
+        # The run owes its own part of the day; of the days before, only the time that was processed once.
+        owed = [part for part in (own, *(part.intersection(day) for part in before)) if part]
+        late = [part for part in owed if mode == "reload" or not intervals.covers(loaded, part)]
+        reason = ledger.refused.get((item.key, item.etag)) if mode == "load" else None
+        if late and reason is None:
+            due.log_files.append(item)
             windows += late
-    with_files = {item.file_date for item in log_files}
-    absent = [
+        elif reason is not None and own in late:
+            due.refused.append(f"{item.key}: {reason}")
+    present = {item.file_date for item in logs}
+    due.absent = [
         part
         for day in interval.days()
-        if day not in with_files and (part := intervals.of_day(day).intersection(interval))
+        if day not in present and (part := intervals.of_day(day).intersection(interval))
     ]
-    due_songs = [item for item in songs if ledger.songs.get(item.key) != item.etag]
-    return Due(due_files, due_songs, intervals.union(windows), [], absent, ledger)
+    due.windows = intervals.union(windows)
+    return due
 
 
-def _ledger(looked_at: Interval) -> Ledger:
-    """The ledger of the song files, and of the log files' intervals that begin in ``looked_at``'s days."""
-    start = intervals.of_day(looked_at.start.date()).start
+def _read_ledger(looked_at: Interval) -> Ledger:
+    """Read the ledger of the song files, and of the log files of the days of ``looked_at``."""
     rows = warehouse.query(
         "select source_key, kind, etag, interval_start, interval_end "
-        f"from {star()}.loaded_files where kind = 'songs' or (interval_start >= %s and interval_start < %s)",
-        start,
+        f"from {ops()}.loaded_files where kind = 'songs' or (interval_start >= %s and interval_start < %s)",
+        intervals.of_day(looked_at.start.date()).start,
         looked_at.end,
     )
-    events: dict[tuple[str, str], list[Interval]] = collections.defaultdict(list)
-    songs, processed = {}, []
+    loaded: dict[str, list[Interval]] = collections.defaultdict(list)
+    etags, songs, processed = {}, {}, []
     for key, kind, etag, interval_start, interval_end in rows:
         if kind == "songs":
             songs[key] = etag
             continue
-        part = Interval(interval_start, interval_end)
-        processed.append(part)
+        processed.append(Interval(interval_start, interval_end))
         if kind == "events":
-            events[key, etag].append(part)
-    return Ledger(events, songs, intervals.union(processed))
+            etags[key] = etag
+            loaded[key].append(processed[-1])
+    refused = warehouse.query(f"select source_key, etag, reason from {ops()}.refused_files")
+    return Ledger(
+        etags, loaded, songs, intervals.union(processed), {(key, etag): why for key, etag, why in refused}
+    )
 
 
-def _absent(due: Due, interval: Interval, run_id: str, config: Settings, whole: bool) -> None:
-    """Apply the policy for days without a log file; the ledger remembers them, so that a late file is found."""
-    if whole or not due.absent_days:
+def _apply_absent_policy(due: Due, interval: Interval, run_id: str, config: Settings) -> None:
+    """Apply the policy for days without a log file; the ledger records them, so that a late file is found.
+
+    :raises AirflowSkipException, DataError: according to the policy.
+    """
+    if not due.absent:
         return
-    missing = ", ".join(f"{part.start:%Y-%m-%d}" for part in due.absent_days[:10])
-    message = f"no log file for {len(due.absent_days)} day(s) of {interval}: {missing}"
+    missing = ", ".join(f"{part.start:%Y-%m-%d}" for part in due.absent[:10])
+    message = f"no log file for {len(due.absent)} day(s) of {interval}: {missing}"
     if config.absent == "fail":
         raise DataError(
-            f"{message}. Nothing was loaded. Have the files delivered, then run the interval again."
+            f"{message}. Nothing was loaded. Next: have the files delivered, then run the interval again."
         )
-    new = [part for part in due.absent_days if not intervals.covers(due.ledger.processed, part)]
-
-    def remember(cursor: Any) -> None:
-        warehouse.lock(cursor)
-        for part in new:
-            values = (f"{config.log_prefix}{part.start:%Y/%m/%Y-%m-%d}", part.start, part.end)
-            cursor.execute(
-                f"delete from {star()}.loaded_files "
-                "where kind = 'absent' and source_key = %s and interval_start = %s and interval_end = %s",
-                values,
-            )
-            cursor.execute(
-                f"insert into {star()}.loaded_files (source_key, kind, etag, size, interval_start, interval_end, "
-                "lines, accepted, rejected, run_id, loaded_at) "
-                "values (%s, 'absent', '', 0, %s, %s, 0, 0, 0, %s, getdate())",
-                (*values, run_id),
-            )
-
-    if new:
-        warehouse.transaction(remember, "note absent days in the ledger")
-    log.warning("%s; a file that comes later is found by look-back, or by a run with start and end", message)
-    if config.absent == "skip" and not due.log_files and intervals.union(due.absent_days) == [interval]:
+    note_owed(run_id, [(f"{config.log_prefix}{part.start:%Y/%m/%Y-%m-%d}", part) for part in due.absent])
+    log.warning("%s; a late file is found by look-back, or by a run with start and end", message)
+    if config.absent == "skip" and not due.log_files and intervals.union(due.absent) == [interval]:
         raise AirflowSkipException(message)
 
 
-def _screened(s3: Any, config: Settings, run_id: str, interval: Interval, due: Due) -> dict[str, Any]:
-    """Read what is due into the work bucket; account for every line."""
-    schema = run_schema(run_id)
-    pieces = {name: screen.Pieces(s3, config.work_bucket, f"runs/{schema}/{name}") for name in STAGING}
-    known = due.ledger.log_keys | set(due.ledger.songs)
-    files: list[Screened] = list(due.vanished)
-    rejects: list[Reject] = []
-    total = len(due.log_files) + len(due.song_files)
-    log.info("reading %d log files and %d song files", len(due.log_files), len(due.song_files))
-    readings = (
-        screen.log_files(s3, config.source_bucket, due.log_files, due.windows, pieces["staging_events"]),
-        screen.song_files(s3, config.source_bucket, due.song_files, pieces["staging_songs"]),
-    )
-    for reading in readings:
-        for screened, refused in reading:
-            screened.loaded_before = screened.source_key in known
-            files.append(screened)
-            # One a file at least: it is by them that mode=replay finds the file.
-            rejects += refused if len(rejects) < KEPT_REJECTS else refused[:1]
-            if len(files) % PROGRESS_EVERY == 0:
-                log.info("read %d of %d files", len(files), total)
-    for screened in files:
-        pieces["staging_files"].write(dataclasses.asdict(screened))
-    manifests = {name: piece.finish() for name, piece in pieces.items()}
-    _remember_rejects(run_id, files, rejects)
-    _account(files, rejects, config.reject_threshold)
-    return {
-        "interval_start": interval.start.isoformat(),
-        "interval_end": interval.end.isoformat(),
-        "windows": [[window.start.isoformat(), window.end.isoformat()] for window in due.windows],
-        "files": total,
-        **manifests,
-    }
+def note_owed(run_id: str, parts: Iterable[tuple[str, Interval]]) -> None:
+    """Record time that was processed without a file, unless the ledger has it already.
 
-
-def _remember_rejects(run_id: str, files: Iterable[Screened], rejects: list[Reject]) -> None:
-    """Replace the rejected lines of the files just read: also of a run that publishes nothing."""
-    table = f"{star()}.rejected_lines"
-    read = {screened.source_key for screened in files}
-    stale = sorted(read & {key for (key,) in warehouse.query(f"select distinct source_key from {table}")})
-    if not (stale or rejects):
-        return
-
-    def replace(cursor: Any) -> None:
-        warehouse.lock(cursor)
-        for key in sorted({*stale, *(reject.source_key for reject in rejects)}):
-            cursor.execute(f"delete from {table} where source_key = %s", (key,))
-        cursor.execute("select getdate()")
-        now = cursor.fetchone()[0]
-        columns = [field.name for field in dataclasses.fields(Reject)] + ["run_id", "rejected_at"]
-        warehouse.insert(
-            cursor, table, columns, [(*dataclasses.astuple(row), run_id, now) for row in rejects]
-        )
-
-    warehouse.transaction(replace, "keep rejected lines")
-
-
-def _account(files: list[Screened], rejects: list[Reject], threshold: float) -> None:
-    """Stop the run if too much of what came in was refused.
-
-    :raises DataError: over the threshold, or a log file none of whose lines was accepted.
+    :param parts: source key (or the prefix without a file) and interval.
     """
-    lines = sum(screened.lines for screened in files)
-    rejected = sum(screened.rejected for screened in files)
-    log.info("%d lines in %d files: %d rejected", lines, len(files), rejected)
-    for reject in rejects[:20]:
-        log.warning(
-            "rejected %s line %d, %s: %s",
-            reject.source_key,
-            reject.line_number,
-            reject.column_name,
-            reject.reason,
-        )
-    unread = [s.source_key for s in files if s.kind == "events" and s.lines and not s.accepted]
-    if rejected > threshold * lines or unread:
-        first = rejects[0]
-        raise DataError(
-            f"{rejected} of {lines} lines were rejected (threshold {threshold:.2%})"
-            + (f", and all of {unread[0]}" if unread else "")
-            + f"; nothing was published. First: {first.source_key} line {first.line_number}, "
-            f"{first.column_name or 'whole line'}: {first.reason}. All of them: select * from {star()}.rejected_lines. "
-            "Have the files corrected and delivered again (found by itself), or mend the contract and run with "
-            "mode=replay."
-        )
+    wanted = list(parts)
+
+    def note(cursor: Any) -> None:
+        warehouse.lock(cursor)
+        insert_owed(cursor, run_id, wanted)
+
+    warehouse.transaction(note, "record absent days in the ledger")
+
+
+def insert_owed(cursor: Any, run_id: str, parts: list[tuple[str, Interval]]) -> None:
+    """Insert the parts that the ledger does not have yet; the lock is held."""
+    if not parts:
+        return
+    cursor.execute(
+        f"select interval_start, interval_end from {ops()}.loaded_files "
+        "where interval_start is not null and interval_start < %s and interval_end > %s",
+        (max(part.end for _, part in parts), min(part.start for _, part in parts)),
+    )
+    known = intervals.union(Interval(*row) for row in cursor.fetchall())
+    cursor.execute("select getdate()")
+    now = cursor.fetchone()[0]
+    columns = "source_key kind etag size interval_start interval_end lines accepted rejected run_id loaded_at"
+    warehouse.insert(
+        cursor,
+        f"{ops()}.loaded_files",
+        columns.split(),
+        [
+            (key, "absent", "", 0, piece.start, piece.end, 0, 0, 0, run_id, now)
+            for key, part in parts
+            for piece in intervals.subtract(part, known)
+        ],
+    )
+
+
+def _write_chunks(s3: Any, bucket: str, prefix: str, due: Due, ledger: Ledger) -> list[str]:
+    """Write the due files in chunks of about the same size; their keys in the work bucket, at least one."""
+    entries = [("events", item, ledger.etags.get(item.key, "")) for item in due.log_files]
+    entries += [("songs", item, ledger.songs.get(item.key, "")) for item in due.song_files]
+    total = sum(item.size for _, item, _ in entries)
+    number = max(1, math.ceil(total / CHUNK_BYTES), math.ceil(len(entries) / CHUNK_FILES))
+    chunks: list[Chunk] = [{"events": [], "songs": [], "vanished": []} for _ in range(number)]
+    chunks[0]["vanished"] = due.vanished
+    weight = 0.0
+    # A file weighs its bytes and its share of the round trips.
+    whole = total / CHUNK_BYTES + len(entries) / CHUNK_FILES
+    for kind, item, etag in entries:
+        position = min(int(weight / whole * number), number - 1) if whole else 0
+        weight += item.size / CHUNK_BYTES + 1 / CHUNK_FILES
+        day = item.file_date.isoformat() if item.file_date else None
+        entry = (item.key, item.etag, item.size, item.last_modified.isoformat(), day, etag)
+        (chunks[position]["events"] if kind == "events" else chunks[position]["songs"]).append(entry)
+    keys = []
+    for position, chunk in enumerate(chunks):
+        keys.append(f"{prefix}/{position:05}.json")
+        lake.put(s3, bucket, keys[-1], orjson.dumps(chunk))
+    log.info(
+        "%d log files and %d song files to read, in %d chunks",
+        len(due.log_files),
+        len(due.song_files),
+        number,
+    )
+    return keys

@@ -1,61 +1,38 @@
-"""The report of one run: one HTML page that needs nothing but a browser, and the same as JSON for machines.
-
-It is made of what is kept whatever becomes of the run: the plan's account of the files in the work bucket, the
-rejected lines, the results of the checks, Airflow's own record of the tasks, and the star. What cannot be read is said
-in the report; only a work bucket that cannot be written fails the task.
-"""
+"""Write the run report: one HTML page that needs only a browser, and the same facts as JSON for machines."""
 
 from __future__ import annotations
 
-import collections
-import gzip
-import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
-import botocore.exceptions
+import jinja2
 import orjson
 
-from include.sparkify import checks, intervals, lake, notify, warehouse
-from include.sparkify.errors import ConfigurationError, DataError, TransientError, aws_error
-from include.sparkify.intervals import Interval
-from include.sparkify.settings import run_schema, settings, star
+from include.sparkify import charts, lake, run_facts
+from include.sparkify.settings import run_prefix, settings
 
 PREFIX = "reports"
-TEMPLATE = pathlib.Path(__file__).with_name("run_report.html")
-# Days a chart can show and still be read.
-CHART_DAYS = 62
-# The checks compare with four weeks: so do the charts.
-WEEKS_BEFORE = 4
-SAMPLES = 20
-SAMPLES_OF_A_REASON = 3
-# The clocks of worker, warehouse and S3 may differ by so much.
-CLOCK_SKEW = timedelta(minutes=1)
-
-T = TypeVar("T")
+TEMPLATE = Path(__file__).with_name("run_report.html")
 
 
 def write(context: Mapping[str, Any]) -> str:
-    """Write ``report.html`` and ``report.json`` of the run into the work bucket; the page's ``s3://`` address.
+    """Write ``report.html`` and ``report.json`` of the run to the work bucket; return the address of the page.
 
     :param context: the Airflow context of a task in the run, all others of which have ended.
     :raises ConfigurationError, TransientError: the work bucket cannot be written.
     """
-    facts = gather(context)
+    facts = run_facts.gather(context)
     s3, bucket = lake.client(), settings().work_bucket
-    folder = f"{PREFIX}/{run_schema(context['run_id'])}"
+    folder = f"{PREFIX}/{run_prefix(context['run_id']).removeprefix('runs/')}"
     body = orjson.dumps(facts, option=orjson.OPT_INDENT_2)
     lake.put(s3, bucket, f"{folder}/report.json", body, "application/json")
     return lake.put(s3, bucket, f"{folder}/report.html", render(facts).encode(), "text/html; charset=utf-8")
 
 
 def render(facts: Mapping[str, Any]) -> str:
-    """The page. Whatever came from outside is text in it, never markup."""
-    import jinja2
-
-    from include.sparkify import charts
-
+    """Return the page. Everything from outside is text in it, never markup."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters.update(number=_number, percent=_percent, duration=_duration, moment=_moment)
     days = facts["days"]
@@ -66,306 +43,6 @@ def render(facts: Mapping[str, Any]) -> str:
             for chart in (charts.plays_by_day, charts.plays_by_hour, charts.match_rate, charts.volume)
         }
     return environment.from_string(TEMPLATE.read_text()).render(**facts, charts=drawn)
-
-
-def gather(context: Mapping[str, Any]) -> dict[str, Any]:
-    """What there is to tell of the run, as plain JSON types.
-
-    :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``failures``, ``came_in``, ``rejected``,
-        ``changed``, ``checks``, ``phases``, ``days`` (of the star: the run's own and four weeks before), and ``gaps``:
-        what could not be read and why.
-    """
-    gaps: list[str] = []
-
-    def read(what: str, function: Callable[..., T], *values: Any) -> T | None:
-        try:
-            return function(*values)
-        except (TransientError, ConfigurationError, DataError) as error:
-            gaps.append(f"{what}: {error}")
-            return None
-
-    run_id = context["run_id"]
-    tasks = _tasks(context)
-    state = {task["task"]: task["state"] for task in tasks}
-    plan_began = next((task["start"] for task in tasks if task["task"] == "plan" and task["start"]), None)
-    verdict = "failed" if "failed" in state.values() else "nothing_new"
-    if state.get("publish") == "success":
-        verdict = "published"
-    interval = _interval(context)
-    came_in = read("what came in", _came_in, run_id, plan_began) if state.get("plan") != "skipped" else None
-    began = context["dag_run"].start_date
-    return {
-        "run": {
-            "dag_id": context["ti"].dag_id,
-            "run_id": run_id,
-            "mode": context["params"]["mode"],
-            "interval_start": interval.start.isoformat() if interval else None,
-            "interval_end": interval.end.isoformat() if interval else None,
-            "started_at": _naive(began).isoformat(timespec="seconds"),
-            "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
-        },
-        "verdict": verdict,
-        "failures": [
-            {"task": task["task"], "message": task["message"], "log": task["log"]}
-            for task in tasks
-            if task["state"] == "failed"
-        ],
-        "came_in": came_in,
-        "rejected": read("rejected lines", _rejected, run_id),
-        "changed": read("what changed", _changed, context, verdict),
-        "checks": read("checks", _checks, run_id, plan_began),
-        "phases": _phases(tasks, began),
-        "days": read("the star", _days, interval) or [],
-        "gaps": gaps,
-    }
-
-
-# What is kept of a run ------------------------------------------------------------------------------------
-
-
-def _tasks(context: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The run's tasks, in the order they began, but for this one and such as run beside it."""
-    found = []
-    for ti in context["dag_run"].get_task_instances():
-        if ti.state in (None, "scheduled", "queued", "running"):
-            continue
-        failed = ti.state == "failed"
-        found.append(
-            {
-                "task": ti.task_id,
-                "state": str(ti.state) if ti.state else "none",
-                "start": ti.start_date,
-                "end": ti.end_date,
-                "tries": ti.try_number,
-                "message": context["ti"].xcom_pull(task_ids=ti.task_id, key=notify.FAILURE)
-                if failed
-                else None,
-                "log": ti.log_url if failed else None,
-            }
-        )
-    # `airflow dags test` notes no starts, and runs one task after the other.
-    before = context["dag_run"].start_date
-    for task in sorted((task for task in found if task["end"]), key=lambda task: task["end"]):
-        task["start"] = task["start"] or before
-        before = max(before, task["end"])
-    never = datetime.max.replace(tzinfo=UTC)
-    return sorted(found, key=lambda task: (task["start"] or never, task["end"] or never, task["task"]))
-
-
-def _interval(context: Mapping[str, Any]) -> Interval | None:
-    """What the run owns; None for all of time, or if its parameters do not say."""
-    plan = context["ti"].xcom_pull(task_ids="plan")
-    try:
-        if plan:
-            found = Interval(*(datetime.fromisoformat(plan[f"interval_{end}"]) for end in ("start", "end")))
-        else:
-            found = intervals.of_run(context)
-    except ConfigurationError:
-        return None
-    return None if found == intervals.ALL_TIME else found
-
-
-def _came_in(run_id: str, since: datetime | None) -> dict[str, Any] | None:
-    """The plan's account of the files; None if it did not get so far in its latest try.
-
-    :returns: ``kinds``, totals of log files and song files; ``noted``, files with something to see.
-    """
-    s3, bucket = lake.client(), settings().work_bucket
-    key = f"runs/{run_schema(run_id)}/staging_files.manifest"
-    try:
-        manifest = s3.get_object(Bucket=bucket, Key=key)
-        if since is None or manifest["LastModified"] < since - CLOCK_SKEW:
-            return None
-        files: list[dict[str, Any]] = []
-        for entry in orjson.loads(manifest["Body"].read())["entries"]:
-            piece = s3.get_object(Bucket=bucket, Key=entry["url"].removeprefix(f"s3://{bucket}/"))
-            files += map(orjson.loads, gzip.decompress(piece["Body"].read()).splitlines())
-    except botocore.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            return None
-        raise aws_error(error, f"read s3://{bucket}/{key}") from error
-    except botocore.exceptions.BotoCoreError as error:
-        raise aws_error(error, f"read s3://{bucket}/{key}") from error
-    sums = ("size", "lines", "accepted", "rejected", "blank_lines", "cut_values")
-    read = [file for file in files if not file["vanished"]]
-    noted = [
-        {name: file[name] for name in ("source_key", *sums, "unknown_fields", "vanished")}
-        for file in files
-        if file["rejected"]
-        or file["cut_values"]
-        or file["unknown_fields"]
-        or file["vanished"]
-        or not file["lines"]
-    ]
-    return {
-        "kinds": [
-            {"kind": kind, "files": len(of_kind)}
-            | {name: sum(file[name] for file in of_kind) for name in sums}
-            for kind in ("events", "songs")
-            for of_kind in [[file for file in read if file["kind"] == kind]]
-        ],
-        "noted": sorted(noted, key=lambda file: (-file["rejected"], file["source_key"]))[:SAMPLES],
-        "files_noted": len(noted),
-    }
-
-
-def _rejected(run_id: str) -> dict[str, Any]:
-    """Why lines were refused, and the first of each reason (of each file at most 1,000 lines are kept)."""
-    table = f"{star()}.rejected_lines"
-    reasons = warehouse.query(
-        f"select column_name, reason, count(*) as lines, count(distinct source_key) as files from {table} "
-        "where run_id = %s group by column_name, reason order by lines desc, column_name, reason limit 20",
-        run_id,
-    )
-    samples = warehouse.query(
-        "select source_key, line_number, column_name, reason, raw_line from ("
-        "select source_key, line_number, column_name, reason, raw_line, row_number() over "
-        "(partition by column_name, reason order by source_key, line_number) as place "
-        f"from {table} where run_id = %s) as numbered where place <= {SAMPLES_OF_A_REASON} "
-        f"order by column_name, reason, source_key, line_number limit {SAMPLES}",
-        run_id,
-    )
-    return {
-        "reasons": _named(("column", "reason", "lines", "files"), reasons),
-        "samples": _named(("source_key", "line_number", "column", "reason", "raw_line"), samples),
-    }
-
-
-def _changed(context: Mapping[str, Any], verdict: str) -> list[dict[str, Any]]:
-    """Rows of every published table now, and what the run did to them."""
-    changed = context["ti"].xcom_pull(task_ids="publish") if verdict == "published" else None
-    tables = (*checks.STAR, "events", "catalogue")
-    counts = warehouse.query(
-        " union all ".join(
-            f"select '{table}' as name, count(*) as counted from {star()}.{table}" for table in tables
-        )
-    )
-    now = dict(counts)
-    return [
-        {"table": table, "rows": now[table]}
-        | {kind: (changed or {}).get(table, {}).get(kind, 0) for kind in ("deleted", "inserted", "updated")}
-        for table in tables
-    ]
-
-
-def _checks(run_id: str, since: datetime | None) -> list[dict[str, Any]]:
-    """Every declared check with what came of it: pass, warn, fail or not run."""
-    results = {}
-    for table, check, actual, passed, sample, checked_at in warehouse.query(
-        f"select table_name, check_name, actual, passed, sample, checked_at from {star()}.quality_results "
-        "where run_id = %s",
-        run_id,
-    ):
-        if since and checked_at >= _naive(since) - CLOCK_SKEW:
-            results[table, check] = (actual, passed, sample)
-    found = []
-    for table in (*checks.STAGING, *checks.STAR):
-        for check in checks.column_checks(table) + checks.row_checks(table):
-            actual, passed, sample = results.get((table, check.name), ("", None, ""))
-            status = "not run" if passed is None else "pass" if passed else check.severity
-            found.append(
-                {
-                    "table": table,
-                    "check": check.name,
-                    "says": check.says,
-                    "severity": check.severity,
-                    "status": status,
-                    "actual": actual,
-                    "sample": sample,
-                }
-            )
-    return found
-
-
-def _phases(tasks: Sequence[Mapping[str, Any]], began: datetime) -> list[dict[str, Any]]:
-    """Start and length of each task or task group, in seconds since the run began."""
-    groups: dict[str, list[Mapping[str, Any]]] = collections.defaultdict(list)
-    for task in tasks:
-        groups[task["task"].split(".")[0]].append(task)
-    found = []
-    for phase, members in groups.items():
-        states = {task["state"] for task in members}
-        # The worst that happened in it is what a reader has to know.
-        state = next(
-            (one for one in ("failed", "upstream_failed", "running", "success") if one in states), "skipped"
-        )
-        starts = [task["start"] for task in members if task["start"]]
-        ends = [task["end"] for task in members if task["end"]]
-        ran = starts and ends and state != "upstream_failed"
-        found.append(
-            {
-                "phase": phase,
-                "state": state,
-                "tasks": len(members),
-                "tries": max(task["tries"] for task in members),
-                "start": round(max((min(starts) - began).total_seconds(), 0), 1) if ran else None,
-                "seconds": round((max(ends) - min(starts)).total_seconds(), 1) if ran else None,
-            }
-        )
-    return found
-
-
-def _days(interval: Interval | None) -> list[dict[str, Any]]:
-    """Plays by day and hour in the star: the days the run owns and the four weeks before them, without gaps.
-
-    :returns: ``day`` (ISO), ``own`` (the run's), ``plays``, ``free``, ``paid``, ``matched``, ``hours`` (24 counts) and
-        ``usual``: the mean of the same weekday in the four weeks before, None with less than two such days.
-    """
-    start, end = (interval.start.date(), list(interval.days())[-1]) if interval else (date.min, date.max)
-    if (end - start).days >= CHART_DAYS:
-        # Too long to be read: its latest days.
-        ((last,),) = warehouse.query(
-            f"select max(start_time) from {star()}.songplays where start_time < %s",
-            interval.end if interval else intervals.ALL_TIME_END,
-        )
-        if last is None:
-            return []
-        end = min(end, last.date())
-        start = max(start, end - timedelta(days=CHART_DAYS - 1))
-    before = timedelta(weeks=WEEKS_BEFORE)
-    rows = warehouse.query(
-        "select trunc(start_time), extract(hour from start_time), level, count(*), count(song_id) "
-        f"from {star()}.songplays where start_time >= %s and start_time < %s group by 1, 2, 3",
-        datetime.combine(start - before, datetime.min.time()),
-        datetime.combine(end + timedelta(days=1), datetime.min.time()),
-    )
-    found: dict[date, dict[str, Any]] = {}
-    day = start - before
-    while day <= end:
-        found[day] = {
-            "day": day.isoformat(),
-            "own": day >= start,
-            "plays": 0,
-            "free": 0,
-            "paid": 0,
-            "matched": 0,
-        }
-        found[day] |= {"hours": [0] * 24, "usual": None}
-        day += timedelta(days=1)
-    for day, hour, level, plays, matched in rows:
-        found[day]["plays"] += plays
-        found[day][level] += plays
-        found[day]["matched"] += matched
-        found[day]["hours"][int(hour)] += plays
-    for day, facts in found.items():
-        if facts["own"]:
-            past = [found[day - timedelta(weeks=week)]["plays"] for week in range(1, WEEKS_BEFORE + 1)]
-            played = [plays for plays in past if plays]
-            facts["usual"] = sum(played) / len(played) if len(played) >= 2 else None
-    played_days = [day for day, facts in found.items() if facts["plays"]]
-    first = min([start, *played_days])
-    return [facts for day, facts in found.items() if day >= first]
-
-
-def _named(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
-# How the page writes them ---------------------------------------------------------------------------------
 
 
 def _number(value: float) -> str:
@@ -387,7 +64,7 @@ def _duration(seconds: float | None) -> str:
 
 
 def _moment(text: str | None) -> str:
-    """2018-11-01T00:00:00 as 1 Nov 2018, with the time only where there is one."""
+    """Return 2018-11-01T00:00:00 as 1 Nov 2018, with the time only if it is not midnight."""
     if text is None:
         return ""
     moment = datetime.fromisoformat(text)

@@ -1,130 +1,184 @@
-"""What an operator may set, with defaults that work anywhere.
+"""The settings of the pipeline, with defaults that work anywhere.
 
-Run-time settings are the keys of one Airflow Variable, ``sparkify`` (JSON): one look-up a task, whatever
-the secrets backend charges for it. Only what the scheduler needs while it parses comes from the
-environment, and a value it cannot read there (the deploy's parse test replaces them all) gives way to the
-default until :func:`check_environment` fails the run by name.
+Run-time settings are the keys of one Airflow Variable, ``sparkify`` (JSON): one look-up per task, because secrets
+backends may bill per look-up. Only what the scheduler needs while it parses comes from the environment. A value that
+it cannot read there is replaced by the default (the parse test of a deploy replaces them all) until
+:func:`check_environment` fails the run by name.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import hashlib
 import os
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
 
 from include.sparkify.errors import ConfigurationError
 
 VARIABLE = "sparkify"
 SCHEDULES = ("@hourly", "@daily")
-ABSENT_POLICIES = ("skip", "warn", "fail")
+# Names that the warehouse, or another part of this project, uses for a schema.
+RESERVED_SCHEMAS = {
+    "public", "pg_catalog", "pg_internal", "pg_temp", "information_schema", "catalog_history", "reports",
+    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "authorization", "backup", "between", "binary",
+    "both", "case", "cast", "check", "collate", "column", "constraint", "create", "cross", "current_user", "default",
+    "delta", "desc", "distinct", "do", "else", "encode", "encrypt", "end", "except", "explicit", "false", "for",
+    "foreign", "freeze", "from", "full", "grant", "group", "having", "identity", "ignore", "ilike", "in", "initially",
+    "inner", "intersect", "into", "is", "isnull", "join", "leading", "left", "like", "limit", "localtime", "minus",
+    "natural", "new", "not", "notnull", "null", "nulls", "off", "offline", "offset", "oid", "old", "on", "only", "open",
+    "or", "order", "outer", "overlaps", "parallel", "partition", "percent", "permissions", "primary", "raw", "recover",
+    "references", "rejectlog", "resort", "respect", "restore", "right", "select", "session_user", "similar",
+    "snapshot", "some", "sysdate", "system", "table", "tag", "then", "timestamp", "to", "top", "trailing", "true",
+    "truncatecolumns", "union", "unique", "user", "using", "verbose", "wallet", "when", "where", "with", "without",
+}  # fmt: skip
+
+Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+Prefix = Annotated[str, Field(pattern=r"^([^/].*/)?$")]
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(pydantic.BaseModel):
     """The run-time settings; every field is a key of the Variable ``sparkify``."""
 
-    source_bucket: str = "sparkify-lake"
-    """Bucket the JSON lands in."""
-    log_prefix: str = "log_data/"
-    """Prefix of the activity log; below it ``YYYY/MM/YYYY-MM-DD….json[.gz]``."""
-    song_prefix: str = "song_data/"
-    """Prefix of the song metadata, one object a file."""
-    work_bucket: str = "sparkify-work"
-    """Bucket for what a run writes: screened lines, manifests, reports. Must be writable."""
-    schema: str = "sparkify"
-    """Schema of the star."""
-    absent: str = "skip"
-    """What an interval without a log file does: skip, warn (goes on with the songs) or fail."""
-    wait_minutes: int = 180
-    """How long after its end an interval's log file may still arrive before the run goes on without it."""
-    look_back_days: int = 3
+    model_config = pydantic.ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    source_bucket: Bucket = "sparkify-lake"
+    """Bucket with the source files."""
+    log_prefix: Prefix = "log_data/"
+    """Prefix of the activity log; below it ``YYYY/MM/YYYY-MM-DD….json[.gz]``. Ends with a slash."""
+    song_prefix: Prefix = "song_data/"
+    """Prefix of the song metadata, one object per file. Ends with a slash."""
+    work_bucket: Bucket = "sparkify-work"
+    """Bucket for what a run writes: validated lines, manifests, run reports. Not the source bucket."""
+    star_schema: Annotated[str, Field(alias="schema", pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "sparkify"
+    """Schema of the star; the pipeline's own tables are in this name with ``_ops``."""
+    absent: Literal["skip", "warn", "fail"] = "skip"
+    """Policy for an interval without a log file: skip, warn (go on with the songs) or fail."""
+    wait_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 180
+    """Minutes after the end of an interval in which its log file may still arrive before the run goes on without it."""
+    look_back_days: Annotated[int, Field(ge=0, le=366)] = 3
     """Days before its interval in which a scheduled run looks for late and changed files."""
-    reject_threshold: float = 0.01
-    """Share of rejected lines over which nothing is published."""
-    keep_days: int = 400
-    """Days that quality_results, rejected_lines, publications and the reports of runs are kept."""
-    keep_run_days: int = 14
-    """Days that what a run wrote for COPY is kept in the work bucket."""
-    failure_topic_arn: str = ""
-    """SNS topic that is told of failed tasks; empty: nobody is."""
+    reject_threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Share of rejected lines above which a log file is refused, and share of refused song files above which nothing
+    is loaded."""
+    lock_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 10
+    """Minutes that a run waits for the right to write before it fails and names the session that holds it."""
+    statement_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60
+    """Minutes after which the warehouse stops a statement of the pipeline."""
+    keep_days: Annotated[int, Field(ge=1)] = 400
+    """Days that check results, rejected lines, the publish log and run reports are kept."""
+    keep_run_days: Annotated[int, Field(ge=1)] = 14
+    """Days that files written for COPY are kept in the work bucket."""
+    failure_topic_arn: Annotated[str, Field(pattern=r"^(arn:[^:]+:sns:.+)?$")] = ""
+    """SNS topic that is notified of failed tasks; empty: none."""
+
+    @pydantic.model_validator(mode="after")
+    def _check_together(self) -> Settings:
+        if self.source_bucket == self.work_bucket:
+            raise ValueError("work_bucket must not be the source bucket: runs delete what they wrote there")
+        if self.star_schema in RESERVED_SCHEMAS or self.star_schema.startswith("pg_"):
+            raise ValueError(f"schema {self.star_schema!r} is a reserved name: choose another one")
+        if self.log_prefix.startswith(self.song_prefix) or self.song_prefix.startswith(self.log_prefix):
+            raise ValueError("log_prefix and song_prefix must not contain each other")
+        return self
 
 
 @functools.lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings in force, read once a process (a task is a process).
+    """Return the settings in force, read once per process (a task is a process).
 
-    :raises ConfigurationError: the Variable is no JSON object, has an unknown key or a value of the wrong type.
+    :raises ConfigurationError: the Variable is not a JSON object, has an unknown key, or a value is out of range.
     """
     from airflow.providers.common.compat.sdk import Variable
 
-    given = Variable.get(VARIABLE, default_var={}, deserialize_json=True)
-    if not isinstance(given, dict):
-        raise ConfigurationError(f"Variable `{VARIABLE}` must be a JSON object, not {type(given).__name__}")
-    fields = {field.name: field for field in dataclasses.fields(Settings)}
-    unknown = sorted(set(given) - set(fields))
-    if unknown:
-        raise ConfigurationError(
-            f"Variable `{VARIABLE}` has unknown keys {unknown}; known ones: {sorted(fields)}"
+    # The default by position: Airflow 2 and 3 give this parameter different names.
+    given = Variable.get(VARIABLE, {}, deserialize_json=True)
+    try:
+        return Settings.model_validate(given)
+    except pydantic.ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'value'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
         )
-    for name, value in given.items():
-        wanted = type(fields[name].default)
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-            continue
-        if not isinstance(value, wanted) or isinstance(value, bool):
-            raise ConfigurationError(
-                f"Variable `{VARIABLE}`: {name} must be {wanted.__name__}, not {value!r}"
-            )
-    result = Settings(**given)
-    # The one setting that becomes part of SQL text.
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", result.schema):
         raise ConfigurationError(
-            f"Variable `{VARIABLE}`: schema {result.schema!r} must be a plain lower-case name"
-        )
-    if result.absent not in ABSENT_POLICIES:
-        raise ConfigurationError(f"Variable `{VARIABLE}`: absent must be one of {ABSENT_POLICIES}")
-    return result
+            f"Variable `{VARIABLE}`: {faults}. Known keys: {', '.join(sorted(keys()))}. Fix it, then clear the task."
+        ) from None
+
+
+def keys() -> dict[str, pydantic.fields.FieldInfo]:
+    """Return the keys of the Variable, as an operator writes them."""
+    return {field.alias or name: field for name, field in Settings.model_fields.items()}
 
 
 def star() -> str:
-    """Schema of the star, for SQL templates."""
-    return settings().schema
+    """Return the schema of the star, for SQL templates."""
+    return settings().star_schema
+
+
+def ops() -> str:
+    """Return the schema of the pipeline's own tables, for SQL templates."""
+    return f"{star()}_ops"
 
 
 def run_schema(run_id: str) -> str:
-    """The schema that belongs to one DAG run alone, for SQL templates.
+    """Return the schema of one DAG run, for SQL templates: the same for every task and try of the run.
 
-    The same for every task and try of the run. At most 63 bytes, the shorter limit of the two engines.
+    At most 63 bytes, the shorter limit of the two engines. The hash keeps stars apart that share a database.
     """
-    import hashlib
+    plain = re.sub(r"[^a-z0-9]+", "_", run_id.lower()).strip("_")[:22]
+    return f"{star()[:20]}_run_{plain}_{hashlib.sha256(f'{star()} {run_id}'.encode()).hexdigest()[:12]}"
 
-    plain = re.sub(r"[^a-z0-9]+", "_", run_id.lower()).strip("_")[:24]
-    return f"{star()[:20]}_run_{plain}_{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+
+def run_prefix(run_id: str) -> str:
+    """Return the prefix of one DAG run in the work bucket, without a slash at the end.
+
+    The hash of the warehouse keeps environments apart that share a work bucket.
+    """
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    warehouse = BaseHook.get_connection("redshift_default")
+    place = f"{warehouse.host}:{warehouse.port}/{warehouse.schema}"
+    return f"runs/{run_schema(run_id)}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
 def schedule() -> str:
-    """``SPARKIFY_SCHEDULE``: ``@daily`` (default) or ``@hourly``."""
+    """Return ``SPARKIFY_SCHEDULE``: ``@daily`` (default) or ``@hourly``."""
     value = os.environ.get("SPARKIFY_SCHEDULE", "@daily")
     return value if value in SCHEDULES else "@daily"
 
 
 def start_date() -> datetime:
-    """``SPARKIFY_START_DATE``: the first day owed, UTC (default 2018-11-01, the first of the public data)."""
+    """Return ``SPARKIFY_START_DATE``: the first scheduled day, UTC (default 2018-11-01, the first public one)."""
     return _date("SPARKIFY_START_DATE") or datetime(2018, 11, 1, tzinfo=UTC)
 
 
-def end_date() -> datetime | None:
-    """``SPARKIFY_END_DATE``: start of the last interval to schedule, UTC (default none)."""
-    return _date("SPARKIFY_END_DATE")
+def last_day() -> datetime | None:
+    """Return ``SPARKIFY_LAST_DAY``: the last scheduled day, UTC; None (the default) if the schedule has no end."""
+    return _date("SPARKIFY_LAST_DAY")
 
 
 def pool() -> str:
-    """``SPARKIFY_POOL``: the Airflow pool of statements on the warehouse, whose queue has few slots.
+    """Return ``SPARKIFY_POOL``: the Airflow pool of statements on the warehouse, whose queue has few slots.
 
-    The default is Airflow's own: a task of a pool that a deployment has not made would wait for ever.
+    The default is Airflow's own: a task in a pool that a deployment has not created would wait forever.
     """
     return os.environ.get("SPARKIFY_POOL", "default_pool")
+
+
+def task_limit() -> timedelta:
+    """Return ``SPARKIFY_TASK_HOURS``: the hours after which Airflow stops a task (default 4)."""
+    return timedelta(hours=_hours("SPARKIFY_TASK_HOURS") or 4)
+
+
+def run_limit() -> timedelta:
+    """Return ``SPARKIFY_RUN_HOURS``: the hours after which Airflow stops a DAG run (default 24)."""
+    return timedelta(hours=_hours("SPARKIFY_RUN_HOURS") or 24)
 
 
 def check_environment() -> None:
@@ -134,9 +188,12 @@ def check_environment() -> None:
     """
     if os.environ.get("SPARKIFY_SCHEDULE", "@daily") not in SCHEDULES:
         raise ConfigurationError(f"SPARKIFY_SCHEDULE must be one of {SCHEDULES}")
-    for name in ("SPARKIFY_START_DATE", "SPARKIFY_END_DATE"):
+    for name in ("SPARKIFY_START_DATE", "SPARKIFY_LAST_DAY"):
         if os.environ.get(name) and _date(name) is None:
             raise ConfigurationError(f"{name} must be an ISO date, for example 2018-11-01")
+    for name in ("SPARKIFY_TASK_HOURS", "SPARKIFY_RUN_HOURS"):
+        if os.environ.get(name) and _hours(name) is None:
+            raise ConfigurationError(f"{name} must be a number of hours above 0, for example 4")
 
 
 def _date(name: str) -> datetime | None:
@@ -144,3 +201,11 @@ def _date(name: str) -> datetime | None:
         return datetime.fromisoformat(os.environ.get(name, "")).replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _hours(name: str) -> float | None:
+    try:
+        hours = float(os.environ.get(name, ""))
+    except ValueError:
+        return None
+    return hours if 0 < hours <= 24 * 365 else None

@@ -1,4 +1,4 @@
-"""How long a run waits for its interval's log file."""
+"""Decide how long a run waits for the log file of its interval."""
 
 from __future__ import annotations
 
@@ -6,30 +6,23 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.sparkify import intervals
+from include.sparkify import intervals, lake
 from include.sparkify.settings import settings
 
 
-def last_day(params: Mapping[str, Any], data_interval_start: Any, data_interval_end: Any) -> str:
-    """``YYYY/MM/YYYY-MM-DD`` of the interval's last day, whose file comes last; for templates."""
-    run = {
-        "params": params,
-        "data_interval_start": data_interval_start,
-        "data_interval_end": data_interval_end,
-    }
-    return f"{list(intervals.of_run(run).days())[-1]:%Y/%m/%Y-%m-%d}"
+def has_waited_enough(context: Mapping[str, Any]) -> bool:
+    """Return whether the log file of the interval's last day is there, or need not be waited for any longer.
 
+    A run waits until ``wait_minutes`` after the end of its interval, so a backfill does not wait; neither does a mode
+    that takes the lake as it is. Whether an absent file is a failure is decided by ``plan``.
 
-def no_longer_than_set(context: Mapping[str, Any]) -> None:
-    """Give the sensor what is left of ``wait_minutes`` after the interval's end; nothing left: look once.
-
-    A backfill then never waits for files of long ago. Whether their absence is a failure is for ``plan``.
+    :raises ConfigurationError, TransientError: the bucket cannot be listed; see :mod:`include.sparkify.lake`.
     """
-    sensor = context["task"]
-    until = intervals.of_run(context).end + timedelta(minutes=settings().wait_minutes)
-    left = (until - datetime.now(UTC).replace(tzinfo=None)).total_seconds()
-    if left > 0 and context["params"]["mode"] in ("load", "reload"):
-        sensor.timeout = left
-    else:
-        # Deferred sensors have a minimum of one poke interval; one that is not looks once.
-        sensor.deferrable, sensor.timeout = False, 0
+    interval = intervals.of_run(context)
+    until = interval.end + timedelta(minutes=settings().wait_minutes)
+    if context["params"]["mode"] not in ("load", "reload") or datetime.now(UTC).replace(tzinfo=None) >= until:
+        return True
+    last_day = intervals.of_day(list(interval.days())[-1])
+    return bool(
+        lake.list_log_files(lake.client(), settings().source_bucket, settings().log_prefix, last_day).files
+    )

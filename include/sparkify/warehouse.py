@@ -1,4 +1,4 @@
-"""The warehouse: queries, and transactions that survive a lost link."""
+"""Queries and transactions on the warehouse: bounded in time, and tried again after a lost connection."""
 
 from __future__ import annotations
 
@@ -9,39 +9,43 @@ from typing import Any, TypeVar
 
 import redshift_connector
 import tenacity
+from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-from include.sparkify.errors import is_transient, warehouse_error
-from include.sparkify.settings import star
+from include.sparkify.errors import STATEMENT_TIMEOUT, TransientError, is_transient, warehouse_error
+from include.sparkify.settings import ops, settings
 
 CONN_ID = "redshift_default"
-# Tries of one transaction, the first included; more than that is no hiccup any more.
+# Attempts per transaction, including the first; beyond that it is an outage, not a blip.
 ATTEMPTS = 5
-# Rows of one INSERT: with at most 12 columns well below the 32,767 values that a statement can bind.
+# Rows per INSERT: with at most 14 columns well below the 32,767 values that a statement can bind.
 ROWS_PER_INSERT = 500
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def connect() -> redshift_connector.Connection:
-    """A new connection of ``redshift_default``, autocommit off."""
-    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+def statement_timeout() -> str:
+    """Return the statement that bounds every later one of its session, for scripts and transactions."""
+    return f"set statement_timeout to {int(settings().statement_minutes * 60_000)}"
 
+
+def connect() -> redshift_connector.Connection:
+    """Open a connection of ``redshift_default``, autocommit off."""
     return RedshiftSQLHook(redshift_conn_id=CONN_ID).get_conn()
 
 
 def transaction(
     work: Callable[[redshift_connector.Cursor], T],
     doing: str,
-    done: Callable[[redshift_connector.Cursor], bool] | None = None,
+    is_done: Callable[[redshift_connector.Cursor], bool] | None = None,
 ) -> T | None:
-    """Run ``work`` in one transaction and commit; on a transient error again, whole, on a new connection.
+    """Run ``work`` in one transaction and commit; after a transient error run it again on a new connection.
 
     :param work: gets a cursor inside an open transaction; may be called several times.
     :param doing: the action in a few words, for error messages.
-    :param done: tells on a new connection whether an earlier try did commit although its acknowledgement was
+    :param is_done: returns on a new connection whether an earlier attempt did commit although its acknowledgement was
         lost; then ``work`` is not called again and None is returned.
-    :raises TransientError: the fifth try failed too; nothing is committed.
+    :raises TransientError: the last attempt failed too, or a statement took too long; nothing is committed.
     :raises ConfigurationError, DataError: the server's answer is final; nothing is committed.
     """
 
@@ -49,20 +53,21 @@ def transaction(
         connection = connect()
         try:
             cursor = connection.cursor()
-            if done is not None and tries.statistics["attempt_number"] > 1 and done(cursor):
-                log.info("%s: an earlier try had committed; its acknowledgement was lost", doing)
+            cursor.execute(statement_timeout())
+            if is_done is not None and attempts.statistics["attempt_number"] > 1 and is_done(cursor):
+                log.info("%s: an earlier attempt had committed; its acknowledgement was lost", doing)
                 return None
             result = work(cursor)
             connection.commit()
             return result
         finally:
-            # Closing rolls back what was not committed; a dead link has nothing left to close.
+            # Closing rolls back what was not committed; a dead connection has nothing left to close.
             try:
                 connection.close()
             except (redshift_connector.Error, OSError):
-                log.debug("the connection was gone already")
+                log.debug("the connection was closed already")
 
-    tries = tenacity.Retrying(
+    attempts = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=10),
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, Exception) and is_transient(error)),
@@ -70,15 +75,15 @@ def transaction(
         reraise=True,
     )
     try:
-        return tries(attempt)
+        return attempts(attempt)
     except (redshift_connector.Error, OSError) as error:
         raise warehouse_error(error, doing) from error
 
 
 def query(sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """The rows of one SELECT; ``%s`` in it are bound to ``values``.
+    """Return the rows of one SELECT; ``%s`` in it are bound to ``values``.
 
-    :raises TransientError, ConfigurationError, DataError: as :func:`transaction`.
+    :raises TransientError, ConfigurationError, DataError: see :func:`transaction`.
     """
 
     def work(cursor: redshift_connector.Cursor) -> list[tuple[Any, ...]]:
@@ -89,12 +94,10 @@ def query(sql: str, *values: Any) -> list[tuple[Any, ...]]:
 
 
 def execute(cursor: redshift_connector.Cursor, script: str) -> dict[str, int]:
-    """Run a script's statements one by one (the driver takes one a call).
+    """Run the statements of a script one by one, because the driver takes one per call.
 
-    :returns: the rows they ``deleted``, ``inserted`` and ``updated``.
+    :returns: the rows ``deleted``, ``inserted`` and ``updated``.
     """
-    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
-
     changed = {"deleted": 0, "inserted": 0, "updated": 0}
     for statement in RedshiftSQLHook.split_sql_string(script, strip_semicolon=True):
         cursor.execute(statement)
@@ -118,10 +121,55 @@ def insert(
         )
 
 
+def delete_keys(cursor: redshift_connector.Cursor, table: str, keys: Sequence[str]) -> None:
+    """Delete the rows whose ``source_key`` is one of ``keys``."""
+    for start in range(0, len(keys), ROWS_PER_INSERT):
+        batch = keys[start : start + ROWS_PER_INSERT]
+        cursor.execute(f"delete from {table} where source_key in ({', '.join(['%s'] * len(batch))})", batch)
+
+
 def lock(cursor: redshift_connector.Cursor) -> None:
     """Wait for the right to write: the first statement of every transaction that changes published tables.
 
-    One table stands for all, so writers queue up and readers of the star are never locked out; taken first,
-    the transaction's snapshot begins after the wait and sees what the one before it committed.
+    One table without readers represents all, so writers queue up, and readers neither wait nor make a writer wait.
+    The snapshot of the transaction begins after the wait and sees what the one before it committed.
+
+    :raises TransientError: not granted within ``lock_minutes``; the message names the sessions that hold the lock, as
+        far as the warehouse shows them.
     """
-    cursor.execute(f"lock table {star()}.publications")
+    minutes = settings().lock_minutes
+    cursor.execute(f"set statement_timeout to {int(minutes * 60_000)}")
+    try:
+        cursor.execute(f"lock table {ops()}.publish_lock")
+    except redshift_connector.Error as error:
+        detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        if detail.get("C") != STATEMENT_TIMEOUT:
+            raise
+        raise TransientError(
+            f"another session has held {ops()}.publish_lock for {minutes:g} minutes: {describe_blockers()}. Nothing "
+            "was changed. Next: end that session, or wait for it; then clear the task."
+        ) from error
+    cursor.execute(statement_timeout())
+
+
+def describe_blockers() -> str:
+    """Return the sessions that hold locks on our tables, as far as the warehouse shows them to our user.
+
+    SVV_TRANSACTIONS: https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
+    """
+    try:
+        rows = query(
+            "select distinct t.pid, t.txn_owner, t.txn_start, n.nspname || '.' || c.relname, t.lock_mode "
+            "from svv_transactions as t inner join pg_class as c on t.relation = c.oid "
+            "inner join pg_namespace as n on c.relnamespace = n.oid "
+            "where t.granted and t.pid <> pg_backend_pid() and n.nspname like %s order by 3, 1",
+            f"{settings().star_schema}%",
+        )
+    except Exception as error:  # the message that we are about to raise matters more
+        return f"svv_transactions could not be read ({error})"
+    return "; ".join(
+        f"session {pid} of user {owner} since {since} holds {mode} on {table}"
+        for pid, owner, since, table, mode in rows
+    ) or (
+        "svv_transactions shows no other session; a superuser, or SYSLOG ACCESS UNRESTRICTED, sees all of them"
+    )

@@ -1,4 +1,4 @@
-"""An AWS account to provision in, as its owner sees it, and the DAGs as Airflow runs them on it."""
+"""An AWS account to provision in, as its owner sees it, and Airflow's runs of the DAGs in it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import boto3
 import redshift_connector
 
 from include.cluster import aws, inventory, request
+from include.cluster.policies import render_policy
 from include.sparkify.settings import settings
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ _clients_of = []
 
 
 def load_dag(dag_id):
-    """A DAG as it is in its file: a run in this very process leaves its parameters in the object."""
+    """Return a DAG fresh from its file: a run in this process leaves its parameters in the object."""
     from airflow.models import DagBag
 
     bag = DagBag(ROOT / "dags" / f"{dag_id}.py", include_examples=False)
@@ -31,12 +32,12 @@ def load_dag(dag_id):
 
 
 class Account:
-    """The account as its owner sees it, and the DAGs as Airflow runs them on it."""
+    """The account as its owner sees it, and Airflow's runs of the DAGs in it."""
 
     def __init__(self, cloud, name):
         self.cloud, self.name = cloud, name
         self.work, self.schema = f"work-{name}", f"sparkify_{name.replace('-', '_')}"
-        self.warehouse = request.Warehouse(name, REGION)
+        self.cluster = request.Cluster(name, REGION)
 
     def enter(self, patch, key="local", secret="local", region=REGION):
         """Point connection aws_default and the settings here, with these credentials."""
@@ -52,9 +53,9 @@ class Account:
         }
         patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
         config = {"work_bucket": self.work, "source_bucket": f"lake-{self.name}", "schema": self.schema}
-        patch.setenv("AIRFLOW_VAR_SPARKIFY", json.dumps({**config, "wait_minutes": 0, "keep_run_days": 0}))
+        patch.setenv("AIRFLOW_VAR_SPARKIFY", json.dumps({**config, "wait_minutes": 0}))
         settings.cache_clear()
-        # Making all clients anew takes seconds: only for other credentials.
+        # Creating all clients again takes seconds: only for other credentials.
         if _clients_of != [(key, region)]:
             aws.client.cache_clear()
             _clients_of[:] = [(key, region)]
@@ -69,12 +70,17 @@ class Account:
             config=boto3.session.Config(s3={"addressing_style": "path"}),
         )
 
+    def create_copy_policy(self):
+        """Create the managed policy of the role for COPY, as an administrator does once (docs/aws.md)."""
+        document = render_policy("redshift-copy", self.cluster)
+        self.client("iam").create_policy(PolicyName=self.cluster.role, PolicyDocument=document)
+
     def params(self, dag_id, **given):
-        """A run's parameters: the defaults, and what is given."""
+        """Return a run's parameters: the defaults, updated with what is given."""
         return load_dag(dag_id).params.dump() | {"name": self.name, **given}
 
     def run(self, dag_id, **params):
-        """Run a DAG once, without retries; the states of its tasks, and of the run as ``"run"``."""
+        """Run a DAG once, without retries; return the states of its tasks, and of the run as ``"run"``."""
         dag = load_dag(dag_id)
         for task in dag.tasks:
             task.retries = 0
@@ -93,14 +99,14 @@ class Account:
         return self.run("teardown", **{"name": self.name, **all_of_it, **params})
 
     def kinds(self):
-        """The kinds of all that exists under the warehouse's names."""
-        return sorted(thing.kind for thing in inventory.found(self.warehouse))
+        """Return the kinds of all resources with the cluster's names."""
+        return sorted(thing.kind for thing in inventory.list_resources(self.cluster))
 
     def secret(self, name):
         return json.loads(self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
 
     def connect(self, secret="airflow/connections/redshift_default"):
-        """A connection to the cluster with the login of a secret."""
+        """Connect to the cluster with the login in a secret."""
         login = self.secret(secret)
         return redshift_connector.connect(
             host="127.0.0.1",
@@ -112,6 +118,6 @@ class Account:
         )
 
     def permissions(self, on):
-        """Whether moto checks who may do what."""
+        """Switch moto's check of permissions on or off."""
         url, body = f"{self.cloud.aws_endpoint}/moto-api/reset-auth", b"0" if on else b"inf"
         urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "text/plain"})).read()

@@ -1,4 +1,4 @@
-"""An AWS account to provision in: a stand-in of this folder's own, a warehouse of its own for each test."""
+"""An AWS account to provision in: this folder has its own stand-in, and each test its own cluster."""
 
 from __future__ import annotations
 
@@ -7,44 +7,45 @@ import itertools
 import pytest
 
 from include.cluster import aws, inventory
-from include.local_aws import service
 from include.sparkify.settings import settings
+from local.airflow_settings import service_options
+from local_redshift import service
 from tests.cluster.account import Account
 
 _names = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory):
-    """Not the session's shared stand-in: here permissions are switched on, and clusters change the database."""
-    home = tmp_path_factory.mktemp("cloud")
-    yield service.start(home, aws_port=0, redshift_port=0)
-    service.stop(home)
+def cloud():
+    """Start a stand-in for this folder only: tests switch permissions on, and clusters change the database."""
+    with service.server(service_options()) as running:
+        yield running
     aws.client.cache_clear()
 
 
 def _account(cloud, patch):
     account = Account(cloud, f"wh-{next(_names)}")
     account.enter(patch)
+    account.create_copy_policy()
     yield account
     account.permissions(False)
     account.enter(patch)
-    if inventory.owned(account.warehouse):
+    if inventory.list_owned(account.cluster):
         account.teardown()
     settings.cache_clear()
 
 
 @pytest.fixture
 def account(cloud, airflow_database, monkeypatch):
-    """An account in which nothing of this test's warehouse exists; swept when the test is over."""
+    """An account without any resource of this test's cluster; emptied after the test."""
     yield from _account(cloud, monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def provisioned(cloud, airflow_database):
-    """An account with a warehouse that was provisioned twice: ``first``, then ``again`` with other addresses.
+    """An account with a cluster that was provisioned twice: ``first``, then ``again`` with other addresses.
 
-    For tests that look, in a module of their own: the connections' secrets have one name in an account.
+    Only for tests that read: the connections' secrets have one name per account.
     """
     with pytest.MonkeyPatch.context() as patch:
         for account in _account(cloud, patch):

@@ -1,22 +1,32 @@
-"""The cluster's life, run by Airflow on a moto server over HTTP, whose clusters are the local front."""
+"""The cluster's life, run by Airflow on a moto server over HTTP whose clusters are the local Redshift."""
 
 from __future__ import annotations
 
 import pytest
 from airflow.exceptions import AirflowException, AirflowFailException
+from airflow.providers.amazon.aws.hooks.redshift_cluster import RedshiftHook
 
-from include.cluster import inventory, provision, teardown
+from include.cluster import (
+    credentials,
+    database,
+    inventory,
+    network,
+    provision,
+    serverless,
+    storage,
+    teardown,
+)
 from tests.cluster.account import ALL_KINDS, REGION
 
 
 @pytest.mark.slow
 def test_after_each_step_failed_once_the_next_run_goes_on(account, monkeypatch, caplog):
-    """Every step fails once when its work is done, so that nobody knows; the next run finds it done."""
+    """Every step fails once after its work is done; the next run finds the work done."""
     for steps in (
-        ["work_bucket", "copy_role", "network", "master_secret"],
+        ["ensure_work_bucket", "ensure_copy_role", "ensure_network", "ensure_master_secret"],
         ["create_cluster"],
-        ["connections"],
-        ["database_user"],
+        ["write_connections"],
+        ["ensure_database_user"],
     ):
         with monkeypatch.context() as patch:
             for step in steps:
@@ -24,11 +34,11 @@ def test_after_each_step_failed_once_the_next_run_goes_on(account, monkeypatch, 
             states = account.provision()
         assert states["run"] == "failed"
         assert [states[step] for step in steps] == ["failed"] * len(steps)
-        assert states["report"] == "success"
-        # What exists is said, with what it costs.
-        for thing in inventory.found(account.warehouse):
+        assert states["log_inventory"] == "success"
+        # The log names what exists, with its cost.
+        for thing in inventory.list_resources(account.cluster):
             assert f"{thing}" in caplog.text
-        assert ("about 0.54 USD an hour until paused or deleted" in caplog.text) == (
+        assert ("about 0.54 USD per hour until paused or deleted" in caplog.text) == (
             "cluster" in account.kinds()
         )
         caplog.clear()
@@ -39,16 +49,16 @@ def test_after_each_step_failed_once_the_next_run_goes_on(account, monkeypatch, 
 
 def fail_after(patch, step):
     """Let a step of provision do its work and fail then."""
-    owner, name = provision, step
-    if step == "create_cluster":
-        from airflow.providers.amazon.aws.hooks.redshift_cluster import RedshiftHook as owner
-    work = getattr(owner, name)
+    owner = next(
+        (room for room in (storage, network, credentials, database) if hasattr(room, step)), RedshiftHook
+    )
+    work = getattr(owner, step)
 
     def done_but_failed(*arguments, **named):
         work(*arguments, **named)
         raise AirflowException("the network went away")
 
-    patch.setattr(owner, name, done_but_failed)
+    patch.setattr(owner, step, done_but_failed)
 
 
 def test_teardown_of_half_and_paused_keeps_a_snapshot_and_the_bucket(account, monkeypatch, caplog):
@@ -60,14 +70,14 @@ def test_teardown_of_half_and_paused_keeps_a_snapshot_and_the_bucket(account, mo
     states = account.teardown(final_snapshot=True, delete_work_bucket=False)
     assert (states["run"], states["delete_bucket"]) == ("success", "skipped")
     assert account.kinds() == ["snapshot", "work bucket"]
-    snapshot = next(thing for thing in inventory.found(account.warehouse) if thing.kind == "snapshot")
+    snapshot = next(thing for thing in inventory.list_resources(account.cluster) if thing.kind == "snapshot")
     assert (
         f"aws redshift delete-cluster-snapshot --region {REGION} --snapshot-identifier {snapshot.name}"
         in caplog.text
     )
     assert f"aws s3 rb --force s3://{account.work}" in caplog.text
 
-    # Again, now with the bucket: all else is gone already.
+    # Again, now with the bucket: everything else is already deleted.
     again = account.teardown()
     assert (again["run"], again["delete_cluster"]) == ("success", "skipped")
     assert account.kinds() == ["snapshot"]
@@ -82,12 +92,12 @@ def test_teardown_of_nothing(account):
 
 def test_a_failed_teardown_says_what_is_left_and_goes_on_when_run_again(account, monkeypatch, caplog):
     params = account.params("provision", **account.wanted())
-    provision.work_bucket(params)
-    provision.copy_role(params)
+    storage.ensure_work_bucket(params)
+    storage.ensure_copy_role(params)
     with monkeypatch.context() as patch:
         patch.setattr(teardown, "delete_role", lambda params: None)
         states = account.teardown()
-    assert (states["run"], states["leftovers"]) == ("failed", "failed")
+    assert (states["run"], states["list_leftovers"]) == ("failed", "failed")
     assert account.kinds() == ["role"]
     assert f"aws iam delete-role --role-name {account.name}-copy" in caplog.text
     assert account.teardown()["run"] == "success"
@@ -96,17 +106,17 @@ def test_a_failed_teardown_says_what_is_left_and_goes_on_when_run_again(account,
 
 def test_teardown_wants_the_name_again(account):
     params = account.params("provision", **account.wanted())
-    provision.copy_role(params)
+    storage.ensure_copy_role(params)
     states = account.teardown(confirm="yes")
-    assert (states["run"], states["check"]) == ("failed", "failed")
+    assert (states["run"], states["check_request"]) == ("failed", "failed")
     assert account.kinds() == ["role"]
-    with pytest.raises(AirflowFailException, match="nothing was touched"):
-        teardown.check(account.params("teardown", confirm="yes"))
+    with pytest.raises(AirflowFailException, match="nothing was changed"):
+        teardown.check_request(account.params("teardown", confirm="yes"))
 
 
-def test_serverless(account):
+def test_serverless(account, caplog):
     states = account.provision(serverless=True)
-    assert (states["run"], states["create_cluster"], states["serverless"]) == (
+    assert (states["run"], states["create_cluster"], states["ensure_serverless"]) == (
         "success",
         "skipped",
         "success",
@@ -119,12 +129,15 @@ def test_serverless(account):
     account.connect().close()
 
     params = account.params("provision", **account.wanted(serverless=True, usage_limit=5))
-    provision.check(params)
-    provision.serverless(params, "role", "group")
+    provision.check_request(params)
+    serverless.ensure_serverless(params, "role", "group")
     (limit,) = api.list_usage_limits(resourceArn=workgroup["workgroupArn"])["usageLimits"]
-    assert (limit["amount"], limit["period"], limit["breachAction"]) == (5, "daily", "deactivate")
+    assert (limit["amount"], limit["period"], limit["breachAction"]) == (16, "daily", "deactivate")
+    assert (
+        "stays at 16 RPU-hours per day. To set 5: aws redshift-serverless update-usage-limit" in caplog.text
+    )
     with pytest.raises(AirflowFailException, match="second, costly one"):
-        provision.check(params | {"serverless": False})
+        provision.check_request(params | {"serverless": False})
 
     states = account.teardown(final_snapshot=True)
     assert (states["run"], states["delete_serverless"]) == ("success", "success")
@@ -136,8 +149,8 @@ def test_a_subnet_group_where_subnets_are_named(account):
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
     params = account.params("provision", **account.wanted(subnet_ids=[subnet]))
-    first = provision.network(params)
-    assert provision.network(params) == first
+    first = network.ensure_network(params)
+    assert network.ensure_network(params) == first
     assert first["subnet_group"] == account.name
     (group,) = ec2.describe_security_groups(GroupIds=[first["security_group"]])["SecurityGroups"]
     assert group["VpcId"] == vpc
@@ -145,5 +158,5 @@ def test_a_subnet_group_where_subnets_are_named(account):
         "ClusterSubnetGroups"
     ]
     assert [s["SubnetIdentifier"] for s in subnets["Subnets"]] == [subnet]
-    teardown.delete_network(account.params("teardown"))
+    network.delete_network(account.params("teardown"))
     assert account.kinds() == []

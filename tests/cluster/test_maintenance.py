@@ -1,11 +1,10 @@
-"""The weekly care, on the session's shared stand-in."""
+"""Weekly maintenance, on the services of the test session."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from include.cluster import maintenance
-from include.sparkify import run, warehouse
+from include.sparkify import maintenance, run, warehouse
 from tests.world import event, song
 
 D1 = datetime(2018, 11, 1, 12)
@@ -20,7 +19,7 @@ def loaded(world):
 def age(world, table, column, days, where="true"):
     def work(cursor):
         cursor.execute(
-            f"update {world.schema}.{table} set {column} = dateadd(day, -{days}, getdate()) where {where}"
+            f"update {world.schema}_ops.{table} set {column} = dateadd(day, -{days}, getdate()) where {where}"
         )
 
     warehouse.transaction(work, "age rows")
@@ -29,19 +28,19 @@ def age(world, table, column, days, where="true"):
 def test_rows_of_past_runs_go_when_they_are_old(make_world):
     world = make_world(keep_days=30, reject_threshold=1.0)
     loaded(world)
-    kept = {table: world.count(table) for table in maintenance.HISTORY}
+    kept = {table: world.count(table) for table in maintenance.EXPIRING}
     assert all(kept.values())
-    assert maintenance.forget_old_rows() == dict.fromkeys(kept, 0)
+    assert not any(maintenance.delete_old_rows().values())
 
-    for table, column in maintenance.HISTORY.items():
+    for table, column in maintenance.EXPIRING.items():
         age(world, table, column, 29)
-    assert maintenance.forget_old_rows() == dict.fromkeys(kept, 0)
+    assert not any(maintenance.delete_old_rows().values())
     star = world.state()
-    for table, column in maintenance.HISTORY.items():
+    for table, column in maintenance.EXPIRING.items():
         age(world, table, column, 31)
-    # The newest publication stays: the next one counts on from it.
-    assert maintenance.forget_old_rows() == {**kept, "publications": 0}
-    assert world.count("publications") == 1
+    # The newest version stays: the next one counts on from it.
+    assert maintenance.delete_old_rows() == {**kept, "publish_log": 0, "changed_days": 0}
+    assert world.count("publish_log") == 1
     assert world.state() == star
 
 
@@ -49,20 +48,29 @@ def test_an_old_publication_goes_when_there_is_a_newer_one(make_world):
     world = make_world(keep_days=30)
     world.log("2018-11-01", event(D1))
     world.load("2018-11-01", "2018-11-02")
-    age(world, "publications", "published_at", 31)
+    age(world, "publish_log", "published_at", 31)
     world.load("2018-11-01", "2018-11-02", mode="reload")
-    assert maintenance.forget_old_rows()["publications"] == 1
-    assert world.rows("select generation from {s}.publications") == [(2,)]
+    assert maintenance.delete_old_rows()["publish_log"] == 1
+    assert world.rows("select version from {o}.publish_log") == [(2,)]
 
 
-def test_files_of_past_runs_go_and_others_stay(make_world):
+class Tomorrow(datetime):
+    """The clock, two days ahead."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + timedelta(days=2)
+
+
+def test_files_of_past_runs_go_and_others_stay(make_world, monkeypatch):
     world = make_world(keep_run_days=14)
     loaded_keys = ["runs/a/events-0.json.gz", "reports/a.html"]
     for key in loaded_keys:
         world.s3.put_object(Bucket=world.work, Key=key, Body=b"a")
-    assert maintenance.forget_old_files() == 0
-    make_world.enter(world, keep_run_days=-1)
-    assert maintenance.forget_old_files() == 1
+    assert maintenance.delete_old_files() == 0
+    monkeypatch.setattr(maintenance, "datetime", Tomorrow)
+    make_world.enter(world, keep_run_days=1, keep_days=3)
+    assert maintenance.delete_old_files() == 1
     left = world.s3.list_objects_v2(Bucket=world.work)["Contents"]
     assert [item["Key"] for item in left] == ["reports/a.html"]
 
@@ -72,9 +80,9 @@ def test_schemas_of_dead_runs_go(world):
     world.log("2018-11-01", event(D1))
     context = world.context("2018-11-01", "2018-11-02")
     world.stage(context)
-    assert maintenance.sweep() == []
+    assert run.sweep() == []
     age(world, "run_schemas", "created_at", run.ABANDONED_AFTER_DAYS + 1)
-    (dropped,) = maintenance.sweep()
+    (dropped,) = run.sweep()
     assert world.rows(f"select count(*) from pg_catalog.pg_namespace where nspname = '{dropped}'") == [(0,)]
 
 
@@ -82,10 +90,12 @@ def test_every_table_is_vacuumed_and_analyzed(make_world):
     world = make_world(reject_threshold=1.0)
     loaded(world)
     tables = maintenance.vacuum_and_analyze()
-    assert {"songplays", "users", "songs", "artists", "time", "events", "publications"} <= set(tables)
+    assert {"songplays", "users", "songs", "artists", "time", "events", "publish_log"} <= {
+        table.partition(".")[2] for table in tables
+    }
     # PostgreSQL refuses VACUUM in a transaction, and counts those that were done.
     counted = world.rows(
         "select count(*) from pg_catalog.pg_stat_user_tables "
-        "where schemaname = '{s}' and vacuum_count = 1 and analyze_count >= 1"
+        "where schemaname in ('{s}', '{s}_ops') and vacuum_count = 1 and analyze_count >= 1"
     )
     assert counted == [(len(tables),)]

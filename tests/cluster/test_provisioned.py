@@ -1,4 +1,4 @@
-"""What provision makes, looked at: on a moto server over HTTP, whose clusters are the local front."""
+"""The resources that provision creates, on a moto server over HTTP whose clusters are the local Redshift."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redshift_connector
 
-from include.cluster import inventory, pause, provision
+from include.cluster import inventory, pause
+from include.cluster.policies import render_policy
 from tests.cluster.account import ALL_KINDS, REGION, load_dag
 
 
@@ -19,10 +20,10 @@ def test_twice_in_a_row_is_one_warehouse(provisioned):
     assert provisioned.secret("airflow/connections/redshift_default") == provisioned.login
 
 
-def test_everything_bears_the_tags(provisioned):
-    things = inventory.owned(provisioned.warehouse)
+def test_every_resource_carries_the_tags(provisioned):
+    things = inventory.list_owned(provisioned.cluster)
     assert len(things) == len(ALL_KINDS)
-    assert [dict(thing.tags) for thing in things] == [provisioned.warehouse.tags] * len(things)
+    assert [dict(thing.tags) for thing in things] == [provisioned.cluster.tags] * len(things)
 
 
 def test_the_cluster_is_private_encrypted_and_wants_tls(provisioned):
@@ -58,30 +59,32 @@ def test_the_work_bucket_is_private_and_encrypted(provisioned):
     s3 = provisioned.client("s3")
     assert all(s3.get_public_access_block(Bucket=provisioned.work)["PublicAccessBlockConfiguration"].values())
     assert s3.get_bucket_encryption(Bucket=provisioned.work)["ServerSideEncryptionConfiguration"]["Rules"]
-    policy = json.loads(provision.policy("work-bucket", provisioned.warehouse))["Statement"]
+    policy = json.loads(render_policy("work-bucket", provisioned.cluster))["Statement"]
     assert policy[0]["Effect"] == "Deny"
     assert policy[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_copy_role_only_reads(provisioned):
-    role = provisioned.client("iam").get_role_policy(RoleName=f"{provisioned.name}-copy", PolicyName="copy")
-    statements = role["PolicyDocument"]["Statement"]
-    actions = {
-        a for s in statements for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
-    }
-    assert actions == {"s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation"}
-    resources = {
-        r for s in statements for r in ([s["Resource"]] if isinstance(s["Resource"], str) else s["Resource"])
-    }
-    lake, work = f"arn:aws:s3:::lake-{provisioned.name}", f"arn:aws:s3:::{provisioned.work}"
-    assert resources == {lake, f"{lake}/log_data/*", f"{lake}/song_data/*", work, f"{work}/*"}
+@pytest.mark.finding("C1")
+def test_the_copy_role_carries_only_its_managed_policy(provisioned):
+    iam, role = provisioned.client("iam"), f"{provisioned.name}-copy"
+    attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    assert [policy["PolicyName"] for policy in attached] == [role]
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == []
+
+
+@pytest.mark.finding("C4")
+def test_only_redshift_in_this_account_may_assume_the_copy_role(provisioned):
+    role = provisioned.client("iam").get_role(RoleName=f"{provisioned.name}-copy")["Role"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement == json.loads(render_policy("redshift-trust", provisioned.cluster))["Statement"][0]
+    assert "$" not in json.dumps(statement)
 
 
 def test_the_pipelines_user_has_just_its_own_schemas(provisioned):
     with provisioned.connect(f"{provisioned.name}/master") as master:
         cursor = master.cursor()
-        cursor.execute("create schema somebody_elses")
-        cursor.execute("create table somebody_elses.salaries (a int)")
+        cursor.execute("create schema foreign_schema")
+        cursor.execute("create table foreign_schema.salaries (a int)")
         cursor.execute("select usesuper, usecreatedb from pg_user where usename = 'sparkify_pipeline'")
         assert list(cursor.fetchone()) == [False, False]
         master.commit()
@@ -92,13 +95,38 @@ def test_the_pipelines_user_has_just_its_own_schemas(provisioned):
         cursor.execute("create table reports.t (a int)")
         pipeline.commit()
         for statement in (
-            "select * from somebody_elses.salaries",
+            "select * from foreign_schema.salaries",
             "create table public.t (a int)",
             "create user mallory password 'Mallory123'",
         ):
             with pytest.raises(redshift_connector.Error, match="permission denied"):
                 cursor.execute(statement)
             pipeline.rollback()
+
+
+@pytest.mark.finding("C4")
+def test_only_the_pipelines_user_may_copy_with_the_role(provisioned):
+    role = provisioned.secret("airflow/connections/aws_copy_role")["extra"]["role_arn"]
+    with provisioned.connect(f"{provisioned.name}/master") as master:
+        cursor = master.cursor()
+        cursor.execute("create user analyst password 'Analyst123'")
+        cursor.execute("create schema analyst authorization analyst")
+        master.commit()
+    analyst = redshift_connector.connect(
+        host="127.0.0.1",
+        port=provisioned.cloud.redshift_port,
+        database="dev",
+        user="analyst",
+        password="Analyst123",
+        ssl=False,
+    )
+    with analyst:
+        cursor = analyst.cursor()
+        cursor.execute("create table analyst.t (a int)")
+        with pytest.raises(redshift_connector.Error, match="does not have ASSUMEROLE permission"):
+            cursor.execute(
+                f"copy analyst.t from 's3://{provisioned.work}/runs/a' iam_role '{role}' json 'auto'"
+            )
 
 
 def test_pause_and_resume(provisioned):
@@ -108,12 +136,12 @@ def test_pause_and_resume(provisioned):
         provisioned.connect()
     assert provisioned.run("pause", **name) == {
         "run": "success",
-        "idle_or_asked": "success",
+        "find_pausable": "success",
         "pause_cluster": "skipped",
     }
     assert provisioned.run("resume", **name)["resume_cluster"] == "success"
     provisioned.connect().close()
-    assert pause.to_resume(provisioned.params("resume")) == {}
+    assert pause.find_resumable(provisioned.params("resume")) == {}
 
 
 def test_provision_wakes_a_paused_cluster(provisioned):
@@ -129,13 +157,13 @@ def test_provision_wakes_a_paused_cluster(provisioned):
 
 def test_a_cluster_is_idle_only_if_measured_so(provisioned):
     params = provisioned.params("pause", idle_minutes=60)
-    assert pause.to_pause(params, scheduled=True) == {}, "no measurement at all"
+    assert pause.find_pausable(params, scheduled=True) == {}, "no measurement at all"
     _measure(provisioned, dict.fromkeys(range(0, 60, 5), 0.0))
-    assert pause.to_pause(params, scheduled=True) == {"name": provisioned.name, "region": REGION}
+    assert pause.find_pausable(params, scheduled=True) == {"name": provisioned.name, "region": REGION}
     _measure(provisioned, {31: 1.0})
-    assert pause.to_pause(params, scheduled=True) == {}, "somebody was connected half an hour ago"
-    assert pause.to_pause(params | {"idle_minutes": 20}, scheduled=True)
-    assert pause.to_pause(params, scheduled=False), "asked for by a person"
+    assert pause.find_pausable(params, scheduled=True) == {}, "a connection half an hour ago"
+    assert pause.find_pausable(params | {"idle_minutes": 20}, scheduled=True)
+    assert pause.find_pausable(params, scheduled=False), "a manual run"
 
 
 def _measure(account, connected):

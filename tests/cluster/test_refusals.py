@@ -1,4 +1,4 @@
-"""What provision and teardown refuse, before they touch anything."""
+"""Requests that provision and teardown refuse before they change anything."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import types
 import pytest
 from airflow.exceptions import AirflowFailException
 
-from include.cluster import inventory, provision, request, teardown
+from include.cluster import credentials, database, inventory, network, provision, storage, teardown
 from include.sparkify.errors import ConfigurationError, TransientError
 
 
-def somebody_elses_cluster(account):
+def create_foreign_cluster(account):
     account.client("redshift").create_cluster(
         ClusterIdentifier=account.name,
         NodeType="ra3.large",
@@ -20,47 +20,47 @@ def somebody_elses_cluster(account):
     )
 
 
-def somebody_elses_bucket(account):
+def create_foreign_bucket(account):
     account.client("s3").create_bucket(
         Bucket=account.work, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
     )
 
 
-def somebody_elses_role(account):
+def create_foreign_role(account):
     account.client("iam").create_role(RoleName=f"{account.name}-copy", AssumeRolePolicyDocument="{}")
 
 
-def somebody_elses_security_group(account):
+def create_foreign_security_group(account):
     account.client("ec2").create_security_group(GroupName=f"{account.name}-redshift", Description="theirs")
 
 
-def somebody_elses_connection(account):
+def create_foreign_connection(account):
     account.client("secretsmanager").create_secret(
         Name="airflow/connections/redshift_default", SecretString="{}"
     )
 
 
-def somebody_elses_namespace(account):
+def create_foreign_namespace(account):
     account.client("redshift-serverless").create_namespace(
         namespaceName=account.name, adminUsername="theirs", adminUserPassword="Theirs123456"
     )
 
 
-THEIRS = {
-    "cluster": somebody_elses_cluster,
-    "work bucket": somebody_elses_bucket,
-    "role": somebody_elses_role,
-    "security group": somebody_elses_security_group,
-    "secret": somebody_elses_connection,
-    "namespace": somebody_elses_namespace,
+FOREIGN = {
+    "cluster": create_foreign_cluster,
+    "work bucket": create_foreign_bucket,
+    "role": create_foreign_role,
+    "security group": create_foreign_security_group,
+    "secret": create_foreign_connection,
+    "namespace": create_foreign_namespace,
 }
 
 
 @pytest.fixture
-def remove_theirs(account):
-    """Their cluster's user and their secret have one name in all tests."""
+def remove_foreign(account):
+    """Remove foreign resources after the test: the cluster's user and the secret have the same names in all tests."""
     yield
-    for thing in inventory.found(account.warehouse):
+    for thing in inventory.list_resources(account.cluster):
         if thing.kind == "cluster":
             account.client("redshift").delete_cluster(
                 ClusterIdentifier=thing.name, SkipFinalClusterSnapshot=True
@@ -73,52 +73,53 @@ def remove_theirs(account):
             )
 
 
-@pytest.mark.parametrize("kind", THEIRS)
-def test_a_name_taken_by_somebody_else_is_refused_and_left_alone(account, kind, remove_theirs):
-    THEIRS[kind](account)
-    before = inventory.found(account.warehouse)
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_name_taken_by_a_foreign_resource_is_refused(account, kind, remove_foreign):
+    FOREIGN[kind](account)
+    before = inventory.list_resources(account.cluster)
     assert [thing.kind for thing in before] == [kind]
 
     with pytest.raises(
-        ConfigurationError, match=f"somebody else.*{kind} .*Nothing was touched.*choose another name"
+        ConfigurationError,
+        match=f"not created by provision.*{kind} .*Nothing was changed.*Choose another name",
     ):
-        provision.check(account.params("provision", **account.wanted()))
+        provision.check_request(account.params("provision", **account.wanted()))
     for step in (
-        teardown.delete_secrets,
-        teardown.delete_network,
+        credentials.delete_secrets,
+        network.delete_network,
         teardown.delete_role,
         teardown.delete_bucket,
     ):
         step(account.params("teardown", delete_work_bucket=True))
-    assert inventory.found(account.warehouse) == before
+    assert inventory.list_resources(account.cluster) == before
 
 
-def test_the_whole_run_stops_at_somebody_elses_cluster(account, remove_theirs):
-    somebody_elses_cluster(account)
-    before = inventory.found(account.warehouse)
+def test_the_whole_run_stops_at_a_foreign_cluster(account, remove_foreign):
+    create_foreign_cluster(account)
+    before = inventory.list_resources(account.cluster)
     states = account.provision()
-    assert (states["run"], states["check"], states["create_cluster"]) == (
+    assert (states["run"], states["check_request"], states["create_cluster"]) == (
         "failed",
         "failed",
         "upstream_failed",
     )
     removed = account.teardown()
     assert (removed["run"], removed["delete_cluster"]) == ("success", "skipped")
-    assert inventory.found(account.warehouse) == before
+    assert inventory.list_resources(account.cluster) == before
 
 
 @pytest.mark.parametrize("cidr", ["0.0.0.0/0", "::/0", "0.0.0.0/1", "64.0.0.0/2"])
 def test_the_whole_internet_has_to_be_asked_for_twice(account, cidr):
     params = account.params("provision", **account.wanted(cidrs=["10.0.0.0/16", cidr]))
     with pytest.raises(ConfigurationError, match="the whole internet"):
-        provision.check(params)
-    provision.check(params | {"allow_the_whole_internet": True})
+        provision.check_request(params)
+    provision.check_request(params | {"allow_the_whole_internet": True})
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"cidrs": []}, "nobody could connect"),
+        ({"cidrs": []}, "no one could connect"),
         ({"cidrs": ["10.0.0.1/16"]}, "has host bits set"),
         ({"cidrs": ["office"]}, "does not appear to be an IPv4 or IPv6 network"),
         ({"region": "us-west-9"}, "no Redshift in region 'us-west-9'"),
@@ -127,7 +128,7 @@ def test_the_whole_internet_has_to_be_asked_for_twice(account, cidr):
 )
 def test_a_request_that_cannot_work_is_refused_at_once(account, given, message):
     with pytest.raises(ConfigurationError, match=message):
-        provision.check(account.params("provision", **account.wanted(**given)))
+        provision.check_request(account.params("provision", **account.wanted(**given)))
     assert account.kinds() == []
 
 
@@ -138,24 +139,24 @@ def test_tls_stays_on_for_aws_itself(account, monkeypatch):
 
     monkeypatch.setattr(provision, "client", lambda service, region: RealAws)
     with pytest.raises(ConfigurationError, match="off is for a local stand-in"):
-        provision.check(account.params("provision", **account.wanted(tls="off")))
-    assert provision.tls({"tls": "verify-full"}) == {"ssl": True, "sslmode": "verify-full"}
+        provision.check_request(account.params("provision", **account.wanted(tls="off")))
+    assert database.tls_settings({"tls": "verify-full"}) == {"ssl": True, "sslmode": "verify-full"}
 
 
 def test_another_region_is_told_from_nothing_there(account, monkeypatch):
-    provision.copy_role(account.params("provision", **account.wanted()))
+    storage.ensure_copy_role(account.params("provision", **account.wanted()))
     for params in (
         account.params("provision", **account.wanted(region="eu-central-1")),
         account.params("teardown", confirm=account.name, region="eu-central-1"),
     ):
         with pytest.raises(
-            ConfigurationError, match="lives in region us-west-2, not in eu-central-1; nothing was"
+            ConfigurationError, match="is in region us-west-2, not in eu-central-1; nothing was"
         ):
-            (provision if "cidrs" in params else teardown).check(params)
+            (provision if "cidrs" in params else teardown).check_request(params)
     # The region of the connection counts where none is named.
     account.enter(monkeypatch, region="eu-central-1")
-    with pytest.raises(ConfigurationError, match="lives in region us-west-2"):
-        teardown.check(account.params("teardown", confirm=account.name))
+    with pytest.raises(ConfigurationError, match="is in region us-west-2"):
+        teardown.check_request(account.params("teardown", confirm=account.name))
 
 
 def test_access_denied_is_no_leftover_and_names_the_policy(account, monkeypatch):
@@ -166,10 +167,10 @@ def test_access_denied_is_no_leftover_and_names_the_policy(account, monkeypatch)
     account.enter(monkeypatch, key["AccessKeyId"], key["SecretAccessKey"])
     account.permissions(True)
     states = account.provision()
-    assert (states["run"], states["check"]) == ("failed", "failed")
+    assert (states["run"], states["check_request"]) == ("failed", "failed")
     with pytest.raises(AirflowFailException, match=r"could not look for .*include/iam/deploy\.json"):
-        provision.check(account.params("provision", **account.wanted()))
-    # What could not be looked for is not gone.
+        provision.check_request(account.params("provision", **account.wanted()))
+    # A resource that could not be looked for is not taken for deleted.
     states = account.teardown()
     assert states["run"] == "failed"
 
@@ -178,7 +179,7 @@ def test_a_wrong_key_names_the_connection(account, monkeypatch):
     account.enter(monkeypatch, "AKIAUNKNOWN", "wrong")
     account.permissions(True)
     with pytest.raises(ConfigurationError, match="aws_default"):
-        provision.check(account.params("provision", **account.wanted()))
+        provision.check_request(account.params("provision", **account.wanted()))
 
 
 def test_aws_out_of_reach_is_tried_again(account, monkeypatch):
@@ -186,22 +187,4 @@ def test_aws_out_of_reach_is_tried_again(account, monkeypatch):
     account.enter(monkeypatch, key="other")
     account.cloud = reachable
     with pytest.raises(TransientError, match="could not look for"):
-        provision.check(account.params("provision", **account.wanted()))
-
-
-@pytest.mark.parametrize(
-    ("value", "schedule"),
-    [
-        (None, None),
-        ("", None),
-        ("@hourly", "@hourly"),
-        ("0 20 * * 1-5", "0 20 * * 1-5"),
-        ("MOCKED_SPARKIFY_PAUSE_SCHEDULE_VALUE", None),
-        ("tonight", None),
-    ],
-)
-def test_a_schedule_that_is_none_is_no_schedule(monkeypatch, value, schedule):
-    monkeypatch.delenv("SPARKIFY_PAUSE_SCHEDULE", raising=False)
-    if value is not None:
-        monkeypatch.setenv("SPARKIFY_PAUSE_SCHEDULE", value)
-    assert request.schedule("SPARKIFY_PAUSE_SCHEDULE") == schedule
+        provision.check_request(account.params("provision", **account.wanted()))

@@ -1,10 +1,9 @@
 """Every DAG file imports with nothing there: no environment, no connection, no Variable, no database, no network.
 
-Each runs in a process of its own, so that neither the test session's Airflow nor another DAG file lends it anything.
+Each runs in a separate process, so that neither the test session's Airflow nor another DAG file lends it anything.
 Only Airflow is needed here: `astro dev pytest` runs this file in the image.
 """
 
-import ast
 import functools
 import json
 import os
@@ -54,7 +53,7 @@ print(json.dumps({
 
 @functools.cache
 def read_bag(path: Path, home: Path) -> dict[str, Any]:
-    """What a DagBag of that file or folder holds, read in a process with an empty environment."""
+    """Return the content of a DagBag of that file or folder, read in a process with an empty environment."""
     environment = {"PATH": os.defpath, "PYTHONPATH": str(PROJECT), "AIRFLOW_HOME": str(home)}
     done = subprocess.run(
         [sys.executable, "-c", READ_BAG, str(path)],
@@ -117,52 +116,3 @@ def test_the_test_sees_what_it_is_for(tmp_path: Path, line: str, asks_for: str) 
     (tmp_path / "broken.py").write_text(f"import airflow  # a dag\n{line}\n")
     errors = read_bag(tmp_path / "broken.py", tmp_path)["errors"]
     assert asks_for in "".join(errors.values())
-
-
-def imports(path: Path) -> set[str]:
-    """Full names of the modules that a file imports, at its top or inside a function."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            # A relative import is counted from the file's package.
-            parts = path.parent.relative_to(PROJECT).parts
-            base = (
-                [*parts[: len(parts) - node.level + 1], node.module or ""]
-                if node.level
-                else [node.module or ""]
-            )
-            prefix = ".".join(filter(None, base))
-            found |= {prefix, *(f"{prefix}.{name.name}" for name in node.names)}
-    return found
-
-
-def test_the_local_world_is_imported_by_itself_alone() -> None:
-    """Which world a DAG runs in is for the connections to say; the image does not hold include/local_aws."""
-    local = PROJECT / "include" / "local_aws"
-    files = [
-        *FILES,
-        *(path for path in (PROJECT / "include").rglob("*.py") if not path.is_relative_to(local)),
-    ]
-    assert len(files) > len(FILES)
-    guilty = [
-        str(path) for path in files if any(name.startswith("include.local_aws") for name in imports(path))
-    ]
-    assert not guilty
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "import include.local_aws.aws",
-        "from include import local_aws",
-        "def f():\n    from ..local_aws import aws",
-    ],
-)
-def test_no_way_to_import_goes_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
-    monkeypatch.setattr(sys.modules[__name__], "PROJECT", tmp_path)
-    path = tmp_path / "include" / "sparkify" / "plan.py"
-    path.parent.mkdir(parents=True)
-    path.write_text(line)
-    assert any(name.startswith("include.local_aws") for name in imports(path))

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-from include.sparkify import lake, run, run_report, warehouse
+from include.sparkify import lake, run_facts, run_report, tables, warehouse
+from include.sparkify.schema import schema_of
 from include.sparkify.settings import settings
 from tests.world import World
 
@@ -23,42 +24,42 @@ class FreshWorld(World):
     """A world that can be emptied, and tells what its loads left behind."""
 
     def empty(self) -> None:
-        """Nothing in the lake, no row in the warehouse; schemas of earlier runs stay and are in nobody's way."""
+        """Empty the lake and the warehouse; schemas of earlier runs stay and disturb no test."""
         for listed in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.lake):
             for item in listed.get("Contents", []):
                 self.delete(item["Key"])
 
         def empty(cursor) -> None:
-            for table in run.TABLES:
-                cursor.execute(f"delete from {self.schema}.{table}")
+            for table in tables.PUBLISHED:
+                cursor.execute(f"delete from {schema_of(table)}.{table}")
 
         warehouse.transaction(empty, "empty the tables")
 
     def rejected(self) -> list[tuple[str, int, str, str]]:
         """(key, line number, column, reason) of every rejected line, in order."""
         return self.rows(
-            "select source_key, line_number, column_name, reason from {s}.rejected_lines order by 1, 2"
+            "select source_key, line_number, column_name, reason from {o}.rejected_lines order by 1, 2"
         )
 
     def ledger(self) -> dict[str, tuple[int, int, int]]:
         """(lines, accepted, rejected) of every file in the ledger."""
         found = self.rows(
-            "select source_key, lines, accepted, rejected from {s}.loaded_files where kind <> 'absent'"
+            "select source_key, lines, accepted, rejected from {o}.loaded_files where kind <> 'absent'"
         )
         return {key: (lines, accepted, rejected) for key, lines, accepted, rejected in found}
 
     def warnings(self) -> dict[str, str]:
-        """Offending rows by the name of every ``warn`` check that did not pass."""
+        """Failing rows by the name of every ``warn`` check that did not pass."""
         return dict(
             self.rows(
-                "select table_name || '.' || check_name, sample from {s}.quality_results "
+                "select table_name || '.' || check_name, sample from {o}.quality_results "
                 "where not passed and severity = 'warn'"
             )
         )
 
     def report(self, start: str, end: str) -> tuple[dict[str, Any], str]:
         """The report of the latest run, of this interval: its facts and its page."""
-        (run_id,) = self.rows("select run_id from {s}.publications order by generation desc limit 1")[0]
+        (run_id,) = self.rows("select run_id from {o}.publish_log order by version desc limit 1")[0]
         now = datetime.now(UTC)
         plan, publish = (
             types.SimpleNamespace(
@@ -71,11 +72,13 @@ class FreshWorld(World):
             for task in ("plan", "publish")
         )
         context = self.context(start, end, run_id=run_id)
-        context["ti"] = types.SimpleNamespace(task_id="report", dag_id="sparkify", xcom_pull=lambda **_: None)
+        context["ti"] = types.SimpleNamespace(
+            task_id="run_report", dag_id="sparkify", xcom_pull=lambda **_: None
+        )
         context["dag_run"] = types.SimpleNamespace(
             start_date=plan.start_date, get_task_instances=lambda: [plan, publish]
         )
-        facts = run_report.gather(context)
+        facts = run_facts.gather(context)
         return facts, run_report.render(facts)
 
 

@@ -13,9 +13,8 @@ import botocore.exceptions
 import pytest
 from airflow.exceptions import AirflowSkipException
 
-from include.sparkify import contract, lake, plan, screen
+from include.sparkify import contract, lake, plan, validate
 from include.sparkify.errors import ConfigurationError, DataError, TransientError
-from include.sparkify.intervals import of_day
 from include.sparkify.lake import LakeObject
 from tests.world import event, lines, song
 
@@ -155,9 +154,9 @@ def test_a_broken_line_is_rejected_by_file_line_and_reason_and_the_rest_is_loade
 
     assert items(world) == [1, 3]
     (middle, last) = world.rejected()
-    assert middle[:3] == (file, 2, "") and "no valid JSON" in middle[3]
-    assert last[:3] == (file, 4, "") and "no valid JSON" in last[3]
-    assert world.rows("select raw_line from {s}.rejected_lines order by line_number") == [
+    assert middle[:3] == (file, 2, "") and "not valid JSON" in middle[3]
+    assert last[:3] == (file, 4, "") and "not valid JSON" in last[3]
+    assert world.rows("select raw_line from {o}.rejected_lines order by line_number") == [
         ('{"artist": oops}',),
         (whole[:-20],),
     ]
@@ -173,7 +172,7 @@ def test_over_the_threshold_nothing_is_published_and_a_corrected_file_mends_it(f
     file = world.log("2018-11-02", *(event(D2, item=item) for item in range(49)), "oops")
 
     with pytest.raises(
-        DataError, match=r"1 of 50 lines.*threshold 1.00%.*line 50.*no valid JSON.*rejected_lines"
+        DataError, match=r"1 of 50 lines.*threshold 1.00%.*line 50.*not valid JSON.*refused_files"
     ):
         world.load("2018-11-02", audited=False)
     assert world.state() == before
@@ -185,15 +184,16 @@ def test_over_the_threshold_nothing_is_published_and_a_corrected_file_mends_it(f
     assert world.rejected() == []
 
 
-def test_a_file_without_one_good_line_stops_the_run_whatever_its_share(fresh):
+def test_a_file_without_one_good_line_is_refused_whatever_its_share(fresh):
     world = fresh(reject_threshold=0.5)
     world.log("2018-11-01", *(event(D1, item=item) for item in range(9)))
     bad = world.log("2018-11-02", "oops")
 
-    with pytest.raises(DataError, match=f"all of {bad}"):
+    with pytest.raises(DataError, match=f"{bad}: none of its 1 lines was accepted"):
         world.load(*NOVEMBER)
 
-    assert world.count("songplays") == 0
+    # The other day is loaded.
+    assert world.count("songplays") == 9
 
 
 def test_only_lines_that_are_one_object_are_accepted(fresh):
@@ -209,7 +209,7 @@ def test_only_lines_that_are_one_object_are_accepted(fresh):
     assert items(world) == [1]
     reasons = {number: reason for _, number, _, reason in world.rejected()}
     assert reasons[2] == "a JSON object expected, not an array"
-    assert "no valid JSON" in reasons[3]
+    assert "not valid JSON" in reasons[3]
     pretty = len(json.dumps(event(D1), indent=1).splitlines())
     assert sorted(reasons) == list(range(2, 4 + pretty))
     assert world.ledger() == {file: (3 + pretty, 1, 2 + pretty)}
@@ -222,11 +222,16 @@ def test_a_song_file_is_one_object_in_any_layout(fresh):
     array = world.put("song_data/A/A/A/TR2.json", json.dumps([song("SO2")]).encode())
     two = world.put("song_data/A/A/A/TR3.json", (json.dumps(song("SO3")) * 2).encode())
 
-    world.load(*NOVEMBER)
+    with pytest.raises(DataError, match="everything else is loaded, but 2 files are refused"):
+        world.load(*NOVEMBER)
 
     assert world.rows("select song_id from {s}.songs") == [("SO1",)]
     assert [(key, number) for key, number, *_ in world.rejected()] == [(array, 1), (two, 1)]
-    assert world.ledger() == {pretty: (1, 1, 0), array: (1, 0, 1), two: (1, 0, 1)}
+    assert world.ledger() == {pretty: (1, 1, 0)}
+    assert world.rows("select source_key, kind from {o}.refused_files order by 1") == [
+        (array, "songs"),
+        (two, "songs"),
+    ]
 
 
 def test_odd_bytes_are_cleaned_or_rejected(fresh):
@@ -248,7 +253,7 @@ def test_odd_bytes_are_cleaned_or_rejected(fresh):
     assert [(key, number) for key, number, *_ in world.rejected()] == [
         (file, number) for number in range(3, 8)
     ]
-    raw = [raw for (raw,) in world.rows("select raw_line from {s}.rejected_lines order by line_number")]
+    raw = [raw for (raw,) in world.rows("select raw_line from {o}.rejected_lines order by line_number")]
     assert "Spring\\u0000field" in raw[0] and "Spring\ufffdfield" in raw[2]
 
 
@@ -272,15 +277,15 @@ PACKED = gzip.compress(lines(*(event(D1, item=item) for item in range(200))))
 @pytest.mark.parametrize(
     ("name", "body", "message"),
     [
-        ("events.json", PACKED, "is gzip but its name says otherwise.*Nothing was loaded.*Rename or pack"),
-        ("events.json.gz", lines(event(D1)), "is not gzip but its name says otherwise.*Nothing was loaded"),
+        ("events.json", PACKED, "the file is gzip but its name says otherwise"),
+        ("events.json.gz", lines(event(D1)), "the file is not gzip but its name says otherwise"),
         (
             "events.json.gz",
             PACKED[: len(PACKED) // 2],
-            r"is broken after line \d+.*Nothing was loaded.*delivered again",
+            r"the file is corrupt after line \d+.*delivered again",
         ),
-        ("events.json.gz", PACKED[:-4] + b"\0\0\0\0", "is broken after line.*Nothing was loaded"),
-        ("events.json.gz", PACKED + b"rubbish", "is broken after line.*Nothing was loaded"),
+        ("events.json.gz", PACKED[:-4] + b"\0\0\0\0", "the file is corrupt after line"),
+        ("events.json.gz", PACKED + b"rubbish", "the file is corrupt after line"),
     ],
     ids=["gzip without the name", "the name without gzip", "half of it", "wrong length", "rubbish behind it"],
 )
@@ -289,10 +294,11 @@ def test_a_file_that_cannot_be_unpacked_is_named(fresh, name, body, message):
     world = fresh()
     broken = world.put(key("2018-11-01", name), body)
 
-    with pytest.raises(DataError, match=f"(?s)s3://{world.lake}/{broken} {message}"):
+    with pytest.raises(DataError, match=f"(?s){broken}: {message}"):
         world.load("2018-11-01")
 
     assert world.count("loaded_files") == world.count("events") == 0
+    assert world.count("refused_files") == 1
 
 
 # Names ----------------------------------------------------------------------------------------------------
@@ -332,68 +338,61 @@ def test_keys_with_any_character_are_loaded(fresh):
 # Overtaken ------------------------------------------------------------------------------------------------
 
 
-def overtake(monkeypatch, change, times: int = 1):
-    """Call ``change`` after each of the first ``times`` listings of song files, the last ones of a plan."""
-    listing, left = lake.listing, iter(range(times))
-
-    def overtaken(s3, bucket, prefix):
-        found = list(listing(s3, bucket, prefix))
-        if prefix == "song_data/" and next(left, None) is not None:
-            change()
-        return found
-
-    monkeypatch.setattr(lake, "listing", overtaken)
+def overtaken(world, context, change) -> None:
+    """Stage a run; ``change`` happens between its plan and its reading."""
+    chunks = world.plan(context)
+    change()
+    world.validate(context, chunks)
+    world.open_run(context)
+    world.copy(context)
 
 
-def test_a_file_replaced_after_the_listing_is_listed_again_and_loaded_whole(fresh, monkeypatch):
+def finish(world, context) -> None:
+    world.build(context)
+    world.pass_all(context)
+    world.check_complete(context, world.publish(context))
+
+
+def test_a_file_replaced_after_the_listing_is_loaded_whole_at_its_new_version(fresh):
     world = fresh()
     world.log("2018-11-01", event(D1, item=1))
     world.log("2018-11-02", event(D2, item=2))
-    overtake(monkeypatch, lambda: world.log("2018-11-02", event(D2, item=3), event(D2, item=4)))
-
-    world.load(*NOVEMBER, audited=False)
+    context = world.context(*NOVEMBER)
+    overtaken(world, context, lambda: world.log("2018-11-02", event(D2, item=3), event(D2, item=4)))
+    finish(world, context)
 
     assert items(world) == [1, 3, 4]
+    with pytest.raises(AirflowSkipException, match="nothing is new"):
+        world.load(*NOVEMBER)
 
 
-def test_a_file_deleted_after_the_listing_is_no_failure(fresh, monkeypatch):
+def test_a_file_deleted_after_the_listing_is_no_failure(fresh):
     world = fresh()
     kept = world.log("2018-11-01", event(D1, item=1))
     gone = world.log("2018-11-02", event(D2, item=2))
     song_gone = world.song(song("SO1"))
-    overtake(monkeypatch, lambda: [world.delete(key) for key in (gone, song_gone)])
-
-    world.load(*NOVEMBER, audited=False)
+    context = world.context(*NOVEMBER)
+    overtaken(world, context, lambda: [world.delete(key) for key in (gone, song_gone)])
+    finish(world, context)
 
     assert items(world) == [1]
     assert set(world.ledger()) == {kept}
 
 
-def test_a_file_that_never_keeps_still_ends_in_a_retry_with_nothing_loaded(fresh, monkeypatch):
+def test_every_file_deleted_after_the_listing_fails_and_says_so(fresh):
     world = fresh()
-    versions = iter(range(1, 100))
-    world.log("2018-11-01", event(D1))
-    overtake(monkeypatch, lambda: world.log("2018-11-01", event(D1, item=next(versions))), times=100)
-
-    with pytest.raises(TransientError, match=f"kept changing.*{plan.LISTINGS} listings"):
-        world.load("2018-11-01")
-
-    assert world.count("loaded_files") == 0
+    gone = world.log("2018-11-01", event(D1))
+    with pytest.raises(DataError, match="every file of the run was deleted.*run the interval again"):
+        overtaken(world, world.context("2018-11-01"), lambda: world.delete(gone))
 
 
-def test_a_file_replaced_between_plan_and_copy_is_loaded_as_it_was_read_then_found_again(fresh):
+def test_a_file_replaced_after_it_was_read_is_loaded_as_it_was_then_found_again(fresh):
     world = fresh()
     file = world.log("2018-11-01", event(D1, item=1))
-    make = plan.make
-
-    def make_then_replace(context):
-        planned = make(context)
-        world.log("2018-11-01", event(D1, item=2))
-        return planned
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "make", make_then_replace)
-        world.load("2018-11-01", audited=False)
+    context = world.context("2018-11-01")
+    world.stage(context)
+    world.log("2018-11-01", event(D1, item=2))
+    finish(world, context)
     assert items(world) == [1]
 
     world.load("2018-11-01", audited=False)
@@ -401,24 +400,18 @@ def test_a_file_replaced_between_plan_and_copy_is_loaded_as_it_was_read_then_fou
     assert set(world.ledger()) == {file}
 
 
-def test_a_screened_piece_that_is_gone_fails_the_copy(fresh, monkeypatch):
-    """The manifest says mandatory: what was planned is loaded whole or not at all."""
+def test_a_piece_that_is_gone_fails_the_copy(fresh):
+    """The manifest says mandatory: what was validated is loaded whole or not at all."""
     world = fresh()
     world.log("2018-11-01", event(D1))
     context = world.context("2018-11-01")
-    make = plan.make
-
-    def make_then_lose(context):
-        planned = make(context)
-        manifest = world.s3.get_object(Bucket=world.work, Key=planned["staging_events"])["Body"].read()
-        for entry in json.loads(manifest)["entries"]:
-            assert entry["mandatory"]
-            world.s3.delete_object(Bucket=world.work, Key=entry["url"].split("/", 3)[3])
-        return planned
-
-    monkeypatch.setattr(plan, "make", make_then_lose)
+    world.validate(context, world.plan(context))
+    world.open_run(context)
+    (chunk,) = context["pushed"]["validate"]
+    for address in chunk["pieces"]["staging_events"]:
+        world.s3.delete_object(Bucket=world.work, Key=address.split("/", 3)[3])
     with pytest.raises(Exception, match="(?i)specified key does not exist|NoSuchKey|not found"):
-        world.stage(context)
+        world.copy(context)
 
 
 # Very many ------------------------------------------------------------------------------------------------
@@ -427,7 +420,7 @@ def test_a_screened_piece_that_is_gone_fails_the_copy(fresh, monkeypatch):
 def test_many_files_are_one_copy_a_table(fresh, monkeypatch):
     """14,896 tiny song files; 1,200 files in a day: here 20 and 20, in pieces of 2 kB."""
     world = fresh()
-    monkeypatch.setattr(screen, "PIECE_BYTES", 2000)
+    monkeypatch.setattr(validate, "PIECE_BYTES", 2000)
     for item in range(20):
         world.put(key("2018-11-01", f"{item:04}.json"), lines(event(D1, item=item)))
     for number in range(20):
@@ -436,18 +429,32 @@ def test_many_files_are_one_copy_a_table(fresh, monkeypatch):
 
     world.stage(context)
 
-    planned = context["pushed"]["plan"]
-    entries = {
-        table: json.loads(world.s3.get_object(Bucket=world.work, Key=planned[table])["Body"].read())[
-            "entries"
-        ]
-        for table in ("staging_events", "staging_songs", "staging_files")
-    }
-    assert planned["files"] == 40
-    assert all(1 < len(pieces) < 20 for pieces in entries.values())
-    world.load("2018-11-01", audited=False)
+    (chunk,) = context["pushed"]["validate"]
+    assert context["pushed"]["plan"]["files"] == chunk["files"] == 40
+    assert 1 < len(chunk["pieces"]["staging_events"]) < 20
+    assert 1 < len(chunk["pieces"]["staging_songs"]) < 20
+    finish(world, context)
     assert items(world) == list(range(20))
     assert world.count("songs") == 20
+
+
+def test_a_large_load_is_validated_in_chunks(fresh, monkeypatch):
+    world = fresh()
+    monkeypatch.setattr(plan, "CHUNK_FILES", 3)
+    for item in range(7):
+        world.put(key("2018-11-01", f"{item:04}.json"), lines(event(D1, item=item)))
+    world.song(song())
+    context = world.context("2018-11-01")
+    chunks = world.plan(context)
+    assert len(chunks) == 3
+    world.validate(context, chunks)
+    assert [chunk["files"] for chunk in context["pushed"]["validate"]] == [3, 3, 2]
+    world.open_run(context)
+    world.copy(context)
+    finish(world, context)
+
+    assert items(world) == list(range(7))
+    assert world.count("songplays", "song_id = 'SO1'") == 7
 
 
 class ManyObjects:
@@ -458,63 +465,72 @@ class ManyObjects:
 
     def get_object(self, **_):
         self.opened += 1
-        return {"Body": io.BytesIO(self.body)}
+        now = datetime.now(UTC)
+        return {
+            "Body": io.BytesIO(self.body),
+            "ETag": '"e"',
+            "ContentLength": len(self.body),
+            "LastModified": now,
+        }
 
     def put_object(self, Body, **_):
         self.put.append(len(Body.read()) if hasattr(Body, "read") else len(Body))
 
 
-def objects(kind: str, number: int) -> list[LakeObject]:
-    return [LakeObject(f"{kind}/2018-11-01-{n}.json", "etag", 1, D1) for n in range(number)]
+def objects(kind: str, number: int) -> list[tuple[str, str, int, str, str | None, str]]:
+    """Entries of a chunk."""
+    day = D1.date().isoformat() if kind == "log_data" else None
+    return [(f"{kind}/2018-11-01-{n}.json", "etag", 1, D1.isoformat(), day, "") for n in range(number)]
 
 
 def test_14896_song_files_are_read_a_few_at_a_time():
     s3 = ManyObjects(json.dumps(song("SO1")).encode())
-    pieces = screen.Pieces(s3, "work", "songs")
+    pieces = validate.Pieces(s3, "work", "songs")
     most_ahead = 0
 
-    for read, _ in enumerate(screen.song_files(s3, "lake", objects("song_data", 14_896), pieces), 1):
+    for read, _ in enumerate(validate._read_song_files(s3, "lake", objects("song_data", 14_896), pieces), 1):
         most_ahead = max(most_ahead, s3.opened - read)
-    pieces.finish()
+    pieces.close()
 
     assert read == 14_896
-    assert most_ahead < screen.READERS * 8
-    assert len(s3.put) == 2  # one piece and the manifest
+    assert most_ahead < validate.READERS * 8
+    assert len(s3.put) == 1
 
 
-def test_1200_log_files_of_a_day_are_read_one_after_the_other():
+def test_1200_log_files_of_a_day_are_read_one_after_the_other(fresh):
+    fresh()
     s3 = ManyObjects(lines(event(D1)))
-    pieces = screen.Pieces(s3, "work", "events")
+    pieces = validate.Pieces(s3, "work", "events")
 
-    reading = screen.log_files(s3, "lake", objects("log_data", 1_200), [of_day(D1.date())], pieces)
-    for read, (screened, rejects) in enumerate(reading, 1):
+    reading = validate._read_log_files(s3, "lake", objects("log_data", 1_200), pieces)
+    for read, found in enumerate(reading, 1):
         assert s3.opened == read
-        assert (screened.staged, rejects) == (1, [])
-    pieces.finish()
+        assert (found.file.accepted, found.rejects) == (1, [])
+    pieces.close()
 
     assert read == 1_200
-    assert len(s3.put) == 2
+    assert len(s3.put) == 1
 
 
 def test_a_song_file_of_any_length_is_one_reject_and_does_not_fill_memory(monkeypatch):
     monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
-    monkeypatch.setattr(screen, "_lines", lambda *_: ((n, b"x" * 10) for n in itertools.count(1)))  # no end
+    monkeypatch.setattr(validate, "_lines", lambda *_: ((n, b"x" * 10) for n in itertools.count(1)))  # no end
     s3 = ManyObjects(b"x")
 
-    ((screened, rejects),) = screen.song_files(
-        s3, "lake", objects("song_data", 1), screen.Pieces(s3, "work", "songs")
+    (reading,) = validate._read_song_files(
+        s3, "lake", objects("song_data", 1), validate.Pieces(s3, "work", "songs")
     )
 
-    assert (screened.lines, screened.rejected) == (1, 1)
-    assert rejects[0].reason.startswith("longer than 100 bytes")
+    assert (reading.file.lines, reading.file.rejected) == (1, 1)
+    assert reading.rejects[0].reason.startswith("longer than 100 bytes")
 
 
 def test_of_very_many_broken_files_at_least_one_line_each_is_kept(fresh, monkeypatch):
     world = fresh()
-    monkeypatch.setattr(plan, "KEPT_REJECTS", 2)
+    monkeypatch.setattr(validate, "KEPT_PER_TASK", 2)
     broken = [world.log("2018-11-01", "oops", "oops", name=name) for name in "abc"]
 
-    with pytest.raises(DataError, match="6 of 6 lines were rejected"):
+    with pytest.raises(DataError, match="nothing was published. 3 files are refused"):
         world.load("2018-11-01")
 
     assert [key for key, *_ in world.rejected()] == [broken[0], *broken]
@@ -546,11 +562,16 @@ def read_lines(body):
 
     class OneObject:
         def get_object(self, **_):
-            return {"Body": stream}
+            return {
+                "Body": stream,
+                "ETag": '"e"',
+                "ContentLength": 10,
+                "LastModified": datetime.now(UTC),
+            }
 
     item = LakeObject("log_data/2018/11/2018-11-01-events.json", "etag", 10, datetime.now(UTC))
-    with lake.opened(OneObject(), "lake", item) as opened:
-        return list(screen._lines(opened, "lake", item))
+    with lake.open_object(OneObject(), "lake", item) as (found, opened):
+        return list(validate._lines(opened, "lake", found))
 
 
 @pytest.mark.parametrize(
@@ -571,13 +592,13 @@ def test_a_link_lost_while_a_file_is_read_is_transient(error):
 @pytest.mark.parametrize(
     ("code", "kind", "hint"),
     [
-        ("NoSuchBucket", ConfigurationError, "mend source_bucket or work_bucket"),
-        ("AccessDenied", ConfigurationError, "the role of the workers may not do this"),
-        ("PermanentRedirect", ConfigurationError, "the bucket is in another region: mend region_name"),
+        ("NoSuchBucket", ConfigurationError, "fix source_bucket or work_bucket"),
+        ("AccessDenied", ConfigurationError, "the role of the workers is not allowed to do this"),
+        ("PermanentRedirect", ConfigurationError, "the bucket is in another region: fix region_name"),
         (
             "InvalidAccessKeyId",
             ConfigurationError,
-            "connection aws_default holds a key that AWS does not know",
+            "connection aws_default has a key that AWS does not know",
         ),
         ("SlowDown", TransientError, "SlowDown"),
         ("InternalError", TransientError, "InternalError"),
@@ -590,11 +611,15 @@ def test_what_s3_refuses_is_never_taken_for_an_absent_file(code, kind, hint):
     s3 = types.SimpleNamespace(
         get_paginator=lambda _: types.SimpleNamespace(paginate=refuse), get_object=refuse, put_object=refuse
     )
-    item = objects("log_data", 1)[0]
+    item = LakeObject("log_data/1.json", "etag", 1, D1)
+
+    def read():
+        with lake.open_object(s3, "lake", item):
+            pass
 
     for doing, action in {
-        "list s3://lake/log_data/": lambda: list(lake.listing(s3, "lake", "log_data/")),
-        f"read s3://lake/{item.key}": lambda: lake.opened(s3, "lake", item),
+        "list s3://lake/log_data/": lambda: list(lake.list_objects(s3, "lake", "log_data/")),
+        "(read|list) s3://lake/log_data/1.json": read,
         "write s3://lake/key": lambda: lake.put(s3, "lake", "key", b""),
     }.items():
         with pytest.raises(kind, match=f"could not {doing}: .*{hint}"):

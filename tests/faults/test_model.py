@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.world import STAR, event, song
+from include.sparkify.tables import STAR
+from tests.world import event, song
 
 D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)
 BOTH_DAYS = ("2018-11-01", "2018-11-03")
@@ -143,7 +144,7 @@ def test_a_song_that_comes_after_its_plays_is_pointed_to_and_counted(fresh):
         (3, None, None),
         (4, "SO1", "AR1"),
     ]
-    assert changed["songplays"] == {"deleted": 0, "inserted": 1, "updated": 2}
+    assert changed["changed"]["songplays"] == {"deleted": 0, "inserted": 1, "updated": 2}
 
 
 def test_a_song_that_is_renamed_loses_its_plays(fresh):

@@ -21,19 +21,19 @@ HOSTILE = (
     'Robert\'); DROP TABLE songplays; -- <script>alert("x")</script> {{ run_id }} %s %(x)s \\ \t\n\u2028 𝄞'
 )
 
-# What an event is changed by: the column and the reason that its reject must name.
+# The change to an event: the column and the reason that its reject must name.
 REJECTED = {
     "userId empty in a play": ({"userId": ""}, "user_id", "empty in a play"),
     "userId null in a play": ({"userId": None}, "user_id", "empty in a play"),
     "userId absent in a play": ({"userId": ABSENT}, "user_id", "field userId is missing"),
-    "userId blank": ({"userId": " "}, "user_id", "whole number expected, not ' '"),
+    "userId blank": ({"userId": " "}, "user_id", "whole number expected, not text"),
     "userId zero": ({"userId": "0"}, "user_id", "0 is out of range"),
     "userId in other digits": ({"userId": "\u0663"}, "user_id", "whole number expected"),
     "ts in seconds": ({"ts": MS // 1000}, "ts", f"{MS // 1000} is out of range"),
     "ts in microseconds": ({"ts": MS * 1000}, "ts", f"{MS * 1000} is out of range"),
     "ts negative": ({"ts": -MS}, "ts", "is out of range"),
     "ts null": ({"ts": None}, "ts", "empty"),
-    "ts text": ({"ts": "2018-11-01"}, "ts", "whole number expected, not '2018-11-01'"),
+    "ts text": ({"ts": "2018-11-01"}, "ts", "whole number expected, not text"),
     "ts in the year 3000": ({"ts": 32503680000000}, "ts", "is out of range"),
     "ts with a fraction": ({"ts": MS + 0.5}, "ts", "whole number expected"),
     "ts true": ({"ts": True}, "ts", "whole number expected, not a boolean"),
@@ -41,10 +41,10 @@ REJECTED = {
     "artist an array": ({"artist": ["x"]}, "artist", "text expected, not an array"),
     "artist true": ({"artist": True}, "artist", "text expected, not a boolean"),
     "length an object": ({"length": {"s": 1}}, "length", "number expected, not an object"),
-    "length text": ({"length": "long"}, "length", "number expected, not 'long'"),
-    "length no number": ({"length": "nan"}, "length", "number expected, not 'nan'"),
-    "length with a group mark": ({"length": "1_000"}, "length", "number expected, not '1_000'"),
-    "length in blanks": ({"length": " 200.5 "}, "length", "number expected, not ' 200.5 '"),
+    "length text": ({"length": "long"}, "length", "number expected, not text"),
+    "length no number": ({"length": "nan"}, "length", "number expected, not text"),
+    "length with a group mark": ({"length": "1_000"}, "length", "number expected, not text"),
+    "length in blanks": ({"length": " 200.5 "}, "length", "number expected, not text"),
     "length negative": ({"length": -1}, "length", "-1 is out of range"),
     "length of too many decimals": ({"length": 200.123456}, "length", "more than 5 decimals"),
     "length null in a play": ({"length": None}, "length", "empty in a play"),
@@ -53,14 +53,14 @@ REJECTED = {
     "itemInSession too large": ({"itemInSession": 2**31}, "item_in_session", "is out of range"),
     "sessionId null": ({"sessionId": None}, "session_id", "empty"),
     "status of no meaning": ({"status": 99}, "status", "99 is out of range"),
-    "level unknown": ({"level": "gold"}, "level", "'gold' is not one of"),
+    "level unknown": ({"level": "gold"}, "level", "is not one of"),
     "level too long": ({"level": "x" * 17}, "level", "longer than 16 bytes"),
     "page too long": ({"page": "é" * 33}, "page", "longer than 64 bytes"),
     "page empty": ({"page": ""}, "page", "empty"),
     "field missing": ({"userAgent": ABSENT}, "user_agent", "field userAgent is missing"),
     "field renamed": ({"level": ABSENT, "Level": "free"}, "level", "field level is missing"),
 }  # fmt: skip
-# What an event is changed by: what the row then holds.
+# The change to an event: the values of the row then.
 ACCEPTED = {
     "number for an artist's name": ({"artist": 311}, {"artist": "311"}),
     "number for a location": ({"location": 90210}, {"location": "90210"}),
@@ -86,7 +86,7 @@ SONGS_REJECTED = {
     "song_id too long": ({"song_id": "S" * 33}, "song_id", "longer than 32 bytes"),
     "artist_id absent": ({"artist_id": ABSENT}, "artist_id", "field artist_id is missing"),
     "latitude off the globe": ({"artist_latitude": 90.5}, "artist_latitude", "90.5 is out of range"),
-    "longitude text": ({"artist_longitude": "west"}, "artist_longitude", "number expected, not 'west'"),
+    "longitude text": ({"artist_longitude": "west"}, "artist_longitude", "number expected, not text"),
     "year 3000": ({"year": 3000}, "year", "3000 is out of range"),
     "duration null": ({"duration": None}, "duration", "empty"),
 }
@@ -111,7 +111,7 @@ def changed(document: dict, changes: dict) -> dict:
 
 
 # The column that tells the rows of a history table apart here.
-KEYS = {"events": "line_number", "catalogue": "source_key"}
+KEYS = {"events": "line_number", "song_files": "source_key"}
 
 
 def song_key(name: str) -> str:
@@ -120,7 +120,7 @@ def song_key(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def loaded(module_world):
-    """What one load makes of every value above: a line of one file each, a song file each."""
+    """Load every value above at once: one line of one file each, one song file each."""
     world = module_world
     lines = [changes for changes, *_ in [*REJECTED.values(), *ACCEPTED.values(), *CUT.values()]]
     with pytest.MonkeyPatch.context() as patch:
@@ -133,11 +133,12 @@ def loaded(module_world):
         )
         for number, (name, (changes, *_)) in enumerate([*SONGS_REJECTED.items(), *SONGS_ACCEPTED.items()]):
             world.song(changed(song(f"SO{number}", artist_id=f"AR{number}"), changes), song_key(name))
-        world.load("2018-11-01")
-        events, catalogue = ({row[key]: row for row in named(world, table)} for table, key in KEYS.items())
+        with pytest.raises(DataError, match="everything else is loaded, but"):
+            world.load("2018-11-01")
+        events, song_files = ({row[key]: row for row in named(world, table)} for table, key in KEYS.items())
         yield types.SimpleNamespace(
             rows={(KEY, number): row for number, row in events.items()}
-            | {(key, 1): row for key, row in catalogue.items()},
+            | {(key, 1): row for key, row in song_files.items()},
             rejects={(key, number): (column, reason) for key, number, column, reason in world.rejected()},
             songplays=named(world, "songplays"),
             users=named(world, "users"),
@@ -198,7 +199,7 @@ def test_every_line_is_accounted_for(loaded):
 
     assert loaded.ledger[KEY] == (len(REJECTED) + accepted, accepted, len(REJECTED))
     assert sum(key == KEY for key, _ in loaded.rows) == accepted
-    assert len(loaded.songplays) == accepted - 1  # one is no play
+    assert len(loaded.songplays) == accepted - 1  # one is not a play
     assert len(loaded.rejects) == len(REJECTED) + len(SONGS_REJECTED)
 
 
@@ -238,7 +239,7 @@ def test_hostile_text_is_stored_as_text_and_escaped_in_reports(fresh, caplog):
     (sample,) = world.warnings()["users.names_are_given"].split("\n")
     assert json.loads(sample)["last_name"] == HOSTILE
     ((_, _, column, reason),) = world.rejected()
-    assert (column, reason) == ("level", f"{HOSTILE[:15]!r} is not one of ('free', 'paid')")
+    assert (column, reason) == ("level", "is not one of ('free', 'paid')")
     assert HOSTILE not in caplog.text  # its line break and control characters never reach a log as they are
 
 
@@ -254,9 +255,9 @@ def test_hostile_text_is_no_markup_in_the_report_of_a_run(fresh):
     facts, page = world.report("2018-11-01", "2018-11-02")
 
     told = json.dumps(facts)
-    assert told.count(script) >= 4 and key in told  # sample of a check, unknown field, raw line, reason
+    assert told.count(script) >= 3 and key in told  # sample of a check, unknown field, raw line
     assert "<script" not in page
-    assert page.count("&lt;script&gt;alert") >= 5
+    assert page.count("&lt;script&gt;alert") >= 4
 
 
 def test_a_renamed_field_stops_the_run_with_its_name(fresh):
@@ -264,7 +265,9 @@ def test_a_renamed_field_stops_the_run_with_its_name(fresh):
     renamed = changed(event(D1), {"userAgent": ABSENT, "user_agent": "x"})
     world.log("2018-11-01", renamed, renamed)
 
-    with pytest.raises(DataError, match="2 of 2 lines were rejected.*user_agent: field userAgent is missing"):
+    with pytest.raises(
+        DataError, match="none of its 2 lines was accepted.*user_agent: field userAgent is missing"
+    ):
         world.load("2018-11-01")
 
     assert world.count("events") == 0

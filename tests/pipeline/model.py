@@ -25,16 +25,27 @@ def star(
         for number, line in enumerate(content, start=1)
         if line["page"] == "NextSong"
     ]
-    catalogue = sorted(songs.items())
+    return derive(plays, songs)
+
+
+def derive(
+    plays: list[tuple[str, int, dict[str, Any]]], songs: dict[str, dict[str, Any]]
+) -> dict[str, set[tuple[Any, ...]]]:
+    """The rows of every table.
+
+    :param plays: key, line number and line of every delivery of a play.
+    :param songs: the song files by their keys.
+    """
+    song_files = sorted(songs.items())
     by_song: dict[str, tuple[str, dict[str, Any]]] = {}
-    for key, document in catalogue:
+    for key, document in song_files:
         by_song.setdefault(document["song_id"], (key, document))
     by_text: dict[tuple[str, str, float], dict[str, Any]] = {}
     for _, document in sorted(by_song.values(), key=lambda item: item[1]["song_id"]):
         by_text.setdefault((document["title"], document["artist_name"], document["duration"]), document)
     by_artist: dict[str, dict[str, Any]] = {}
     for _, document in sorted(
-        catalogue,
+        song_files,
         key=lambda item: (item[1]["artist_latitude"] is None, -item[1]["year"], item[1]["song_id"], item[0]),
     ):
         by_artist.setdefault(document["artist_id"], document)
@@ -80,7 +91,8 @@ def star(
         "songplays": songplays,
         "users": set(users.values()),
         "songs": {
-            (d["song_id"], d["title"], d["artist_id"], d["year"], d["duration"]) for _, d in by_song.values()
+            (d["song_id"], d["title"], d["artist_id"], d["year"], d["duration"], d["artist_name"])
+            for _, d in by_song.values()
         },
         "artists": {
             (

@@ -1,9 +1,9 @@
 """Any loads, any number of times, in any order, several at once, over files that change: the star is the same.
 
 A schedule is a random sequence of file changes and loads. When it is over, one load of the whole span takes what
-is still due, and the star must be what tests/pipeline/model.py derives from the lake's files alone.
+is still due, and the star must be what tests/pipeline/model.py derives from only the lake's files.
 
-``SPARKIFY_SCHEDULES=5000 pytest tests/pipeline/test_any_order.py`` (`make soak`) runs more than the usual 200.
+``SPARKIFY_SCHEDULES=5000 pytest tests/pipeline/test_any_order.py`` (`make soak`) runs more than the usual 60.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import decimal
 import json
 import os
 import random
-import re
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
 from airflow.exceptions import AirflowSkipException
 
-from include.sparkify import lake, warehouse
-from include.sparkify.run import TABLES
+from include.sparkify import warehouse
+from include.sparkify.errors import DataError
+from include.sparkify.schema import schema_of
+from include.sparkify.tables import PUBLISHED, STAR
 from tests.pipeline import model
-from tests.world import STAR, event, lines, song
+from tests.world import event, lines, song
 
-SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "200"))
+SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "60"))
 FIRST = datetime(2018, 11, 1)
 DAYS = 3
 LAST = FIRST + timedelta(days=DAYS)
@@ -39,7 +39,7 @@ class Schedule:
         self.world, self.pool, self.random, self.lake = world, pool, random.Random(seed), {}
         self.told: list[str] = []
 
-    # What changes in the lake ---------------------------------------------------------------------------
+    # Changes in the lake --------------------------------------------------------------------------------
 
     def change_log(self) -> None:
         day = FIRST + timedelta(days=self.random.randrange(DAYS))
@@ -92,7 +92,7 @@ class Schedule:
         self.world.put(key, body)
         self.told.append(f"put {key}")
 
-    # What is loaded -------------------------------------------------------------------------------------
+    # Loads ----------------------------------------------------------------------------------------------
 
     def some_load(self) -> tuple[str | None, str | None, str]:
         r = self.random
@@ -110,7 +110,8 @@ class Schedule:
         return start.isoformat(), end.isoformat(), r.choice(["load", "load", "reload"])
 
     def load(self, what: tuple[str | None, str | None, str]) -> None:
-        with contextlib.suppress(AirflowSkipException):
+        # A run that leaves out a file that another run has replaced meanwhile says so.
+        with contextlib.suppress(AirflowSkipException, DataError):
             self.world.load(*what, audited=False)
 
     def run(self) -> None:
@@ -121,33 +122,6 @@ class Schedule:
             self.told.append(f"load {several}")
             list(self.pool.map(self.load, several))
         self.load((FIRST.isoformat(), LAST.isoformat(), "load"))
-
-
-@pytest.fixture
-def quick(monkeypatch, s3):
-    """Thousands of loads: clients are made once a thread, and our own regular scripts are split plainly."""
-    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
-
-    kept, connect = threading.local(), RedshiftSQLHook.get_conn
-
-    def get_conn(hook):
-        if not hasattr(kept, "connection"):
-            kept.connection = connect(hook)
-            kept.connection.close = kept.connection.rollback
-        kept.connection.autocommit = False
-        return kept.connection
-
-    monkeypatch.setattr(RedshiftSQLHook, "get_conn", get_conn)
-    monkeypatch.setattr(lake, "client", lambda: s3)
-    monkeypatch.setattr(
-        RedshiftSQLHook,
-        "split_sql_string",
-        staticmethod(
-            lambda script, strip_semicolon: [
-                part for part in re.split(r";\s*\n", script + "\n") if part.strip()
-            ]
-        ),
-    )
 
 
 @pytest.mark.slow
@@ -179,7 +153,7 @@ def forget(world, schedule) -> None:
         world.delete(key)
 
     def empty(cursor):
-        for table in TABLES:
-            cursor.execute(f"delete from {world.schema}.{table}")
+        for table in PUBLISHED:
+            cursor.execute(f"delete from {schema_of(table)}.{table}")
 
     warehouse.transaction(empty, "empty the tables")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from include.sparkify.run import TABLES
-from tests.world import BUILD, PUBLISH, STAGE, STAR, event, song
+from include.sparkify import tables, warehouse
+from include.sparkify.settings import run_schema
+from include.sparkify.tables import STAR
+from tests.world import event, song
 
 ROOT = Path(__file__).parents[2]
 D1 = datetime(2018, 11, 1, 12)
@@ -34,36 +37,40 @@ def run(dag, **params):
     return dag_run.state, {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
 
 
-def test_tests_world_runs_the_scripts_that_the_dag_runs(dag):
-    def stems(task_id, name):
-        return [path.split("/")[1].removesuffix(".sql") for path in dag.get_task(task_id).op_kwargs[name]]
-
-    def given(task_id, position):
-        return [path.split("/")[1].removesuffix(".sql") for path in dag.get_task(task_id).op_args[position]]
-
-    assert sorted(given("create_tables", 0)) == sorted(TABLES)
-    assert given("open_run", 1) == STAGE
-    assert given("publish", 1) == BUILD
-    assert sorted(given("publish", 2)) == sorted(PUBLISH)
-    assert {task.task_id for task in dag.task_group.get_child_by_label("build").iter_tasks()} == {
-        f"build.{table}" for table in BUILD
+def test_every_table_has_its_file_and_its_task(dag):
+    """One file, one table, one task, of the same name; and no file is left that no task runs."""
+    groups = {
+        "create": tables.PUBLISHED,
+        "open_run": tables.OPEN_RUN,
+        "build": tables.BUILD,
+        "publish": tables.PUBLISH,
     }
+    for folder, names in groups.items():
+        assert {path.stem for path in (tables.SQL / folder).glob("*.sql")} == set(names)
+    assert {path.name for path in tables.SQL.iterdir()} == {*groups, "guard", "reports", "reports_state"}
+    for group, names in {"build": tables.BUILD, "stage": tables.STAGING}.items():
+        found = {task.task_id for task in dag.task_group.get_child_by_label(group).iter_tasks()}
+        assert found == {f"{group}.{name}" for name in names}
 
 
-def test_no_sql_file_is_without_a_task(dag):
-    run_by_tasks = set()
-    for task in dag.tasks:
-        for value in [getattr(task, "sql", None), *getattr(task, "op_args", [])]:
-            for path in value if isinstance(value, list) else [value]:
-                if isinstance(path, str) and path.endswith(".sql"):
-                    run_by_tasks.add(path)
-    folders = {path.split("/")[0] for path in run_by_tasks}
-    files = {
-        path.relative_to(ROOT / "include/sql").as_posix()
-        for folder in folders
-        for path in (ROOT / "include/sql" / folder).glob("*.sql")
-    }
-    assert run_by_tasks == files
+@pytest.mark.parametrize("folder", ["create", "open_run", "build"])
+def test_a_file_creates_the_table_that_it_is_named_after_and_no_other(folder):
+    for path in (tables.SQL / folder).glob("*.sql"):
+        created = re.findall(r"create table (?:if not exists )?\{\{ [^}]+ \}\}\.(\w+)", path.read_text())
+        assert created == [path.stem], path
+
+
+def test_a_table_reads_only_what_is_built_before_it():
+    for position, table in enumerate(tables.BUILD):
+        text = (tables.SQL / "build" / f"{table}.sql").read_text()
+        reads = set(re.findall(r"run_schema\(run_id\) \}\}\.(\w+)", text)) & set(tables.BUILD) - {table}
+        upstream, waiting = set(), list(tables.BUILD[table])
+        while waiting:
+            name = waiting.pop()
+            upstream.add(name)
+            waiting += tables.BUILD[name]
+        assert reads <= upstream, f"{table} reads {reads - upstream} without waiting for it"
+        assert upstream <= set(list(tables.BUILD)[:position])
 
 
 def test_a_run_loads_its_interval_and_leaves_no_schema(dag, world):
@@ -102,30 +109,12 @@ def test_a_scheduled_day_owns_its_data_interval(dag, world):
     )
 
 
-def test_a_run_by_hand_after_the_end_date_has_its_tasks(dag, world, monkeypatch):
-    from airflow.models import DagBag
-
-    monkeypatch.setenv("SPARKIFY_END_DATE", "2018-11-30")
-    ended = DagBag(ROOT / "dags" / "sparkify.py", include_examples=False).dags["sparkify"]
-    assert ended.end_date == datetime(2018, 11, 30, tzinfo=UTC)
-    assert ended._time_restriction.latest == ended.end_date
-    world.log("2018-11-01", event(D1))
-    state, tasks = run(ended, start="2018-11-01", end="2018-11-02")
-
-    assert state == "success"
-    assert tasks["publish"] == "success"
-
-
 def test_a_failed_audit_stops_the_run_and_leaves_the_star(dag, world, monkeypatch):
     world.log("2018-11-01", event(D1))
     run(dag, start="2018-11-01", end="2018-11-02")
     before = world.state()
     world.log("2018-11-02", event(datetime(2018, 11, 2, 12), user=2))
-    spoiled = dag.get_task("build.songplays")
-    monkeypatch.setattr(
-        spoiled, "post_execute", lambda context, result=None: world.rows_changed(context, "update", spoiled)
-    )
-    monkeypatch.setattr(type(world), "rows_changed", _spoil, raising=False)
+    monkeypatch.setattr(dag.get_task("build.songplays"), "post_execute", _spoil)
     state, tasks = run(dag, start="2018-11-02", end="2018-11-03")
 
     assert state == "failed"
@@ -134,15 +123,12 @@ def test_a_failed_audit_stops_the_run_and_leaves_the_star(dag, world, monkeypatc
     assert tasks["close_run"] == "success"
     assert world.state() == before
     assert world.rows(
-        "select table_name, severity, passed from {s}.quality_results where check_name = 'every_play_is_there' "
+        "select table_name, severity, passed from {o}.quality_results where check_name = 'every_play_is_there' "
         "and not passed"
     ) == [("songplays", "fail", False)]
 
 
-def _spoil(world, context, *_):
-    from include.sparkify import warehouse
-    from include.sparkify.settings import run_schema
-
+def _spoil(context, result=None):
     warehouse.transaction(
         lambda cursor: cursor.execute(f"delete from {run_schema(context['run_id'])}.songplays"), "spoil"
     )

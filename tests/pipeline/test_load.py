@@ -1,11 +1,11 @@
-"""What a load makes of its input, and that work is in proportion to what is new."""
+"""A load gives the right rows, and its work is in proportion to what is new."""
 
 from datetime import datetime, timedelta
 
 import pytest
 from airflow.exceptions import AirflowSkipException
 
-from include.local_aws import sample
+from local import sample
 from tests.world import event, song
 
 D1 = datetime(2018, 11, 1, 12)
@@ -19,7 +19,7 @@ def files_read(world, *load, **more):
     return [
         key
         for (key,) in world.rows(
-            f"select source_key from {{s}}.loaded_files where run_id = '{run_id}' and kind <> 'absent' order by 1"
+            f"select source_key from {{o}}.loaded_files where run_id = '{run_id}' and kind <> 'absent' order by 1"
         )
     ]
 

@@ -1,14 +1,16 @@
-"""What the tests of reports share: the DAGs, and a star of the whole sample month with its report tables."""
+"""Fixtures of the reports' tests: the DAGs, and a star of the whole sample month with its report tables."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from include.local_aws import sample
+from include.sparkify import warehouse
+from local import sample
 from tests.reports.running import dag_of, run
 from tests.world import World
 
@@ -25,6 +27,9 @@ def reports(airflow_database: None) -> Any:
     return dag_of("reports")
 
 
+_numbers = itertools.count(1)
+
+
 @pytest.fixture(scope="module")
 def month(
     s3: Any, connections: dict[str, str], reports: Any, tmp_path_factory: pytest.TempPathFactory
@@ -34,7 +39,7 @@ def month(
 
     folder = tmp_path_factory.mktemp("sample")
     sample.write(folder, sample.Spec())
-    world = World(s3, "month")
+    world = World(s3, f"month{next(_numbers)}")
     world.schema = "sparkify"  # as the query pack says
     files = [path for name in ("log_data", "song_data") for path in (folder / name).rglob("*.json")]
     with ThreadPoolExecutor(8) as pool:
@@ -48,4 +53,11 @@ def month(
         assert state == "success", tasks
         assert set(tasks.values()) == {"success"}
         yield world
+
+        # Another module of the same process may make its own month, in the same schemas.
+        def drop(cursor: Any) -> None:
+            for schema in ("sparkify", "sparkify_ops", "reports", "reports_state"):
+                cursor.execute(f"drop schema if exists {schema} cascade")
+
+        warehouse.transaction(drop, "drop the month")
     settings.cache_clear()

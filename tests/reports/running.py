@@ -1,27 +1,69 @@
-"""Running a DAG in a test, as Airflow's `dags test` does."""
+"""Running a DAG in a test, as Airflow's `dags test` does; and updating the report tables without Airflow."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jinja2
+from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from include.reports import agents, publish
+from include.sparkify import warehouse
+from include.sparkify.settings import ops, star
+
 ROOT = Path(__file__).parents[2]
 _moments = itertools.count()
+_templates = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "include/sql"))
 
 
 def dag_of(name: str) -> Any:
-    from airflow.models import DagBag
+    """Return the DAG of that name, read from its file."""
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 2
+        from airflow.models import DagBag
 
-    bag = DagBag(ROOT / "dags" / f"{name}.py", include_examples=False)
+    bag = DagBag(ROOT / "dags" / f"{name}.py")
     assert not bag.import_errors
     return bag.dags[name]
 
 
 def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
-    """Run a DAG once; the state of the run, and of its tasks."""
+    """Run a DAG once; return the state of the run, and of its tasks."""
     # Moments of their own: other tests' runs of the same DAG are in the same database.
     moment = datetime(2026, 2, 1, tzinfo=UTC).replace(microsecond=next(_moments))
-    dag_run = dag.test(execution_date=moment, run_conf=params)
+    when = {"logical_date" if AIRFLOW_V_3_0_PLUS else "execution_date": moment}
+    dag_run = dag.test(**when, run_conf=params)
     return dag_run.state, {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
+
+
+def update(remake: bool = False) -> None:
+    """Do what the tasks of the DAG `reports` do, with the same functions and the same rendered SQL."""
+    with contextlib.suppress(AirflowSkipException):
+        plan = publish.make_plan(remake)
+        warehouse.transaction(lambda cursor: _working_tables(cursor, plan), "make the working tables")
+        publish.publish(plan, {name: _rendered(path, plan) for name, path in publish.scripts().items()})
+
+
+def _working_tables(cursor: Any, plan: publish.Plan) -> None:
+    for name in ("changes", "new_agents"):
+        cursor.execute(f"drop table if exists {publish.STATE}.{name}")
+        query = _rendered(f"{publish.STATE}/{name}.sql", plan)
+        cursor.execute(f"create table {publish.STATE}.{name} as\n{query}")
+    cursor.execute(f"select agent_id, user_agent from {publish.STATE}.new_agents")
+    found = [(agent_id, *agents.families(user_agent)) for agent_id, user_agent in cursor.fetchall()]
+    columns = ("agent_id", "device", "os", "browser")
+    cursor.execute(f"drop table if exists {publish.STATE}.new_families")
+    kinds = ", ".join(f"{column} varchar(256)" for column in columns)
+    cursor.execute(f"create table {publish.STATE}.new_families ({kinds})")
+    warehouse.insert(cursor, f"{publish.STATE}.new_families", columns, found)
+
+
+def _rendered(path: str, plan: publish.Plan) -> str:
+    macros = {"star": star, "ops": ops, "remake": lambda ti: plan["remake"], "ti": None}
+    return _templates.get_template(path).render(macros)

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from selenium.webdriver.common.by import By
 
-from include.local_aws import screenshots
+from local import screenshots
 from tests.reports.running import run
 from tests.world import event
 

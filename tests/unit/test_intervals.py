@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.sparkify.errors import ConfigurationError
-from include.sparkify.intervals import Interval, covers, of_day, of_run, union
+from include.sparkify.intervals import Interval, covers, of_day, of_run, subtract, union
 
 HOUR = timedelta(hours=1)
 ORIGIN = datetime(2018, 10, 31)
@@ -68,16 +68,16 @@ def test_the_end_is_not_the_intervals_own():
 
 @pytest.mark.parametrize("end", [ORIGIN, ORIGIN - HOUR])
 def test_an_empty_interval_is_refused(end):
-    with pytest.raises(ConfigurationError, match="is empty: its end must come after its start"):
+    with pytest.raises(ConfigurationError, match="is empty: its end must be after its start"):
         Interval(ORIGIN, end)
 
 
-# What a run owns ------------------------------------------------------------------------------------------
+# Interval of a run ----------------------------------------------------------------------------------------
 
 
-def context(start=None, end=None, data_interval=(None, None)):
+def context(start=None, end=None, data_interval=(None, None), mode="load"):
     return {
-        "params": {"start": start, "end": end},
+        "params": {"start": start, "end": end, "mode": mode},
         "data_interval_start": data_interval[0],
         "data_interval_end": data_interval[1],
     }
@@ -109,17 +109,38 @@ def test_parameters_come_before_the_data_interval(start, end):
     assert of_run(context(start, end, DATA_INTERVAL)) == of_day(date(2018, 11, 3))
 
 
+@pytest.mark.finding("B4", "D3")
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         (context("2018-11-01", None, DATA_INTERVAL), "give both start and end, or neither"),
         (context(None, "2018-11-01", DATA_INTERVAL), "give both start and end, or neither"),
-        (context("1 November", "2018-11-02"), "start = '1 November' is no ISO time, for example 2018-11-01"),
-        (context("2018-11-01", "2018-11-31"), "end = '2018-11-31' is no ISO time"),
+        (
+            context("1 November", "2018-11-02"),
+            "start = '1 November' is not an ISO time, for example 2018-11-01",
+        ),
+        (context("2018-11-01", "2018-11-31"), "end = '2018-11-31' is not an ISO time"),
         (context("2018-11-02", "2018-11-01"), "is empty"),
         (context(), "this run has no data interval: trigger it with start and end"),
+        (context("0001-01-01T00:00+05:00", "2018-11-01"), "is not an ISO time"),
+        (context("2018-11-01", "9999-12-31T23:59:59"), "ends in the future: the latest end is"),
+        (context("2018-11-01", (datetime.now(UTC) + timedelta(days=2)).isoformat()), "ends in the future"),
+        (context("1918-11-01", "1919-11-01"), "use mode=full_refresh to load everything"),
+        (context("2005-01-01", "2022-01-01"), "is longer than 3660 days"),
+        (context("2018-11-01", "2018-11-02", mode="full_refresh"), "leave start and end empty"),
     ],
 )
 def test_an_interval_that_cannot_be_is_refused_by_name(given, message):
     with pytest.raises(ConfigurationError, match=message):
         of_run(given)
+
+
+def test_time_that_is_in_no_part():
+    whole = Interval(ORIGIN, ORIGIN + 10 * HOUR)
+    parts = [Interval(ORIGIN - HOUR, ORIGIN + HOUR), Interval(ORIGIN + 3 * HOUR, ORIGIN + 4 * HOUR)]
+    assert subtract(whole, parts) == [
+        Interval(ORIGIN + HOUR, ORIGIN + 3 * HOUR),
+        Interval(ORIGIN + 4 * HOUR, ORIGIN + 10 * HOUR),
+    ]
+    assert subtract(whole, []) == [whole]
+    assert subtract(whole, [Interval(ORIGIN - HOUR, ORIGIN + 11 * HOUR)]) == []

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from include.local_aws.sample import Spec, main, write
+from local.sample import Spec, write
+from local.sample.__main__ import main
 
 
 def fingerprint(folder: Path) -> str:
@@ -100,11 +101,11 @@ def test_events_have_one_identity_and_plays_do_meet(events: list[dict], plays: l
 
 
 def test_events_without_a_user(events: list[dict]) -> None:
-    nobody = [event for event in events if event["userId"] == ""]
-    assert 150 < len(nobody) < 600
-    assert "NextSong" not in {event["page"] for event in nobody}
-    assert {event["auth"] for event in nobody} == {"Logged Out"}
-    for event in nobody:
+    logged_out = [event for event in events if event["userId"] == ""]
+    assert 150 < len(logged_out) < 600
+    assert "NextSong" not in {event["page"] for event in logged_out}
+    assert {event["auth"] for event in logged_out} == {"Logged Out"}
+    for event in logged_out:
         for name in ("firstName", "lastName", "gender", "location", "registration", "userAgent"):
             assert event[name] is None
     identities = defaultdict(set)
@@ -153,10 +154,10 @@ def test_one_user_never_plays(events: list[dict], plays: list[dict]) -> None:
 
 
 def test_a_twentieth_of_the_plays_matches_a_song(plays: list[dict], songs: list[dict]) -> None:
-    catalogue = Counter((song["title"], song["artist_name"], song["duration"]) for song in songs)
-    found = [play for play in plays if (play["song"], play["artist"], play["length"]) in catalogue]
+    known = Counter((song["title"], song["artist_name"], song["duration"]) for song in songs)
+    found = [play for play in plays if (play["song"], play["artist"], play["length"]) in known]
     assert 0.03 < len(found) / len(plays) < 0.07
-    assert any(catalogue[play["song"], play["artist"], play["length"]] > 1 for play in found)
+    assert any(known[play["song"], play["artist"], play["length"]] > 1 for play in found)
     near = {(song["title"], song["artist_name"]) for song in songs}
     assert any((play["song"], play["artist"]) in near for play in plays if play not in found)
 

@@ -1,6 +1,6 @@
 -- one row per artist that the run touches, as it will be
 -- key: artist_id
--- load: derived anew from all variants of the artist
+-- load: derived from all variants of the artist
 -- late data: none
 drop table if exists {{ run_schema(run_id) }}.artists;
 create table {{ run_schema(run_id) }}.artists (like {{ star() }}.artists);

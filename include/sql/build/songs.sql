@@ -1,16 +1,17 @@
 -- one row per song that the run touches, as it will be
 -- key: song_id
--- load: derived anew from all versions of the song
+-- load: derived from all versions of the song
 -- late data: none
 drop table if exists {{ run_schema(run_id) }}.songs;
 create table {{ run_schema(run_id) }}.songs (like {{ star() }}.songs);
-insert into {{ run_schema(run_id) }}.songs (song_id, title, artist_id, year, duration)
+insert into {{ run_schema(run_id) }}.songs (song_id, title, artist_id, year, duration, artist_name)
 select
     v.song_id,
     v.title,
     v.artist_id,
     v.year,
-    v.duration
+    v.duration,
+    v.artist_name
 from {{ run_schema(run_id) }}.song_versions as v
 where
     v.preference = 1

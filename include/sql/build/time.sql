@@ -1,7 +1,7 @@
--- one row per distinct start_time of the plays on the days in scope
+-- one row per distinct start_time of the plays on the affected days
 -- key: start_time
--- load: derived anew
--- late data: a moment takes its own day
+-- load: derived
+-- late data: a moment belongs to its own day
 drop table if exists {{ run_schema(run_id) }}.time;
 create table {{ run_schema(run_id) }}.time (like {{ star() }}.time);
 insert into {{ run_schema(run_id) }}.time (start_time, hour, day, week, month, year, weekday)

@@ -1,7 +1,7 @@
 -- one row per artist id
 -- key: artist_id
 -- load: merged; of an artist's variants the one with coordinates, then the latest song (year, then song_id) decides
--- late data: a better variant takes the place of the row, whole
+-- late data: a better variant replaces the whole row
 create table if not exists {{ star() }}.artists (
     artist_id varchar(32) not null sortkey,
     name varchar(1024) not null,
@@ -10,7 +10,7 @@ create table if not exists {{ star() }}.artists (
     longitude decimal(9, 6),
     primary key (artist_id)
 ) diststyle all;
-comment on table {{ star() }}.artists is 'Artists of the catalogue';
+comment on table {{ star() }}.artists is 'Artists of the loaded songs';
 comment on column {{ star() }}.artists.artist_id is 'Natural key of the artist';
 comment on column {{ star() }}.artists.name is 'Name in the deciding variant';
 comment on column {{ star() }}.artists.location is 'Place of the artist as delivered (text, empty or an HTML anchor)';

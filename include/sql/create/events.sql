@@ -1,7 +1,7 @@
 -- one row per accepted line of a loaded log file, all pages: the history that the star is derived from
 -- key: source_key, line_number
--- load: a loaded file's lines in the run's windows are replaced, and its lines of other days, whole
--- late data: a line of another day than its file's is kept here and counts for its own day
+-- load: a loaded file's lines in the run's windows are replaced; a new version replaces all of them
+-- late data: a line of another day than its file's is kept, and belongs to its own day
 create table if not exists {{ star() }}.events (
     source_key varchar(1024) not null,
     line_number integer not null,
@@ -31,10 +31,10 @@ comment on table {{ star() }}.events is 'Every accepted line of the activity log
 comment on column {{ star() }}.events.source_key is 'S3 key of the file';
 comment on column {{ star() }}.events.line_number is 'Line in that file, from 1';
 comment on column {{ star() }}.events.file_date is 'Day in the file''s name, UTC';
-comment on column {{ star() }}.events.start_time is 'When it happened, UTC, to the millisecond';
+comment on column {{ star() }}.events.start_time is 'Time of the event, UTC, to the millisecond';
 comment on column {{ star() }}.events.ts is 'The same in ms since 1970';
 comment on column {{ star() }}.events.page is 'Page of the client; NextSong is a play';
-comment on column {{ star() }}.events.user_id is 'Who; NULL if logged out';
+comment on column {{ star() }}.events.user_id is 'User; NULL if logged out';
 comment on column {{ star() }}.events.level is 'Subscription at that moment: free or paid';
 comment on column {{ star() }}.events.session_id is 'Session of the client';
 comment on column {{ star() }}.events.item_in_session is 'Number of the event in its session, from 0';
@@ -49,4 +49,4 @@ comment on column {{ star() }}.events.user_agent is 'User-Agent header, as deliv
 comment on column {{ star() }}.events.auth is 'Logged In or Logged Out';
 comment on column {{ star() }}.events.method is 'HTTP method';
 comment on column {{ star() }}.events.status is 'HTTP status';
-comment on column {{ star() }}.events.registration is 'When the user registered, ms since 1970';
+comment on column {{ star() }}.events.registration is 'Registration of the user, ms since 1970';

@@ -1,6 +1,6 @@
 -- one row per distinct start_time of a play
 -- key: start_time
--- load: the run's windows are replaced
+-- load: the affected days are replaced
 -- late data: belongs to the interval of its own start_time
 create table if not exists {{ star() }}.time (
     start_time timestamp not null sortkey,
@@ -12,7 +12,7 @@ create table if not exists {{ star() }}.time (
     weekday integer not null,
     primary key (start_time)
 ) diststyle all;
-comment on table {{ star() }}.time is 'Moments at which plays began, broken into parts, UTC';
+comment on table {{ star() }}.time is 'Start times of plays, broken into parts, UTC';
 comment on column {{ star() }}.time.start_time is 'The moment, UTC, to the millisecond';
 comment on column {{ star() }}.time.hour is 'Hour of the day, 0 to 23';
 comment on column {{ star() }}.time.day is 'Day of the month, 1 to 31';

@@ -1,7 +1,7 @@
 -- one row per user with a play
 -- key: user_id
 -- load: merged; the latest play decides (ties: higher session_id, then item_in_session)
--- late data: changes nothing unless it is the user's latest play
+-- late data: changes the row only if it is the user's latest play
 create table if not exists {{ star() }}.users (
     user_id integer not null sortkey,
     first_name varchar(256),

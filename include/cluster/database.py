@@ -1,0 +1,146 @@
+"""Give the pipeline its database user and its Airflow connections."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import redshift_connector
+
+from include.cluster import inventory
+from include.cluster.aws import client, doing
+from include.cluster.credentials import new_password, read_master_login, read_secret, write_secret
+from include.cluster.inventory import COPY_CONNECTION, REDSHIFT_CONNECTION
+from include.cluster.request import DATABASE, Cluster
+from include.sparkify import settings
+from include.sparkify.errors import TransientError, warehouse_error
+
+REPORTS_SCHEMA = "reports"
+
+
+def write_connections(params: Mapping[str, Any], role: str) -> None:
+    """Write the Airflow connections ``redshift_default`` and ``aws_copy_role`` into Secrets Manager.
+
+    :param role: ARN of the role for COPY.
+    :raises ConfigurationError: a foreign secret has one of the names, or AWS refused a call.
+    :raises TransientError: the cluster has no address yet, or AWS is unreachable.
+    """
+    cluster = Cluster.from_params(params)
+    host, port = get_endpoint(params)
+    connection = {
+        "conn_type": "redshift",
+        "host": host,
+        "port": port,
+        "schema": DATABASE,
+        "login": params["user"],
+        "extra": {**tls_settings(params), "application_name": "sparkify"},
+    }
+    if params["login"] == "iam":
+        connection["extra"] |= {
+            "iam": True,
+            "db_user": params["user"],
+            "cluster_identifier": cluster.name,
+            "region": cluster.region,
+        }
+    else:
+        before = read_secret(cluster, REDSHIFT_CONNECTION) or {}
+        connection["password"] = before.get("password") or new_password()
+    write_secret(cluster, REDSHIFT_CONNECTION, connection)
+    write_secret(
+        cluster,
+        COPY_CONNECTION,
+        {"conn_type": "aws", "extra": {"role_arn": role, "region_name": cluster.region}},
+    )
+
+
+def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
+    """Create the pipeline's user, or set its password to the connection's, and grant it what it needs.
+
+    It may create schemas (every run has its own), owns the schemas of the star, the reports and the pipeline's own
+    tables, and is the only user besides the master user that may use the role for COPY. It is not a superuser and
+    cannot read what others own.
+
+    :param role: ARN of the role for COPY.
+    :raises ConfigurationError: the master password is wrong, or the warehouse refused a statement.
+    :raises TransientError: the cluster cannot be reached.
+    """
+    cluster = Cluster.from_params(params)
+    user = params["user"]
+    host, port = get_endpoint(params)
+    login = read_master_login(cluster)
+    try:
+        link = redshift_connector.connect(
+            host=host,
+            port=port,
+            database=DATABASE,
+            user=login["username"],
+            password=login["password"],
+            timeout=30,
+            **tls_settings(params),
+        )
+        try:
+            # Each statement may be repeated, and some forms of GRANT refuse to run in a transaction.
+            link.autocommit = True
+            cursor = link.cursor()
+            cursor.execute("select usename from pg_user where usename = %s", (user,))
+            verb = "alter" if cursor.fetchall() else "create"
+            cursor.execute(f"{verb} user {user} password {_password_literal(cluster, params)}")
+            for statement in _list_grants(user, role):
+                cursor.execute(statement)
+        finally:
+            link.close()
+    except (redshift_connector.Error, OSError) as error:
+        refused = warehouse_error(
+            error, f"create user {user} in {cluster.name} as {login['username']} at {host}:{port}"
+        )
+        # The driver reports a wrong password and an unreachable host alike; each needs another fix.
+        hint = (
+            " Can the workers reach the cluster's VPC, and are their addresses in parameter cidrs? If the master "
+            f"password was changed by hand, write it into secret {cluster.master_secret}."
+        )
+        raise type(refused)(f"{refused}{hint}") from None
+
+
+def _password_literal(cluster: Cluster, params: Mapping[str, Any]) -> str:
+    """Return the user's password for CREATE USER: a salted MD5 hash as in PostgreSQL, so that no statement holds it."""
+    if params["login"] == "iam":
+        return "disable"
+    connection = read_secret(cluster, REDSHIFT_CONNECTION) or {}
+    salted = connection["password"] + params["user"]
+    return f"'md5{hashlib.md5(salted.encode(), usedforsecurity=False).hexdigest()}'"
+
+
+def _list_grants(user: str, role: str) -> Iterator[str]:
+    yield f"grant create, temporary on database {DATABASE} to {user}"
+    yield "revoke create on schema public from public"
+    for schema in (settings.star(), settings.ops(), REPORTS_SCHEMA):
+        yield f"create schema if not exists {schema} authorization {user}"
+    # By default every database user may COPY with every role of the cluster:
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT-usage-notes.html
+    yield "revoke assumerole on all from public for all"
+    yield f"grant assumerole on '{role}' to {user} for copy"
+
+
+def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int]:
+    """Return host and port of the cluster or workgroup.
+
+    :raises TransientError: it has none yet.
+    """
+    cluster = Cluster.from_params(params)
+    with doing(f"look up the address of {cluster.name}"):
+        if params["serverless"]:
+            api = client("redshift-serverless", cluster.region)
+            address = api.get_workgroup(workgroupName=cluster.name)["workgroup"].get("endpoint", {})
+            host, port = address.get("address"), address.get("port")
+        else:
+            address = (inventory.describe_cluster(cluster) or {}).get("Endpoint", {})
+            host, port = address.get("Address"), address.get("Port")
+    if not host:
+        raise TransientError(f"{cluster.name} has no address yet")
+    return host, port
+
+
+def tls_settings(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the driver's settings: it verifies certificate and host name, except for a local stand-in."""
+    return {"ssl": False} if params["tls"] == "off" else {"ssl": True, "sslmode": "verify-full"}

@@ -1,0 +1,28 @@
+"""Defaults of the cluster's DAGs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from include.sparkify.defaults import DEFAULT_ARGS
+
+DAG_ARGUMENTS: dict[str, Any] = {
+    "start_date": datetime(2018, 11, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 1,
+    # Switched on when they are new: they do nothing until they are triggered or have a schedule.
+    "is_paused_upon_creation": False,
+    "default_args": DEFAULT_ARGS
+    | {
+        # AWS takes about this long to change most states.
+        "retry_delay": timedelta(seconds=30),
+        # A step makes a few calls of AWS, each with botocore's own time limits.
+        "execution_timeout": timedelta(minutes=10),
+    },
+    "tags": ["sparkify", "cluster"],
+}
+WAIT = timedelta(hours=1)
+"""How long a task waits for the cluster to reach a state: minutes as a rule, more with a large final snapshot."""
+WAITING_TIMEOUT = WAIT + timedelta(minutes=5)
+"""``execution_timeout`` of a task that waits: later than :data:`WAIT`, whose message names what it waited for."""

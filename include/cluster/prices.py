@@ -1,0 +1,18 @@
+"""List prices of AWS in us-west-2, US dollars, November 2026.
+
+Sources: https://aws.amazon.com/redshift/pricing/, https://aws.amazon.com/s3/pricing/ and
+https://aws.amazon.com/secrets-manager/pricing/. docs/aws.md shows the same figures; a test compares them.
+"""
+
+from __future__ import annotations
+
+NODE_HOUR = {"ra3.large": 0.543, "ra3.xlplus": 1.086, "ra3.4xlarge": 3.26, "ra3.16xlarge": 13.04}
+"""One node for one hour, by node type."""
+RPU_HOUR = 0.375
+"""One Redshift Processing Unit of Serverless for one hour of queries."""
+REDSHIFT_GB_MONTH = 0.024
+"""One GB of managed storage or of a manual snapshot for one month."""
+S3_GB_MONTH = 0.023
+"""One GB in S3 Standard for one month."""
+SECRET_MONTH = 0.40
+"""One secret for one month."""

@@ -1,0 +1,55 @@
+"""When the DAGs pause and resume run by themselves.
+
+The scheduler reads these values when it parses the DAG files, which must never fail: a DAG with a malformed value is
+scheduled daily, and its first task fails by the variable's name. Without a schedule nothing would run or fail, and a
+cluster that is never paused costs money unseen.
+"""
+
+from __future__ import annotations
+
+import os
+
+from croniter import croniter
+
+from include.sparkify.errors import ConfigurationError
+
+PRESETS = ("@hourly", "@daily", "@weekly")
+PAUSE = "SPARKIFY_PAUSE_SCHEDULE"
+RESUME = "SPARKIFY_RESUME_SCHEDULE"
+
+
+def pause_schedule() -> str | None:
+    """``SPARKIFY_PAUSE_SCHEDULE``: when to pause the cluster if it is idle, `@hourly` or a cron expression in UTC
+    (default: never)."""
+    return _schedule(PAUSE)
+
+
+def resume_schedule() -> str | None:
+    """``SPARKIFY_RESUME_SCHEDULE``: when to resume the cluster, for example `30 23 * * *` (UTC) before the daily load
+    (default: never)."""
+    return _schedule(RESUME)
+
+
+def check_schedule(variable: str) -> None:
+    """Fail a run that was scheduled only because the variable could not be read.
+
+    :raises ConfigurationError: the variable is neither a preset nor a cron expression.
+    """
+    value = os.environ.get(variable, "")
+    if not _is_valid(value):
+        raise ConfigurationError(
+            f"{variable} is {value!r}, which is not a schedule, so this DAG runs daily and does nothing. Fix the "
+            f"environment variable: one of {', '.join(PRESETS)}, a cron expression such as '0 20 * * 1-5', or unset."
+        )
+
+
+def _schedule(variable: str) -> str | None:
+    value = os.environ.get(variable, "")
+    if not _is_valid(value):
+        return "@daily"
+    return value or None
+
+
+def _is_valid(value: str) -> bool:
+    # Five fields only: croniter also takes a sixth one for seconds, which Airflow would run every few seconds.
+    return value in ("", *PRESETS) or (len(value.split()) == 5 and croniter.is_valid(value))

@@ -1,0 +1,19 @@
+"""Device, system and browser families of User-Agent headers."""
+
+from __future__ import annotations
+
+import ua_parser
+
+# Longer names are cut: a family is a name, and a hostile header must not break its column.
+FAMILY_CHARACTERS = 64
+
+
+def families(user_agent: str) -> tuple[str, str, str]:
+    """Return device, operating system and browser family; Other for one that ua-parser does not know.
+
+    :param user_agent: the header as delivered, often in quotes; may be empty.
+    """
+    found = ua_parser.parse(user_agent.strip('"'))
+    parts = (found.device, found.os, found.user_agent)
+    device, os, browser = ((part.family if part else "Other")[:FAMILY_CHARACTERS] for part in parts)
+    return device, os, browser

@@ -1,0 +1,16 @@
+"""Default arguments of the tasks of every DAG."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from include.sparkify import notify, settings
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "sparkify",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=10),
+    "execution_timeout": settings.task_limit(),
+    "on_failure_callback": notify.failure,
+}

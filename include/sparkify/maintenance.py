@@ -1,0 +1,114 @@
+"""Weekly maintenance: delete expired rows and files, then VACUUM and ANALYZE."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import redshift_connector
+
+from include.sparkify import lake, warehouse
+from include.sparkify.errors import aws_error, warehouse_error
+from include.sparkify.schema import schema_of
+from include.sparkify.settings import ops, settings
+from include.sparkify.tables import PUBLISHED
+
+# Tables whose rows expire, and the column with their age.
+EXPIRING = {
+    "quality_results": "checked_at",
+    "rejected_lines": "rejected_at",
+    "publish_log": "published_at",
+}
+
+log = logging.getLogger(__name__)
+
+
+def delete_old_rows() -> dict[str, int]:
+    """Delete rows of the pipeline's own tables older than ``keep_days``, and return how many by table.
+
+    The latest version stays however old it is: the next one counts on from it.
+    """
+    days = settings().keep_days
+
+    def work(cursor: Any) -> dict[str, int]:
+        warehouse.lock(cursor)
+        deleted = {}
+        for table, age in EXPIRING.items():
+            latest = (
+                f" and version < (select max(version) from {ops()}.{table})" if table == "publish_log" else ""
+            )
+            cursor.execute(
+                f"delete from {ops()}.{table} where {age} < dateadd(day, -{days}, getdate()){latest}"
+            )
+            deleted[table] = max(cursor.rowcount, 0)
+        cursor.execute(
+            f"delete from {ops()}.changed_days where version < (select min(version) from {ops()}.publish_log)"
+        )
+        deleted["changed_days"] = max(cursor.rowcount, 0)
+        return deleted
+
+    deleted = warehouse.transaction(work, f"delete rows older than {days} days") or {}
+    log.info("deleted rows older than %d days: %s", days, deleted)
+    return deleted
+
+
+def delete_old_files() -> int:
+    """Delete old files of the work bucket, and return how many: files for COPY after ``keep_run_days``, run reports
+    after ``keep_days``.
+
+    :raises ConfigurationError, TransientError: AWS did not answer, or refused access.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket = settings().work_bucket
+    now = datetime.now(UTC).replace(tzinfo=None)
+    s3, deleted = lake.client(), 0
+    old = [
+        item.key
+        for prefix, days in (("runs/", settings().keep_run_days), ("reports/", settings().keep_days))
+        for item in lake.list_objects(s3, bucket, prefix)
+        if item.last_modified < now - timedelta(days=days)
+    ]
+    try:
+        # One call takes at most a thousand.
+        for start in range(0, len(old), 1000):
+            batch = [{"Key": key} for key in old[start : start + 1000]]
+            errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True}).get(
+                "Errors", []
+            )
+            for error in errors:
+                log.warning("s3://%s/%s is not deleted: %s", bucket, error["Key"], error["Message"])
+            deleted += len(batch) - len(errors)
+    except (BotoCoreError, ClientError) as error:
+        raise aws_error(error, f"delete old files of s3://{bucket}") from error
+    log.info("deleted %d of %d old objects of s3://%s", deleted, len(old), bucket)
+    return deleted
+
+
+def vacuum_and_analyze() -> list[str]:
+    """VACUUM and ANALYZE every published table, and return their names.
+
+    Neither may run inside a transaction, and the cluster vacuums one table at a time.
+
+    :raises ConfigurationError, DataError, TransientError: see :func:`include.sparkify.warehouse.transaction`; the
+        tables before the failed one are done.
+    """
+    connection = warehouse.connect()
+    done = []
+    try:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(warehouse.statement_timeout())
+        for table in PUBLISHED:
+            name = f"{schema_of(table)}.{table}"
+            for action in ("vacuum", "analyze"):
+                try:
+                    cursor.execute(f"{action} {name}")
+                except (redshift_connector.Error, OSError) as error:
+                    raise warehouse_error(error, f"{action} {name}") from error
+            log.info("vacuumed and analyzed %s", name)
+            done.append(name)
+    finally:
+        connection.close()
+    return done

@@ -1,0 +1,157 @@
+"""The registry: every table that the pipeline makes, its group and order, and what its file says about it.
+
+DAGs, checks, docs, the local world and tests read the names here. A table is declared in one file: a script of
+``include/sql/create`` (published tables), ``open_run`` (tables that a run begins with) or ``build`` (derived tables),
+or, for a report table, a script of ``include/sql/reports``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+INCLUDE = Path(__file__).parents[1]
+SQL = INCLUDE / "sql"
+
+# Published tables. Schema `sparkify`: the star, and the history that it is derived from.
+STAR = ("songplays", "users", "songs", "artists", "time")
+HISTORY = ("events", "song_files")
+# Schema `sparkify_ops`: the pipeline's own tables.
+OPS = (
+    "publish_lock",
+    "publish_log",
+    "changed_days",
+    "run_schemas",
+    "loaded_files",
+    "refused_files",
+    "rejected_lines",
+    "quality_results",
+)
+PUBLISHED = (*OPS, *HISTORY, *STAR)
+
+# The run's own schema. COPY fills the staging tables, one task each.
+STAGING = ("staging_files", "staging_events", "staging_songs")
+OPEN_RUN = ("base_version", "windows", *STAGING)
+# Derived tables in the order in which they can be built, each with the derived tables that it reads.
+BUILD: dict[str, tuple[str, ...]] = {
+    "file_windows": (),
+    "superseded_events": ("file_windows",),
+    "new_events": ("file_windows",),
+    "affected_days": ("superseded_events", "new_events"),
+    "plays": ("affected_days",),
+    "touched_songs": (),
+    "song_versions": ("touched_songs",),
+    "songs": ("song_versions",),
+    "artists": ("song_versions",),
+    "song_matches": ("plays", "songs"),
+    "songplays": ("song_matches",),
+    "repointed_songplays": ("song_matches",),
+    "time": ("songplays",),
+    "retracted_users": ("plays",),
+    "users": ("retracted_users",),
+}
+# Audited before anything is published.
+CANDIDATES = ("new_events", *STAR)
+# Written by the publishing transaction, in this order.
+PUBLISH = (*STAR, *HISTORY, "loaded_files", "changed_days")
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column; ``meaning`` is the text of its COMMENT ON."""
+
+    name: str
+    type: str
+    meaning: str
+    required: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """One table as its file declares it; ``grain`` is the first line of the file."""
+
+    name: str
+    grain: str
+    key: str
+    load: str
+    late_data: str
+    columns: tuple[Column, ...]
+
+
+def scripts(folder: str, names: Iterable[str]) -> dict[str, str]:
+    """Return the script of each table below ``include/sql``, for Airflow to render."""
+    return {name: f"{folder}/{name}.sql" for name in names}
+
+
+@functools.cache
+def published(name: str) -> Table:
+    """Return a table of ``include/sql/create``.
+
+    :raises ValueError: a line of the header, or the comment of a column, is missing.
+    """
+    return read_create_script(SQL / "create" / f"{name}.sql")
+
+
+def columns(name: str, alias: str = "") -> str:
+    """Return the column list of a published table, for SQL templates that copy whole rows.
+
+    :param alias: the alias of the table in the query.
+    """
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(prefix + column.name for column in published(name).columns)
+
+
+def read_create_script(path: Path) -> Table:
+    """Return the table that a script of ``include/sql/create`` declares: one column per line, with COMMENT ON.
+
+    :raises ValueError: a line of the header, or the comment of a column, is missing.
+    """
+    text = path.read_text()
+    meanings = {
+        name: meaning.replace("''", "'")
+        for name, meaning in re.findall(
+            r"^comment on column \S+ \S+ \S+\.(\w+) is '(.*)';$", text, re.MULTILINE
+        )
+    }
+    found = re.findall(r"^    (?!primary key)(\w+) (\w+(?:\([\d, ]+\))?)(.*)$", text, re.MULTILINE)
+    silent = [name for name, _, _ in found if name not in meanings]
+    if silent:
+        raise ValueError(f"{path.name} has no comment on column {', '.join(silent)}")
+    header = [line.removeprefix("--").strip() for line in text.splitlines() if line.startswith("--")]
+    return _table(
+        path, header, [Column(name, kind, meanings[name], "not null" in rest) for name, kind, rest in found]
+    )
+
+
+def read_report(path: Path) -> Table:
+    """Return the table of a script of ``include/sql/reports`` or ``include/sql/reports_state``.
+
+    :raises ValueError: a line of the header is missing.
+    """
+    lines = [
+        line.removeprefix("--").strip() for line in path.read_text().splitlines() if line.startswith("--")
+    ]
+    found = [
+        Column(parts[1], parts[2], parts[3])
+        for line in lines[lines.index("columns:") + 1 :]
+        if (parts := re.fullmatch(r"(\w+) ([a-z]+(?: precision)?(?:\([\d, ]+\))?): (.+)", line))
+    ]
+    return _table(path, lines, found)
+
+
+def reports() -> dict[str, Table]:
+    """Return every report table by name."""
+    return {path.stem: read_report(path) for path in sorted((SQL / "reports").glob("*.sql"))}
+
+
+def _table(path: Path, lines: list[str], found: list[Column]) -> Table:
+    header = {
+        name: line for line in lines for name in ("key", "load", "late data") if line.startswith(f"{name}: ")
+    }
+    if not lines[0].startswith("one row") or len(header) < 3 or not found:
+        raise ValueError(f"{path.name} does not begin with grain, key, load and late data")
+    key, load, late = (header[name].split(": ", 1)[1] for name in ("key", "load", "late data"))
+    return Table(path.stem, lines[0], key, load, late, tuple(found))

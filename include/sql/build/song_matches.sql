@@ -1,0 +1,91 @@
+-- one row per title, artist name and duration that a play may have, with the song that it matches (NULL if none)
+-- key: title, artist_name, duration
+-- load: derived for the plays of the run, and for the touched songs (as they were and as they will be)
+-- late data: none
+drop table if exists {{ run_schema(run_id) }}.song_matches;
+create table {{ run_schema(run_id) }}.song_matches (
+    title varchar(1024) not null sortkey,
+    artist_name varchar(1024) not null,
+    duration decimal(10, 5) not null,
+    touched boolean not null,
+    song_id varchar(32),
+    artist_id varchar(32)
+) diststyle all;
+insert into {{ run_schema(run_id) }}.song_matches (title, artist_name, duration, touched, song_id, artist_id)
+with asked as (
+    select
+        p.song as title,
+        p.artist as artist_name,
+        p.length as duration,
+        0 as touched
+    from {{ run_schema(run_id) }}.plays as p
+    union
+    select
+        s.title,
+        s.artist_name,
+        s.duration,
+        1 as touched
+    from {{ star() }}.songs as s
+    inner join (select distinct song_id from {{ run_schema(run_id) }}.touched_songs) as t on s.song_id = t.song_id
+    union
+    select
+        c.title,
+        c.artist_name,
+        c.duration,
+        1 as touched
+    from {{ run_schema(run_id) }}.songs as c
+),
+
+keys as (
+    select
+        title,
+        artist_name,
+        duration,
+        max(touched) = 1 as touched
+    from asked
+    group by title, artist_name, duration
+),
+
+matches as (
+    select
+        k.title,
+        k.artist_name,
+        k.duration,
+        s.song_id,
+        s.artist_id
+    from keys as k
+    inner join {{ star() }}.songs as s
+        on k.title = s.title and k.artist_name = s.artist_name and k.duration = s.duration
+    left join {{ run_schema(run_id) }}.touched_songs as t on s.song_id = t.song_id
+    where t.song_id is null
+    union all
+    select
+        c.title,
+        c.artist_name,
+        c.duration,
+        c.song_id,
+        c.artist_id
+    from {{ run_schema(run_id) }}.songs as c
+),
+
+choices as (
+    select
+        title,
+        artist_name,
+        duration,
+        song_id,
+        artist_id,
+        row_number() over (partition by title, artist_name, duration order by song_id) as choice
+    from matches
+)
+
+select
+    k.title,
+    k.artist_name,
+    k.duration,
+    k.touched,
+    c.song_id,
+    c.artist_id
+from keys as k
+left join choices as c
+    on k.title = c.title and k.artist_name = c.artist_name and k.duration = c.duration and c.choice = 1;

@@ -1,0 +1,21 @@
+-- one row per song and artist that the run's song files name now or named before
+-- key: song_id, artist_id
+-- load: derived
+-- late data: none
+drop table if exists {{ run_schema(run_id) }}.touched_songs;
+create table {{ run_schema(run_id) }}.touched_songs (
+    song_id varchar(32) not null,
+    artist_id varchar(32) not null
+) diststyle all;
+insert into {{ run_schema(run_id) }}.touched_songs (song_id, artist_id)
+select
+    s.song_id,
+    s.artist_id
+from {{ run_schema(run_id) }}.staging_songs as s
+union
+select
+    c.song_id,
+    c.artist_id
+from {{ star() }}.song_files as c
+inner join {{ run_schema(run_id) }}.staging_files as f on c.source_key = f.source_key
+where f.kind = 'songs';

@@ -1,0 +1,23 @@
+-- one row per file whose latest version that was read is refused as a whole
+-- key: source_key
+-- load: replaced whenever the file is read, whether the run publishes or not
+-- late data: a good version of the file deletes its row; a version loaded before stays loaded
+create table if not exists {{ ops() }}.refused_files (
+    source_key varchar(1024) not null sortkey,
+    kind varchar(16) not null,
+    etag varchar(64) not null,
+    lines integer not null,
+    rejected integer not null,
+    reason varchar(2048) not null,
+    run_id varchar(256) not null,
+    refused_at timestamp not null
+) diststyle all;
+comment on table {{ ops() }}.refused_files is 'Files that were refused as a whole; nothing of that version is loaded';
+comment on column {{ ops() }}.refused_files.source_key is 'S3 key of the file';
+comment on column {{ ops() }}.refused_files.kind is 'events or songs';
+comment on column {{ ops() }}.refused_files.etag is 'ETag of the refused version; mode load does not read it again';
+comment on column {{ ops() }}.refused_files.lines is 'Lines in the file that are not blank, as far as it was read';
+comment on column {{ ops() }}.refused_files.rejected is 'Rejected lines among them';
+comment on column {{ ops() }}.refused_files.reason is 'Why the file was refused';
+comment on column {{ ops() }}.refused_files.run_id is 'DAG run that read it';
+comment on column {{ ops() }}.refused_files.refused_at is 'Time of the reading, UTC';

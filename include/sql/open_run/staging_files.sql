@@ -1,0 +1,22 @@
+-- one row per file that the run loads, or that has vanished from the lake (full refresh)
+-- key: source_key
+-- load: COPY of what `validate` found in each file
+-- late data: none; the run's schema is dropped when the run ends
+create table {{ run_schema(run_id) }}.staging_files (
+    kind varchar(16) not null,
+    source_key varchar(1024) not null,
+    etag varchar(64) not null,
+    size bigint not null,
+    last_modified timestamp,
+    file_date date,
+    ledger_etag varchar(64) not null,
+    vanished boolean not null,
+    lines integer not null,
+    blank_lines integer not null,
+    accepted integer not null,
+    rejected integer not null,
+    cut_values integer not null,
+    unknown_fields varchar(2048) not null,
+    first_stray timestamp,
+    last_stray timestamp
+) diststyle all;

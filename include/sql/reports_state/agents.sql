@@ -1,0 +1,19 @@
+-- one row per User-Agent header of a play, and one for none
+-- key: user_agent
+-- load: new headers are added
+-- late data: none
+-- columns:
+--   user_agent varchar(2048): The header; empty if a play has none
+--   device varchar(256): Device family by ua-parser (Mac, iPhone ...); Other if it says none
+--   os varchar(256): Operating system family (Windows, Mac OS X, iOS ...); Other if it says none
+--   browser varchar(256): Browser family (Chrome, Safari ...); Other if it says none
+insert into reports_state.agents (user_agent, device, os, browser)
+select
+    n.user_agent,
+    f.device,
+    f.os,
+    f.browser
+from reports_state.new_agents as n
+inner join reports_state.new_families as f on n.agent_id = f.agent_id
+left join reports_state.agents as a on n.user_agent = a.user_agent
+where a.user_agent is null;

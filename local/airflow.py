@@ -1,0 +1,133 @@
+"""Airflow on this machine: its database, its environment, its own command line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from local import airflow_settings, lake, services
+from local.home import PROJECT, Home, Problem, say, shown
+from local_redshift import service
+
+DATABASE = "airflow"
+
+
+def login(running: service.Running) -> dict[str, str]:
+    """Return how to reach Airflow's database, in the PostgreSQL behind the local Redshift."""
+    return {
+        "host": running.postgres_host,
+        "user": running.user,
+        "password": running.password,
+        "dbname": DATABASE,
+    }
+
+
+def environment(home: Home, running: service.Running) -> dict[str, str]:
+    """Return the whole environment of an Airflow process of this machine."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AIRFLOW"))}
+    found |= airflow_settings.environment(running, home.airflow)
+    database = login(running)
+    found |= {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (
+            f"postgresql+psycopg2://{database['user']}:{database['password']}@/{DATABASE}?host={database['host']}"
+        ),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        # The REST API accepts the password that `make up` prints; the pages use the session.
+        "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session",
+        "AIRFLOW__WEBSERVER__WORKERS": "2",
+        "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "30",
+        "SPARKIFY_POOL": airflow_settings.read()["pools"][0]["pool_name"],
+        "PYTHONWARNINGS": "ignore",
+    }
+    if note := lake.Note.read(home):
+        found |= airflow_settings.schedule(note.days)
+    return found
+
+
+def start_process(
+    home: Home, running: service.Running, arguments: list[str], log: Any
+) -> subprocess.Popen[bytes]:
+    """Start `airflow ARGUMENTS` in the background, with its output in ``log``."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "airflow", *arguments],
+        env=environment(home, running),
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+def command_line(home: Home, arguments: list[str]) -> int:
+    """Run Airflow's own command line in the local world and return its exit code.
+
+    :raises Problem: nothing is running.
+    """
+    running = services.require(home)
+    prepare(home, running)
+    command = [sys.executable, "-m", "airflow", *arguments]
+    return subprocess.run(command, env=environment(home, running), cwd=PROJECT, check=False).returncode
+
+
+def prepare(home: Home, running: service.Running) -> None:
+    """Create Airflow's database and pools, once per life of the services.
+
+    :raises Problem: Airflow could not.
+    """
+    home.airflow.mkdir(parents=True, exist_ok=True)
+    connection = psycopg2.connect(**{**login(running), "dbname": running.database})
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute("select 1 from pg_database where datname = %s", (DATABASE,))
+        if not cursor.fetchone():
+            cursor.execute(f"create database {DATABASE} template template0")
+            # The server's defaults are Redshift's; Airflow relies on PostgreSQL's.
+            cursor.execute(f"alter database {DATABASE} set default_transaction_isolation to 'read committed'")
+            cursor.execute(f"alter database {DATABASE} set standard_conforming_strings to on")
+    with database(running) as cursor:
+        # This table is created last, so an interrupted preparation is repeated.
+        cursor.execute("select to_regclass('local_ready') is not null")
+        if cursor.fetchone()[0]:
+            return
+    say("preparing Airflow's database")
+    with home.run_log.open("w") as log:
+        code = start_process(home, running, ["db", "migrate"], log).wait()
+    if code:
+        raise Problem(
+            f"Airflow could not create its database. {shown(home.run_log)} ends in:\n{tail(home.run_log)}\n"
+            "Next: make down, then run the same command again",
+            1,
+        )
+    with database(running) as cursor:
+        for pool in airflow_settings.read()["pools"]:
+            cursor.execute(
+                "insert into slot_pool (pool, slots, description, include_deferred) values (%s, %s, %s, false)",
+                (pool["pool_name"], pool["pool_slot"], pool["pool_description"]),
+            )
+        cursor.execute("create table local_ready ()")
+
+
+@contextlib.contextmanager
+def database(running: service.Running) -> Iterator[Any]:
+    """Open a cursor on Airflow's database; commit at the end."""
+    connection = psycopg2.connect(**login(running))
+    try:
+        with connection, connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """Return the end of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

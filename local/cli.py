@@ -1,0 +1,139 @@
+"""The command line behind the Makefile: Sparkify on this machine, without any cloud.
+
+    python -m local.cli run [FOLDER] | up [FOLDER] | down | status | report | env | query SQL | airflow "COMMAND"
+
+Everything has one life, from the first `run` or `up` to `down`; its state is below .local/.
+
+Exit codes: 0 done; 1 a step failed, and the message says where and what is next; 2 bad input or a bad environment;
+`airflow` returns Airflow's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+
+import botocore.exceptions
+import psycopg2
+import redshift_connector
+
+from local import airflow, airflow_settings, lake, report, run, services, up, warehouse
+from local.home import Home, Problem, clear_line, say, shown
+from local_redshift import service
+
+
+def down(home: Home) -> None:
+    """Stop Airflow and the services and delete what they held; the sample and the logs stay."""
+    ended = up.stop(home)
+    answered = services.stop(home)
+    if not ended and not answered:
+        say("nothing was running")
+    else:
+        say(
+            f"stopped{' Airflow and' if ended else ''} the local services; lake and warehouse are empty again"
+        )
+
+
+def status(home: Home) -> None:
+    """Print what runs, and what the lake and the warehouse hold."""
+    running = service.status(home.services)
+    if not running:
+        say("nothing is running.\nNext: make run, or make up")
+        return
+    note = lake.Note.read(home)
+    say(f"AWS        {running.aws_endpoint}")
+    say(f"Redshift   127.0.0.1:{running.redshift_port} database {running.database} user {running.user}")
+    say(f"Airflow    {up.url() if up.processes(home) else 'not up (make up)'}")
+    say(
+        f"lake       {len(lake.lake_objects(running)):,} files of {note.identity['folder'] if note else 'no folder'}"
+    )
+    warehouse.print_counts(running)
+
+
+def print_environment(home: Home) -> None:
+    """Print the .env file for an Airflow that `make` did not start.
+
+    :raises Problem: nothing is running.
+    """
+    running, note = services.require(home), lake.Note.read(home)
+    if note is None:
+        raise Problem("the lake is empty.\nNext: make run, or make up", 1)
+    sys.stdout.write(airflow_settings.dotenv(running, note.days))
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Return the command and its arguments."""
+    parser = argparse.ArgumentParser(prog="cli", description="Run the project on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("run", "up"):
+        commands.add_parser(name).add_argument("folder", nargs="?", help="holds log_data/ and song_data/")
+    for name in ("down", "status", "report", "env"):
+        commands.add_parser(name)
+    commands.add_parser("query").add_argument("sql")
+    commands.add_parser("airflow").add_argument("arguments", help="for example: dags list")
+    return parser.parse_args(arguments)
+
+
+def dispatch(home: Home, given: argparse.Namespace) -> int:
+    """Run the command and return the exit code."""
+    if given.command in ("run", "up", "down"):
+        with home.locked():
+            if given.command == "run":
+                run.load(home, given.folder)
+            elif given.command == "up":
+                up.start(home, given.folder)
+            else:
+                down(home)
+    elif given.command == "status":
+        status(home)
+    elif given.command == "report":
+        report.fetch(home, services.require(home))
+    elif given.command == "env":
+        print_environment(home)
+    elif given.command == "query":
+        warehouse.print_csv(services.require(home), given.sql)
+    else:
+        return airflow.command_line(home, shlex.split(given.arguments))
+    return 0
+
+
+def main(arguments: list[str] | None = None, home: Home | None = None) -> int:
+    """Run one command and return the exit code; see the module's docstring."""
+    given = parse(arguments)
+    home = home or Home()
+    # The local services are not behind this person's proxy.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    try:
+        return dispatch(home, given)
+    except Problem as problem:
+        clear_line()
+        print(problem if given.command == "query" else f"\n{problem}", file=sys.stderr)
+        return problem.code
+    except service.ServiceError as error:
+        print(f"\n{error}\nNext: make down, then run the same command again", file=sys.stderr)
+        return 1
+    except (
+        psycopg2.OperationalError,
+        redshift_connector.InterfaceError,
+        botocore.exceptions.HTTPClientError,
+    ):
+        clear_line()
+        print(
+            f"\nthe local services stopped answering; their log is {shown(home.services / 'local_redshift.log')}.\n"
+            "Next: run the same command again; it starts them again with an empty lake and warehouse",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        clear_line()
+        print("\ninterrupted; the same command continues from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Where the local world keeps its state, and how it talks to the person at the keyboard."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+AIRFLOW = int(version("apache-airflow").split(".")[0])
+"""Major version of the Airflow in this environment (`make ... AIRFLOW=3`)."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of one local world; everything that it writes is below it."""
+
+    # A world per Airflow: they do not share a database.
+    path: Path = PROJECT / (".local" if AIRFLOW == 2 else f".local/airflow-{AIRFLOW}")
+
+    @property
+    def sample(self) -> Path:
+        """The sample month."""
+        return self.path / "sample"
+
+    @property
+    def services(self) -> Path:
+        """State and log of the local AWS and Redshift."""
+        return self.path / "services"
+
+    @property
+    def lake_note(self) -> Path:
+        """JSON: which data the lake holds (see :class:`local.lake.Note`)."""
+        return self.services / "lake.json"
+
+    @property
+    def airflow(self) -> Path:
+        """AIRFLOW_HOME, with the logs of Airflow's processes."""
+        return self.path / "airflow"
+
+    @property
+    def airflow_note(self) -> Path:
+        """JSON: the processes that `make up` started."""
+        return self.airflow / "processes.json"
+
+    @property
+    def run_log(self) -> Path:
+        """Airflow's output of the last `make run`."""
+        return self.path / "run.log"
+
+    @property
+    def report(self) -> Path:
+        """The run report that `make report` fetched."""
+        return self.path / "report"
+
+    def create(self) -> None:
+        """Create the folder, for this user only: it holds logs, data and a password."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let only one command at a time change what runs.
+
+        :raises Problem: another command is at work.
+        """
+        self.create()
+        with (self.path / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Problem(
+                    "another make run, up or down is at work in this folder.\nNext: wait for it, then try again"
+                ) from None
+            yield
+
+
+class Problem(Exception):
+    """One message for the person at the keyboard: what failed, why, and what to do next.
+
+    ``code`` is the exit code: 1 for a step that failed, 2 for bad input or a bad environment.
+    """
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def port(name: str, default: int) -> int:
+    """Return the port that the environment variable ``name`` gives.
+
+    :raises Problem: it is not a port number.
+    """
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise Problem(f"{name}={text} is not a port number.\nNext: set it to a number from 1 to 65535")
+    return int(text)
+
+
+def say(text: str) -> None:
+    """Print a line of progress or result."""
+    print(text, flush=True)
+
+
+def clear_line() -> None:
+    """Erase the status line on a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def shown(path: Path) -> str:
+    """Return a path as a person would type it here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,173 @@
+"""`make run`: load a dataset through the DAG, without a scheduler, and show the result."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from local import airflow, report, services, up, warehouse
+from local.dataset import choose_folder
+from local.home import Home, Problem, clear_line, say, shown
+from local_redshift import service
+
+DAG_ID = "sparkify"
+REPORTS_DAG_ID = "reports"
+# How to print the states in which a task has ended.
+ENDED = {"success": "ok", "failed": "FAILED", "up_for_retry": "failed, will be tried again"}
+# SQL: the name of a task instance, with its index if the task is mapped.
+TASK_NAME = "task_id || case when map_index < 0 then '' else '[' || map_index || ']' end"
+# Key of the XCom that keeps a failed task's message: include/sparkify/notify.py writes it.
+FAILURE = "failure"
+
+
+def load(home: Home, folder: str | None) -> None:
+    """Load a folder, or the sample month, through the DAG and print the result.
+
+    :raises Problem: Airflow is up, the folder cannot be loaded, or a task failed.
+    """
+    if up.processes(home):
+        raise Problem(
+            f"Airflow is up on {up.url()}, and two runs at once would wait for each other.\n"
+            "Next: switch the DAG on or trigger it there, or make down first"
+        )
+    began = time.monotonic()
+    data = choose_folder(home, folder)
+    running = services.start(home, data, airflow_is_up=False)
+    airflow.prepare(home, running)
+    say(f"running DAG {DAG_ID} for {data.start} up to and including {data.last_day}")
+    result = run_dag(home, running, DAG_ID, {"start": data.start.isoformat(), "end": data.end.isoformat()})
+    problem = result.problem
+    if result.published:
+        # Under a scheduler, the Dataset of songplays triggers it.
+        say(f"running DAG {REPORTS_DAG_ID}, which a publish triggers")
+        reports = run_dag(home, running, REPORTS_DAG_ID, {})
+        problem = problem or reports.problem
+    elif problem:
+        raise problem
+    else:
+        say("nothing is new in the lake: the warehouse is unchanged")
+    warehouse.print_counts(running)
+    report.print_checks(running, result.run_id)
+    if problem:
+        raise problem
+    say(f"\ndone in {time.monotonic() - began:.0f} s. Next:")
+    say("  make report  this run as a page for the browser")
+    say('  make query SQL="select * from sparkify.songplays limit 5"')
+    say('  make query SQL="select * from reports.daily order by day"')
+    say("  make up      Airflow's pages, with this run")
+    say(f"  less {shown(home.run_log)}")
+    say("  make down    stop everything and delete the loaded data")
+
+
+def task_states(running: service.Running, dag_id: str, run_id: str) -> dict[str, str]:
+    """Return the state of each task of a run that has one, in the order the tasks ended."""
+    with airflow.database(running) as cursor:
+        cursor.execute(
+            f"select {TASK_NAME}, state from task_instance"
+            " where dag_id = %s and run_id = %s and state is not null order by end_date, task_id",
+            (dag_id, run_id),
+        )
+        return dict(cursor.fetchall())
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a DAG run ended."""
+
+    run_id: str
+    published: bool
+    problem: Problem | None
+    """None if the run succeeded; else its message has each failed task, its error, the log and the next step."""
+
+
+def run_dag(home: Home, running: service.Running, dag_id: str, params: dict[str, str]) -> Result:
+    """Run a DAG with these params and print how each task ends."""
+    moment = datetime.now(UTC).replace(microsecond=0)
+    run_id = f"manual__{moment.isoformat()}"
+    command = ["dags", "test", dag_id, moment.isoformat(), "--conf", json.dumps(params)]
+    began = time.monotonic()
+    printed: dict[str, str] = {}
+    with home.run_log.open("w") as log:
+        process = airflow.start_process(home, running, command, log)
+        try:
+            ended = False
+            while not ended:
+                # Wait before reading the states, so that the last read comes after the end.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.3)
+                    ended = True
+                states = task_states(running, dag_id, run_id)
+                for name, state in states.items():
+                    if state in ENDED and printed.get(name) != state:
+                        clear_line()
+                        say(f"  {time.monotonic() - began:6.1f} s  {name:<38} {ENDED[state]}")
+                    printed[name] = state
+                show_running(states)
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    clear_line()
+    for state, words in {"skipped": "were skipped", "upstream_failed": "did not run"}.items():
+        count = sum(found == state for found in states.values())
+        if count:
+            say(f"{'':12}{count} tasks {words}")
+    failed = [name for name, state in states.items() if state == "failed"]
+    published = states.get("publish") == "success"
+    problem = None
+    if process.returncode or failed:
+        problem = Problem(describe_failure(home, running, run_id, failed, published), 1)
+    return Result(run_id, published, problem)
+
+
+def show_running(states: dict[str, str]) -> None:
+    """Show the tasks that run now, on a terminal only."""
+    if sys.stderr.isatty():
+        working = ", ".join(name for name, state in states.items() if state in ("running", "deferred"))
+        clear_line()
+        sys.stderr.write(f"  … {working:.90}" if working else "")
+        sys.stderr.flush()
+
+
+def task_errors(running: service.Running, run_id: str) -> dict[str, str]:
+    """Return the message of each failed task of a run."""
+    with airflow.database(running) as cursor:
+        cursor.execute(
+            f"select {TASK_NAME}, value from xcom where run_id = %s and key = %s", (run_id, FAILURE)
+        )
+        return {task: as_message(value) for task, value in cursor.fetchall()}
+
+
+def as_message(value: Any) -> str:
+    """Return the text of an XCom: JSON in bytes on Airflow 2, in a JSON column on Airflow 3."""
+    return value if isinstance(value, str) else str(json.loads(bytes(value)))
+
+
+def describe_failure(
+    home: Home, running: service.Running, run_id: str, failed: list[str], published: bool
+) -> str:
+    """Return the message for a run that failed."""
+    log = shown(home.run_log)
+    if not failed:
+        return (
+            f"Airflow ended before the run did. {log} ends in:\n{airflow.tail(home.run_log)}\n\n"
+            "Next: if it names a DAG file, fix that file and run the same command again; make check tests every import"
+        )
+    errors = task_errors(running, run_id)
+    parts = [f"task {name} failed:\n{errors.get(name) or airflow.tail(home.run_log)}" for name in failed]
+    if any("stl_load_errors" in part for part in parts):
+        parts.append("\n  ".join(["stl_load_errors has:", *warehouse.load_errors(running)]))
+    state = "The other files are published" if published else "The published tables are unchanged"
+    return "\n\n".join(parts) + (
+        f"\n\n{state}. Log: {log}\n"
+        "Next: fix the problem that the message names, then run the same command again; it continues from what is"
+        " loaded.\n"
+        "      make report            the run as a page: input, rejected lines, every check\n"
+        "      make down && make run  start again with an empty lake and warehouse"
+    )

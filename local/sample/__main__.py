@@ -1,0 +1,55 @@
+"""The command line of the sample: see the package's docstring."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from local.sample import Spec, write
+
+
+def positive(kind: type) -> Any:
+    """Return a reader of arguments of that type in (0, 10000]."""
+
+    def read(text: str) -> Any:
+        value = kind(text)
+        if not 0 < value <= 10_000:
+            raise argparse.ArgumentTypeError("must be above 0 and at most 10,000")
+        return value
+
+    return read
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the sample and return the exit code; 2 for a folder that cannot be used."""
+    default = Spec()
+    parser = argparse.ArgumentParser(prog="sample", description="Invented Sparkify logs and songs.")
+    parser.add_argument(
+        "folder", type=Path, help="gets log_data/ and song_data/; new, empty or an earlier sample's"
+    )
+    parser.add_argument(
+        "--scale", type=positive(float), default=default.scale, help="1: a month of 8,000 events"
+    )
+    parser.add_argument(
+        "--start", type=date.fromisoformat, default=default.start, help="first day, YYYY-MM-DD"
+    )
+    parser.add_argument("--days", type=positive(int), default=default.days)
+    parser.add_argument("--seed", type=int, default=default.seed)
+    given = parser.parse_args(arguments)
+    try:
+        counts = write(given.folder, Spec(given.start, given.days, given.scale, given.seed))
+    except OSError as error:
+        print(f"sample: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"{given.folder}: {counts.events:,} events ({counts.plays:,} plays of {counts.users:,} users) "
+        f"in {counts.log_files:,} files, {counts.songs:,} songs"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

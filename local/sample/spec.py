@@ -1,0 +1,23 @@
+"""The arguments that decide every byte of a sample."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from random import Random
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The arguments of a sample. ``days`` are whole UTC days from ``start``."""
+
+    start: date = date(2018, 11, 1)
+    days: int = 30
+    scale: float = 1.0
+    seed: int = 1
+
+    def random(self, purpose: str) -> Random:
+        """Return a generator per purpose, so that more songs do not change who listens when."""
+        # Seeding from bytes: Python's hash() of a text differs from process to process.
+        return Random(int.from_bytes(hashlib.sha256(f"{self.seed} {purpose}".encode()).digest()[:8]))

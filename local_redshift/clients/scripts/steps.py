@@ -1,0 +1,49 @@
+"""One step of a client's first day of work; its result is one line of JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+HOST = os.environ["REDSHIFT_HOST"]
+PORT = int(os.environ["REDSHIFT_PORT"])
+USER = os.environ["REDSHIFT_USER"]
+PASSWORD = os.environ["REDSHIFT_PASSWORD"]
+DATABASE = os.environ["REDSHIFT_DATABASE"]
+ROLE = os.environ["REDSHIFT_ROLE"]
+BUCKET = os.environ["REDSHIFT_BUCKET"]
+
+
+def report(name: str, error: str | None = None) -> None:
+    """Print one result; no error means that the step works."""
+    print("STEP " + json.dumps({"name": name, "error": error}), flush=True)
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Report whether the body works; what follows runs in either case."""
+    try:
+        yield
+    except Exception as error:
+        report(name, f"{type(error).__name__}: {error}"[:600])
+    else:
+        report(name)
+
+
+@contextmanager
+def refused(name: str, words: str) -> Iterator[None]:
+    """Report that the body is refused in words that contain ``words``, as on Redshift."""
+    try:
+        yield
+    except Exception as error:
+        answer = str(error)
+        report(name, None if words.lower() in answer.lower() else f"refused in other words: {answer}"[:600])
+    else:
+        report(name, "accepted, and Redshift refuses it")
+
+
+def expect(value: object, wanted: object) -> None:
+    """Raise AssertionError unless both are equal."""
+    assert value == wanted, f"{value!r} instead of {wanted!r}"

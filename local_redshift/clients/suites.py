@@ -1,0 +1,186 @@
+"""`make suites`: the test suites of other projects against a local Redshift, each failure with its class.
+
+The suites come from the projects' source distributions on the package index; nothing of them is in this repository.
+With --write the tables of the README are replaced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import xml.etree.ElementTree as ET
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import environments
+import psycopg2
+from matrix import client_environment
+
+import local_redshift
+
+HOME = environments.PROJECT / ".local" / "suites"
+BLOCK = "suites"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One test: passed, skipped or failed; the class and the first error of a failure."""
+
+    name: str
+    outcome: str
+    kind: str = ""
+    error: str = ""
+
+
+def unpack(suite: dict[str, Any]) -> Path:
+    """Download and unpack a suite's source distribution, with our files laid over its tests; return the folder.
+
+    :raises subprocess.CalledProcessError: it cannot be had.
+    """
+    project = suite["source"].partition("==")[0]
+    folder = HOME / project
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    download = ("python3", "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", project)
+    subprocess.run([*download, "--dest", folder, suite["source"]], check=True)
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+        archive.extractall(folder, filter="data")
+    root = next(path for path in folder.iterdir() if path.is_dir())
+    shutil.copytree(
+        environments.HERE / "suites" / suite["overlay"], root / suite["tests"], dirs_exist_ok=True
+    )
+    # Only the tests: the package itself comes from the environment.
+    for other in root.iterdir():
+        if other.name != Path(suite["tests"]).parts[0]:
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
+    return root
+
+
+def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
+    """Run a suite on its own local Redshift; return the report of its tests."""
+    root = unpack(suite)
+    python = environments.python_of(f"suite-{name}", suite["packages"], suite.get("without", ()))
+    report = HOME / f"{name}.xml"
+    pytest = ("-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-o", "junit_logging=all")
+    only = selected or suite.get("select")
+    with local_redshift.server() as running:
+        prepare(running, suite.get("setup", []))
+        environment = client_environment(running)
+        for variable, value in suite.get("environment", {}).items():
+            environment[variable] = value.format(**environment)
+        subprocess.run(
+            [
+                *("nice", "-n", "10", python, *pytest, "--timeout", "300", f"--junitxml={report}"),
+                *(("-k", only) if only else ()),
+                suite["tests"],
+            ],
+            cwd=root,
+            env=environment | {"PYTHONPATH": str(root / suite["tests"])},
+            stdout=sys.stderr,
+        )
+    return report
+
+
+def prepare(running: local_redshift.Running, statements: list[str]) -> None:
+    """Run what a suite asks for before its tests."""
+    connection = psycopg2.connect(**running.login)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    connection.close()
+
+
+def first_error(text: str) -> str:
+    """Return the line of a test's report that tells what the database, or else the test, complained of."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    for pattern in (
+        r"'M': '([^']+)'",
+        r"(?:ProgrammingError|InternalError|FeatureNotSupported|SyntaxError|Undefined\w+)\) *([^\n]+)",
+        r"Database Error[^\n]*\n\s*([^\n]+)",
+        r"(?:Compilation|Runtime) Error[^\n]*\n\s*([^\n]+)",
+        r"E\s+(\w*(?:Error|Exception)[^\n]*)",
+        r"E\s+(assert [^\n]*)",
+    ):
+        if found := re.search(pattern, plain):
+            return found[1].strip()
+    return plain.strip().splitlines()[0] if plain.strip() else "no message"
+
+
+def read_results(report: Path, classes: list[dict[str, Any]]) -> list[Result]:
+    """Return the tests of a JUnit report."""
+    found = []
+    for case in ET.parse(report).iter("testcase"):
+        name = f"{case.get('classname', '')}.{case.get('name', '')}"
+        bad = [each for each in case if each.tag in ("failure", "error")]
+        if not bad:
+            skipped = case.find("skipped") is not None
+            found.append(Result(name, "skipped" if skipped else "passed"))
+            continue
+        logged = [case.findtext(tag) or "" for tag in ("system-out", "system-err")]
+        error = first_error(
+            "\n".join(
+                [*(each.get("message") or "" for each in bad), *(each.text or "" for each in bad), *logged]
+            )
+        )
+        kind = next(
+            (
+                each["name"]
+                for each in classes
+                if any(re.search(p, f"{name} {error}") for p in each["patterns"])
+            ),
+            "wrong result",
+        )
+        found.append(Result(name, "failed", kind, error))
+    return found
+
+
+def table(name: str, source: str, results: list[Result]) -> str:
+    """Return the counts of a suite, and its failures grouped by class and error, in Markdown."""
+    outcomes = Counter(each.outcome for each in results)
+    cloud = sum(each.kind == "needs cloud" for each in results)
+    local = outcomes["passed"] + outcomes["failed"] - cloud
+    share = 100 * outcomes["passed"] / local if local else 0
+    lines = [
+        f"**{source}**: {outcomes['passed']} passed, {outcomes['failed']} failed ({cloud} of them need the cloud),"
+        f" {outcomes['skipped']} skipped by the suite itself; {share:.0f} % of what needs no cloud passes.",
+        "",
+    ]
+    groups = Counter((each.kind, each.error[:110]) for each in results if each.outcome == "failed")
+    if groups:
+        lines += ["| tests | class | first error |", "|---|---|---|"]
+        for (kind, error), count in sorted(groups.items(), key=lambda item: (-item[1], item[0])):
+            lines.append(f"| {count} | {kind} | {error.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("suites", nargs="*", help="only these suites of suites.toml (default: all)")
+    parser.add_argument("-k", dest="selected", help="only the tests that match, as pytest's -k")
+    parser.add_argument("--again", action="store_true", help="read the last reports again instead of running")
+    parser.add_argument("--write", action="store_true", help="replace the figures in the package's README")
+    given = parser.parse_args()
+    settings = tomllib.loads((environments.HERE / "suites.toml").read_text())
+    classes = settings.pop("class")
+    tables = []
+    for name in given.suites or settings:
+        report = HOME / f"{name}.xml" if given.again else run(name, settings[name], given.selected)
+        tables.append(table(name, settings[name]["source"], read_results(report, classes)))
+    print("\n\n".join(tables))
+    if given.write:
+        environments.write_block(BLOCK, "\n\n".join(tables))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

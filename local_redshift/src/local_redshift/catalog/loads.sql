@@ -1,0 +1,87 @@
+-- Tables that COPY writes, and the views on loads.
+create sequence pg_catalog.local_query_id start 1001;
+
+create table pg_catalog.local_load_errors (
+  userid integer, slice integer, tbl integer, table_name text, starttime timestamp, session integer, query bigint,
+  filename char(256), line_number bigint, colname char(127), type char(10), col_length char(10),
+  position integer, raw_line char(1024), raw_field_value char(1024), err_code integer, err_reason char(100),
+  is_partial integer default 0, start_offset bigint default 0);
+
+create table pg_catalog.local_load_commits (
+  userid integer, query bigint, slice integer, name text, filename char(256), byte_offset integer,
+  lines_scanned integer, errors integer, curtime timestamp, file_format char(1));
+
+-- An ordinary user sees the rows of his own loads, the master all of them.
+create view pg_catalog.local_visible_users as
+  select oid::integer as userid from pg_roles
+  where rolname = current_user
+     or current_user = (select pg_get_userbyid(datdba) from pg_database where datname = current_database());
+
+create view pg_catalog.stl_load_errors as
+  select userid, slice, tbl, starttime, session, query, filename, line_number, colname, type, col_length,
+         position, raw_line, raw_field_value, err_code, err_reason, is_partial, start_offset
+  from local_load_errors where userid in (select userid from local_visible_users);
+create view pg_catalog.sys_load_error_detail as
+  select userid as user_id, query as query_id, null::bigint as transaction_id, session as session_id,
+         current_database() as database_name, tbl as table_id, starttime as start_time, filename as file_name,
+         line_number, colname as column_name, type as column_type, col_length as column_length, position,
+         err_code as error_code, err_reason as error_message, raw_line as raw_line, raw_field_value
+  from local_load_errors where userid in (select userid from local_visible_users);
+create view pg_catalog.stl_load_commits as
+  select * from local_load_commits where userid in (select userid from local_visible_users);
+
+create function pg_catalog.pg_last_copy_count() returns bigint language sql stable as
+$$ select coalesce(nullif(current_setting('local.last_copy_count', true), ''), '0')::bigint $$;
+create function pg_catalog.pg_last_copy_id() returns bigint language sql stable as
+$$ select coalesce(nullif(current_setting('local.last_copy_id', true), ''), '-1')::bigint $$;
+
+-- A line as Redshift can read it: an object, whose strings are text. (For the lines of a failed load only.)
+create function pg_catalog.local_is_object(line text) returns boolean language plpgsql immutable strict as $$
+begin
+  perform count(value) from json_each_text(line::json);
+  return true;
+exception when others then
+  return false;
+end $$;
+
+-- DATEFORMAT and TIMEFORMAT with a pattern. to_timestamp() also takes a value that ends early: its separators and
+-- groups of digits must be the pattern's.
+create function pg_catalog.local_parse_time(value text, pattern text) returns timestamp
+language plpgsql stable strict as $$
+declare
+  found timestamp := to_timestamp(value, 'FX' || pattern)::timestamp;
+  spelled text := to_char(found, pattern);
+begin
+  if upper(regexp_replace(btrim(value), '[0-9]+', '9')) <> upper(regexp_replace(spelled, '[0-9]+', '9'))
+     or (spelled !~ '[^0-9]' and length(btrim(value)) <> length(spelled)) then
+    raise exception '"%" does not match "%"', value, pattern using errcode = 'invalid_datetime_format';
+  end if;
+  return found;
+end $$;
+
+create function pg_catalog.local_matches_time(value text, pattern text) returns boolean
+language plpgsql stable strict as $$
+begin
+  perform local_parse_time(value, pattern);
+  return true;
+exception when others then
+  return false;
+end $$;
+
+create function pg_catalog.pg_last_query_id() returns bigint language sql stable as $$ select pg_last_copy_id() $$;
+
+create view pg_catalog.sys_load_history as
+  select c.userid as user_id, c.query as query_id, null::bigint as transaction_id, null::integer as session_id,
+         current_database()::text as database_name, 'completed'::text as status, max(trim(c.name)) as table_name,
+         min(c.curtime) as start_time, max(c.curtime) as end_time, 0::bigint as duration,
+         min(trim(c.filename)) as data_source, min(c.file_format) as file_format,
+         sum(c.lines_scanned)::bigint - max(e.errors) as loaded_rows, null::bigint as loaded_bytes,
+         count(*)::integer as source_file_count, null::bigint as source_file_bytes,
+         count(*)::integer as file_count_scanned, null::bigint as file_bytes_scanned,
+         max(e.errors) as error_count, null::bigint as copy_job_id
+  from stl_load_commits as c
+  cross join lateral (select count(*) as errors from stl_load_errors as e where e.query = c.query) as e
+  group by c.userid, c.query;
+create view pg_catalog.sys_load_detail as
+  select userid as user_id, query as query_id, trim(filename) as file_name, null::bigint as bytes_scanned,
+         lines_scanned, null::bigint as splits_scanned, curtime as record_time from stl_load_commits;

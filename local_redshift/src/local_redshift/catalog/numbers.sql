@@ -1,0 +1,88 @@
+-- Numbers and aggregates.
+
+-- WHERE 1 and a comparison of a flag with 1 are allowed there.
+update pg_cast set castcontext = 'a' where castsource = 'integer'::regtype and casttarget = 'boolean'::regtype;
+create function pg_catalog.local_equals(boolean, integer) returns boolean language sql immutable as
+$$ select $1 = $2::boolean $$;
+create function pg_catalog.local_differs(boolean, integer) returns boolean language sql immutable as
+$$ select $1 <> $2::boolean $$;
+create function pg_catalog.local_equals(integer, boolean) returns boolean language sql immutable as
+$$ select $1::boolean = $2 $$;
+create function pg_catalog.local_differs(integer, boolean) returns boolean language sql immutable as
+$$ select $1::boolean <> $2 $$;
+create operator pg_catalog.= (leftarg = boolean, rightarg = integer, function = pg_catalog.local_equals);
+create operator pg_catalog.<> (leftarg = boolean, rightarg = integer, function = pg_catalog.local_differs);
+create operator pg_catalog.= (leftarg = integer, rightarg = boolean, function = pg_catalog.local_equals);
+create operator pg_catalog.<> (leftarg = integer, rightarg = boolean, function = pg_catalog.local_differs);
+
+-- PostgreSQL rounds only NUMERIC to a number of digits. Exact types keep their own.
+create function pg_catalog.round(double precision, integer) returns double precision
+language sql immutable strict parallel safe as $$ select round($1::numeric, $2)::float8 $$;
+create function pg_catalog.trunc(double precision, integer) returns double precision
+language sql immutable strict parallel safe as $$ select trunc($1::numeric, $2)::float8 $$;
+create function pg_catalog.round(bigint, integer) returns numeric language sql immutable strict parallel safe as
+$$ select round($1::numeric, $2) $$;
+create function pg_catalog.round(integer, integer) returns numeric language sql immutable strict parallel safe as
+$$ select round($1::numeric, $2) $$;
+create function pg_catalog.trunc(bigint, integer) returns numeric language sql immutable strict parallel safe as
+$$ select trunc($1::numeric, $2) $$;
+create function pg_catalog.trunc(integer, integer) returns numeric language sql immutable strict parallel safe as
+$$ select trunc($1::numeric, $2) $$;
+
+-- The average of integers is an integer there, without its fraction.
+create function pg_catalog.local_whole_average(state bigint[]) returns bigint language sql immutable as
+$$ select state[2] / nullif(state[1], 0) $$;
+alter aggregate pg_catalog.avg(smallint) rename to local_avg;
+alter aggregate pg_catalog.avg(integer) rename to local_avg;
+create aggregate pg_catalog.avg(smallint) (
+  sfunc = int2_avg_accum, stype = bigint[], initcond = '{0,0}', finalfunc = local_whole_average,
+  msfunc = int2_avg_accum, minvfunc = int2_avg_accum_inv, mstype = bigint[], minitcond = '{0,0}',
+  mfinalfunc = local_whole_average);
+create aggregate pg_catalog.avg(integer) (
+  sfunc = int4_avg_accum, stype = bigint[], initcond = '{0,0}', finalfunc = local_whole_average,
+  msfunc = int4_avg_accum, minvfunc = int4_avg_accum_inv, mstype = bigint[], minitcond = '{0,0}',
+  mfinalfunc = local_whole_average);
+-- A sum of BIGINTs does not fit in one: their average counts in NUMERIC.
+create function pg_catalog.local_add(state numeric[], value bigint) returns numeric[] language plpgsql immutable as $$
+begin
+  return case when value is null then state else array[state[1] + 1, state[2] + value] end;
+end $$;
+create function pg_catalog.local_whole_average(state numeric[]) returns bigint language sql immutable as
+$$ select ((state[2] - state[2] % nullif(state[1], 0)) / nullif(state[1], 0))::bigint $$;
+alter aggregate pg_catalog.avg(bigint) rename to local_avg;
+create aggregate pg_catalog.avg(bigint) (
+  sfunc = local_add, stype = numeric[], initcond = '{0,0}', finalfunc = local_whole_average);
+
+-- Standard deviations, variances and these functions are DOUBLE PRECISION there, whatever they are taken of.
+do $$
+declare f regprocedure;
+begin
+  for f in
+    select oid from pg_proc
+    where pronamespace = 'pg_catalog'::regnamespace and (
+      (proname in ('stddev', 'stddev_pop', 'stddev_samp', 'variance', 'var_pop', 'var_samp')
+       and proargtypes[0] not in ('float8'::regtype, 'float4'::regtype))
+      or (proname in ('sqrt', 'exp', 'power', 'pow') and proargtypes[0] = 'numeric'::regtype))
+  loop
+    execute format('alter routine %s rename to %I', f, 'local_' || (select proname from pg_proc where oid = f));
+  end loop;
+end $$;
+
+-- MEDIAN as a separate aggregate, so that it can have OVER (PARTITION BY ...). It interpolates, like
+-- PERCENTILE_CONT(0.5), and is DECIMAL unless it is taken of floating-point numbers.
+create function pg_catalog.local_append(numeric[], integer) returns numeric[] language sql immutable as
+$$ select array_append($1, $2::numeric) $$;
+create function pg_catalog.local_append(numeric[], bigint) returns numeric[] language sql immutable as
+$$ select array_append($1, $2::numeric) $$;
+create function pg_catalog.local_median(numeric[]) returns numeric language sql immutable as $$
+  select sum(value) / count(value)
+  from (select value, row_number() over (order by value) as n, count(*) over () as total
+        from unnest($1) as value where value is not null) as sorted
+  where n in ((total + 1) / 2, (total + 2) / 2) $$;
+create function pg_catalog.local_median(double precision[]) returns double precision language sql immutable as
+$$ select percentile_cont(0.5) within group (order by value) from unnest($1) as value $$;
+create aggregate pg_catalog.median(integer) (sfunc = local_append, stype = numeric[], finalfunc = local_median);
+create aggregate pg_catalog.median(bigint) (sfunc = local_append, stype = numeric[], finalfunc = local_median);
+create aggregate pg_catalog.median(numeric) (sfunc = array_append, stype = numeric[], finalfunc = local_median);
+create aggregate pg_catalog.median(double precision) (
+  sfunc = array_append, stype = double precision[], finalfunc = local_median);

@@ -1,0 +1,73 @@
+-- Functions that the front calls before it runs a statement.
+
+-- The name of a column that a query names and none of its tables has, or NULL. Nothing of the query is run.
+create function pg_catalog.local_missing_column(query text) returns text language plpgsql as $$
+begin
+  execute 'explain ' || query;
+  return null;
+exception
+  when undefined_column then
+    return substring(sqlerrm from '^column "(.*)" does not exist$');
+  when others then
+    return null;
+end $$;
+
+-- ALTER COLUMN TYPE changes the length of a VARCHAR column there, and nothing else.
+create function pg_catalog.local_require_varchar(tbl regclass, col text) returns void language plpgsql as $$
+begin
+  if exists (select from pg_attribute where attrelid = tbl and attname = col and atttypid <> 'varchar'::regtype) then
+    raise exception 'ALTER COLUMN TYPE: column "%" is not a VARCHAR; on Amazon Redshift only its length can change', col
+      using errcode = 'feature_not_supported', hint = 'Add a column of the new type, UPDATE it, and drop the old one.';
+  end if;
+end $$;
+
+-- GRANT ASSUMEROLE: who may name which role in which command. Until it is revoked from PUBLIC, everybody may.
+create table pg_catalog.local_assumerole (
+  grantee text not null, role text not null, command text not null, unique (grantee, role, command));
+insert into pg_catalog.local_assumerole values ('public', 'all', 'all');
+grant select on pg_catalog.local_assumerole to public;
+
+create function pg_catalog.local_change_assumerole(granted boolean, roles text[], grantees text[], commands text[])
+returns void language plpgsql security definer as $$
+begin
+  if session_user <> (select pg_get_userbyid(datdba) from pg_database where datname = current_database()) then
+    raise exception 'must be superuser to grant or revoke ASSUMEROLE' using errcode = 'insufficient_privilege';
+  end if;
+  if granted then
+    insert into local_assumerole select * from unnest(grantees) as g, unnest(roles) as r, unnest(commands) as c
+    on conflict do nothing;
+  else
+    delete from local_assumerole
+    where grantee = any (grantees) and ('all' = any (roles) or role = any (roles))
+      and ('all' = any (commands) or command = any (commands));
+  end if;
+end $$;
+
+create function pg_catalog.local_may_assume(arn text, command text) returns boolean language sql stable as $$
+  select current_user = (select pg_get_userbyid(datdba) from pg_database where datname = current_database())
+      or exists (select from local_assumerole as a
+                 where a.role in ('all', arn) and a.command in ('all', local_may_assume.command)
+                   and (a.grantee in ('public', current_user)
+                        or exists (select from pg_roles as r where r.rolname = a.grantee
+                                   and pg_has_role(current_user, r.oid, 'member'))))
+$$;
+
+-- IGNORE NULLS: strict, so that a NULL does not change the state.
+create function pg_catalog.local_keep_first(anyelement, anyelement) returns anyelement
+language sql immutable strict as $$ select $1 $$;
+create function pg_catalog.local_keep_last(anyelement, anyelement) returns anyelement
+language sql immutable strict as $$ select $2 $$;
+create aggregate pg_catalog.local_first_value(anyelement) (sfunc = pg_catalog.local_keep_first, stype = anyelement);
+create aggregate pg_catalog.local_last_value(anyelement) (sfunc = pg_catalog.local_keep_last, stype = anyelement);
+
+-- ALTER TABLE ... ADD PRIMARY KEY or UNIQUE: an index that does not look for duplicates, under the constraint's name.
+create function pg_catalog.local_index_for_key(tbl regclass, name text, columns text[]) returns void
+language plpgsql as $$
+begin
+  execute format('create index %I on %s (%s)', name, tbl, (select string_agg(quote_ident(c), ', ') from unnest(columns) as c));
+  perform local_declare_unique(tbl, name);
+end $$;
+create function pg_catalog.local_declare_unique(tbl regclass, name text) returns void
+language sql security definer set allow_system_table_mods = on as $$
+  update local_index set indisunique = true
+  where indrelid = tbl and indexrelid in (select oid from pg_class where relname = name) $$;

@@ -1,0 +1,230 @@
+-- Tables as Redshift lays them out (DISTSTYLE, DISTKEY, SORTKEY, ENCODE), and what the catalog says of them.
+
+create table pg_catalog.local_table_design (
+  relid oid primary key, diststyle text not null, distkey text, sortkeys text[] not null,
+  encodings jsonb not null default '{}', interleaved boolean not null default false,
+  created timestamp not null default statement_timestamp()::timestamp);
+
+-- Late-binding views (views.sql). query: what follows its name. statement: all of it. uses: the relations that it reads
+-- now; empty when one of them is gone.
+create table pg_catalog.local_late_views (
+  relid oid primary key, query text not null, uses oid[] not null, statement text not null);
+
+-- PostgreSQL's pg_index holds the index that imitates a sort key as well, and no key of a table is unique in it;
+-- clients see the one below, where the others belong to keys (16384: the first oid of what is not PostgreSQL's own).
+alter table pg_catalog.pg_index rename to local_index;
+create view pg_catalog.pg_index as
+  select indexrelid, indrelid, indnatts, indnkeyatts, indisunique or indexrelid >= 16384 as indisunique,
+         indnullsnotdistinct, indisprimary, indisexclusion, indimmediate, indisclustered, indisvalid, indcheckxmin,
+         indisready, indislive, indisreplident, indkey, indcollation, indclass, indoption, indexprs, indpred
+  from local_index where not indisclustered;
+
+-- Remembers how a new table is laid out. A sort key becomes an index, an honest analogue of zone maps, in a schema
+-- that clients skip; temporary tables do without. Keys stay in the catalog, but no longer reject a duplicate:
+-- Redshift does not.
+create function pg_catalog.local_lay_out(tbl regclass, diststyle text, distkey text, sortkeys text[], model regclass)
+returns void language plpgsql security definer set allow_system_table_mods = on as $$
+declare
+  columns text;
+  encodings jsonb;
+  name text := 'local_sortkey_' || tbl::oid;
+begin
+  update local_index set indisunique = false where indrelid = tbl and indisunique;
+  if exists (select from local_table_design where relid = tbl) then return; end if;
+  if model is not null then
+    select coalesce(local_lay_out.diststyle, d.diststyle), d.distkey, d.sortkeys, d.encodings
+    into diststyle, distkey, sortkeys, encodings
+    from local_table_design as d where relid = model;
+  end if;
+  sortkeys := coalesce(sortkeys, '{}');
+  begin
+    insert into local_table_design (relid, diststyle, distkey, sortkeys, encodings)
+      values (tbl, coalesce(diststyle, case when distkey is null then 'AUTO' else 'KEY' end), distkey, sortkeys,
+              coalesce(encodings, '{}'));
+  exception when unique_violation then
+    return; -- another session made the table at the same instant
+  end;
+  if cardinality(sortkeys) > 0 and (select relpersistence <> 't' from pg_class where oid = tbl) then
+    select string_agg(quote_ident(c), ', ') into columns from unnest(sortkeys) as c;
+    execute format('create index %I on %s (%s)', name, tbl, columns);
+    update local_index set indisclustered = true
+    where indrelid = tbl and indexrelid = (select oid from pg_class where relname = name);
+    update pg_class set relnamespace = 'pg_toast'::regnamespace where relname = name;
+  end if;
+end $$;
+
+-- Remembers what ENCODE says of the columns: {"column": "zstd"}.
+create function pg_catalog.local_encode(tbl regclass, encodings jsonb) returns void
+language plpgsql security definer as $$
+begin
+  insert into local_table_design (relid, diststyle, sortkeys, encodings) values (tbl, 'AUTO', '{}', encodings)
+  on conflict (relid) do update set encodings = local_table_design.encodings || excluded.encodings;
+end $$;
+
+-- PostgreSQL lets a foreign key refer only to keys that are unique: so they are while it is declared.
+create function pg_catalog.local_make_unique(target regclass) returns void
+language sql security definer set allow_system_table_mods = on as $$
+  update local_index set indisunique = true
+  where indexrelid in (select conindid from pg_constraint where conrelid = target and contype in ('p', 'u')) $$;
+
+create function pg_catalog.local_interleave(tbl regclass) returns void language sql security definer as
+$$ update local_table_design set interleaved = true where relid = tbl $$;
+
+-- PostgreSQL's IDENTITY is NOT NULL; Redshift's is only if it says so, or is in the primary key.
+create function pg_catalog.local_relax_identity(tbl regclass, col text) returns void
+language plpgsql security definer set allow_system_table_mods = on as $$
+declare
+  place smallint := (select attnum from local_attribute where attrelid = tbl and attname = col);
+  con oid := (select oid from pg_constraint where conrelid = tbl and contype = 'n' and conkey = array[place]);
+begin
+  if exists (select from pg_constraint where conrelid = tbl and contype = 'p' and place = any (conkey)) then
+    return;
+  end if;
+  delete from pg_depend where classid = 'pg_constraint'::regclass and objid = con;
+  delete from pg_constraint where oid = con;
+  update local_attribute set attnotnull = false where attrelid = tbl and attnum = place and attnotnull;
+end $$;
+
+-- Adds a foreign key that is in the catalog and not enforced. definition: [constraint name] foreign key (...)
+-- references target [(...)]. A key that is there already (CREATE TABLE IF NOT EXISTS) is not added again.
+create function pg_catalog.local_add_foreign_key(tbl regclass, target regclass, definition text) returns void
+language plpgsql security definer set allow_system_table_mods = on as $$
+begin
+  perform local_make_unique(target);
+  begin
+    execute format('alter table %s add %s not enforced', tbl, definition);
+    if exists (select from pg_constraint where conrelid = tbl and contype = 'f'
+               group by conkey, confrelid, confkey having count(*) > 1) then
+      raise exception 'again' using errcode = 'LR001';
+    end if;
+  exception
+    when sqlstate 'LR001' or duplicate_object then null;
+  end;
+  update local_index set indisunique = false where indrelid = target and indisunique;
+end $$;
+alter function pg_catalog.pg_get_constraintdef(oid) rename to local_constraintdef;
+alter function pg_catalog.pg_get_constraintdef(oid, boolean) rename to local_constraintdef;
+create function pg_catalog.pg_get_constraintdef(con oid) returns text language sql stable strict as
+$$ select replace(local_constraintdef(con), ' NOT ENFORCED', '') $$;
+create function pg_catalog.pg_get_constraintdef(con oid, pretty boolean) returns text language sql stable strict as
+$$ select replace(local_constraintdef(con, pretty), ' NOT ENFORCED', '') $$;
+
+alter table pg_catalog.pg_attribute rename to local_attribute;
+create function pg_catalog.local_encoding(class pg_class, attribute local_attribute) returns text language sql stable as $$
+  select case when class.relkind <> 'r' or class.relnamespace = 'pg_catalog'::regnamespace then 'none'
+    else coalesce(
+      (select case when d.encodings ->> attribute.attname = 'raw' then 'none' else d.encodings ->> attribute.attname end
+       from local_table_design as d where d.relid = class.oid),
+      (select 'none' from local_table_design as d where d.relid = class.oid and attribute.attname = any (d.sortkeys)),
+      case when attribute.atttypid in ('bool'::regtype, 'float4'::regtype, 'float8'::regtype) then 'none'
+           when attribute.atttypid in ('varchar'::regtype, 'bpchar'::regtype, 'text'::regtype) then 'lzo'
+           else 'az64' end) end $$;
+
+-- Redshift's own columns of the system tables, written table.column: a function of a row reads like a column.
+create function pg_catalog.reldiststyle(class pg_class) returns smallint language sql stable as $$
+  select case (select diststyle from local_table_design where relid = class.oid)
+    when 'EVEN' then 0 when 'KEY' then 1 when 'ALL' then 8
+    else case when class.relkind = 'r' and class.relnamespace <> 'pg_catalog'::regnamespace then 9 else 0 end
+    end::smallint $$;
+create function pg_catalog.releffectivediststyle(class pg_class) returns smallint language sql stable as
+$$ select case reldiststyle(class) when 9 then 10 else reldiststyle(class) end::smallint $$;
+create function pg_catalog.relcreationtime(class pg_class) returns timestamp language sql stable as
+$$ select created from local_table_design where relid = class.oid $$;
+create function pg_catalog.relhaspkey(class pg_class) returns boolean language sql stable as
+$$ select exists (select from pg_constraint where conrelid = class.oid and contype = 'p') $$;
+create function pg_catalog.relukeys(class pg_class) returns smallint language sql stable as
+$$ select count(*)::smallint from pg_constraint where conrelid = class.oid and contype = 'u' $$;
+create function pg_catalog.relfkeys(class pg_class) returns smallint language sql stable as
+$$ select count(*)::smallint from pg_constraint where conrelid = class.oid and contype = 'f' $$;
+create function pg_catalog.relrefs(class pg_class) returns smallint language sql stable as
+$$ select count(*)::smallint from pg_constraint where confrelid = class.oid and contype = 'f' $$;
+create function pg_catalog.relhasoids(class pg_class) returns boolean language sql immutable as $$ select false $$;
+create function pg_catalog.reltriggers(class pg_class) returns smallint language sql immutable as
+$$ select 0::smallint $$;
+create function pg_catalog.reltoastidxid(class pg_class) returns oid language sql immutable as $$ select 0::oid $$;
+create function pg_catalog.relexternid(class pg_class) returns oid language sql immutable as $$ select 0::oid $$;
+create function pg_catalog.relisreplicated(class pg_class) returns boolean language sql stable as
+$$ select reldiststyle(class) = 8 $$;
+create function pg_catalog.relispinned(class pg_class) returns boolean language sql immutable as $$ select false $$;
+-- Redshift keeps the encoding as a number; only 0 is documented by use, the others are the stand-in's own.
+create function pg_catalog.local_encodings() returns text[] language sql immutable as $$
+  select array['none', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16', 'mostly32', 'runlength',
+               'text255', 'text32k', 'zstd', 'az64'] $$;
+create function pg_catalog.format_encoding(number integer) returns text language sql immutable strict as
+$$ select coalesce((local_encodings())[number + 1], 'unknown') $$;
+-- The columns of late-binding views are only in pg_get_late_binding_view_cols(). Every other column of an interleaved
+-- sort key has a negative place.
+create view pg_catalog.pg_attribute as
+  select a.*,
+         exists (select from local_table_design as d where d.relid = a.attrelid and d.distkey = a.attname)
+           as attisdistkey,
+         coalesce((select place * case when d.interleaved and place % 2 = 0 then -1 else 1 end
+                   from local_table_design as d, array_position(d.sortkeys, a.attname::text) as place
+                   where d.relid = a.attrelid), 0) as attsortkeyord,
+         (select array_position(local_encodings(), local_encoding(c, a)) - 1
+          from pg_class as c where c.oid = a.attrelid)::smallint as attencodingtype,
+         false as attispreloaded, -1 as attcacheoff
+  from local_attribute as a where a.attrelid not in (select relid from local_late_views);
+create function pg_catalog.consrc(con pg_constraint) returns text language sql stable as
+$$ select pg_get_expr(con.conbin, con.conrelid) $$;
+create function pg_catalog.proisagg(proc pg_proc) returns boolean language sql immutable as
+$$ select proc.prokind = 'a' $$;
+create function pg_catalog.proiswindow(proc pg_proc) returns boolean language sql immutable as
+$$ select proc.prokind = 'w' $$;
+create function pg_catalog.datlastsysoid(database pg_database) returns oid language sql immutable as
+$$ select 16383::oid $$;
+
+-- Defaults, with their text (adsrc) and with IDENTITY, which is a default there.
+create function pg_catalog.local_identity(attribute local_attribute) returns text language sql stable as $$
+  select format('%s(%s, %s, ''%s,%s''::text)',
+                case attribute.attidentity when 'd' then 'default_identity' else '"identity"' end,
+                attribute.attrelid, attribute.attnum - 1, s.seqstart, s.seqincrement)
+  from pg_depend as d join pg_sequence as s on s.seqrelid = d.objid
+  where d.classid = 'pg_class'::regclass and d.deptype = 'i'
+    and d.refclassid = 'pg_class'::regclass and d.refobjid = attribute.attrelid and d.refobjsubid = attribute.attnum
+$$;
+alter table pg_catalog.pg_attrdef rename to local_attrdef;
+create view pg_catalog.pg_attrdef as
+  select oid, adrelid, adnum, pg_get_expr(adbin, adrelid) as adbin, pg_get_expr(adbin, adrelid) as adsrc
+  from local_attrdef
+  union all
+  select a.attrelid, a.attrelid, a.attnum, local_identity(a), local_identity(a)
+  from local_attribute as a where a.attidentity <> '' and not a.attisdropped;
+create function pg_catalog.pg_get_expr(expression text, relation oid) returns text language sql immutable strict as
+$$ select expression $$;
+create function pg_catalog.pg_get_expr(expression text, relation oid, pretty boolean) returns text
+language sql immutable strict as $$ select expression $$;
+
+create view pg_catalog.pg_class_info as
+  select c.oid as reloid, c.relname, c.relnamespace, c.reltype, c.relowner, c.relam, c.relfilenode, c.reltablespace,
+         c.relpages, c.reltuples, c.reltoastrelid, c.reltoastidxid, c.relhasindex, c.relisshared, c.relkind,
+         c.relnatts, c.relexternid, c.relisreplicated, c.relispinned, c.reldiststyle, c.releffectivediststyle,
+         c.relchecks, c.reltriggers, c.relukeys, c.relfkeys, c.relrefs, c.relhasoids, c.relhaspkey, c.relhasrules,
+         c.relhassubclass, c.relacl, c.relcreationtime
+  from pg_class as c where c.relname not like 'local\_%';
+create view pg_catalog.pg_attribute_info as
+  select a.attrelid, a.attname, a.atttypid, a.attstattarget, a.attlen, a.attnum, a.attndims,
+         a.atttypmod, a.attbyval, a.attstorage, a.attalign, a.attnotnull, a.atthasdef, a.attisdropped, a.attislocal,
+         a.attinhcount, a.attisdistkey, a.attispreloaded, a.attsortkeyord, a.attencodingtype, a.attacl
+  from pg_attribute as a;
+create view pg_catalog.pg_proc_info as
+  select p.oid as prooid, p.proname, p.pronamespace, p.proowner, p.prolang, p.proisagg, p.prosecdef, p.proisstrict,
+         p.proretset, p.provolatile, p.pronargs, p.prorettype, p.proargtypes, p.proargnames, p.proargmodes,
+         p.proallargtypes, p.prosrc, p.probin, p.proacl, p.prokind
+  from pg_proc as p where p.proname not like 'local\_%';
+
+create view pg_catalog.pg_table_def as
+  select n.nspname as schemaname, c.relname as tablename, a.attname as "column",
+         format_type(a.atttypid, a.atttypmod) as type, format_encoding(a.attencodingtype) as encoding,
+         a.attisdistkey as distkey, a.attsortkeyord as sortkey, a.attnotnull as "notnull"
+  from pg_class as c
+  join pg_namespace as n on n.oid = c.relnamespace
+  join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  where c.relkind = 'r' and n.nspname = any (current_schemas(true)) and c.relname not like 'local\_%';
+
+create function pg_catalog.pg_get_cols(relation text) returns setof record language sql stable as $$
+  select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)::varchar, a.attnum::integer
+  from pg_class as c
+  join pg_namespace as n on n.oid = c.relnamespace
+  join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  where c.oid = relation::regclass $$;

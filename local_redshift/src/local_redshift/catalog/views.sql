@@ -1,0 +1,136 @@
+-- Views that are more to Redshift than to PostgreSQL: late-binding and materialized ones.
+
+-- A late-binding view (WITH NO SCHEMA BINDING) does not hold on to its tables, and means whatever has their names when
+-- it is asked. Here it is a view without its dependencies, which is made again when a relation whose name is in its
+-- query appears.
+create function pg_catalog.local_missing_relation(view text) returns boolean language plpgsql as $$
+begin
+  raise exception 'a relation that the late-binding view % reads does not exist', view
+    using errcode = 'undefined_table';
+end $$;
+
+-- Called after CREATE VIEW: lets the view go of what it reads.
+create function pg_catalog.local_bind_late(view regclass, query text, statement text) returns void
+language plpgsql security definer set allow_system_table_mods = on as $$
+declare
+  rule oid := (select oid from pg_rewrite where ev_class = view);
+  uses oid[] := array(select distinct refobjid from pg_depend
+                      where classid = 'pg_rewrite'::regclass and objid = rule and refclassid = 'pg_class'::regclass
+                        and refobjid <> view);
+begin
+  delete from pg_depend where classid = 'pg_rewrite'::regclass and objid = rule
+    and refclassid = 'pg_class'::regclass and refobjid <> view;
+  insert into local_late_views values (view, query, uses, statement)
+  on conflict (relid) do update set query = excluded.query, uses = excluded.uses, statement = excluded.statement;
+end $$;
+
+-- Makes a late-binding view again from its query; its owner and its grants stay.
+create function pg_catalog.local_rebind(view oid) returns void
+language plpgsql security definer set allow_system_table_mods = on as $$
+declare
+  late record;
+  again regclass;
+begin
+  select v.query, v.statement, c.oid::regclass::text as name, c.relacl, pg_get_userbyid(c.relowner) as owner into late
+  from local_late_views as v join pg_class as c on c.oid = v.relid where v.relid = view;
+  begin
+    execute format('create or replace view %s %s', late.name, late.query);
+  exception when invalid_table_definition then -- other columns than before
+    execute format('drop view %s', late.name);
+    execute format('create view %s %s', late.name, late.query);
+    execute format('alter view %s owner to %I', late.name, late.owner);
+    update pg_class set relacl = late.relacl where oid = late.name::regclass;
+    delete from local_late_views where relid = view;
+  end;
+  again := late.name::regclass;
+  perform local_bind_late(again, late.query, late.statement);
+exception when others then
+  null; -- not all that it reads is there yet
+end $$;
+
+create function pg_catalog.local_after_ddl() returns event_trigger language plpgsql security definer as $$
+declare view oid;
+begin
+  if not exists (select from local_late_views) then return; end if;
+  for view in
+    select distinct v.relid from local_late_views as v, pg_event_trigger_ddl_commands() as d
+    join pg_class as c on c.oid = d.objid
+    where d.classid = 'pg_class'::regclass and c.relkind in ('r', 'v', 'm') and v.relid <> c.oid
+      and not c.oid = any (v.uses) and position(c.relname in lower(v.query)) > 0
+  loop
+    perform local_rebind(view);
+  end loop;
+end $$;
+create event trigger local_after_ddl on ddl_command_end
+  when tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE VIEW', 'CREATE MATERIALIZED VIEW',
+               'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW')
+  execute function pg_catalog.local_after_ddl();
+
+-- When a relation is dropped, the views that read it are left with their columns and an error.
+create function pg_catalog.local_after_drop() returns event_trigger
+language plpgsql security definer set allow_system_table_mods = on as $$
+declare late record;
+begin
+  if not exists (select from local_late_views) then return; end if;
+  delete from local_late_views where relid in (select objid from pg_event_trigger_dropped_objects());
+  for late in
+    select relid, relid::regclass::text as name from local_late_views
+    where uses && array(select objid from pg_event_trigger_dropped_objects() where classid = 'pg_class'::regclass)
+  loop
+    execute format('create or replace view %s as select %s where local_missing_relation(%L)', late.name,
+                   (select string_agg(format('null::%s as %I', format_type(atttypid, atttypmod), attname), ', '
+                                      order by attnum)
+                    from local_attribute where attrelid = late.relid and attnum > 0), late.name);
+    update local_late_views set uses = '{}' where relid = late.relid;
+    perform local_rebind(late.relid);
+  end loop;
+end $$;
+create event trigger local_after_drop on sql_drop execute function pg_catalog.local_after_drop();
+
+-- Its definition is the whole statement.
+alter function pg_catalog.pg_get_viewdef(oid) rename to local_viewdef;
+alter function pg_catalog.pg_get_viewdef(oid, boolean) rename to local_viewdef;
+create function pg_catalog.pg_get_viewdef(view oid) returns text language sql stable strict as
+$$ select coalesce((select statement from local_late_views where relid = view), local_viewdef(view)) $$;
+create function pg_catalog.pg_get_viewdef(view oid, pretty boolean) returns text language sql stable strict as
+$$ select coalesce((select statement from local_late_views where relid = view), local_viewdef(view, pretty)) $$;
+
+-- Columns of late-binding views, in the form that Redshift's functions answer: a record that the caller describes.
+create function pg_catalog.pg_get_late_binding_view_cols() returns setof record language sql stable as $$
+  select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)::varchar, a.attnum::integer
+  from local_late_views as v
+  join pg_class as c on c.oid = v.relid
+  join pg_namespace as n on n.oid = c.relnamespace
+  join local_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped $$;
+
+-- A materialized view is a view there, whose definition says so; information_schema has no columns of a late-binding
+-- view.
+create function pg_catalog.local_materialized(view oid) returns text language sql stable as $$
+  select format('CREATE MATERIALIZED VIEW %s AS %s', view::regclass, pg_get_viewdef(view)) $$;
+do $$
+declare definition text;
+begin
+  definition := rtrim(pg_get_viewdef('pg_views'::regclass), ';');
+  execute 'create or replace view pg_catalog.pg_views as ' || definition || '
+    union all select schemaname, matviewname, matviewowner, local_materialized(
+      format(''%I.%I'', schemaname, matviewname)::regclass) from pg_matviews';
+  definition := rtrim(pg_get_viewdef('information_schema.views'::regclass), ';');
+  execute 'create or replace view information_schema.views as ' || definition || '
+    union all
+    select current_database()::information_schema.sql_identifier, n.nspname::information_schema.sql_identifier,
+           c.relname::information_schema.sql_identifier,
+           local_materialized(c.oid)::information_schema.character_data,
+           ''NONE''::information_schema.character_data, ''NO''::information_schema.yes_or_no,
+           ''NO''::information_schema.yes_or_no, ''NO''::information_schema.yes_or_no,
+           ''NO''::information_schema.yes_or_no, ''NO''::information_schema.yes_or_no
+    from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+    where c.relkind = ''m'' and (pg_has_role(c.relowner, ''USAGE'') or has_table_privilege(c.oid, ''SELECT''))';
+  definition := pg_get_viewdef('information_schema.columns'::regclass);
+  execute 'create or replace view information_schema.columns as '
+    || replace(replace(definition, 'ARRAY[''r''::"char", ', 'ARRAY[''m''::"char", ''r''::"char", '),
+               'a.attnum > 0', 'a.attnum > 0 and c.oid not in (select relid from local_late_views)');
+  definition := replace(pg_get_viewdef('information_schema.tables'::regclass),
+                        'ARRAY[''r''::"char", ''v''::"char"', 'ARRAY[''r''::"char", ''m''::"char", ''v''::"char"');
+  execute 'create or replace view information_schema.tables as '
+    || replace(definition, 'c.relkind = ''v''::"char"', 'c.relkind = ANY (ARRAY[''v''::"char", ''m''::"char"])');
+end $$;

@@ -1,0 +1,39 @@
+"""Write the rows that the load views show, outside the client's transaction, so that they outlive its rollback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..postgres import Postgres
+
+
+class LoadHistory:
+    """The tables behind stl_load_errors and stl_load_commits."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    def next_query(self) -> int:
+        """Return a new query id."""
+        with self._postgres.transaction() as cursor:
+            cursor.execute("select nextval('local_query_id')")
+            return int(cursor.fetchone()[0])
+
+    def record_errors(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows to stl_load_errors."""
+        self._record("local_load_errors", "starttime", rows)
+
+    def record_files(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows to stl_load_commits."""
+        self._record("local_load_commits", "curtime", rows)
+
+    def _record(self, table: str, time_column: str, rows: Sequence[dict[str, Any]]) -> None:
+        with self._postgres.transaction() as cursor:
+            cursor.execute(
+                f"insert into {table} select (jsonb_populate_record(null::{table}, r ||"
+                f" json_build_object('{time_column}', localtimestamp)::jsonb)).*"
+                " from jsonb_array_elements(%s::jsonb) as r",
+                (json.dumps(rows),),
+            )

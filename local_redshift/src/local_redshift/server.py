@@ -1,0 +1,184 @@
+"""Accept clients, and keep PostgreSQL, moto and the front alive together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from . import moto_server, wire
+from .copy.history import LoadHistory
+from .postgres import Postgres
+from .service import STATE, Options, Running
+from .session import Session, Streams
+
+
+class Front:
+    """The wire front: listens where Redshift would, and opens a connection to PostgreSQL per client."""
+
+    def __init__(self, postgres_socket: str, history: LoadHistory, clients: tuple[Any, Any]) -> None:
+        self._socket, self._history, self._clients = postgres_socket, history, clients
+
+    async def _connect(self) -> Streams:
+        return await asyncio.open_unix_connection(self._socket)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client from its first byte to its last."""
+        try:
+            startup = await self._startup(reader, writer)
+            if startup is not None:
+                postgres = await self._connect()
+                await Session((reader, writer), postgres, self._history, self._clients).run(startup)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _startup(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> dict[str, str] | None:
+        while True:
+            (length,) = struct.unpack("!I", await reader.readexactly(4))
+            if not 8 <= length <= 10000:
+                return None
+            body = await reader.readexactly(length - 4)
+            (code,) = struct.unpack("!I", body[:4])
+            if code in (wire.SSL_REQUEST, wire.GSS_REQUEST):
+                writer.write(b"N")
+                await writer.drain()
+            elif code == wire.CANCEL_REQUEST:
+                _, backend = await self._connect()
+                backend.write(struct.pack("!I", length) + body)
+                await backend.drain()
+                backend.close()
+                return None
+            elif code >> 16 == 3:
+                words = body[4:].decode("utf-8", "replace").split("\0")
+                return dict(zip(words[0::2], words[1::2], strict=False))
+            else:
+                return None
+
+
+def _listen(host: str, port: int, what: str, option: str) -> socket.socket:
+    # asyncio switches Nagle's delay (40 ms per statement) off only where the protocol is named.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        sys.exit(f"Port {port} ({what}) is in use: choose another one with {option} (0: any free port).")
+    listening.listen(128)
+    return listening
+
+
+def _lock(home: Path) -> int:
+    """Hold the folder's lock as long as the process lives."""
+    lock = os.open(home / "local_redshift.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"A local Redshift already runs in {home}: stop it first, or choose another --home.")
+    return lock
+
+
+def _wait_for_aws(endpoint: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(f"{endpoint}/moto-api/config", timeout=60).read()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit("The local AWS (moto) did not start; see the lines above.")
+            time.sleep(0.05)
+
+
+def serve(home: Path, options: Options, attached: bool = False) -> None:
+    """Run in the foreground until SIGTERM or SIGINT; home/local_redshift.json exists while the services answer.
+
+    :param attached: stop also when standard input closes, that is: when the process that started this one ends.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home = home.resolve()
+    lock = _lock(home)
+    state = home / STATE
+    state.unlink(missing_ok=True)
+    aws_socket = _listen(options.host, options.aws_port, "S3 and AWS", "--aws-port")
+    redshift_socket = _listen(options.host, options.redshift_port, "Redshift", "--redshift-port")
+    endpoint = f"http://127.0.0.1:{aws_socket.getsockname()[1]}"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with contextlib.ExitStack() as stack:
+        postgres = Postgres(home, options.user, options.password, options.database)
+        running = Running(
+            pid=os.getpid(),
+            aws_endpoint=endpoint,
+            redshift_port=redshift_socket.getsockname()[1],
+            user=options.user,
+            password=options.password,
+            database=options.database,
+            role=f"arn:aws:iam::123456789012:role/{options.role}",
+            postgres_host=postgres.host,
+        )
+        moto = moto_server.spawn(aws_socket, sys.stderr, running, postgres.superuser, options.names)
+        aws_socket.close()
+        stack.callback(moto.wait)
+        stack.callback(moto.terminate)
+        stack.callback(postgres.stop)
+        postgres.start()
+        postgres.bootstrap()
+        _wait_for_aws(endpoint, moto)
+        moto_server.create_role(running)
+        front = Front(postgres.socket, LoadHistory(postgres), (running.client("s3"), running.client("iam")))
+        stack.callback(state.unlink, missing_ok=True)
+        draft = state.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(asdict(running)))
+        draft.replace(state)
+        print(f"Local AWS at {endpoint}, local Redshift at 127.0.0.1:{running.redshift_port}.", flush=True)
+        asyncio.run(_run(front, redshift_socket, [moto, postgres.process], attached))
+    os.close(lock)
+
+
+async def _run(front: Front, listening: socket.socket, children: Sequence[Any], attached: bool) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if attached:
+        threading.Thread(target=_wait_for_parent, args=(loop, stop), daemon=True).start()
+    server = await asyncio.start_server(front.serve, sock=listening)
+    watching = asyncio.create_task(_watch(children, stop))
+    await stop.wait()
+    watching.cancel()
+    server.close()
+
+
+def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Stop when standard input closes, that is: when the process that started this one ends."""
+    os.read(0, 1)
+    loop.call_soon_threadsafe(stop.set)
+
+
+async def _watch(children: Sequence[Any], stop: asyncio.Event) -> None:
+    """Stop everything when one half ends: the other is of no use without it."""
+    while all(child.poll() is None for child in children):
+        await asyncio.sleep(1)
+    print("One of the local services ended unexpectedly; stopping the others.", file=sys.stderr)
+    stop.set()

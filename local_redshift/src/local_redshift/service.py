@@ -1,0 +1,232 @@
+"""Start, find and stop the services from Python."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+
+REGION = "us-west-2"
+STATE, _LOG = "local_redshift.json", "local_redshift.log"
+DEFAULT_HOME = Path("~/.local/state/local-redshift").expanduser()
+
+
+class ServiceError(RuntimeError):
+    """The services did not start or stop; str() ends in the tail of their log."""
+
+
+@dataclass
+class Options:
+    """Who the services are, and where they listen (port 0: any free one)."""
+
+    user: str = "awsuser"
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
+    database: str = "dev"
+    role: str = "local-redshift"  # name of the IAM role that COPY may assume
+    host: str = "127.0.0.1"
+    aws_port: int = 0
+    redshift_port: int = 0
+    names: tuple[str, ...] = ()  # others than 127.0.0.1 and localhost by which clients know this machine
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where the services answer, on this machine."""
+
+    pid: int
+    aws_endpoint: str
+    redshift_port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+    role: str  # ARN of the role for COPY
+    postgres_host: str  # folder of the private PostgreSQL's socket, for a database beside Redshift's
+    host: str = "127.0.0.1"
+
+    @property
+    def login(self) -> dict[str, Any]:
+        """Arguments for ``psycopg2.connect(**login)`` or ``redshift_connector.connect(**login, ssl=False)``."""
+        return {
+            "host": self.host,
+            "port": self.redshift_port,
+            "user": self.user,
+            "password": self.password,
+            "database": self.database,
+        }
+
+    @property
+    def dsn(self) -> str:
+        """The login in libpq's form, for psql and others."""
+        return psycopg2.extensions.make_dsn(**self.login)
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the local AWS; it reads no credentials or settings of this machine."""
+        # Here because importing boto3 takes longer than starting PostgreSQL.
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            service,
+            endpoint_url=self.aws_endpoint,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(
+                max_pool_connections=16,
+                retries={"max_attempts": 3, "mode": "standard"},
+                s3={"addressing_style": "path"},
+                # Checksums of a local copy cost a third of a small request.
+                response_checksum_validation="when_required",
+                request_checksum_calculation="when_required",
+            ),
+        )
+
+
+def _tail(home: Path) -> str:
+    with contextlib.suppress(FileNotFoundError):
+        return "\n".join((home / _LOG).read_text(errors="replace").splitlines()[-15:])
+    return "(no log)"
+
+
+def _recorded(home: Path) -> Running | None:
+    """Return what the state file says, if its process is there."""
+    try:
+        running = Running(**json.loads((home / STATE).read_text()))
+        os.kill(running.pid, 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return running
+
+
+def _answers(running: Running) -> bool:
+    try:
+        urllib.request.urlopen(f"{running.aws_endpoint}/moto-api/config", timeout=30).read()
+        psycopg2.connect(**running.login, connect_timeout=30).close()
+    except (OSError, psycopg2.Error):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _one_at_a_time(home: Path) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(home / "start.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def status(home: Path = DEFAULT_HOME) -> Running | None:
+    """Return the services that run with their state in `home` and answer, or None."""
+    running = _recorded(home)
+    return running if running is not None and _answers(running) else None
+
+
+def start(home: Path = DEFAULT_HOME, options: Options | None = None) -> Running:
+    """Start the services detached, or find those that already run in `home`. Raises ServiceError."""
+    with _one_at_a_time(home):
+        if (running := status(home)) is not None:
+            return running
+        if _recorded(home) is not None:
+            _end(home)
+        return _wait(_spawn(home, options or Options()), home)
+
+
+def stop(home: Path = DEFAULT_HOME) -> None:
+    """Stop the services of `home`, if there are any. Raises ServiceError."""
+    if home.exists():
+        with _one_at_a_time(home):
+            _end(home)
+
+
+@contextlib.contextmanager
+def server(options: Options | None = None, home: Path | None = None) -> Iterator[Running]:
+    """Run the services for the length of a `with` block; they end with this process at the latest.
+
+    :param home: folder of state and logs; by default a temporary one, which is deleted.
+    :raises ServiceError: when they do not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="local-redshift-home-")) if home is None else home
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    process = _spawn(folder, options or Options(), attached=True, temporary=home is None)
+    try:
+        yield _wait(process, folder)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(30)
+        if home is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _spawn(
+    home: Path, options: Options, attached: bool = False, temporary: bool = False
+) -> subprocess.Popen[bytes]:
+    log = os.open(home / _LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "local_redshift", "serve", "--home", str(home.resolve())),
+                *("--aws-port", str(options.aws_port), "--redshift-port", str(options.redshift_port)),
+                *("--user", options.user, "--database", options.database, "--role", options.role),
+                *("--host", options.host),
+                *(argument for name in options.names for argument in ("--name", name)),
+                *(["--attached"] if attached else []),
+                *(["--temporary"] if temporary else []),
+            ],
+            env={**os.environ, "LOCAL_REDSHIFT_PASSWORD": options.password},
+            stdin=subprocess.PIPE if attached else subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+
+
+def _wait(process: subprocess.Popen[bytes], home: Path) -> Running:
+    deadline = time.monotonic() + 90
+    while process.poll() is None and time.monotonic() < deadline:
+        if (running := _recorded(home)) is not None and running.pid == process.pid:
+            return running
+        time.sleep(0.02)
+    if process.poll() is None:
+        process.terminate()
+    raise ServiceError(f"The local Redshift did not start. {home / _LOG} ends in:\n{_tail(home)}")
+
+
+def _end(home: Path) -> None:
+    running = _recorded(home)
+    if running is None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(running.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    # The process holds its lock to its very end; its number may stay as a zombie's.
+    with (home / "local_redshift.lock").open() as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ServiceError(
+                        f"Process {running.pid} did not end. {home / _LOG} ends in:\n{_tail(home)}"
+                    ) from None
+                time.sleep(0.02)
+    (home / STATE).unlink(missing_ok=True)

@@ -1,0 +1,105 @@
+"""ALTER TABLE: Redshift has less of it than PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import Refused
+from .expressions import render
+from .refusals import check_name, not_covered, redshift_lacks
+from .statement import Statement
+from .tables import Layout, column_type, edit_element, table_name
+from .tokens import Tokens, closing, identifier, literal, next_visible, parts, text_of, visible
+
+
+def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
+    """Refuse what is not covered of ALTER TABLE, and edit a new column or type as CREATE TABLE's."""
+    for word in ("append", "sortkey", "distkey", "diststyle", "encode"):
+        if word in words and "add" not in words:
+            raise not_covered(f"ALTER TABLE ... {word.upper()}")
+    action, start = _action(tokens)
+    for i, token in enumerate(parts(tokens[start:])):
+        if i and visible(token):
+            raise redshift_lacks("ALTER TABLE with several actions (use one statement per action)")
+    if action == "add":
+        return _add(tokens, start)
+    if action == "alter":
+        return _alter_column(tokens, words)
+    if action == "drop" and "exists" in words[2:] and words[2:4] != ["if", "exists"]:
+        raise redshift_lacks("ALTER TABLE ... DROP COLUMN IF EXISTS")
+    if action == "rename":
+        check_name([token for token in tokens if token.kind != "space"][-1])
+    return None
+
+
+def _action(tokens: Tokens) -> tuple[str, int]:
+    """Return the verb of ALTER TABLE name verb, and the index of the verb."""
+    at = next(i for i, token in enumerate(tokens) if token.low == "table")
+    i = next_visible(tokens, at)
+    while i < len(tokens) and tokens[i].low in ("if", "exists", "only"):
+        i = next_visible(tokens, i)
+    _, i = table_name(tokens, i)
+    i = next_visible(tokens, i - 1)
+    return (tokens[i].low if i < len(tokens) else ""), i
+
+
+def _add(tokens: Tokens, at: int) -> Statement:
+    start = next_visible(tokens, at)
+    table = [t for t in visible(tokens[:at]) if t.low not in ("alter", "table")]
+    if tokens[start].low == "column":
+        start = next_visible(tokens, start)
+    if tokens[start].low == "if":
+        raise redshift_lacks("ALTER TABLE ... ADD COLUMN IF NOT EXISTS (look into pg_table_def first)")
+    words = [token.low for token in visible(tokens[start:])]
+    if words[0] in ("primary", "unique") or words[2:3] in (["primary"], ["unique"]):
+        return _add_key(tokens, start, render(table))
+    layout = Layout(render(table))
+    element = edit_element(tokens[start:], layout)
+    if "not" in words and "null" in words and "default" not in words:
+        raise Refused("ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")
+    if element is None:
+        [(target, key)] = layout.foreign_keys
+        unique = f"select pg_catalog.local_make_unique({literal(target)}::regclass)"
+        again = f"select pg_catalog.local_lay_out({literal(target)}::regclass, null, null, null, null)"
+        return Statement("script", text_of(tokens[:start]) + key + " not enforced", again, unique)
+    text = text_of(tokens[:start]) + element
+    if layout.has_key:
+        name = literal(render(table))
+        keep = f"select pg_catalog.local_lay_out({name}::regclass, null, null, null, null)"
+        return Statement("script", text, keep)
+    return Statement("plain", text)
+
+
+def _add_key(tokens: Tokens, start: int, table: str) -> Statement:
+    """ADD [CONSTRAINT name] PRIMARY KEY | UNIQUE (columns): rows that are there may break it, as on Redshift."""
+    seen = visible(tokens[start:])
+    named = seen[0].low == "constraint"
+    kind = "primary key" if "primary" in (seen[0].low, seen[2].low) else "unique"
+    opening = next(i for i, token in enumerate(seen) if token.text == "(")
+    columns = [identifier(token) for token in seen[opening + 1 : closing(seen, opening)] if token.text != ","]
+    bare = table.rsplit(".", 1)[-1].strip('"')
+    name = (
+        identifier(seen[1]) if named else f"{bare}_{'pkey' if kind == 'primary key' else columns[0] + '_key'}"
+    )
+    array = "array[" + ", ".join(literal(column) for column in columns) + "]"
+    return Statement(
+        "script",
+        f'alter table {table} add constraint "{name}" {kind} using index "{name}"',
+        before=f"select pg_catalog.local_index_for_key({literal(table)}::regclass, {literal(name)}, {array})",
+        after=f"select pg_catalog.local_lay_out({literal(table)}::regclass, null, null, null, null)",
+    )
+
+
+def _alter_column(tokens: Tokens, words: Sequence[str]) -> Statement:
+    """Only the length of a VARCHAR column can change."""
+    if "type" not in words:
+        raise redshift_lacks("ALTER COLUMN ... SET or DROP DEFAULT or NOT NULL (add a new column and copy)")
+    at = next(j for j, token in enumerate(tokens) if token.low == "type")
+    column = identifier([token for token in tokens[:at] if token.kind != "space"][-1])
+    end, spelled = column_type(tokens, at + 1, column)
+    start = next(j for j, token in enumerate(tokens) if token.low == "table")
+    name, _ = table_name(tokens, next_visible(tokens, start))
+    if not spelled.strip().startswith("varchar"):
+        raise redshift_lacks("ALTER COLUMN TYPE to another type than VARCHAR(n) (add a new column and copy)")
+    check = f"select pg_catalog.local_require_varchar({literal(name)}::regclass, {literal(column)})"
+    return Statement("script", text_of(tokens[: at + 1]) + spelled + render(tokens[end:]), before=check)

@@ -1,0 +1,111 @@
+"""SHOW DATABASES, SCHEMAS, TABLES, COLUMNS and VIEW, as queries of the catalog.
+
+Columns as in https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_TABLES.html and its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import Refused
+from .refusals import not_covered
+from .statement import Statement
+from .tokens import Token, Tokens, identifier, literal, visible
+
+_DATABASES = """
+select datname::varchar as database_name, datdba::integer as database_owner, 'local'::varchar as database_type,
+       null::varchar as database_acl, null::varchar as parameters,
+       'Snapshot Isolation'::varchar as database_isolation_level
+from pg_catalog.pg_database where datallowconn and datname not like 'template%'{like}
+order by 1{limit}
+"""
+_SCHEMAS = """
+select current_database()::varchar as database_name, nspname::varchar as schema_name, nspowner::integer as schema_owner,
+       'local'::varchar as schema_type, null::varchar as schema_acl, null::varchar as source_database,
+       null::varchar as schema_option
+from pg_catalog.pg_namespace where nspname not like 'pg\\_toast%' and nspname not like 'pg\\_temp%'{like}
+order by 2{limit}
+"""
+_TABLES = """
+select current_database()::varchar as database_name, n.nspname::varchar as schema_name,
+       c.relname::varchar as table_name,
+       case when c.relkind in ('v', 'm') then 'VIEW' else 'TABLE' end::varchar as table_type,
+       null::varchar as table_acl, obj_description(c.oid, 'pg_class')::varchar as remarks
+from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind in ('r', 'v', 'm') and n.nspname = {schema}{like}
+order by 3{limit}
+"""
+_COLUMNS = """
+select c.table_catalog::varchar as database_name, c.table_schema::varchar as schema_name,
+       c.table_name::varchar as table_name, c.column_name::varchar as column_name,
+       c.ordinal_position::integer as ordinal_position, c.column_default::varchar as column_default,
+       c.is_nullable::varchar as is_nullable, c.data_type::varchar as data_type,
+       c.character_maximum_length::integer as character_maximum_length,
+       c.numeric_precision::integer as numeric_precision, c.numeric_scale::integer as numeric_scale,
+       col_description(
+         format('%I.%I', c.table_schema, c.table_name)::regclass, c.ordinal_position)::varchar as remarks
+from information_schema.columns as c where c.table_schema = {schema} and c.table_name = {table}{like}
+order by 5{limit}
+"""
+_VIEW = 'select pg_catalog.pg_get_viewdef({view}::regclass, true)::varchar as "Show View DDL statement"'
+
+_COLUMN_OF_LIKE = {
+    "databases": "datname",
+    "schemas": "nspname",
+    "tables": "c.relname",
+    "columns": "c.column_name",
+}
+_PARTS = {"databases": -1, "schemas": 1, "tables": 2, "columns": 3}  # of a name that begins with the database
+_OTHERS = {
+    "table", "grants", "procedures", "functions", "parameters", "constraints", "model", "datashares", "external",
+}  # fmt: skip
+
+
+def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | None:
+    """Translate SHOW of database objects; None for a setting."""
+    seen = visible(tokens)
+    what = words[1] if len(words) > 1 else ""
+    if what == "view":
+        name = ".".join('"' + identifier(token) + '"' for token in seen[2:] if token.text != ".")
+        return Statement("plain", _VIEW.format(view=literal(name)))
+    if what in _COLUMN_OF_LIKE:
+        names, rest = _from(seen)
+        if len(names) == _PARTS[what] and names[0] != database:
+            raise not_covered(f"SHOW {what.upper()} of another database ({names[0]})")
+        options = _options(rest, _COLUMN_OF_LIKE[what])
+        if what == "databases":
+            return Statement("plain", _DATABASES.format(**options))
+        if what == "schemas":
+            return Statement("plain", _SCHEMAS.format(**options))
+        if what == "tables":
+            if not names:
+                raise Refused("SHOW TABLES needs FROM SCHEMA database.schema")
+            return Statement("plain", _TABLES.format(schema=literal(names[-1]), **options))
+        if len(names) < 2:
+            raise Refused("SHOW COLUMNS needs FROM TABLE database.schema.table")
+        place = {"schema": literal(names[-2]), "table": literal(names[-1])}
+        return Statement("plain", _COLUMNS.format(**place, **options))
+    if what in _OTHERS:
+        raise not_covered(f"SHOW {what.upper()} (ask pg_table_def or the SVV views)")
+    return None
+
+
+def _from(seen: Tokens) -> tuple[list[str], Tokens]:
+    """Return the name behind FROM DATABASE | SCHEMA | TABLE, and what follows it."""
+    i, names = 2, []
+    if i < len(seen) and seen[i].low == "from":
+        i += 2
+        while i < len(seen) and seen[i].kind in ("word", "name") and seen[i].low not in ("like", "limit"):
+            names.append(identifier(seen[i]))
+            i += 2 if i + 1 < len(seen) and seen[i + 1].text == "." else 1
+    return names, seen[i:]
+
+
+def _options(rest: Sequence[Token], column: str) -> dict[str, str]:
+    options = {"like": "", "limit": ""}
+    for i, token in enumerate(rest[:-1]):
+        if token.low == "like":
+            options["like"] = f" and {column} like {rest[i + 1].text}"
+        elif token.low == "limit":
+            options["limit"] = f" limit {rest[i + 1].text}"
+    return options

@@ -1,0 +1,303 @@
+"""CREATE TABLE and ALTER TABLE: what PostgreSQL does not know goes to the catalog instead."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from ..errors import Refused
+from .expressions import render
+from .refusals import (
+    CATALOG_TYPES,
+    POSTGRES_ONLY_TYPES,
+    REDSHIFT_ONLY_TYPES,
+    check_name,
+    not_covered,
+    redshift_lacks,
+)
+from .statement import Statement
+from .tokens import Tokens, closing, identifier, literal, next_visible, parts, text_of, visible
+
+
+def in_turn(words: Sequence[str], name: str) -> str:
+    """Sessions that create the same thing IF NOT EXISTS wait for each other; PostgreSQL's would trip over it."""
+    if "exists" not in words:
+        return ""
+    return f"select pg_advisory_xact_lock(hashtext({literal(name.lower())}))"
+
+
+def create_table(tokens: Tokens, words: Sequence[str]) -> Statement:
+    """Take out DISTSTYLE, DISTKEY, SORTKEY, ENCODE, BACKUP and foreign keys; keep what they say for the catalog."""
+    at = next(j for j, token in enumerate(tokens) if token.low == "table")
+    head = text_of(tokens[: at + 1])
+    start = next_visible(tokens, at)
+    while tokens[start].low in ("if", "not", "exists"):
+        start = next_visible(tokens, start)
+    name, i = table_name(tokens, start)
+    if tokens[start].kind == "temp" and not any(token.low.startswith("temp") for token in tokens[:at]):
+        head = re.sub(r"(?i)table$", "temp table", head)
+    out = [head, text_of(tokens[at + 1 : start]) + name]
+
+    layout = Layout(name)
+    opening = next_visible(tokens, i - 1)
+    if opening < len(tokens) and tokens[opening].text == "(":
+        end = closing(tokens, opening)
+        elements = [edit_element(part, layout) for part in parts(tokens[opening + 1 : end])]
+        out.append(text_of(tokens[i:opening]) + "(" + ",".join(e for e in elements if e is not None) + ")")
+        i = end + 1
+    query = table_attributes(tokens[i:], layout)
+    if query and "exists" in words[: words.index("as")]:
+        raise redshift_lacks(
+            "CREATE TABLE IF NOT EXISTS ... AS (use DROP TABLE IF EXISTS, then CREATE TABLE ... AS)"
+        )
+    out.append(query)
+    before, after = in_turn(words, name), lay_out(name, layout) if layout.worth_keeping else ""
+    return Statement("script" if before or after else "plain", "".join(out), after, before)
+
+
+def table_name(tokens: Tokens, start: int) -> tuple[str, int]:
+    """Return the name of one to three parts that begins at `start`, and the index behind it."""
+    i = start
+    while i < len(tokens) and (tokens[i].kind in ("name", "word", "temp") or tokens[i].text == "."):
+        following = next_visible(tokens, i)
+        if tokens[i].text != "." and (following >= len(tokens) or tokens[following].text != "."):
+            check_name(tokens[i])
+            i += 1
+            break
+        i = following
+    return render(tokens[start:i]).strip(), i
+
+
+def lay_out(name: str, layout: Layout) -> str:
+    """Return the SQL that keeps what PostgreSQL does not know of a table."""
+    keep = [
+        f"{literal(name)}::regclass",
+        literal(layout.diststyle),
+        literal(layout.distkey),
+        "array[" + ", ".join(literal(key) for key in layout.sortkeys) + "]::text[]",
+        f"{literal(layout.model)}::regclass" if layout.model else "null",
+    ]
+    statements = [f"select pg_catalog.local_lay_out({', '.join(keep)})"]
+    if layout.encodings:
+        encodings = literal(json.dumps(layout.encodings))
+        statements.append(f"select pg_catalog.local_encode({keep[0]}, {encodings})")
+    if layout.interleaved:
+        statements.append(f"select pg_catalog.local_interleave({keep[0]})")
+    for column in layout.nullable_identities:
+        statements.append(f"select pg_catalog.local_relax_identity({keep[0]}, {literal(column)})")
+    for target, definition in layout.foreign_keys:
+        reference = f"{keep[0]}, {literal(target)}::regclass, {literal(definition)}"
+        statements.append(f"select pg_catalog.local_add_foreign_key({reference})")
+    return ";\n".join(statements)
+
+
+class Layout:
+    """The parts of a CREATE TABLE that PostgreSQL does not know."""
+
+    def __init__(self, table: str = "") -> None:
+        self._table = table.rsplit(".", 1)[-1].strip('"')
+        self.diststyle: str | None = None
+        self.distkey: str | None = None
+        self.sortkeys: list[str] = []
+        self.model: str | None = None
+        self.has_key = False
+        self.interleaved = False
+        self.nullable_identities: list[str] = []
+        self.encodings: dict[str, str] = {}
+        self.foreign_keys: list[tuple[str, str]] = []  # the table that is referenced, and the constraint
+
+    def column(self, name: str) -> str:
+        """Return a column's name as an error has it."""
+        return f"{self._table}.{name}" if self._table else name
+
+    @property
+    def worth_keeping(self) -> bool:
+        says = (self.diststyle, self.distkey, self.sortkeys, self.model, self.has_key, self.encodings)
+        return any(says) or bool(self.foreign_keys or self.nullable_identities)
+
+
+def edit_element(tokens: Tokens, layout: Layout) -> str | None:
+    """A column or table constraint inside the brackets of CREATE TABLE; None if nothing is left of it."""
+    seen = visible(tokens)
+    if not seen:
+        raise Refused("syntax error: an empty column definition")
+    first = seen[2].low if seen[0].low == "constraint" and len(seen) > 2 else seen[0].low
+    if first == "foreign":
+        at = next((j for j, token in enumerate(tokens) if token.low == "references"), None)
+        if at is None:
+            raise Refused("syntax error: FOREIGN KEY needs REFERENCES")
+        target, _ = table_name(tokens, next_visible(tokens, at))
+        layout.foreign_keys.append((target, render(tokens).strip()))
+        return None
+    if first in ("primary", "unique") and seen[0].kind == "word":
+        layout.has_key = True
+        return render(tokens)
+    if first in ("check", "exclude"):
+        raise redshift_lacks(f"{first.upper()} constraint")
+    if seen[0].low == "like" and seen[0].kind == "word":
+        if any(token.low == "including" for token in seen) and seen[-1].low != "defaults":
+            raise redshift_lacks("LIKE ... INCLUDING " + seen[-1].low.upper())
+        names = [t for t in seen[1:] if t.low not in ("including", "excluding", "defaults")]
+        layout.model = render(names)
+        return render(tokens)
+    return _column(tokens, layout, identifier(seen[0]))
+
+
+def _column(tokens: Tokens, layout: Layout, column: str) -> str:
+    out: list[str] = []
+    i = 0
+    while tokens[i].kind == "space":
+        i += 1
+    check_name(tokens[i])
+    out.append(text_of(tokens[: i + 1]))
+    i, text = column_type(tokens, i + 1, layout.column(column))
+    out.append(text)
+    while i < len(tokens):
+        token = tokens[i]
+        following = next_visible(tokens, i)
+        if token.kind != "word":
+            # Parts of a default: operators, strings, brackets.
+            end = closing(tokens, i) + 1 if token.text == "(" else i + 1
+            out.append(render(tokens[i:end]))
+            i = end
+        elif token.low == "encode":
+            layout.encodings[column] = tokens[following].low
+            i = following + 1
+        elif token.low == "distkey":
+            layout.distkey = column
+            i += 1
+        elif token.low == "sortkey":
+            layout.sortkeys.append(column)
+            i += 1
+        elif token.low == "default" and tokens[following].low == "identity":
+            out.append("generated by default as ")
+            i = following
+        elif token.low == "references":
+            end = _skip_reference(tokens, following)
+            target, _ = table_name(tokens, following)
+            key = "foreign key (" + '"' + column.replace('"', '""') + '") '
+            layout.foreign_keys.append((target, key + render(tokens[i:end])))
+            i = end
+        elif token.low == "identity" and following < len(tokens) and tokens[following].text == "(":
+            end = closing(tokens, following)
+            seed, step = (text_of(part).strip() for part in parts(tokens[following + 1 : end]))
+            start = f"(minvalue {min(0, int(seed))} start with {seed} increment by {step})"
+            generated = out[-1].rstrip().lower().endswith("as") or any(
+                o.lower().endswith("as") for o in out[-2:]
+            )
+            out.append(f"identity {start}" if generated else f"generated always as identity {start}")
+            if all(other.low != "not" for other in tokens):
+                layout.nullable_identities.append(column)
+            i = end + 1
+        elif token.low in ("check", "collate"):
+            lacks = token.low == "check"
+            raise redshift_lacks("CHECK constraint") if lacks else not_covered("COLLATE")
+        else:
+            if token.low in ("primary", "unique"):
+                layout.has_key = True
+            called = following < len(tokens) and tokens[following].text == "("
+            end = closing(tokens, following) + 1 if called else i + 1
+            out.append(render(tokens[i:end]))
+            i = end
+    return "".join(out)
+
+
+def _skip_reference(tokens: Tokens, i: int) -> int:
+    """The index behind `schema.table (columns)`."""
+    i += 1
+    following = next_visible(tokens, i - 1)
+    while following < len(tokens) and tokens[following].text == ".":
+        i = next_visible(tokens, following) + 1
+        following = next_visible(tokens, i - 1)
+    if following < len(tokens) and tokens[following].text == "(":
+        i = closing(tokens, following) + 1
+    return i
+
+
+_DEFAULT_TYPES = {
+    "text": "varchar(256)",
+    "varchar": "varchar(256)",
+    "nvarchar": "varchar(256)",
+    "character varying": "varchar(256)",
+    "bpchar": "char(256)",
+    "numeric": "numeric(18,0)",
+    "decimal": "numeric(18,0)",
+}
+
+
+def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
+    """Read a column's type at i; answers the index behind it and PostgreSQL's spelling with Redshift's lengths."""
+    start = next_visible(tokens, i - 1)
+    if start >= len(tokens):
+        return i, ""  # CREATE TABLE t (a, b) AS ...
+    low, end = tokens[start].low, start + 1
+    following = next_visible(tokens, start)
+    if low in POSTGRES_ONLY_TYPES or low in CATALOG_TYPES:
+        raise Refused(f'Column "{column}" has unsupported type "{low}".')
+    if low in REDSHIFT_ONLY_TYPES:
+        raise not_covered(f"type {low.upper()}")
+    if (
+        low in ("character", "double")
+        and following < len(tokens)
+        and tokens[following].low in ("varying", "precision")
+    ):
+        low, end = f"{low} {tokens[following].low}", following + 1
+        following = next_visible(tokens, following)
+    if following < len(tokens) and tokens[following].text == "[":
+        raise redshift_lacks("array column")
+    if following < len(tokens) and tokens[following].text == "(" and low not in ("text", "bpchar"):
+        close = closing(tokens, following)
+        size = text_of(tokens[following + 1 : close]).strip().lower()
+        _check_size(low, size)
+        if low in ("varchar", "nvarchar", "character varying"):
+            size = "65535" if size == "max" else size
+            if not size.isdigit() or not 1 <= int(size) <= 65535:
+                raise Refused(f"length for type varchar cannot exceed 65535, and must be a number: {size}")
+            return close + 1, text_of(tokens[i:start]) + f"varchar({size})"
+        return close + 1, text_of(tokens[i : close + 1])
+    return end, text_of(tokens[i:start]) + _DEFAULT_TYPES.get(low, text_of(tokens[start:end]))
+
+
+def _check_size(type_: str, size: str) -> None:
+    first = size.split(",")[0].strip()
+    if type_ in ("numeric", "decimal") and first.isdigit() and int(first) > 38:
+        raise Refused(f"Precision exceeds maximum of 38: {type_}({size})")
+    if type_ in ("char", "character", "nchar") and first.isdigit() and int(first) > 4096:
+        raise Refused(f"length for type character cannot exceed 4096: {size}")
+    if type_.startswith(("timestamp", "time")):
+        raise redshift_lacks(f"{type_.upper()} with a precision (it always has microseconds)")
+
+
+def table_attributes(tokens: Tokens, layout: Layout) -> str:
+    """Read what follows the column list; return `as select ...` or nothing."""
+    i = next_visible(tokens, -1)
+    while i < len(tokens):
+        low = tokens[i].low
+        following = next_visible(tokens, i)
+        if low == "as":
+            return " " + render(tokens[i:])
+        if low in ("compound", "interleaved"):
+            layout.interleaved = low == "interleaved"
+            i = following
+        elif low in ("diststyle", "encode", "backup") and following < len(tokens):
+            if low == "diststyle":
+                layout.diststyle = tokens[following].text.upper()
+                if layout.diststyle not in ("AUTO", "EVEN", "KEY", "ALL"):
+                    raise Refused(f"syntax error: DISTSTYLE {layout.diststyle}")
+            i = next_visible(tokens, following)
+        elif low == "sortkey" and following < len(tokens) and tokens[following].low == "auto":
+            i = next_visible(tokens, following)
+        elif low in ("distkey", "sortkey") and following < len(tokens) and tokens[following].text == "(":
+            end = closing(tokens, following)
+            columns = [
+                identifier(token) for token in visible(tokens[following + 1 : end]) if token.text != ","
+            ]
+            if low == "distkey":
+                layout.distkey = columns[0]
+            else:
+                layout.sortkeys.extend(columns)
+            i = next_visible(tokens, end)
+        else:
+            raise Refused(f"Amazon Redshift knows no table attribute {tokens[i].text}")
+    return ""

@@ -1,0 +1,119 @@
+"""Split SQL into tokens that keep every character, and find a way around in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..errors import Refused
+
+
+class Token(NamedTuple):
+    kind: str  # space, string, name (quoted), temp (#name), word, number, other
+    text: str
+    low: str
+
+
+Tokens = Sequence[Token]
+
+
+_TOKEN = re.compile(
+    r"""(?P<space>(?:\s+|--[^\n]*|/\*.*?\*/)+)
+      | (?P<string>'(?:[^'\\]|\\.|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+      | (?P<name>"(?:[^"]|"")*")
+      | (?P<temp>(?<![\w)])\#[A-Za-z_]\w*)
+      | (?P<word>[A-Za-z_\x80-\uffff][\w$\x80-\uffff]*)
+      | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)
+      | (?P<other>::|->>?|\#>>?|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def tokenize(sql: str) -> list[Token]:
+    return [
+        Token(m.lastgroup if m.lastgroup != "tag" else "string", m.group(), m.group().lower())  # type: ignore[arg-type]
+        for m in _TOKEN.finditer(sql)
+    ]
+
+
+def split(tokens: Tokens) -> list[list[Token]]:
+    pieces: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.text == ";":
+            pieces.append([])
+        else:
+            pieces[-1].append(token)
+    return [piece for piece in pieces if any(token.kind != "space" for token in piece)]
+
+
+def visible(tokens: Tokens) -> list[Token]:
+    """The tokens without white space and comments."""
+    return [token for token in tokens if token.kind != "space"]
+
+
+def separate_numbers(tokens: Tokens) -> list[Token]:
+    """Return the tokens with a space between a number and the word that is glued to it, as in 4WHEN."""
+    out: list[Token] = []
+    for token in tokens:
+        if token.kind == "word" and out and out[-1].kind == "number":
+            out.append(Token("space", " ", " "))
+        out.append(token)
+    return out
+
+
+def fold(tokens: Tokens) -> list[Token]:
+    """Return the tokens with quoted names in lower case, as Redshift reads them unless a setting says otherwise."""
+    return [
+        token._replace(text=_ascii_lower(token.text)) if token.kind == "name" else token for token in tokens
+    ]
+
+
+def _ascii_lower(text: str) -> str:
+    return re.sub("[A-Z]+", lambda match: match[0].lower(), text)
+
+
+def text_of(tokens: Tokens) -> str:
+    return "".join(token.text for token in tokens)
+
+
+def next_visible(tokens: Tokens, i: int) -> int:
+    """Index of the next visible token after i, or the length."""
+    i += 1
+    while i < len(tokens) and tokens[i].kind == "space":
+        i += 1
+    return i
+
+
+def closing(tokens: Tokens, i: int) -> int:
+    """Index of the bracket that closes the one at i."""
+    depth = 0
+    for j in range(i, len(tokens)):
+        if tokens[j].text == "(":
+            depth += 1
+        elif tokens[j].text == ")":
+            depth -= 1
+            if depth == 0:
+                return j
+    raise Refused("syntax error: a bracket is not closed")
+
+
+def parts(tokens: Tokens) -> list[Tokens]:
+    """Split at the commas that lie outside brackets."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if token.text == "," and depth == 0:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return list(parts)
+
+
+def identifier(token: Token) -> str:
+    return token.text[1:-1].replace('""', '"') if token.kind == "name" else token.low
+
+
+def literal(value: str | None) -> str:
+    return "null" if value is None else "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

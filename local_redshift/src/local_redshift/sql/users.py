@@ -1,0 +1,84 @@
+"""CREATE USER, ALTER USER, GRANT and REVOKE: Redshift's options and its rules for a password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..errors import Refused
+from .refusals import not_covered, redshift_lacks
+from .statement import Statement
+from .tokens import Tokens, literal, text_of, visible
+
+
+def create_or_alter_user(tokens: Tokens, words: Sequence[str]) -> Statement | None:
+    """CREATE/ALTER USER: Redshift's rules for a password, which PostgreSQL does not have."""
+    for word, reason in (
+        ("createuser", "CREATEUSER (a superuser)"),
+        ("nocreateuser", "NOCREATEUSER"),
+        ("syslog", "SYSLOG ACCESS"),
+        ("session", "SESSION TIMEOUT"),
+        ("externalid", "EXTERNALID"),
+    ):
+        if word in words:
+            raise not_covered(reason)
+    for word in ("superuser", "replication", "bypassrls", "login", "createrole", "encrypted"):
+        if word in words:
+            raise redshift_lacks(f"user option {word.upper()}")
+    seen = visible(tokens)
+    for i, token in enumerate(seen[:-1]):
+        if token.low == "password":
+            if seen[i + 1].low == "disable":
+                return Statement(
+                    "plain", re.sub(r"(?i)\bpassword\s+disable\b", "password null", text_of(tokens))
+                )
+            _check_password(seen[i + 1].text[1:-1])
+    return None
+
+
+def _check_password(password: str) -> None:
+    if re.fullmatch(r"md5[0-9a-f]{32}", password):
+        return
+    if not 8 <= len(password) <= 64:
+        raise Refused("password must be between 8 and 64 characters")
+    for pattern, what in (
+        ("[a-z]", "a lowercase letter"),
+        ("[A-Z]", "an uppercase letter"),
+        ("[0-9]", "a number"),
+    ):
+        if not re.search(pattern, password):
+            raise Refused(f"password must contain {what}")
+
+
+def _assumerole(tokens: Tokens, words: Sequence[str]) -> Statement:
+    """GRANT ASSUMEROLE ON 'arn', ... | DEFAULT | ALL TO user | GROUP name | PUBLIC, ... FOR ALL | COPY, ..."""
+    seen = visible(tokens)
+    granted, separator = words[0] == "grant", "to" if words[0] == "grant" else "from"
+    if "on" not in words or separator not in words or "for" not in words:
+        raise Refused(
+            f"syntax error: {words[0].upper()} ASSUMEROLE ON role {separator.upper()} user FOR command"
+        )
+    on, to, for_ = words.index("on"), words.index(separator), words.index("for")
+    if "default" in words[on:to]:
+        raise not_covered("ASSUMEROLE ON DEFAULT (name the role)")
+    lists = []
+    for start, end in ((on, to), (to, for_), (for_, len(seen))):
+        values = [
+            token
+            for token in seen[start + 1 : end]
+            if token.text != "," and token.low not in ("group", "role")
+        ]
+        lists.append(
+            [token.text[1:-1] if token.kind in ("string", "name") else token.low for token in values]
+        )
+    arrays = ", ".join(f"array[{', '.join(literal(value) for value in values)}]" for values in lists)
+    change = f"select pg_catalog.local_change_assumerole({str(granted).lower()}, {arrays})"
+    return Statement("script", change)
+
+
+def check_grant(tokens: Tokens, words: Sequence[str]) -> Statement | None:
+    if words[1:2] == ["assumerole"]:
+        return _assumerole(tokens, words)
+    if len(words) > 1 and words[1] == "role" or "role" in words[-2:]:
+        raise not_covered(f"{words[0].upper()} with roles (use groups)")
+    return None

@@ -1,0 +1,220 @@
+"""The text of an UNLOAD statement: its query and its options, read and checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..copy.options import Reader, read_role, unquote
+from ..errors import SqlError
+from ..service import REGION
+from ..sql.refusals import COVERAGE
+from ..sql.statement import Names
+from ..sql.statements import translate
+from ..sql.tokens import Token, identifier, tokenize, visible
+
+
+@dataclass
+class Options:
+    """A parsed UNLOAD. `select` is the query in PostgreSQL's words."""
+
+    select: str
+    bucket: str
+    key: str
+    role: str = ""
+    region: str = REGION
+    format: str = "text"
+    delimiter: str = ""
+    null: str = ""
+    compression: str = ""
+    extension: str = ""
+    escape: bool = False
+    add_quotes: bool = False
+    header: bool = False
+    manifest: bool = False
+    parallel: bool = True
+    allow_overwrite: bool = False
+    clean_path: bool = False
+    max_size: int = 6_200_000_000  # bytes per file
+    partition_by: list[str] = field(default_factory=list)
+    include: bool = False  # the columns of PARTITION BY are in the files too
+    options: set[str] = field(default_factory=set)
+
+
+def _not_covered(what: str) -> SqlError:
+    return SqlError(f"the local Redshift does not cover UNLOAD ... {what}: {COVERAGE}", "0A000")
+
+
+def parse(sql: str, names: Names) -> Options:
+    """Read the statement; raises SqlError for what is wrong and, by name, for what is not covered."""
+    reader = Reader(visible(tokenize(sql)))
+    reader.take()
+    _expect(reader, "(")
+    token = reader.take()
+    if token.kind != "string":
+        raise SqlError(f'syntax error at or near "{token.text}": UNLOAD needs its query in quotes', "42601")
+    select = _translate(_query(token), names)
+    _expect(reader, ")")
+    _expect(reader, "to")
+    target = reader.string("TO")
+    match = re.fullmatch(r"s3://([^/]+)/(.*)", target)
+    if match is None:
+        raise SqlError(f"Invalid S3 path {target}: it needs a bucket and a key prefix")
+    options = Options(select, match[1], match[2])
+    reader.skip("with")
+    while reader:
+        _option(reader, options)
+    _check(options)
+    return options
+
+
+def _expect(reader: Reader, text: str) -> None:
+    if (token := reader.take()).low != text:
+        raise SqlError(f'syntax error at or near "{token.text}"', "42601")
+
+
+def _query(token: Token) -> str:
+    if token.text.startswith("$"):
+        tag = token.text[: token.text.index("$", 1) + 1]
+        return token.text[len(tag) : -len(tag)]
+    return unquote(token)
+
+
+def _translate(query: str, names: Names) -> str:
+    statements = translate(query, names)
+    if len(statements) != 1:
+        raise SqlError("UNLOAD needs one query", "42601")
+    (statement,) = statements
+    if statement.kind == "refused":
+        raise SqlError(statement.text, "0A000")
+    tokens = visible(tokenize(statement.text))
+    if statement.kind != "plain" or tokens[0].low not in ("select", "with", "("):
+        if statement.reuse is not None:
+            raise _not_covered("a query that uses one of its own aliases (name the expression again)")
+        raise SqlError(f'syntax error at or near "{tokens[0].text}": UNLOAD needs a SELECT', "42601")
+    depth = 0
+    for part in tokens:
+        depth += {"(": 1, ")": -1}.get(part.text, 0)
+        if depth == 0 and part.low == "limit" and part.kind == "word":
+            raise SqlError("Limit clause is not supported: put it into a sub-query", "0A000")
+    return statement.text
+
+
+def _flag(name: str) -> Callable[[Reader, Options], None]:
+    def set_it(reader: Reader, options: Options) -> None:
+        value = True
+        if reader.peek() in ("on", "off", "true", "false"):
+            value = reader.take().low in ("on", "true")
+        setattr(options, name, value)
+
+    return set_it
+
+
+def _string(name: str) -> Callable[[Reader, Options], None]:
+    return lambda reader, options: setattr(options, name, reader.string(name.upper()))
+
+
+def _compression(name: str) -> Callable[[Reader, Options], None]:
+    def set_it(reader: Reader, options: Options) -> None:
+        if options.compression:
+            raise SqlError(f"conflicting or redundant options: {name.upper()}", "42601")
+        options.compression = name
+
+    return set_it
+
+
+def _format(name: str) -> Callable[[Reader, Options], None]:
+    return lambda reader, options: setattr(options, "format", name)
+
+
+def _partition(reader: Reader, options: Options) -> None:
+    _expect(reader, "by")
+    _expect(reader, "(")
+    while (token := reader.take()).text != ")":
+        if token.text != ",":
+            options.partition_by.append(identifier(token))
+    if reader.peek() == "include":
+        reader.take()
+        options.include = True
+
+
+def _max_size(reader: Reader, options: Options) -> None:
+    reader.skip("as")
+    size = reader.take().text.strip("'")
+    unit = {"mb": 1_000_000, "gb": 1_000_000_000}.get(reader.peek(), 0)
+    if unit:
+        reader.take()
+    try:
+        options.max_size = int(float(size) * (unit or 1_000_000))
+    except ValueError:
+        raise SqlError(f'syntax error at or near "{size}": MAXFILESIZE needs a number', "42601") from None
+    if not 5_000_000 <= options.max_size <= 6_200_000_000:
+        raise SqlError("MAXFILESIZE must be between 5 MB and 6.2 GB", "22023")
+
+
+_OPTIONS: dict[str, Callable[[Reader, Options], None]] = {
+    "csv": _format("csv"),
+    "json": _format("json"),
+    "parquet": _format("parquet"),
+    "delimiter": _string("delimiter"),
+    "region": _string("region"),
+    "extension": _string("extension"),
+    "null": _string("null"),
+    "gzip": _compression("gzip"),
+    "bzip2": _compression("bzip2"),
+    "zstd": _compression("zstd"),
+    "escape": _flag("escape"),
+    "addquotes": _flag("add_quotes"),
+    "header": _flag("header"),
+    "manifest": _flag("manifest"),
+    "parallel": _flag("parallel"),
+    "allowoverwrite": _flag("allow_overwrite"),
+    "cleanpath": _flag("clean_path"),
+    "maxfilesize": _max_size,
+    "partition": _partition,
+}
+
+
+def _option(reader: Reader, options: Options) -> None:
+    token = reader.take()
+    option = token.low
+    if option == "format":
+        reader.skip("as")
+        token = reader.take()
+        option = token.low
+        if option not in ("csv", "json", "parquet"):
+            raise _not_covered(f"FORMAT {token.text.upper()}")
+    if option in options.options:
+        raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
+    options.options.add(option)
+    if option in ("credentials", "iam_role", "access_key_id", "secret_access_key", "session_token"):
+        options.role = read_role(reader, option)
+    elif option in _OPTIONS:
+        _OPTIONS[option](reader, options)
+        if option == "manifest" and reader.peek() == "verbose":
+            raise _not_covered("MANIFEST VERBOSE")
+    else:
+        raise _not_covered(token.text.upper())
+
+
+def _check(options: Options) -> None:
+    if not options.role:
+        raise SqlError("UNLOAD needs IAM_ROLE 'arn:...' or CREDENTIALS 'aws_iam_role=arn:...'", "42601")
+    if len(options.options & {"csv", "json", "parquet"}) > 1:
+        raise SqlError("conflicting or redundant options: FORMAT", "42601")
+    if options.allow_overwrite and options.clean_path:
+        raise SqlError("CLEANPATH and ALLOWOVERWRITE options cannot be used together", "42601")
+    text = {"escape", "addquotes"}
+    refused = {
+        "csv": text,
+        "json": text | {"delimiter", "null", "header"},
+        "parquet": text | {"delimiter", "null", "header", "gzip", "bzip2", "zstd", "extension"},
+    }
+    for option in sorted(options.options & refused.get(options.format, set())):
+        raise SqlError(
+            f"{option.upper()} option is not supported for UNLOAD to {options.format.upper()}", "42601"
+        )
+    options.delimiter = options.delimiter or ("," if options.format == "csv" else "|")
+    if len(options.delimiter.encode()) != 1:
+        raise SqlError("UNLOAD delimiter must be a single character", "22023")

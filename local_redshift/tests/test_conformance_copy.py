@@ -1,0 +1,177 @@
+"""COPY of text, compressed and Parquet objects, put to the stand-in or to a real cluster (see test_conformance.py)."""
+
+from __future__ import annotations
+
+import bz2
+import datetime
+import gzip
+import io
+from decimal import Decimal
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+import zstandard
+from test_conformance import Client, client, sql, stand_in, warehouse
+
+__all__ = ["client", "sql", "warehouse"]  # fixtures
+
+DAY, MOMENT = datetime.date, datetime.datetime
+FIRST = (1, "a", DAY(2018, 11, 1), MOMENT(2018, 11, 1, 10))
+
+
+@pytest.fixture
+def four(sql: Client) -> Client:
+    sql("create table {s}.t (n int, name varchar(20), day date, moment timestamp)")
+    return sql
+
+
+@pytest.mark.parametrize(
+    ("raw", "options", "rows"),
+    [
+        # Without FORMAT: fields between pipes, nothing quoted, nothing escaped, \N is NULL.
+        (b"1|a|2018-11-01|2018-11-01 10:00:00\n", "", [FIRST]),
+        (b'2|"b\\"|\\N|\n3||\\N|\\N', "", [(2, '"b\\"', None, None), (3, "", None, None)]),
+        (b"1\ta\t2018-11-01\t2018-11-01 10:00:00\n", "delimiter '\\t'", [FIRST]),
+        (b"1|none||\n2|\\N||\n", "null as 'none'", [(1, None, None, None), (2, "\\N", None, None)]),
+        (b"1,none,,\n", "csv null 'none'", [(1, None, None, None)]),
+        (b"1|a\\|b\\\\||\n2|x\\\ny||\n3|\\N||\n", "escape",
+         [(1, "a|b\\", None, None), (2, "x\ny", None, None), (3, None, None, None)]),
+        (b"1|\"a|b\"||\n2|'it's'||\n3|a\"b\"||\n", "removequotes",
+         [(1, "a|b", None, None), (2, "it's", None, None), (3, 'a"b"', None, None)]),
+        (b"1|a\n2\n", "fillrecord", [(1, "a", None, None), (2, "", None, None)]),
+        (b'1,"a\nb"\n2\n', "csv fillrecord emptyasnull", [(1, "a\nb", None, None), (2, None, None, None)]),
+        (b"\n1|a||\n   \n2|b||\n\n", "ignoreblanklines", [(1, "a", None, None), (2, "b", None, None)]),
+        (b"1|a  ||\n2|  ||\n", "trimblanks", [(1, "a", None, None), (2, "", None, None)]),
+        (b"h|h|h|h\n1|a||\n", "ignoreheader 1", [(1, "a", None, None)]),
+        (b"1|a|11/01/2018|01.11.2018 10:00\n", "dateformat 'MM/DD/YYYY' timeformat as 'DD.MM.YYYY HH:MI'", [FIRST]),
+        (b"1|a|01-NOV-18|2018-11-01T10:00:00\n", "dateformat 'DD-MON-YY' timeformat 'YYYY-MM-DDTHH:MI:SS'", [FIRST]),
+        (b"1|a|2018-11-01|11/01/2018 10:00:00 PM\n", "timeformat 'MM/DD/YYYY HH:MI:SS AM'",
+         [(1, "a", DAY(2018, 11, 1), MOMENT(2018, 11, 1, 22))]),
+        (b"1|a|2018-13-01|soon\n", "acceptanydate", [(1, "a", None, None)]),
+        (b"1|caf\xe9||\n", "acceptinvchars '^'", [(1, "caf^", None, None)]),
+    ],
+)  # fmt: skip
+def test_text_options(four: Client, raw: bytes, options: str, rows: list[tuple[Any, ...]]) -> None:
+    assert four.load("t", "text", raw, options) == rows
+
+
+@pytest.mark.parametrize(
+    ("raw", "options", "line", "column", "code"),
+    [
+        (b"1,a,,\n2,caf\xe9,,\n", "csv", 2, "name", 1220),
+        (b"1|a||\n2|caf\xe9||\n", "", 2, "name", 1220),
+        (b'{"n": 1}\n{"n": 2, "name": "caf\xe9"}\n', "json 'auto'", 2, "", 1220),
+        (b"h,h,h,h\n1,a,,\n2,caf\xe9,,\n", "csv ignoreheader 1", 3, "name", 1220),
+        (b"1|a||\n2|b\n", "", 2, "", 1214),
+        (b"1|a||\n2|b|||\n", "", 2, "", 1202),
+        (b'1|a||\n2|"b||\n', "removequotes", 2, "", 1214),
+        (b"1|a||\nx|b||\n", "", 2, "n", 1207),
+        (b"1|a|2018-11-01|\n2|a|11/01/2018|\n", "dateformat 'YYYY-MM-DD'", 2, "day", 1205),
+        (b"1|a||2018-11-01\n", "timeformat 'YYYY-MM-DD HH:MI:SS'", 1, "moment", 1206),
+    ],
+)
+def test_bad_text_is_reported(
+    four: Client, raw: bytes, options: str, line: int, column: str, code: int
+) -> None:
+    source = four.warehouse.put("bad", raw=raw)
+    four.copy_fails("t", source, options, "Load into table 't' failed", "stl_load_errors")
+    assert four.load_errors() == [(source, line, column, code)]
+    assert four("select count(*) from {s}.t") == [(0,)]
+
+
+def test_maxerror_leaves_out_invalid_characters(four: Client) -> None:
+    raw = b"1|a||\n2|caf\xe9||\n3|caf\xc3\xa9||\nx|b||\n"
+    assert four.load("t", "some", raw, "maxerror 5") == [(1, "a", None, None), (3, "café", None, None)]
+    assert [code for *_, code in four.load_errors()] == [1220, 1207]
+
+
+@pytest.mark.parametrize(
+    ("compress", "option"),
+    [(gzip.compress, "gzip"), (bz2.compress, "bzip2"), (zstandard.compress, "zstd")],
+)
+def test_compressions(four: Client, compress: Any, option: str) -> None:
+    raw = compress(b"1|a|2018-11-01|2018-11-01 10:00:00\n") + compress(b"2|b||\n")
+    assert four.load("t", "packed", raw, option) == [FIRST, (2, "b", None, None)]
+    for broken in (raw[:-4], b"1|a||\n"):
+        four.copy_fails("t", four.warehouse.put("broken", raw=broken), option)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("csv escape", "ESCAPE"),
+        ("csv removequotes", "REMOVEQUOTES"),
+        ("json 'auto' delimiter '|'", "DELIMITER"),
+        ("json 'auto' fillrecord", "FILLRECORD"),
+        ("quote '\"'", "QUOTE"),
+        ("delimiter '||'", "single character"),
+        ("gzip bzip2", "conflicting"),
+        ("parquet maxerror 2", "MAXERROR"),
+        ("parquet gzip", "GZIP"),
+    ],
+)
+def test_options_that_do_not_go_together(four: Client, options: str, words: str) -> None:
+    four.copy_fails("t", four.warehouse.put("any", raw=b"1|a||\n"), options, words)
+
+
+@stand_in
+def test_the_default_role_is_the_services_own(four: Client) -> None:
+    source = four.warehouse.put("default", raw=b"1|a||\n")
+    four(f"copy {{s}}.t from '{source}' iam_role default")
+    assert four("select n from {s}.t") == [(1,)]
+
+
+@stand_in
+def test_nul_is_refused_by_name(four: Client) -> None:
+    four.copy_fails("t", four.warehouse.put("nul", raw=b"1|a\0b||\n"), "", "NUL in text")
+
+
+def parquet(**columns: Any) -> bytes:
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), out)
+    return out.getvalue()
+
+
+def test_parquet(sql: Client) -> None:
+    sql(
+        "create table {s}.p (a smallint, b int, c bigint, d real, e float8, f numeric(10,2), g boolean,"
+        " h varchar(20), i date, j timestamp)"
+    )
+    moment = MOMENT(2018, 11, 1, 10, 0, 0, 123456)
+    raw = parquet(
+        a=pyarrow.array([1, None], pyarrow.int16()),
+        b=pyarrow.array([2, None], pyarrow.int32()),
+        c=pyarrow.array([3, None], pyarrow.int64()),
+        d=pyarrow.array([0.5, None], pyarrow.float32()),
+        e=pyarrow.array([1e300, None], pyarrow.float64()),
+        f=pyarrow.array([Decimal("12345678.90"), None], pyarrow.decimal128(10, 2)),
+        g=pyarrow.array([True, None]),
+        h=pyarrow.array(['a "b",\nä', ""]),
+        i=pyarrow.array([DAY(2018, 11, 1), None]),
+        j=pyarrow.array([moment, None], pyarrow.timestamp("us")),
+    )
+    assert sql.load("p", "p/1.parquet", raw, "format as parquet") == [
+        (1, 2, 3, 0.5, 1e300, Decimal("12345678.90"), True, 'a "b",\nä', DAY(2018, 11, 1), moment),
+        (None, None, None, None, None, None, None, "", None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (
+            parquet(n=pyarrow.array([1], pyarrow.int64()), name=["a"]),
+            "incompatible Parquet schema for column 'n'",
+        ),
+        (parquet(n=["1"], name=["a"]), "incompatible Parquet schema for column 'n'"),
+        (parquet(n=pyarrow.array([1], pyarrow.int32())), "Unmatched number of columns"),
+        (b"1|a\n", "Invalid Parquet file"),
+    ],
+    ids=["int64", "text", "columns", "junk"],
+)
+def test_parquet_that_does_not_fit(sql: Client, raw: bytes, words: str) -> None:
+    sql("create table {s}.q (n int, name varchar(20))")
+    sql.copy_fails("q", sql.warehouse.put("q/1.parquet", raw=raw), "parquet", "Spectrum Scan Error", words)
+    assert sql("select count(*) from {s}.q") == [(0,)]

@@ -1,0 +1,180 @@
+"""Starting, finding and stopping the local services."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from local_redshift import Options, service
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder that only its owner may enter, as a home directory often is, and with a long name."""
+    with tempfile.TemporaryDirectory(prefix="closed-") as folder:
+        path = Path(folder) / ("a long name " * 8).strip()
+        path.mkdir(mode=0o700)
+        yield path
+        service.stop(path)
+
+
+def _log_in(running: service.Running, password: str) -> None:
+    psycopg2.connect(**(running.login | {"password": password})).close()
+
+
+def test_life(home: Path) -> None:
+    assert service.status(home) is None
+    service.stop(home)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: service.start(home), range(2))
+    assert first == second == service.status(home)
+    state = home / "local_redshift.json"
+    assert json.loads(state.read_text())["pid"] == first.pid
+    for file in (state, home / "local_redshift.log", home / "postgres.log"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    roles = first.client("iam").list_roles()["Roles"]
+    assert [role["Arn"] for role in roles] == ["arn:aws:iam::123456789012:role/local-redshift"]
+    first.client("secretsmanager").create_secret(Name="s", SecretString="x")
+    _log_in(first, first.password)
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        _log_in(first, "wrong")
+    for port in (first.redshift_port, int(first.aws_endpoint.rsplit(":", 1)[1])):
+        assert {
+            c.laddr.ip for c in psutil.net_connections() if c.status == "LISTEN" and c.laddr.port == port
+        } == {"127.0.0.1"}
+
+    service.stop(home)
+    assert service.status(home) is None
+    assert not [name for name in os.listdir(home) if name.endswith((".json", "postgres"))]
+    again = service.start(home)  # a new life: nothing is left of the earlier one
+    assert again.client("secretsmanager").list_secrets()["SecretList"] == []
+
+
+def test_a_killed_service_leaves_no_process_and_can_be_started_again(home: Path) -> None:
+    running = service.start(home)
+    children = psutil.Process(running.pid).children(recursive=True)
+    assert len(children) > 2
+    os.kill(running.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert alive == []
+    scratch = Path(running.postgres_host)
+    assert scratch.exists()
+    assert service.status(home) is None
+    assert service.start(home).pid != running.pid
+    assert not scratch.exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "ports"),
+    [("--aws-port", lambda taken: (taken, 0)), ("--redshift-port", lambda taken: (0, taken))],
+)
+def test_port_in_use(home: Path, setting: str, ports) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        aws_port, redshift_port = ports(taken)
+        arguments = [
+            "serve",
+            "--home",
+            home,
+            "--aws-port",
+            str(aws_port),
+            "--redshift-port",
+            str(redshift_port),
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "local_redshift", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert str(taken) in line and setting in line
+        with pytest.raises(service.ServiceError, match=setting):
+            service.start(home, Options(aws_port=aws_port, redshift_port=redshift_port))
+
+
+def test_one_home_has_one_service(home: Path) -> None:
+    service.start(home)
+    arguments = ["serve", "--home", home, "--aws-port", "0", "--redshift-port", "0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "local_redshift", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "already run" in done.stderr
+    assert service.status(home) is not None
+
+
+def test_nobody_else_may_reach_the_database_files(local_redshift: service.Running) -> None:
+    file = (Path(local_redshift.postgres_host) / ".s.PGSQL.5432").stat()
+    assert stat.S_IMODE(file.st_mode) == 0o700
+
+
+def test_two_at_once_with_names_of_their_own_leave_nothing() -> None:
+    ours = Options(user="Me Too", password="it's", database="ware house", role="reader")
+    with service.server(ours) as one, service.server() as other:
+        for running in (one, other):
+            connection = psycopg2.connect(**running.login)
+            cursor = connection.cursor()
+            cursor.execute("create table t (id int) distkey (id)")
+            cursor.execute("select current_user, current_database(), (select count(*) from t)")
+            assert cursor.fetchone() == (running.user, running.database, 0)
+            connection.close()
+        assert one.role == "arn:aws:iam::123456789012:role/reader"
+        processes = [psutil.Process(running.pid) for running in (one, other)]
+        homes = [Path(process.cmdline()[process.cmdline().index("--home") + 1]) for process in processes]
+        assert all(home.exists() for home in homes)
+    assert not any(process.is_running() and process.status() != "zombie" for process in processes)
+    assert not any(Path(running.postgres_host).exists() for running in (one, other))
+    assert not any(home.exists() for home in homes)
+
+
+def test_services_end_with_the_process_that_runs_them() -> None:
+    code = (
+        "import local_redshift, os\n"
+        "with local_redshift.server() as redshift:\n"
+        "    print(redshift.pid, redshift.postgres_host, flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    number, folder = done.stdout.split()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(number)).wait(30)
+    assert not Path(folder).exists()
+
+
+def test_command_line(home: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "local_redshift", *arguments, "--home", str(home)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run("status").returncode == 1
+    running = service.start(home, Options(password="seen only here"))
+    told = run("status")
+    assert told.returncode == 0
+    assert (
+        shlex.quote(running.dsn) in told.stdout
+        and running.aws_endpoint in told.stdout
+        and running.role in told.stdout
+    )
+    assert "seen only here" not in (home / "local_redshift.log").read_text()
+    assert "seen only here" not in " ".join(psutil.Process(running.pid).cmdline())
+    assert run("stop").returncode == 0
+    assert service.status(home) is None

@@ -1,0 +1,12 @@
+"""Register the project's timetable with Airflow, whose scheduler reads it back from the serialized DAG."""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from include.sparkify.timetable import BoundedTimetable
+
+
+class SparkifyPlugin(AirflowPlugin):
+    """See include/sparkify/timetable.py."""
+
+    name = "sparkify"
+    timetables = [BoundedTimetable]

@@ -1,0 +1,190 @@
+"""From nothing to a loaded star and back, once, with everything on record: calls of AWS, statements, logs, XComs.
+
+The pipeline's connections come from Secrets Manager through Airflow's own backend, as on Astro: the load uses what
+provision wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import airflow.configuration
+import botocore.client
+import pytest
+import redshift_connector
+from local_redshift.service import Running
+
+from include.cluster import credentials, inventory, network, serverless, storage
+from tests.cluster.account import REGION, Account
+from tests.world import event, lines, song
+
+KEY = {"key": "AKIAPLANTEDPLANTED00", "secret": "planted/secret+access/key"}
+NAME, OTHER_NAME = "wh-story", "wh-other"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of AWS's API."""
+
+    actor: str
+    """The policy whose permissions it needs: deploy or workers; test for the test's own calls."""
+    name: str
+    """The cluster that it works for."""
+    service: str
+    operation: str
+    given: Mapping[str, Any]
+
+
+@dataclass
+class Record:
+    """The calls, messages and logs of the story, and how its runs ended."""
+
+    account: Account
+    actor: str = "test"
+    name: str = NAME
+    calls: list[Call] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
+    states: dict[str, dict[str, str]] = field(default_factory=dict)
+    kinds: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    plays: int = 0
+    owner: str = ""
+    serverless_is_gone: bool = False
+
+
+def tell(cloud: Running) -> Record:
+    """Live the story on a local AWS, and return its record."""
+    record = Record(Account(cloud, NAME))
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda entry: record.log.append(handler.format(entry))  # type: ignore[method-assign]  # a short class
+    logging.getLogger().addHandler(handler)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            _record_calls(patch, record)
+            _record_statements(patch, record)
+            _use_the_secrets_backend(patch, record.account)
+            _fill_the_lake(record.account)
+            record.account.create_copy_policy()
+            _provision_load_and_tear_down(record)
+            _take_the_other_branches(cloud, patch, record)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    return record
+
+
+def _use_the_secrets_backend(patch: pytest.MonkeyPatch, account: Account) -> None:
+    account.enter(patch, KEY["key"], KEY["secret"])
+    for name in ("AIRFLOW_CONN_REDSHIFT_DEFAULT", "AIRFLOW_CONN_AWS_COPY_ROLE"):
+        patch.delenv(name)
+    patch.setenv(
+        "AIRFLOW__SECRETS__BACKEND",
+        "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend",
+    )
+    backend = {
+        "connections_prefix": "airflow/connections",
+        "connections_lookup_pattern": "^(redshift_default|aws_copy_role)$",
+        "variables_prefix": None,
+        "config_prefix": None,
+        "region_name": REGION,
+        "endpoint_url": account.cloud.aws_endpoint,
+        "aws_access_key_id": KEY["key"],
+        "aws_secret_access_key": KEY["secret"],
+    }
+    patch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps(backend))
+    # As a worker does when it starts; later, every look-up would create the backends again.
+    patch.setattr(
+        airflow.configuration, "secrets_backend_list", airflow.configuration.initialize_secrets_backends()
+    )
+
+
+def _fill_the_lake(account: Account) -> None:
+    s3, lake = account.client("s3"), f"lake-{account.name}"
+    s3.create_bucket(Bucket=lake, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=lake, Key="song_data/A/A/A/TR1.json", Body=json.dumps(song()).encode())
+    noon = event(datetime(2018, 11, 1, 12))
+    s3.put_object(Bucket=lake, Key="log_data/2018/11/2018-11-01-events.json", Body=lines(noon))
+
+
+def _provision_load_and_tear_down(record: Record) -> None:
+    account, states = record.account, record.states
+    record.actor = "deploy"
+    states["provision"] = account.provision()
+    record.kinds = account.kinds()
+    record.secrets = [
+        KEY["secret"],
+        account.secret(f"{account.name}/master")["password"],
+        account.secret(inventory.REDSHIFT_CONNECTION)["password"],
+    ]
+    record.actor = "workers"
+    states["load"] = account.run("sparkify", start="2018-11-01", end="2018-11-02")
+    states["pause if idle"] = account.run("pause", name=account.name, only_if_idle=True)
+    states["pause"] = account.run("pause", name=account.name)
+    states["resume"] = account.run("resume", name=account.name)
+    states["maintenance"] = account.run("maintenance")
+    record.actor = "test"
+    with account.connect() as link:
+        cursor = link.cursor()
+        cursor.execute(f"select count(*) from {account.schema}.songplays where song_id is not null")
+        (record.plays,) = cursor.fetchone()
+        cursor.execute(
+            "select tableowner from pg_tables where schemaname = %s and tablename = 'songplays'",
+            (account.schema,),
+        )
+        (record.owner,) = cursor.fetchone()
+    record.actor = "deploy"
+    states["teardown"] = account.teardown(final_snapshot=True)
+    record.left = account.kinds()
+
+
+def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: Record) -> None:
+    """Run the steps that one story does not take: Serverless, subnets, TLS, a secret deleted by hand."""
+    other = Account(cloud, OTHER_NAME)
+    other.enter(patch, KEY["key"], KEY["secret"])
+    record.actor, record.name = "test", OTHER_NAME
+    other.create_copy_policy()
+    vpc = other.client("ec2").create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    subnet = other.client("ec2").create_subnet(VpcId=vpc, CidrBlock="10.8.1.0/24")["Subnet"]["SubnetId"]
+    record.actor = "deploy"
+    params = other.params("provision", **other.wanted(subnet_ids=[subnet], serverless=True))
+    storage.ensure_work_bucket(params | {"tls": "verify-full"})
+    role = storage.ensure_copy_role(params)
+    network.ensure_network(params | {"serverless": False})
+    network.ensure_network(params | {"cidrs": ["10.3.0.0/16"]})
+    credentials.ensure_master_secret(params)
+    record.actor = "test"
+    other.client("secretsmanager").delete_secret(SecretId=other.cluster.master_secret)
+    record.actor = "deploy"
+    credentials.ensure_master_secret(params)
+    serverless.ensure_serverless(params, role, "group")
+    gone = other.params("teardown", final_snapshot=True, delete_work_bucket=False)
+    record.serverless_is_gone = serverless.delete_serverless(gone, f"{OTHER_NAME}-final-1")
+    network.delete_network(gone)
+    credentials.delete_secrets(gone)
+
+
+def _record_calls(patch: pytest.MonkeyPatch, record: Record) -> None:
+    call = botocore.client.BaseClient._make_api_call
+
+    def recorded(self: Any, operation: str, given: Mapping[str, Any]) -> Any:
+        service = self.meta.service_model.service_name
+        record.calls.append(Call(record.actor, record.name, service, operation, dict(given)))
+        return call(self, operation, given)
+
+    patch.setattr(botocore.client.BaseClient, "_make_api_call", recorded)
+
+
+def _record_statements(patch: pytest.MonkeyPatch, record: Record) -> None:
+    execute = redshift_connector.Cursor.execute
+
+    def recorded(self: Any, operation: str, args: Any = None, *more: Any, **named: Any) -> Any:
+        record.statements.append(operation)
+        return execute(self, operation, args, *more, **named)
+
+    patch.setattr(redshift_connector.Cursor, "execute", recorded)

@@ -1,0 +1,22 @@
+"""No run of the cluster's DAGs waits for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.cluster.account import load_dag
+
+
+@pytest.mark.parametrize("dag_id", ["provision", "pause", "resume", "teardown"])
+def test_every_wait_is_bounded(dag_id: str) -> None:
+    dag = load_dag(dag_id)
+    assert dag.dagrun_timeout
+    for task in dag.tasks:
+        assert task.execution_timeout, task.task_id
+        # A waiting task fails by its own limit, whose message names what it waited for, before the run's.
+        wait = timedelta(seconds=getattr(task, "timeout", 0))
+        assert max(task.execution_timeout, wait) < dag.dagrun_timeout, task.task_id
+        if task.task_id == "wait_for_cluster":
+            assert wait < task.execution_timeout

@@ -1,0 +1,126 @@
+"""Check the project in running containers, after `astro dev start`: its DAGs, a scheduled run, the month by hand, rows.
+
+    python -m tests.containers [--airflow http://127.0.0.1:8080] [--redshift-port 15439] [--minutes 20]
+
+It uses what a person uses: the REST API of Airflow, and the published port of the local Redshift.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import redshift_connector
+
+from local import airflow_settings
+from local.home import PROJECT
+from local.warehouse import STAR
+
+# `astro dev start` creates this user.
+LOGIN = "Basic " + base64.b64encode(b"admin:admin").decode()
+DAG_FILES = len(list((PROJECT / "dags").glob("*.py")))
+MONTH = {"start": "2018-11-01", "end": "2018-12-01"}
+
+
+class Airflow:
+    """Airflow's REST API, asked until the deadline."""
+
+    def __init__(self, url: str, deadline: float) -> None:
+        """``deadline`` is a reading of time.monotonic()."""
+        self.url, self.deadline = f"{url}/api/v1", deadline
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the answer to a request; ask again while the web server does not answer."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", "Authorization": LOGIN}
+        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                # A POST that was answered must not be repeated.
+                if error.code < 500 or method == "POST":
+                    sys.exit(f"{method} {path}: {error.code} {error.read().decode()[:500]}")
+            except OSError as error:
+                print(f"{method} {path}: {error}", flush=True)
+            self.pause(f"{method} {path} got no answer")
+
+    def pause(self, state: str) -> None:
+        """Wait a moment; exit at the deadline with the state that was last seen."""
+        if time.monotonic() > self.deadline:
+            sys.exit(f"no time left: {state}")
+        time.sleep(5)
+
+    def wait_for_dags(self) -> None:
+        """Wait until every DAG file is known, without an import error."""
+        while True:
+            files = {dag["fileloc"] for dag in self.call("GET", "/dags?limit=100&only_active=true")["dags"]}
+            errors = [one["filename"] for one in self.call("GET", "/importErrors")["import_errors"]]
+            if len(files) == DAG_FILES and not errors:
+                return print(f"{len(files)} DAG files, no import error", flush=True)
+            self.pause(f"{len(files)} of {DAG_FILES} DAG files; import errors in {errors}")
+
+    def wait_for_run(self, run_id: str) -> None:
+        """Wait for the end of a run of `sparkify`; exit unless it succeeded and had tasks."""
+        path = f"/dags/sparkify/dagRuns/{run_id}"
+        while (state := self.call("GET", path)["state"]) not in ("success", "failed"):
+            self.pause(f"{run_id} is {state}")
+        tasks = self.call("GET", f"{path}/taskInstances?limit=100")["task_instances"]
+        print(f"{run_id}: {state} with {len(tasks)} tasks", flush=True)
+        if state != "success" or not tasks:
+            sys.exit(f"{run_id} failed in {[task['task_id'] for task in tasks if task['state'] == 'failed']}")
+
+    def first_scheduled_run(self) -> str:
+        """Return the id of the first scheduled run, once there is one."""
+        while True:
+            runs = self.call("GET", "/dags/sparkify/dagRuns?order_by=execution_date&limit=100")["dag_runs"]
+            for run in runs:
+                if run["run_type"] == "scheduled":
+                    return run["dag_run_id"]
+            self.pause("no scheduled run")
+
+
+def check_rows(port: int) -> None:
+    """Print the rows of the star; exit if a table is empty."""
+    options = airflow_settings.service_options()
+    with redshift_connector.connect(
+        host="127.0.0.1",
+        port=port,
+        user=options.user,
+        password=options.password,
+        database=options.database,
+        ssl=False,
+    ) as connection:
+        cursor = connection.cursor()
+        for table in STAR:
+            cursor.execute(f"select count(*) from sparkify.{table}")
+            ((rows,),) = cursor.fetchall()
+            print(f"{table} {rows}", flush=True)
+            if not rows:
+                sys.exit(f"sparkify.{table} is empty")
+
+
+def main() -> None:
+    """Run all checks, in the order of a newcomer."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--airflow", default="http://127.0.0.1:8080")
+    parser.add_argument("--redshift-port", type=int, default=15439)
+    parser.add_argument("--minutes", type=float, default=20)
+    given = parser.parse_args()
+    airflow = Airflow(given.airflow, time.monotonic() + given.minutes * 60)
+    airflow.wait_for_dags()
+    airflow.call("PATCH", "/dags/sparkify", {"is_paused": False})
+    airflow.wait_for_run(airflow.first_scheduled_run())
+    airflow.wait_for_run(airflow.call("POST", "/dags/sparkify/dagRuns", {"conf": MONTH})["dag_run_id"])
+    check_rows(given.redshift_port)
+
+
+if __name__ == "__main__":
+    main()

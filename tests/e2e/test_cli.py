@@ -1,0 +1,301 @@
+"""The commands behind make from the front door, in their own home and on their own ports."""
+
+import base64
+import contextlib
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local import airflow, cli, run, sample, services, up
+from local.dataset import read_folder
+from local.home import Home
+
+STAR = {"songplays", "users", "songs", "artists", "time"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A local world of this module, on its own ports; everything is stopped at the end."""
+    home = Home(tmp_path_factory.mktemp("local"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT"):
+            patch.setenv(name, str(free_port()))
+        yield home
+        assert cli.main(["down"], home) == 0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three days of a tenth of the sample."""
+    folder = tmp_path_factory.mktemp("data")
+    sample.write(folder, sample.Spec(days=3, scale=0.1))
+    return folder
+
+
+def query(home: Home, capsys: pytest.CaptureFixture[str], sql: str) -> list[list[str]]:
+    """Return the output of `make query` as rows; the header is the first."""
+    capsys.readouterr()
+    assert cli.main(["query", sql], home) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    return list(csv.reader(io.StringIO(told.out)))
+
+
+def rows(home: Home, capsys: pytest.CaptureFixture[str]) -> dict[str, list[list[str]]]:
+    """Every row of the star."""
+    return {table: sorted(query(home, capsys, f"select * from sparkify.{table}")[1:]) for table in STAR}
+
+
+def rest_status(url: str, password: str) -> int:
+    """Return the HTTP status of a request as admin."""
+    login = base64.b64encode(f"admin:{password}".encode()).decode()
+    request = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_query_before_anything_runs(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["query", "select 1"], home) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "make run" in told.err
+
+
+@pytest.mark.slow
+def test_run_loads_a_folder_and_again_changes_nothing(
+    home: Home, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = [
+        json.loads(line)
+        for path in folder.glob("log_data/**/*.json")
+        for line in path.read_text().splitlines()
+    ]
+    plays = [event for event in events if event["page"] == "NextSong"]
+    assert cli.main(["run", str(folder)], home) == 0
+    told = capsys.readouterr().out
+    assert "publish" in told
+    assert f"songplays            {len(plays):>12,}" in told
+    assert "checks:" in told
+
+    loaded = rows(home, capsys)
+    assert len(loaded["songplays"]) == len(plays)
+    assert len(loaded["users"]) == len({play["userId"] for play in plays})
+    assert len(loaded["time"]) == len({play["ts"] for play in plays})
+    assert len(loaded["songs"]) == 100
+
+    assert cli.main(["run", str(folder)], home) == 0
+    assert "nothing is new" in capsys.readouterr().out
+    assert rows(home, capsys) == loaded
+
+
+@pytest.mark.slow
+def test_query_prints_csv_alone(home: Home, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", str(folder)], home) == 0
+    sql = """select 1 as one, null as nothing, true as yes, 'a "b", c' as text, 1.50::decimal(5,2) as price"""
+    assert query(home, capsys, sql) == [
+        ["one", "nothing", "yes", "text", "price"],
+        ["1", "", "true", 'a "b", c', "1.50"],
+    ]
+    assert query(home, capsys, "select user_id from sparkify.users where false") == [["user_id"]]
+    assert cli.main(["query", "select nope"], home) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert 'column "nope" does not exist' in told.err
+
+
+@pytest.mark.slow
+def test_a_file_that_arrives_later_is_loaded_too(
+    home: Home, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = tmp_path / "arriving"
+    shutil.copytree(folder, here)
+    last = max(here.glob("log_data/**/*.json"))
+    later = last.read_bytes()
+    last.unlink()
+    assert cli.main(["run", str(here)], home) == 0
+    assert "starting again with an empty lake" in capsys.readouterr().out, "another folder is another life"
+    before = rows(home, capsys)
+    last.write_bytes(later)
+    assert cli.main(["run", str(here)], home) == 0
+    assert "1 of them new or changed" in capsys.readouterr().out
+    assert len(rows(home, capsys)["songplays"]) > len(before["songplays"])
+    last.unlink()
+    assert cli.main(["run", str(here)], home) == 0
+    assert "are no longer in" in capsys.readouterr().out
+    assert rows(home, capsys) == before
+
+
+@pytest.mark.slow
+def test_a_failed_run_says_what_where_and_what_next(
+    home: Home, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = tmp_path / "broken"
+    shutil.copytree(folder, here)
+    path = min(here.glob("log_data/**/*.json"))
+    path.write_text("\n".join(line[:40] for line in path.read_text().splitlines()))
+    assert cli.main(["run", str(here)], home) == 1
+    told = capsys.readouterr().err
+    assert "task check_complete failed" in told
+    assert path.name in told
+    assert "The other files are published" in told
+    assert "Next:" in told
+    assert str(home.run_log) in told
+    days = query(home, capsys, "select distinct trunc(start_time) from sparkify.songplays order by 1")
+    assert path.name[:10] not in {day for (day,) in days}
+    # The report tables follow what was published.
+    assert query(home, capsys, "select day from reports.daily order by 1")[1:] == days[1:]
+
+
+@pytest.mark.finding("D1")
+@pytest.mark.slow
+def test_services_that_die_during_a_run(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        run, "show_running", lambda states: os.kill(services.require(home).pid, signal.SIGKILL)
+    )
+    assert cli.main(["run", str(folder)], home) == 1
+    told = capsys.readouterr().err
+    assert "stopped answering" in told
+    assert "Next: run the same command again" in told
+    assert "Traceback" not in told
+    assert cli.main(["status"], home) == 0
+    assert "nothing is running" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_up_and_down(home: Home, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["up", str(folder)], home) == 0
+    told = capsys.readouterr().out
+    assert "password" in told
+    url = f"http://127.0.0.1:{up.ui_port()}"
+    with urllib.request.urlopen(f"{url}/health") as answer:
+        health = json.load(answer)
+    assert {part: state["status"] for part, state in health.items() if part != "dag_processor"} == {
+        "metadatabase": "healthy",
+        "scheduler": "healthy",
+        "triggerer": "healthy",
+    }
+    password = re.search(r"password (\S+)", told)
+    assert password
+    assert rest_status(f"{url}/api/v1/dags/sparkify", password[1]) == 200
+    assert rest_status(f"{url}/api/v1/dags/sparkify", "wrong") in (401, 403)
+
+    # Airflow's own command line, and the environment for another Airflow, are of this world.
+    assert cli.main(["airflow", "dags details sparkify --output plain"], home) == 0
+    assert cli.main(["airflow", "dags details nope"], home) != 0
+    assert cli.main(["env"], home) == 0
+    assert f"SPARKIFY_LAST_DAY='{read_folder(folder).last_day}'" in capsys.readouterr().out
+
+    running = services.require(home)
+    with airflow.database(home, running) as cursor:
+        cursor.execute("select is_paused from dag where dag_id = 'sparkify'")
+        assert cursor.fetchall() == [(True,)]
+
+    processes = [psutil.Process(running.pid), *up.processes(home)]
+    family = [*processes, *(child for process in processes for child in process.children(recursive=True))]
+    addresses = set()
+    for process in family:
+        # A scheduler's child may end while it is looked at.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            connections = process.net_connections("tcp")
+            addresses |= {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+    assert addresses == {"127.0.0.1"}
+
+    # Two runs at once on one database would meet; the scheduler has it.
+    assert cli.main(["run", str(folder)], home) == 2
+    assert "make down" in capsys.readouterr().err
+
+    assert cli.main(["down"], home) == 0
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert not alive
+    assert cli.main(["down"], home) == 0
+    assert "nothing was running" in capsys.readouterr().out
+
+
+def test_a_port_in_use(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["down"], home)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = str(other.getsockname()[1])
+        monkeypatch.setenv("SPARKIFY_REDSHIFT_PORT", taken)
+        assert cli.main(["run", str(folder)], home) == 2
+        told = capsys.readouterr().err
+        assert f"port {taken} is in use" in told
+        assert "SPARKIFY_REDSHIFT_PORT=" in told
+    monkeypatch.setenv("SPARKIFY_REDSHIFT_PORT", "http")
+    assert cli.main(["run", str(folder)], home) == 2
+    assert "SPARKIFY_REDSHIFT_PORT=http is not a port number" in capsys.readouterr().err
+
+
+@pytest.mark.finding("D2")
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (None, "does not exist"),
+        ({}, "is empty"),
+        ({"other/file.json": "{}"}, "has no log_data/"),
+        ({"log_data/2018-11-01-events.json": "{}"}, "has no song_data/"),
+        ({"log_data/2018-11-01-events.json": "{}", "song_data/readme.txt": ""}, "holds no .json file"),
+        ({"log_data/events.json": "{}", "song_data/A/B/C/TRABC.json": "{}"}, "named after its day"),
+        (
+            {"log_data/2018-11-01-\nevents.json": "{}", "song_data/TRABC.json": "{}"},
+            r"2018-11-01-\nevents.json' in",
+        ),
+        ({"log_data/2018-13-01-events.json": "{}", "song_data/TRABC.json": "{}"}, "named after its day"),
+    ],
+)
+def test_a_folder_that_cannot_be_loaded(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str] | None, says: str
+) -> None:
+    folder = tmp_path / "data"
+    if files is not None:
+        folder.mkdir()
+    for name, text in (files or {}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    assert cli.main(["run", str(folder)], home) == 2
+    told = capsys.readouterr()
+    assert says in told.err
+    assert str(folder) in told.err
+
+
+def test_a_folder_is_read_whole_and_its_days_from_its_names(tmp_path: Path) -> None:
+    for name in (
+        *("log_data/2018/11/2018-11-30-events.json", "log_data/2018/11/2018-11-02-events.json.gz"),
+        *("log_data/.DS_Store", "song_data/A/B/C/TRABC.json"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    data = read_folder(tmp_path)
+    assert set(data.files) == {
+        "log_data/2018/11/2018-11-30-events.json",
+        "log_data/2018/11/2018-11-02-events.json.gz",
+        "song_data/A/B/C/TRABC.json",
+    }
+    assert (data.start, data.end) == (date(2018, 11, 2), date(2018, 12, 1))

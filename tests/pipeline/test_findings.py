@@ -1,0 +1,347 @@
+"""Attacks on the pipeline that once succeeded: docs/findings.md lists them, the marker says which one a test holds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime, timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from include.sparkify import plan, run, warehouse
+from include.sparkify.errors import DataError, TransientError, aws_error, warehouse_error
+from include.sparkify.settings import run_prefix, run_schema, settings
+from include.sparkify.tables import HISTORY, STAR
+from tests.world import event, song
+
+D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)
+DAY1 = ("2018-11-01", "2018-11-02")
+MONTH = ("2018-11-01", "2018-12-01")
+
+
+@pytest.fixture
+def world(make_world):
+    world = make_world()
+    world.create_tables()
+    return world
+
+
+def staged(world, *interval, mode="load", run_id=""):
+    """The context of a run that is ready to be published."""
+    context = world.context(*interval, mode=mode, run_id=run_id)
+    world.stage(context)
+    world.build(context)
+    world.pass_all(context)
+    return context
+
+
+def items(world):
+    return [item for (item,) in world.rows("select item_in_session from {s}.songplays order by 1")]
+
+
+@pytest.mark.finding("A1")
+def test_a_version_published_in_between_is_superseded(world):
+    world.log("2018-11-01", event(D1, item=1), event(D1, item=2))
+    older = staged(world, *DAY1)
+    world.log("2018-11-01", event(D1, item=3))
+    newer = staged(world, *DAY1)
+    world.publish(older)
+    world.publish(newer)
+
+    assert (items(world), world.count("users"), world.count("events")) == ([3], 1, 1)
+
+
+@pytest.mark.finding("A1")
+def test_overlapping_runs_over_one_file_do_not_double_the_history(world):
+    stray = event(D1 - timedelta(days=2), item=9)
+    world.log("2018-11-01", *(event(D1 + timedelta(hours=hour), item=hour) for hour in range(4)), stray)
+    hours = [staged(world, f"2018-11-01T{12 + hour}:00", f"2018-11-01T{13 + hour}:00") for hour in range(4)]
+    month = staged(world, *MONTH)
+    for context in (*hours, month):
+        world.publish(context)
+
+    assert world.count("events") == world.count("songplays") == 5
+
+
+@pytest.mark.finding("A2")
+def test_song_files_that_are_all_broken_stop_the_run_again_and_again(world):
+    for number in range(5):
+        world.put(f"song_data/A/TR{number}.json", b'{"song_id": null}')
+    world.log("2018-11-01", *(event(D1, item=item) for item in range(600)))
+
+    for _ in range(2):
+        with pytest.raises(
+            DataError, match="5 of 5 song files are refused.*nothing was published.*delivered again"
+        ):
+            world.load(*DAY1, audited=False)
+    assert world.count("events") == world.count("songs") == 0
+
+
+@pytest.mark.finding("A2")
+def test_a_broken_delivery_of_loaded_song_files_changes_nothing(world):
+    keys = [world.song(song(f"SO{number}", f"T{number}")) for number in range(5)]
+    world.log("2018-11-01", event(D1, song="T1"), event(D1, item=1, song="T2"))
+    world.load(*DAY1, audited=False)
+    before = world.state()
+    for key in keys:
+        world.put(key, b'{"song_id": null}')
+    world.log("2018-11-02", event(D2))
+
+    with pytest.raises(DataError, match="5 of 5 song files are refused"):
+        world.load("2018-11-01", "2018-11-03", audited=False)
+    assert world.state() == before
+
+
+@pytest.mark.finding("A2")
+def test_one_bad_song_file_of_many_is_left_out_and_named(make_world):
+    world = make_world(reject_threshold=0.2)
+    world.create_tables()
+    for number in range(9):
+        world.song(song(f"SO{number}", f"T{number}"))
+    bad = world.put("song_data/A/BAD.json", b"[]")
+    world.log("2018-11-01", event(D1, song="T1"))
+
+    with pytest.raises(DataError, match=f"everything else is loaded, but 1 files are refused: {bad}"):
+        world.load(*DAY1, audited=False)
+    assert (world.count("songs"), world.count("songplays", "song_id = 'SO1'")) == (9, 1)
+    # It is not read again, and does not fail every later run.
+    world.log("2018-11-02", event(D2))
+    world.load("2018-11-02", audited=False)
+
+
+@pytest.mark.finding("A3")
+def test_stars_and_environments_share_no_schema_and_no_prefix(make_world, monkeypatch):
+    run_id = "scheduled__2018-11-01T00:00:00+00:00"
+    names = set()
+    for star in ("sparkify_production_eu", "sparkify_production_us"):
+        monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", f'{{"schema": "{star}"}}')
+        settings.cache_clear()
+        names.add(run_schema(run_id))
+    assert len(names) == 2 and all(len(name) <= 63 for name in names)
+    here = run_prefix(run_id)
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", '{"conn_type": "redshift", "host": "another"}')
+    assert run_prefix(run_id) != here
+
+
+@pytest.mark.finding("A4")
+def test_a_run_over_part_of_a_day_takes_the_whole_file_to_its_new_version(world):
+    world.log("2018-11-01", event(D1 - timedelta(hours=6), item=1), event(D1 + timedelta(hours=6), item=2))
+    world.load("2018-11-01", audited=False)
+    world.log("2018-11-01", event(D1 - timedelta(hours=6), item=11), event(D1 + timedelta(hours=6), item=12))
+    world.load("2018-11-01T12:00", "2018-11-02", audited=False)
+
+    assert items(world) == [11, 12]
+    assert world.rows("select count(distinct etag) from {o}.loaded_files") == [(1,)]
+
+
+@pytest.mark.finding("A5")
+def test_load_and_full_refresh_see_the_same_files_and_name_the_others(world):
+    world.log("2018-11-01", event(D1, item=1))
+    body = b'{"not": "read"}'
+    others = [
+        world.put(f"log_data/{name}", body)
+        for name in (
+            "2018/12/2018-11-01-events.json",
+            "2018/11/2018-11-01-events.JSON",
+            "2018/11/2018-11-01-events.jsonl",
+            "2018/2018-11-01-events.json",
+            "2018-11-01-events.json",
+        )
+    ]
+    folder = world.put("log_data/2018-11-01/part-0.json", body)
+    context = world.context("2018-11-01", "2018-12-02")
+    world.plan(context)
+    assert sorted(context["pushed"]["plan"]["unrecognized"]) == sorted([*others, "log_data/2018-11-01/"])
+    world.load(*MONTH, audited=False)
+    before = world.state(*STAR, *HISTORY)
+    context = world.context(mode="full_refresh")
+    world.plan(context)
+    assert sorted(context["pushed"]["plan"]["unrecognized"]) == sorted([*others, folder])
+    world.load(mode="full_refresh", audited=False)
+    assert world.state(*STAR, *HISTORY) == before
+
+
+@pytest.mark.finding("A6")
+def test_an_event_younger_than_its_file_is_rejected_and_freezes_no_user(make_world):
+    world = make_world(reject_threshold=0.5)
+    world.create_tables()
+    world.log("2018-11-01", event(D1), event(datetime(2099, 12, 31), level="paid", item=1))
+    world.load(*DAY1, audited=False)
+    assert world.rows("select level, updated_at from {s}.users") == [("free", D1)]
+    ((reason,),) = world.rows("select reason from {o}.rejected_lines")
+    assert "more than a day after its file was written" in reason
+
+
+@pytest.mark.finding("A7")
+def test_an_older_plan_does_not_bring_back_a_file_that_a_full_refresh_has_dropped(world):
+    gone = world.log("2018-11-01", event(D1, item=1))
+    world.log("2018-11-02", event(D2, item=2))
+    older = staged(world, *DAY1)
+    world.delete(gone)
+    world.load(mode="full_refresh", audited=False)
+    published = world.publish(older)
+
+    assert (items(world), published["replaced"]) == ([2], [gone])
+
+
+@pytest.mark.finding("A8")
+@pytest.mark.parametrize("interval", [DAY1, MONTH])
+def test_the_verdict_on_a_file_does_not_depend_on_the_interval(world, interval):
+    bad = world.log("2018-11-01", *(event(D1, item=item) for item in range(100)), "oops", "oops", "oops")
+    world.log("2018-11-02", *(event(D2, item=item) for item in range(900)))
+
+    with pytest.raises(DataError, match=f"{bad}: 3 of 103 lines were rejected"):
+        world.load(*interval, audited=False)
+    assert world.count("events", "source_key like '%%2018-11-01%%'") == 0
+    assert world.count("events") == (900 if interval == MONTH else 0)
+
+
+@pytest.mark.finding("A9")
+@pytest.mark.finding("B2")
+def test_a_restored_older_version_is_loaded_whatever_its_age(world):
+    world.log("2018-11-01", event(D1, item=1))
+    world.load(*DAY1, audited=False)
+    world.log("2018-11-01", event(D1, item=2))
+    world.load(*DAY1, audited=False)
+    world.log("2018-11-01", event(D1, item=1))
+    warehouse.transaction(
+        lambda cursor: cursor.execute(
+            f"update {world.schema}_ops.loaded_files set last_modified = '2099-01-01'"
+        ),
+        "age",
+    )
+    world.load(*DAY1, audited=False)
+    assert items(world) == [1]
+
+
+@pytest.mark.finding("A10")
+def test_a_play_under_another_spelling_or_without_its_song_is_rejected(make_world):
+    world = make_world(reject_threshold=0.9)
+    world.create_tables()
+    world.log(
+        "2018-11-01", event(D1), event(D1, item=1, page="nextsong"), event(D1, item=2, page="NextSong "),
+        event(D1, item=3, song=""),
+    )  # fmt: skip
+    world.load(*DAY1, audited=False)
+    rejected = world.rows("select line_number, column_name from {o}.rejected_lines order by 1")
+    assert rejected == [(2, "page"), (3, "page"), (4, "song")]
+
+
+@pytest.mark.finding("B1")
+def test_a_reader_of_any_table_keeps_no_writer_waiting(world):
+    world.log("2018-11-01", event(D1))
+    reader = warehouse.connect()
+    try:
+        cursor = reader.cursor()
+        for table in (*STAR, *HISTORY):
+            cursor.execute(f"select count(*) from {world.schema}.{table}")
+        for table in ("publish_log", "run_schemas", "loaded_files", "quality_results", "rejected_lines"):
+            cursor.execute(f"select count(*) from {world.schema}_ops.{table}")
+        world.load(*DAY1)
+    finally:
+        reader.close()
+    assert items(world) == [0]
+
+
+@pytest.mark.finding("B1")
+def test_a_held_lock_ends_in_a_message_that_names_the_session(make_world):
+    world = make_world(lock_minutes=0.02)
+    world.create_tables()
+    holder = warehouse.connect()
+    try:
+        cursor = holder.cursor()
+        cursor.execute("select pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+        cursor.execute(f"lock table {world.schema}_ops.publish_lock")
+        began = time.monotonic()
+        with pytest.raises(
+            TransientError, match=rf"held .*publish_lock.*session {pid} of user.*end that session"
+        ):
+            warehouse.transaction(warehouse.lock, "try")
+        assert time.monotonic() - began < 60
+    finally:
+        holder.close()
+
+
+@pytest.mark.finding("B1")
+def test_a_statement_that_waits_for_a_locked_table_ends(make_world):
+    world = make_world(statement_minutes=0.02)
+    world.create_tables()
+    holder = warehouse.connect()
+    try:
+        holder.cursor().execute(f"lock table {world.schema}.songplays")
+        with pytest.raises(TransientError, match="statement_minutes"):
+            world.count("songplays")
+    finally:
+        holder.close()
+    assert "holds" not in warehouse.describe_blockers()
+
+
+@pytest.mark.finding("B3")
+def test_years_of_absent_days_are_one_statement_each_way(world, monkeypatch):
+    world.log("2018-11-01", event(D1))
+    statements = []
+    transaction = warehouse.transaction
+    monkeypatch.setattr(
+        warehouse, "transaction", lambda *given: statements.append(given[1]) or transaction(*given)
+    )
+    began = threading.active_count()
+    world.plan(world.context("2010-01-01", "2019-12-01"))
+    assert len(statements) < 10 and threading.active_count() <= began + 1
+    assert world.count("loaded_files", "kind = 'absent'") == 3620
+
+
+@pytest.mark.finding("D5")
+def test_a_full_disk_says_so():
+    import redshift_connector
+
+    error = warehouse_error(
+        redshift_connector.ProgrammingError(
+            {"C": "53100", "M": "could not extend file: No space left on device"}
+        ),
+        "stage",
+    )
+    assert isinstance(error, TransientError) and "free space on the warehouse" in str(error)
+
+
+@pytest.mark.finding("D6")
+def test_an_archived_object_says_restore_it():
+    import botocore.exceptions
+
+    error = botocore.exceptions.ClientError(
+        {"Error": {"Code": "InvalidObjectState", "Message": "no"}}, "GetObject"
+    )
+    assert "archived (GLACIER): restore it" in str(aws_error(error, "read s3://lake/key"))
+
+
+@pytest.mark.finding("D7")
+def test_one_match_fewer_in_thousands_of_plays_is_no_alarm(world):
+    world.song(song())
+    world.log(
+        "2018-10-31",
+        event(datetime(2018, 10, 31, 1)),
+        *(event(datetime(2018, 10, 31, 2), item=item, song="Other") for item in range(1, 1200)),
+    )
+    world.load("2018-10-31", audited=False)
+    world.log("2018-11-01", *(event(D1, item=item, song="Other") for item in range(120)))
+    world.load("2018-11-01")
+    ((passed,),) = world.rows(
+        "select passed from {o}.quality_results where check_name = 'match_rate_is_as_usual'"
+    )
+    assert passed
+
+
+def test_nothing_is_owed_twice(world):
+    """Absent time that another run has recorded already is not recorded again."""
+    for _ in range(2):
+        with pytest.raises(AirflowSkipException):
+            world.load("2018-11-01", audited=False)
+    with pytest.raises(AirflowSkipException):
+        world.load("2018-11-01T06:00", "2018-11-02T06:00", audited=False)
+    rows = world.rows("select interval_start, interval_end from {o}.loaded_files order by 1")
+    assert rows == [
+        (datetime(2018, 11, 1), datetime(2018, 11, 2)),
+        (datetime(2018, 11, 2), datetime(2018, 11, 2, 6)),
+    ]
+    assert run.sweep() == [] and plan.CHUNK_FILES > 0

@@ -1,0 +1,76 @@
+"""The DAG as Airflow's scheduler sees it: serialized, not as a Python file."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow.models import DAG
+
+ROOT = Path(__file__).parents[2]
+FAR = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def serialized(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that reads the DAG under environment variables, as the scheduler does."""
+    from airflow.models import DagBag
+    from airflow.serialization.serialized_objects import SerializedDAG
+
+    def read(**environment: str) -> DAG:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        bag = DagBag(ROOT / "dags" / "sparkify.py", include_examples=False)
+        assert not bag.import_errors
+        return SerializedDAG.from_json(SerializedDAG.to_json(bag.dags["sparkify"]))
+
+    return read
+
+
+def scheduled_days(dag: DAG, most: int) -> list[date]:
+    """Return the days of the runs that the scheduler would create, one after the other; at most ``most``."""
+    found, last = [], None
+    while len(found) < most and (info := dag.next_dagrun_info(last)) is not None:
+        last = info.data_interval
+        assert last.end - last.start == timedelta(days=1)
+        found.append(last.start.date())
+    return found
+
+
+def test_the_schedule_ends_with_its_last_day(serialized: Any) -> None:
+    dag = serialized(SPARKIFY_START_DATE="2018-11-01", SPARKIFY_LAST_DAY="2018-11-30")
+    assert scheduled_days(dag, 100) == [date(2018, 11, day) for day in range(1, 31)]
+
+
+def test_the_schedule_has_no_end_without_a_last_day(serialized: Any) -> None:
+    dag = serialized(SPARKIFY_START_DATE="2018-11-01")
+    assert len(scheduled_days(dag, 100)) == 100
+
+
+def test_a_manual_run_after_the_last_day_has_tasks_that_may_run(serialized: Any) -> None:
+    """An end_date on the DAG would leave such a run without tasks, and would block any task that it had."""
+    from airflow.models import DagRun
+    from airflow.ti_deps.deps.runnable_exec_date_dep import RunnableExecDateDep
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunType
+
+    dag = serialized(SPARKIFY_START_DATE="2018-11-01", SPARKIFY_LAST_DAY="2018-11-30")
+    with create_session() as session:
+        run: DagRun = dag.create_dagrun(
+            state=DagRunState.RUNNING,
+            execution_date=FAR - timedelta(days=1500),
+            run_type=DagRunType.MANUAL,
+            data_interval=dag.timetable.infer_manual_data_interval(run_after=FAR),
+            session=session,
+        )
+        instances = run.get_task_instances(session=session)
+        assert {each.task_id for each in instances} == set(dag.task_dict)
+        for each in instances:
+            each.task = dag.get_task(each.task_id)
+            assert RunnableExecDateDep().is_met(each, session)
+        session.rollback()

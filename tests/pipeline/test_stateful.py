@@ -1,0 +1,392 @@
+"""Runs that overlap in any way, over a lake that changes while they work, end in the tables of the lake.
+
+Hypothesis interleaves the steps of several runs, in two stars of one database, with deliveries, replacements, restored
+versions, deletions and broken files. Any run may die at any step or be cleared and start over. After every publish
+the published tables agree with the published history; when everything is at rest, one load of everything makes every
+table, history and ledger included, what tests/pipeline/model.py derives from the lake.
+
+``make soak N=2000`` runs more schedules. Hypothesis prints the seed of a failure (``--hypothesis-seed`` repeats it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import decimal
+import json
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from include.sparkify import intervals, run, warehouse
+from include.sparkify.errors import DataError
+from include.sparkify.intervals import Interval
+from include.sparkify.settings import run_schema
+from include.sparkify.tables import HISTORY, PUBLISHED, STAR
+from tests.pipeline import model
+from tests.world import event, lines, song
+
+SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "25"))
+FIRST = datetime(2018, 11, 1)
+DAYS = 3
+LAST = FIRST + timedelta(days=DAYS)
+STEPS = ("plan", "validate", "open_run", "copy", "build", "publish")
+
+days = st.integers(0, DAYS - 1)
+log_lines = st.lists(
+    st.tuples(
+        st.integers(0, 9),  # 0: of another day than the file's
+        st.integers(1, 2),  # user
+        st.integers(0, 1),  # item
+        st.sampled_from([0, 11, 12, 23]),  # hour
+        st.integers(1, 2),  # song
+        st.sampled_from(["free", "paid"]),
+        st.booleans(),  # a play, or another page
+    ),
+    min_size=1,
+    max_size=4,
+)
+songs = st.tuples(
+    st.integers(1, 3), st.integers(1, 2), st.integers(1, 2), st.integers(1, 2), st.booleans(), st.integers(0, 1)
+)  # fmt: skip
+stars = st.integers(0, 1)
+
+
+class Star:
+    """One of the two stars: its world, its lake with all versions of every file, and its runs."""
+
+    def __init__(self, world: Any, enter: Any) -> None:
+        self.world, self._enter = world, enter
+        self.versions: dict[str, list[bytes]] = {}
+        self.lake: dict[str, bytes] = {}
+        self.broken: set[str] = set()
+        self.runs: list[Run] = []
+        self.count = 0
+
+    def enter(self) -> Any:
+        self._enter(self.world, absent="warn", reject_threshold=0.0)
+        return self.world
+
+    def put(self, key: str, body: bytes) -> None:
+        self.versions.setdefault(key, []).append(body)
+        self.lake[key] = body
+        self.broken.discard(key)
+        self.world.put(key, body)
+
+    def forget(self) -> None:
+        """Empty the lake and the tables for the next schedule."""
+        world = self.enter()
+        for key in self.lake:
+            world.delete(key)
+        self.versions, self.lake, self.broken, self.runs, self.count = {}, {}, set(), [], 0
+
+        def empty(cursor: Any) -> None:
+            cursor.execute(f"select run_schema from {world.schema}_ops.run_schemas")
+            for (schema,) in cursor.fetchall():
+                cursor.execute(f"drop schema if exists {schema} cascade")
+            for table in PUBLISHED:
+                cursor.execute(
+                    f"delete from {world.schema}{'' if table in (*STAR, *HISTORY) else '_ops'}.{table}"
+                )
+
+        warehouse.transaction(empty, "empty the tables")
+
+
+class Run:
+    """One run, with the step that comes next."""
+
+    def __init__(self, star: Star, context: Any) -> None:
+        self.star, self.context, self.step = star, context, 0
+        self.chunks: list[str] = []
+
+    def go(self) -> bool:
+        """Do the next step; whether the run has published."""
+        world, step = self.star.enter(), STEPS[self.step]
+        if step == "plan":
+            self.chunks = world.plan(self.context)
+        elif step == "validate":
+            world.validate(self.context, self.chunks)
+        elif step == "open_run":
+            world.open_run(self.context)
+        elif step == "copy":
+            world.copy(self.context)
+        elif step == "build":
+            world.build(self.context)
+            world.pass_all(self.context)
+        else:
+            world.publish(self.context)
+            run.close_run(self.context["run_id"])
+            self.star.runs.remove(self)
+        self.step += 1
+        return step == "publish"
+
+
+class Schedule(RuleBasedStateMachine):
+    """One random history."""
+
+    pair: tuple[Star, Star]
+
+    # The lake ---------------------------------------------------------------------------------------------
+
+    @rule(star=stars, day=days, late=st.booleans(), content=log_lines)
+    def deliver_log(self, star: int, day: int, late: bool, content: list[Any]) -> None:
+        date = FIRST + timedelta(days=day)
+        found = [self.line(date, *fields) for fields in content]
+        key = f"log_data/{date:%Y/%m/%Y-%m-%d}-{'late' if late else 'events'}.json"
+        self.pair[star].put(key, lines(*found))
+
+    def line(
+        self,
+        day: datetime,
+        stray: int,
+        user: int,
+        item: int,
+        hour: int,
+        title: int,
+        level: str,
+        is_play: bool,
+    ):
+        day = day if stray else FIRST + timedelta(days=(day.day + item) % (DAYS + 2) - 1)
+        found = event(
+            day + timedelta(hours=hour),
+            user,
+            item=item,
+            song=f"T{title}",
+            artist="A1",
+            length=100.5,
+            level=level,
+        )
+        return found if is_play else found | {"page": "Home", "song": None, "artist": None, "length": None}
+
+    @rule(star=stars, number=st.integers(1, 3), content=songs)
+    def deliver_song(self, star: int, number: int, content: Any) -> None:
+        song_id, title, artist, artist_id, placed, year = content
+        document = song(
+            f"SO{song_id}", f"T{title}", f"A{artist}", 100.5, artist_id=f"AR{artist_id}", year=year
+        )
+        if placed:
+            document |= {"artist_latitude": 36.16778, "artist_longitude": -86.77836}
+        self.pair[star].put(f"song_data/A/TR{number}.json", json.dumps(document).encode())
+
+    @rule(star=stars, choice=st.integers(0, 99))
+    def restore_older_version(self, star: int, choice: int) -> None:
+        chosen = self.pair[star]
+        keys = sorted(key for key, found in chosen.versions.items() if len(found) > 1)
+        if keys:
+            key = keys[choice % len(keys)]
+            chosen.put(key, chosen.versions[key][choice % len(chosen.versions[key])])
+
+    @rule(star=stars, choice=st.integers(0, 99))
+    def delete(self, star: int, choice: int) -> None:
+        chosen = self.pair[star]
+        if chosen.lake:
+            key = sorted(chosen.lake)[choice % len(chosen.lake)]
+            del chosen.lake[key]
+            chosen.broken.discard(key)
+            chosen.world.delete(key)
+
+    @rule(star=stars, choice=st.integers(0, 99))
+    def break_file(self, star: int, choice: int) -> None:
+        chosen = self.pair[star]
+        keys = sorted(key for key in chosen.lake if key.startswith("log_data/"))
+        if keys:
+            key = keys[choice % len(keys)]
+            chosen.broken.add(key)
+            chosen.world.put(key, b'{"broken": ' + str(choice).encode())
+
+    # Runs -------------------------------------------------------------------------------------------------
+
+    @rule(
+        star=stars,
+        day=days,
+        kind=st.sampled_from(["scheduled", "hours", "days", "days", "reload", "replay", "full_refresh"]),
+        length=st.integers(1, 3),
+        hour=st.integers(0, 23),
+    )
+    def begin(self, star: int, day: int, kind: str, length: int, hour: int) -> None:
+        chosen = self.pair[star]
+        if len(chosen.runs) == 4:
+            return
+        start = FIRST + timedelta(days=day)
+        end: datetime | None = start + timedelta(days=length)
+        if kind == "hours":
+            start += timedelta(hours=hour)
+            end = start + timedelta(hours=4 * length)
+        elif kind == "scheduled":
+            end = None
+        chosen.count += 1
+        # The same ids in both stars, as scheduled runs have them.
+        run_id = f"scheduled__2018-11-0{day + 1}T00:00:00+00:00_{chosen.count}"
+        if kind in ("full_refresh", "replay"):
+            context = chosen.enter().context(mode=kind, run_id=run_id)
+        else:
+            mode = "reload" if kind == "reload" else "load"
+            context = chosen.enter().context(start.isoformat(), end and end.isoformat(), mode, run_id)
+        chosen.runs.append(Run(chosen, context))
+
+    @rule(star=stars, choice=st.integers(0, 3), steps=st.integers(1, len(STEPS)))
+    def go_on(self, star: int, choice: int, steps: int) -> None:
+        chosen = self.pair[star]
+        if not chosen.runs:
+            return
+        going = chosen.runs[choice % len(chosen.runs)]
+        for _ in range(min(steps, len(STEPS) - going.step)):
+            try:
+                if going.go():
+                    self.check_consistent(chosen)
+            except AirflowSkipException:
+                chosen.runs.remove(going)
+                return
+            except DataError:
+                # Refused files, or none left: the run has failed. Its schema is dropped.
+                run.close_run(going.context["run_id"])
+                chosen.runs.remove(going)
+                return
+
+    @rule(star=stars, choice=st.integers(0, 3), cleared=st.booleans())
+    def crash(self, star: int, choice: int, cleared: bool) -> None:
+        """The run dies and leaves its schema; or it is cleared and starts over."""
+        chosen = self.pair[star]
+        if chosen.runs:
+            dead = chosen.runs[choice % len(chosen.runs)]
+            if cleared:
+                dead.step = 0
+            else:
+                chosen.runs.remove(dead)
+
+    # Invariants -------------------------------------------------------------------------------------------
+
+    def check_consistent(self, star: Star) -> None:
+        """The star is what its published history says, and no key is there twice."""
+        world = star.enter()
+        columns = (
+            "source_key, line_number, ts, page, user_id, level, session_id, item_in_session, song, artist, length, "
+            "first_name, last_name, gender, location, user_agent"
+        )
+        plays = [
+            (key, number, source_line(*rest))
+            for key, number, *rest in world.rows(
+                f"select {columns} from {{s}}.events where page = 'NextSong'"
+            )
+        ]
+        documents = {
+            key: dict(zip(SONG, map(plain, rest), strict=True))
+            for key, *rest in world.rows(f"select source_key, {', '.join(SONG)} from {{s}}.song_files")
+        }
+        expected = model.derive(plays, documents)
+        for table in STAR:
+            found = [tuple(map(plain, row)) for row in world.rows(f"select * from {{s}}.{table}")]
+            assert set(found) == expected[table], table
+            assert len(found) == len(expected[table]), table
+        for table, key in {
+            "events": "source_key, line_number",
+            "song_files": "source_key",
+            "loaded_files": "source_key, coalesce(interval_start, timestamp 'epoch')",
+        }.items():
+            schema = "{s}" if table in HISTORY else "{o}"
+            doubled = world.rows(
+                f"select {key}, count(*) from {schema}.{table} group by {key} having count(*) > 1"
+            )
+            assert not doubled, (table, doubled)
+
+    def teardown(self) -> None:
+        for star in self.pair:
+            world = star.enter()
+            for key in sorted(star.broken):
+                star.put(key, star.lake[key])
+            with contextlib.suppress(AirflowSkipException):
+                world.load(
+                    (FIRST - timedelta(days=1)).isoformat(),
+                    (LAST + timedelta(days=1)).isoformat(),
+                    audited=False,
+                )
+            if any(key not in star.lake for key in star.versions):
+                with contextlib.suppress(AirflowSkipException):
+                    world.load(mode="full_refresh", audited=False)
+            self.check_consistent(star)
+            self.check_lake(star)
+        for star in self.pair:
+            star.forget()
+
+    def check_lake(self, star: Star) -> None:
+        """History and ledger have every file of the lake at its present version, and nothing else."""
+        world = star.world
+        logs, documents = model.read(star.lake)
+        wanted = {(key, number) for key, content in logs.items() for number in range(1, len(content) + 1)}
+        ts = {
+            (key, number): line["ts"]
+            for key, content in logs.items()
+            for number, line in enumerate(content, 1)
+        }
+        found = {
+            (key, number): at
+            for key, number, at in world.rows("select source_key, line_number, ts from {s}.events")
+        }
+        assert found == ts and set(found) == wanted
+        assert {key for (key,) in world.rows("select source_key from {s}.song_files")} == set(documents)
+        loaded: dict[str, list[Interval]] = {}
+        for key, kind, start, end in world.rows(
+            "select source_key, kind, interval_start, interval_end from {o}.loaded_files"
+        ):
+            if kind == "songs":
+                assert key in documents
+            elif kind == "events":
+                loaded.setdefault(key, []).append(Interval(start, end))
+        assert set(loaded) == set(logs)
+        for key, parts in loaded.items():
+            day = intervals.of_day(datetime.fromisoformat(key.split("/")[3][:10]).date())
+            assert intervals.union(parts) == [day], key
+            assert sum((part.end - part.start for part in parts), timedelta()) == timedelta(days=1), key
+        present = {key.split("/")[3][:10] for key in logs}
+        for (start,) in world.rows("select interval_start from {o}.loaded_files where kind = 'absent'"):
+            assert f"{start:%Y-%m-%d}" not in present
+
+
+SONG = (
+    "song_id", "title", "artist_id", "artist_name", "artist_location", "artist_latitude", "artist_longitude", "year",
+    "duration",
+)  # fmt: skip
+LINE = (
+    "ts", "page", "userId", "level", "sessionId", "itemInSession", "song", "artist", "length", "firstName", "lastName",
+    "gender", "location", "userAgent",
+)  # fmt: skip
+
+
+def source_line(*values: Any) -> dict[str, Any]:
+    return dict(zip(LINE, map(plain, values), strict=True))
+
+
+def plain(value: Any) -> Any:
+    """Decimals as the source's numbers."""
+    return float(value) if isinstance(value, decimal.Decimal) else value
+
+
+@pytest.mark.slow
+def test_overlapping_runs_over_a_changing_lake_end_in_its_tables(make_world, quick, monkeypatch):
+    worlds = [make_world(), make_world()]
+    pair = tuple(Star(world, make_world.enter) for world in worlds)
+    for star in pair:
+        star.enter().create_tables()
+    assert run_schema("x") != (pair[0].enter() and run_schema("x"))
+
+    class Machine(Schedule):
+        pass
+
+    Machine.pair = pair
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=SCHEDULES,
+            stateful_step_count=30,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            phases=[Phase.explicit, Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

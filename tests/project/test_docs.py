@@ -1,0 +1,100 @@
+"""The generated documents are what the code generates now."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import generate
+from include.sparkify import checks, tables
+
+CREATE = tables.SQL / "create"
+
+
+@pytest.mark.parametrize("path", generate.pages(), ids=lambda path: path.name)
+def test_a_generated_page_is_up_to_date(path: Path) -> None:
+    assert path.read_text() == generate.pages()[path], "run make docs"
+
+
+def test_every_table_column_and_check_is_documented() -> None:
+    page = generate.pages()[generate.ROOT / "docs" / "data" / "README.md"]
+    documented = [*map(tables.published, tables.PUBLISHED), *tables.reports().values()]
+    assert len(documented) > 20
+    for table in documented:
+        assert f"### {table.name}\n" in page
+        for column in table.columns:
+            assert f"| `{column.name}`" in page
+    for name in (*tables.STAGING, *tables.CANDIDATES):
+        for check in checks.column_checks(name) + checks.row_checks(name):
+            assert f"| `{check.name}` |" in page
+
+
+def test_references_within_the_star() -> None:
+    published = {name: tables.published(name) for name in tables.PUBLISHED}
+    # The natural key of songplays, not songplay_id, is its `key`: no other table refers to a play.
+    assert generate.references(published["songplays"], published) == {
+        "start_time": "time",
+        "user_id": "users",
+        "song_id": "songs",
+        "artist_id": "artists",
+    }
+    assert generate.references(published["songs"], published) == {"artist_id": "artists"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("comment on column {{ star() }}.users.gender is", "-- no comment on", "no comment on column gender"),
+        ("-- key:", "-- k:", "does not begin with grain, key, load and late data"),
+        ("-- one row per", "-- rows of", "does not begin with grain"),
+    ],
+)
+def test_a_table_without_documentation_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = (CREATE / "users.sql").read_text()
+    assert old in text
+    (tmp_path / "users.sql").write_text(text.replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        tables.read_create_script(tmp_path / "users.sql")
+
+
+def test_a_changed_meaning_changes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in CREATE.glob("*.sql"):
+        (tmp_path / path.name).write_text(path.read_text().replace("'First name'", "'Given name'"))
+    monkeypatch.setattr(generate, "CREATE", tmp_path)
+    changed = generate.pages()
+    assert any(path.read_text() != text for path, text in changed.items())
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    pages = [path for path in generate.ROOT.rglob("*.md") if not {".venv", ".uv", ".local"} & set(path.parts)]
+    links = [
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    ]
+    assert len(links) > 50
+    assert not [f"{page}: {link}" for page, link in links if not (page.parent / link).exists()]
+
+
+def test_every_environment_variable_is_documented() -> None:
+    code = [
+        path for folder in ("dags", "include", "local") for path in (generate.ROOT / folder).rglob("*.py")
+    ]
+    named = {
+        name for path in code for name in re.findall(r"SPARKIFY_[A-Z]+(?:_[A-Z]+)*\b(?!_)", path.read_text())
+    }
+    assert len(named) > 8
+    assert named <= set(generate.variables())
+
+
+def test_the_map_of_contributing_names_files_that_exist() -> None:
+    text = (generate.ROOT / "CONTRIBUTING.md").read_text()
+    paths = [
+        path
+        for path in re.findall(r"`([a-z_]+/[\w/.]+)`", text)
+        if "NAME" not in path and "TABLE" not in path
+    ]
+    assert len(paths) > 15
+    assert not [path for path in paths if not (generate.ROOT / path).exists()]

@@ -1,0 +1,109 @@
+"""The files around the code: what the Astro CLI reads, what make offers, and nothing that leaks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.project.files import PROJECT, read, tracked
+
+
+def test_astro_files() -> None:
+    assert yaml.safe_load(read(".astro/config.yaml"))["project"]["name"] == "sparkify"
+    for name in (".astro/dag_integrity_exceptions.txt", "dags/.airflowignore", "packages.txt", "README.md"):
+        assert (PROJECT / name).is_file(), name
+    listed = [
+        line for line in read(".astro/dag_integrity_exceptions.txt").splitlines() if not line.startswith("#")
+    ]
+    assert not any(listed), "a DAG may fail to import"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One AIRFLOW_HOME for all: making its database takes longer than the tests."""
+    return tmp_path_factory.mktemp("airflow")
+
+
+def parse(project: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run the test that `astro dev parse` runs."""
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            ".astro/test_dag_integrity_default.py",
+        ],
+        env={"PATH": str(Path(sys.executable).parent), "AIRFLOW_HOME": str(home), "PYTHONPATH": str(project)},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_astro_dev_parse_passes(home: Path) -> None:
+    done = parse(PROJECT, home)
+    assert done.returncode == 0, done.stdout
+
+
+def test_astro_dev_parse_sees_what_a_build_has_not(tmp_path: Path, home: Path) -> None:
+    shutil.copytree(PROJECT / ".astro", tmp_path / ".astro")
+    (tmp_path / "dags").mkdir()
+    head = "import os\nfrom airflow.hooks.base import BaseHook\nfrom airflow.models import DAG, Variable\n"
+    broken = {
+        "environment": "int(os.getenv('SPARKIFY_DAYS'))",
+        "variable": "int(Variable.get('days'))",
+        "connection": "int(BaseHook.get_connection('redshift_default').port)",
+    }
+    for name, line in broken.items():
+        (tmp_path / "dags" / f"{name}.py").write_text(f"{head}{line}\n")
+    done = parse(tmp_path, home)
+    assert done.returncode == 1
+    for name in broken:
+        assert f"{name}.py failed to import" in done.stdout
+    exceptions = "".join(f"dags/{name}.py\n" for name in broken)
+    (tmp_path / ".astro" / "dag_integrity_exceptions.txt").write_text(exceptions)
+    assert parse(tmp_path, home).returncode == 0
+
+
+def test_astro_dev_parse_fails_on_no_dag_at_all(tmp_path: Path, home: Path) -> None:
+    shutil.copytree(PROJECT / ".astro", tmp_path / ".astro")
+    (tmp_path / "dags").mkdir()
+    assert parse(tmp_path, home).returncode == 1
+
+
+def test_make_explains_every_target() -> None:
+    make = shutil.which("make")
+    assert make
+    told = subprocess.run([make], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    targets = re.search(r"^\.PHONY: (.*)$", read("Makefile").replace("\\\n", ""), re.M)
+    assert targets
+    assert set(re.findall(r"^  make ([\w-]+)", told, re.M)) == set(targets[1].split())
+    assert {"run", "test", "up", "down", "query", "lint"} <= set(targets[1].split())
+
+
+def test_no_tracked_file_names_a_registry_or_this_machine() -> None:
+    # Put together here, so that this file is not its own finding.
+    words = ["pypi" + ".org", "python" + "hosted", "deb." + "debian", "/wo" + "rk/", "/ro" + "ot/"]
+    texts = {path: path.read_bytes() for path in tracked()}
+    found = [
+        f"{path.name}: {word}" for path, text in texts.items() for word in words if word.encode() in text
+    ]
+    assert not found
+
+
+def test_state_is_not_tracked_and_the_settings_are() -> None:
+    names = {path.relative_to(PROJECT).as_posix() for path in tracked()}
+    assert "airflow_settings.yaml" in names
+    assert not [
+        name for name in names if re.match(r"(\.venv|\.uv|\.local|\.env$|logs/|airflow\.(db|cfg))", name)
+    ]

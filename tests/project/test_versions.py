@@ -1,0 +1,174 @@
+"""One version of everything everywhere, and an image whose requirements can be installed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests.project.files import PROJECT, instructions, locked, pinned, read, requirements
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads(read("pyproject.toml"))
+
+
+@pytest.fixture(scope="module")
+def overrides(pyproject: dict[str, Any]) -> dict[str, Requirement]:
+    found = map(Requirement, pyproject["tool"]["uv"]["override-dependencies"])
+    return {canonicalize_name(item.name): item for item in found}
+
+
+def test_requirements_are_pinned_and_leave_airflow_to_the_image() -> None:
+    text = read("requirements.txt")
+    assert not re.search(r"^\s*(-|\.|/|[\w.+-]+://|git\+)", text, re.M), "no option, no path, no address"
+    for item in requirements():
+        assert item.url is None
+        assert re.fullmatch(r"==[\w.]+", str(item.specifier)), f"{item} is not pinned"
+    assert "apache-airflow" not in {item.name for item in requirements()}
+    wanted = {
+        "apache-airflow-providers-amazon",
+        "apache-airflow-providers-common-sql",
+        "astro-sdk-python",
+        "pytest",
+    }
+    assert wanted <= {item.name for item in requirements()}
+
+
+def group(pyproject: dict[str, Any], name: str) -> list[Requirement]:
+    """Return a dependency group without the groups that it includes."""
+    return [Requirement(line) for line in pyproject["dependency-groups"][name] if isinstance(line, str)]
+
+
+def test_the_locks_are_made_of_these_inputs(pyproject: dict[str, Any]) -> None:
+    """`make lock` was run after the last change of its inputs."""
+    package = tomllib.loads(read("local_redshift/pyproject.toml"))["project"]["dependencies"]
+    services = group(pyproject, "services") + [Requirement(line) for line in package]
+    inputs = {
+        "requirements.lock": requirements()
+        + group(pyproject, "local")
+        + group(pyproject, "airflow2")
+        + services,
+        "requirements-local.lock": services,
+    }
+    for name, items in inputs.items():
+        versions = pinned(name)
+        for item in items:
+            assert item.specifier.contains(versions[canonicalize_name(item.name)]), f"{item} is not in {name}"
+        # Below each package, the lock names those that require it.
+        blocks = re.split(r"^(?=[a-z0-9])", read(name), flags=re.M)
+        source = r"-r requirements\.txt|sparkify-pipeline \(pyproject|local-redshift \(local_redshift"
+        asked = {
+            re.split(r"[=\s\[]", block)[0]
+            for block in blocks
+            if re.search(f"# .*({source})|#   ({source})", block)
+        }
+        assert asked == {canonicalize_name(item.name) for item in items}
+        assert not re.search(r"://|--index|--find-links|file:", read(name))
+
+
+def test_the_lock_of_airflow_3_is_made_of_the_same_inputs_without_the_sdk(pyproject: dict[str, Any]) -> None:
+    versions = pinned("requirements-airflow3.lock")
+    assert "astro-sdk-python" not in versions
+    for item in requirements() + group(pyproject, "local") + group(pyproject, "airflow3"):
+        if item.name != "astro-sdk-python":
+            assert item.specifier.contains(versions[canonicalize_name(item.name)]), (
+                f"{item} is not in the lock"
+            )
+
+
+def test_both_locks_agree() -> None:
+    everything = pinned()
+    assert {name: everything[name] for name in pinned("requirements-local.lock")} == pinned(
+        "requirements-local.lock"
+    )
+
+
+def test_the_container_installs_all_that_the_services_import() -> None:
+    """The local services need no package that requirements-local.lock does not have."""
+    names = sorted({canonicalize_name(item.name) for item in locked("requirements-local.lock")})
+    code = f"""
+import sys
+from importlib.metadata import packages_distributions
+
+ALLOWED = {{*{names!r}, "local-redshift"}}
+OWNERS = {{
+    module: {{name.lower().replace("_", "-").replace(".", "-") for name in names}}
+    for module, names in packages_distributions().items()
+}}
+
+class Refuse:
+    def find_spec(self, name, *rest):
+        if name in OWNERS and not OWNERS[name] & ALLOWED:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Refuse())
+import local.serve, local_redshift.server, moto.server, moto.redshift.models, moto.s3.models
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_airflow_everywhere(pyproject: dict[str, Any]) -> None:
+    """The Dockerfile's tag is checked against this number while the image is built."""
+    arguments = dict(line.split("=") for name, line in instructions() if name == "ARG")
+    airflow = next(item for item in group(pyproject, "airflow2") if item.name == "apache-airflow")
+    assert str(airflow.specifier) == f"=={arguments['AIRFLOW_VERSION']}"
+    assert pinned()["apache-airflow"] == Version(arguments["AIRFLOW_VERSION"])
+    assert importlib.metadata.version("apache-airflow") == arguments["AIRFLOW_VERSION"]
+
+
+def unmet(overrides: dict[str, Requirement]) -> list[str]:
+    """Return what the lock lacks of requirements.txt and of the Runtime's Airflow, dependencies included."""
+    versions = pinned()
+    airflow = Requirement(f"apache-airflow=={versions['apache-airflow']}")
+    waiting = [(item, "requirements.txt") for item in [airflow, *requirements()]]
+    seen, found = set(), []
+    while waiting:
+        item, asker = waiting.pop()
+        name = canonicalize_name(item.name)
+        item = overrides.get(name, item)
+        if name not in versions or not item.specifier.contains(versions[name], prereleases=True):
+            found.append(f"{asker} asks for {item}, locked is {versions.get(name)}")
+            continue
+        for extra in item.extras or {""}:
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                for line in importlib.metadata.requires(name) or []:
+                    need = Requirement(line)
+                    if need.marker is None or need.marker.evaluate({"extra": extra}):
+                        waiting.append((need, name))
+    assert len(seen) > 100
+    return found
+
+
+def test_requirements_resolve_beside_the_runtimes_airflow(overrides: dict[str, Requirement]) -> None:
+    assert unmet(overrides) == []
+
+
+def test_they_would_not_without_the_override() -> None:
+    """When this fails, the override and the steps by hand in the Dockerfile can go."""
+    assert [line for line in unmet({}) if "flask-session" in line.lower()]
+
+
+def test_the_environment_is_the_lock() -> None:
+    for name, version in pinned().items():
+        assert Version(importlib.metadata.version(name)) == version, f"{name}: run make"
+
+
+def test_python_versions(pyproject: dict[str, Any]) -> None:
+    """3.12 is the Runtime's, 3.11 Debian's."""
+    assert pyproject["project"]["requires-python"] == ">=3.11,<3.13"
+    assert sys.version_info[:2] in ((3, 11), (3, 12))
+    assert ">=3.11,<3.13" in read("Makefile")

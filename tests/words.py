@@ -1,0 +1,83 @@
+"""Find words and phrases that CONTRIBUTING.md, section English, keeps out of this project.
+
+    python -m tests.words [FILE ...]     # every tracked text file if you name none
+
+vale would do this too, but downloads its program on the first run; codespell knows single words only.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# The lists of words themselves, and text that is not ours to change.
+SKIPPED = r"tests/(words|unit/test_words)\.py|CONTRIBUTING\.md|LICENSE|\.astro/.*|.*\.(lock|png|csv|json|gz)"
+# Paths that still use the words. To be emptied.
+NOT_YET = (
+    r"dags/reports|include/(reports|sql/reports/(active|retention))|tests/reports/(running|test_tables)|"
+    r"local_redshift/(README|src/local_redshift/(catalog/(svv|tables)|copy/objects))"
+)
+UNIT = (
+    "day|hour|minute|second|month|week|year|run|task|file|table|row|line|column|process|node|user|message|"
+    "statement|transaction|dag|gb|rpu"
+)
+NOT_A_NOUN = r"(and|or|is|of|in|as|for|on|at|to|from|with|than)\b"
+WORDS = {
+    "anew": "again, re-",
+    "mend(s|ed|ing)?": "fix",
+    "(?<!let )(?<!left )(?<!leave )(?<!leaves )(?<!it )(?<!them )alone": "only",
+    r"goes(?! (on|to|into|through|back|up|down)\b)|(is|are|was|were) gone": "is deleted, no longer exists",
+    "lies|stands": "is",
+    r"(?<![\"'`/])nobody|somebody": "name the person or the role",
+    "catalogues?": "song_files; in a database: catalog",
+    "publications?": "publish_log, version",
+    "offend(er|ers|ing)": "failing rows",
+    "(came|comes?|become|became|tells?|told|speaks?) of": "a plain verb",
+    "(?<!there )(is|are|was|were) no (?!longer|more|one|need|other|such|way)[a-z]+": "is not a",
+    rf"(one|twice|each|[0-9]+|dollars|times)( (?!{NOT_A_NOUN})\w+)? an? ({UNIT})": "per",
+    r"(of|by) (its|their) own(?=\W*$|[^\w ]| (that|and|for|so|in|on|which)\b)": "its own",
+    "bar (its|the|one|this|that|``)": "except",
+    "(?<=, )as (it|they|there|nothing|its|this|these|such|all) (is|are|was|has|have|can|may|does|do|would)": "because",
+    "bears? (the|its|all|this)": "has",
+    "(put|puts|set|sets) (it |them |things )?right": "correct",
+    "for good": "permanently",
+    "hold .{1,40} against|held against": "compare with, validate against",
+}
+FORBIDDEN = [
+    (re.compile(rf"(?<![\w-])({words})(?![\w-])", re.I), instead) for words, instead in WORDS.items()
+]
+# A sentence (not a heading or a question) that begins with "What": say who does it, or name the thing.
+HEADLESS = re.compile(r'(?:"""|(?<!#)# |-- |[.] |^)(What [^?|]+?)(?:[.:"]|$)')
+
+
+def findings(text: str) -> list[tuple[int, str, str]]:
+    """Return line number, phrase and replacement for each finding in ``text``."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        found += [(number, hit[0], instead) for words, instead in FORBIDDEN for hit in words.finditer(line)]
+        found += [
+            (number, hit[1], "a subject and a verb") for hit in HEADLESS.finditer(line) if "?" not in line
+        ]
+    return found
+
+
+def main(names: list[str]) -> int:
+    if not names:
+        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+        names = [name for name in listed.stdout.split() if not re.match(NOT_YET, name)]
+    texts = {name: ROOT / name for name in names if not re.fullmatch(SKIPPED, name)}
+    lines = [
+        f"{name}:{number}: {phrase!r}: use {instead}"
+        for name, path in texts.items()
+        if path.is_file()
+        for number, phrase, instead in findings(path.read_text())
+    ]
+    print(*lines, sep="\n", end="\n" if lines else "")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
