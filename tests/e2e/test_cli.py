@@ -210,7 +210,7 @@ def test_up_and_down(home: Home, folder: Path, capsys: pytest.CaptureFixture[str
     assert f"SPARKIFY_LAST_DAY='{read_folder(folder).last_day}'" in capsys.readouterr().out
 
     running = services.require(home)
-    with airflow.database(home, running) as cursor:
+    with airflow.database(running) as cursor:
         cursor.execute("select is_paused from dag where dag_id = 'sparkify'")
         assert cursor.fetchall() == [(True,)]
 
