@@ -6,7 +6,7 @@
 | question | table |
 |---|---|
 | How much was played, by whom, and how much of it finds its song? | `daily` |
-| Which songs, which artists? (by the event's own text; the match rate stands beside) | `top_songs`, `top_artists` |
+| Which songs, which artists? (by the event's own text; the match rate is shown as well) | `top_songs`, `top_artists` |
 | Where, and on which level? | `locations` |
 | When in the week? | `weekday_hours` |
 | How much does each user play per day, and how long are sessions? | `user_days`, `sessions` |
@@ -17,15 +17,15 @@
 
 Columns, units and grain of each: `docs/data/README.md`, and `COMMENT ON` in the warehouse.
 
-**When it runs.** Whenever the DAG `sparkify` has published (its Dataset `…/sparkify/songplays`); several publications
-in a row may share one run. With nothing new it is skipped.
+**When it runs.** Whenever the DAG `sparkify` has published (its Dataset `…/sparkify/songplays`); several new versions
+of the star may share one run. With nothing new it is skipped.
 
 **What a run does.** It compares the plays of the days published since its last run with the plays that the tables
 count (schema `reports_state`), and applies the difference to all tables in one transaction. Its cost is that of the
 change, not of the history. The first run, and the first after a change of the reports' code or after the star was
 recreated, counts everything again; so does a run that is triggered with `remake`. The rows are the same either way.
 
-**When it fails** the tables are as they were, all of one version. The next publication takes what is missing; to try
+**When it fails** the tables are as they were, all of one version. The next run takes what is missing; to try
 again at once, clear `plan` with everything downstream.
 
 | red task | what it means | what to do |
@@ -80,7 +80,7 @@ def remake(ti: Any) -> bool:
 def reports() -> None:
     @task
     def plan() -> publishing.Plan:
-        """Decide which publications the tables do not show yet; skip the run if there is none."""
+        """Decide which versions of the star the tables do not show yet; skip the run if there is none."""
         return publishing.make_plan(get_current_context()["params"]["remake"])
 
     @task(templates_exts=[".sql"], outlets=[assets.report_asset(name) for name in publishing.TABLES])

@@ -1,6 +1,6 @@
 """The report tables move from one version of the star to the next in one transaction.
 
-What they count is kept beside them, in schema ``reports_state``. A run asks which days were published since, compares
+Schema ``reports_state`` keeps the plays that they count. A run asks which days were published since, compares
 the plays of these days with the plays that the tables count (``changes``), and applies only the difference.
 """
 
@@ -47,15 +47,15 @@ def scripts() -> dict[str, str]:
 
 
 class Plan(TypedDict):
-    """What a run of the report tables is to do."""
+    """The work of one run of the report tables."""
 
     commit_id: str
     """Identity of this plan: table ``reported`` carries it once it is published."""
     base: str | None
-    """What ``reported`` carried when the plan was made; None if nothing."""
+    """Identity of the plan that ``reported`` carried when this one was made; None if nothing."""
     version: int
     """Version of the star that the tables will show (``publish_log``)."""
-    publication: str
+    version_id: str
     """Its ``commit_id`` in ``publish_log``: a recreated star has the same versions again."""
     remake: bool
     """Whether everything is counted again, from nothing."""
@@ -76,9 +76,9 @@ def make_plan(remake: bool = False) -> Plan:
             cursor.execute(f"create schema if not exists {schema}")
         cursor.execute(
             f"create table if not exists {STATE}.reported (commit_id char(32) not null, version bigint not null, "
-            "publication char(32) not null, code char(32) not null, reported_at timestamp not null)"
+            "version_id char(32) not null, code char(32) not null, reported_at timestamp not null)"
         )
-        cursor.execute(f"select commit_id, version, publication, code from {STATE}.reported")
+        cursor.execute(f"select commit_id, version, version_id, code from {STATE}.reported")
         reported = cursor.fetchone()
         cursor.execute(f"select version, commit_id from {ops()}.publish_log order by version desc limit 1")
         newest = cursor.fetchone()
@@ -93,7 +93,7 @@ def make_plan(remake: bool = False) -> Plan:
     reported, newest, known = warehouse.transaction(work, "plan the report tables") or (None, None, False)
     if newest is None:
         raise AirflowSkipException("the star has no version yet: there is nothing to report")
-    version, publication = newest
+    version, version_id = newest
     base, shown, _, code = reported or (None, None, None, None)
     remake = remake or not known or code != _code()
     if not remake and shown == version:
@@ -104,7 +104,7 @@ def make_plan(remake: bool = False) -> Plan:
         "commit_id": uuid.uuid4().hex,
         "base": base,
         "version": version,
-        "publication": publication,
+        "version_id": version_id,
         "remake": remake,
     }
 
@@ -135,9 +135,9 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
             log.info("%s: %s", name, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
         cursor.execute(f"delete from {STATE}.reported")
         cursor.execute(
-            f"insert into {STATE}.reported (commit_id, version, publication, code, reported_at) "
+            f"insert into {STATE}.reported (commit_id, version, version_id, code, reported_at) "
             "values (%s, %s, %s, %s, getdate())",
-            (plan["commit_id"], plan["version"], plan["publication"], _code()),
+            (plan["commit_id"], plan["version"], plan["version_id"], _code()),
         )
 
     warehouse.transaction(

@@ -1,6 +1,6 @@
 """The working tables of the reports, made by the Astro SDK: the one file that imports it.
 
-The SDK creates its output table in transactions of its own: drop, commit, create. So it makes the working tables,
+The SDK creates its output table in separate transactions: drop, commit, create. So it makes the working tables,
 each a named table that one run owns; the published tables change elsewhere, in one transaction.
 """
 # No `from __future__ import annotations` here: the SDK compares annotations with pandas.DataFrame itself.

@@ -54,9 +54,12 @@ def transaction(
         try:
             cursor = connection.cursor()
             cursor.execute(statement_timeout())
-            if is_done is not None and attempts.statistics["attempt_number"] > 1 and is_done(cursor):
-                log.info("%s: an earlier attempt had committed; its acknowledgement was lost", doing)
-                return None
+            if is_done is not None and attempts.statistics["attempt_number"] > 1:
+                if is_done(cursor):
+                    log.info("%s: an earlier attempt had committed; its acknowledgement was lost", doing)
+                    return None
+                # End the snapshot of the question: the one of the work must begin after its wait for the lock.
+                connection.commit()
             result = work(cursor)
             connection.commit()
             return result

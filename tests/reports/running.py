@@ -35,7 +35,7 @@ def dag_of(name: str) -> Any:
 
 def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
     """Run a DAG once; return the state of the run, and of its tasks."""
-    # Moments of their own: other tests' runs of the same DAG are in the same database.
+    # Distinct moments: other tests' runs of the same DAG are in the same database.
     moment = datetime(2026, 2, 1, tzinfo=UTC).replace(microsecond=next(_moments))
     when = {"logical_date" if AIRFLOW_V_3_0_PLUS else "execution_date": moment}
     dag_run = dag.test(**when, run_conf=params)

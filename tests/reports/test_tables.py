@@ -171,7 +171,7 @@ def test_devices(month, plays):
     phones = {play["user_id"] for play in plays if "iPhone" in play["user_agent"]}
     of_phones = [row for row in rows if row["device"] == "iPhone"]
     assert sum(row["plays"] for row in of_phones) == sum("iPhone" in play["user_agent"] for play in plays)
-    # In the sample nobody changes the client: the families' listeners add up.
+    # In the sample each user keeps one client: the families' listeners add up.
     assert sum(row["listeners"] for row in of_phones) == len(phones)
     assert {row["browser"] for row in rows} >= {"Chrome", "Firefox", "Safari"}
     agents = Counter((play["user_id"], play["user_agent"]) for play in plays)

@@ -43,7 +43,7 @@ delete from reports.active_users
 using remade_days as r
 where active_users.day = r.day;
 insert into reports.active_users (day, daily, weekly, monthly, stickiness, days_known)
--- each user and day of the 28 that a day with a play counts for, with the age of the latest such day
+-- A day with a play counts for 28 days: each user and such day, with the age of the latest such day
 with active as (
     select
         d.day,

@@ -43,7 +43,7 @@ digits as (
     select 9
 ),
 
--- A week in which nobody played is a row as well, with 0 listeners.
+-- A week without any play is a row as well, with 0 listeners.
 weeks as (
     select (r.first_week + 7 * (ones.n + 10 * tens.n + 100 * hundreds.n + 1000 * thousands.n)) as week
     from remade as r
