@@ -54,8 +54,8 @@ airflow: $(READY) ## CMD="dags list": run Airflow's own command line in the loca
 env: $(READY) ## Print a complete .env for `astro dev start --standalone` or any other Airflow on this machine
 	@$(CLI) env
 
-sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten times as much
-	@$(PY) -m local.sample .local/sample --scale $(or $(SCALE),1)
+sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten times as much, SONGS=14896 for so many songs
+	@$(PY) -m local.sample .local/sample --scale $(or $(SCALE),1) $(if $(SONGS),--songs $(SONGS))
 
 cloud-demo: $(READY) ## Provision, load, pause, resume and tear down a warehouse, all on this machine
 	@$(PY) -W ignore -m local.cloud_demo

@@ -1,8 +1,9 @@
 """An invented Sparkify: activity logs and song metadata with the shape, proportions and quirks of the real data.
 
-    python -m local.sample FOLDER [--scale N] [--start 2018-11-01] [--days 30] [--seed 1]
+    python -m local.sample FOLDER [--scale N] [--start 2018-11-01] [--days 30] [--seed 1] [--songs N]
 
-Scale 1 is about 270 events per day, 1,000 songs and 97 users; --scale multiplies all three. The same arguments give
+Scale 1 is about 270 events per day, 1,000 songs and 97 users; --scale multiplies all three, and --songs sets the
+number of songs (14,896 in the full edition of the public data). The same arguments give
 the same bytes on every machine and Python: only ``Random.random()`` decides, by plain arithmetic (no library call
 that rounds its own way), and no clock is read. All people, artists, titles and places are invented.
 

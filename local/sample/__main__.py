@@ -11,13 +11,13 @@ from typing import Any
 from local.sample import Spec, write
 
 
-def positive(kind: type) -> Any:
-    """Return a reader of arguments of that type in (0, 10000]."""
+def positive(kind: type, most: int = 10_000) -> Any:
+    """Return a reader of arguments of that type, above 0 and at most ``most``."""
 
     def read(text: str) -> Any:
         value = kind(text)
-        if not 0 < value <= 10_000:
-            raise argparse.ArgumentTypeError("must be above 0 and at most 10,000")
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"must be above 0 and at most {most:,}")
         return value
 
     return read
@@ -38,9 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--days", type=positive(int), default=default.days)
     parser.add_argument("--seed", type=int, default=default.seed)
+    parser.add_argument(
+        "--songs", type=positive(int, 10_000_000), help="one file each; 1,000 times the scale if not given"
+    )
     given = parser.parse_args(arguments)
     try:
-        counts = write(given.folder, Spec(given.start, given.days, given.scale, given.seed))
+        counts = write(given.folder, Spec(given.start, given.days, given.scale, given.seed, given.songs))
     except OSError as error:
         print(f"sample: {error}", file=sys.stderr)
         return 2

@@ -10,8 +10,6 @@ from typing import Any
 from local.sample.spec import Spec
 from local.sample.words import LAST_NAMES, PLACE_STARTS, artist_name, pick, place, title
 
-SONGS = 1_000
-
 
 @dataclass(frozen=True)
 class Song:
@@ -27,7 +25,7 @@ def songs(spec: Spec) -> Iterator[Song]:
     random = spec.random("songs")
     artists: list[dict[str, Any]] = []
     earlier: dict[str, Any] | None = None
-    for number in range(max(1, round(SONGS * spec.scale))):
+    for number in range(spec.song_count):
         # Identifiers are a permutation of the number, so none occurs twice.
         code = f"{number * 2654435761 % 2**32:08X}"
         letters = "".join(chr(65 + int(random.random() * 26)) for _ in range(5))

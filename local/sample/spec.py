@@ -16,6 +16,13 @@ class Spec:
     days: int = 30
     scale: float = 1.0
     seed: int = 1
+    songs: int | None = None
+    """How many songs; None for 1,000 times ``scale``."""
+
+    @property
+    def song_count(self) -> int:
+        """The number of songs."""
+        return self.songs or max(1, round(1_000 * self.scale))
 
     def random(self, purpose: str) -> Random:
         """Return a generator per purpose, so that more songs do not change who listens when."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from local.sample.events import events
-from local.sample.songs import SONGS, songs
+from local.sample.songs import songs
 from local.sample.spec import Spec
 
 MARKER = ".sparkify-sample.json"
@@ -46,7 +46,7 @@ def write(folder: Path, spec: Spec) -> Counts:
     marker.write_text("{}")
     for name in ("log_data", "song_data"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    song_count = write_songs(folder, spec)
+    write_songs(folder, spec)
     event_count = play_count = 0
     listeners: set[str] = set()
     dump = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -58,22 +58,22 @@ def write(folder: Path, spec: Spec) -> Counts:
         event_count += len(rows)
         play_count += len(plays)
         listeners.update(plays)
-    counts = Counts(event_count, play_count, len(listeners), song_count, spec.days)
+    counts = Counts(event_count, play_count, len(listeners), spec.song_count, spec.days)
     marker.write_text(json.dumps({"spec": identity, "counts": asdict(counts)}))
     return counts
 
 
-def write_songs(folder: Path, spec: Spec) -> int:
-    """Write song_data/ and return the number of songs."""
-    total = max(1, round(SONGS * spec.scale))
+def write_songs(folder: Path, spec: Spec) -> None:
+    """Write song_data/."""
     created = set()
-    for song in tqdm(songs(spec), "songs", total, unit="", unit_scale=True, disable=None, leave=False):
+    for song in tqdm(
+        songs(spec), "songs", spec.song_count, unit="", unit_scale=True, disable=None, leave=False
+    ):
         path = folder / "song_data" / song.key
         if path.parent not in created:
             path.parent.mkdir(parents=True, exist_ok=True)
             created.add(path.parent)
         path.write_text(json.dumps(song.row, indent=2 if song.indented else None), encoding="ascii")
-    return total
 
 
 def generator_hash() -> str:

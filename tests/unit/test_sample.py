@@ -83,6 +83,19 @@ def test_scale_multiplies_events_songs_and_users(tmp_path: Path) -> None:
     assert 2 < large.users / small.users < 6
 
 
+def test_a_number_of_songs_of_its_own(tmp_path: Path) -> None:
+    """One file per song in folders named by letters, as in the full edition of the public data."""
+    assert main([str(tmp_path / "more"), "--days", "2", "--scale", "0.1", "--songs", "1300"]) == 0
+    write(tmp_path / "few", Spec(days=2, scale=0.1))
+    files = list((tmp_path / "more").glob("song_data/A/?/?/TRA*.json"))
+    assert len(files) == 1_300
+    assert len({path.parent for path in files}) > 500
+    few = {path.name: path.read_bytes() for path in (tmp_path / "few").glob("song_data/A/?/?/TRA*.json")}
+    assert len(few) == 100
+    # The first songs are the same ones: more songs are new files.
+    assert few.items() <= {path.name: path.read_bytes() for path in files}.items()
+
+
 def test_start_and_days(tmp_path: Path) -> None:
     counts = write(tmp_path, Spec(start=date(2020, 2, 28), days=3, scale=0.1))
     assert counts.log_files == 3
@@ -227,3 +240,9 @@ def test_someone_elses_folder_is_left_alone(tmp_path: Path, capsys: pytest.Captu
 def test_a_scale_that_makes_no_sense(tmp_path: Path, scale: str) -> None:
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--scale", scale])
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.5", "1e9"])
+def test_a_number_of_songs_that_makes_no_sense(tmp_path: Path, number: str) -> None:
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--songs", number])
