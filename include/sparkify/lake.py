@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import botocore.exceptions
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -153,7 +153,7 @@ _NO_OBJECT = LakeObject("", "", 0, datetime.min)
 
 
 @contextlib.contextmanager
-def open_object(s3: Any, bucket: str, item: LakeObject) -> Iterator[tuple[LakeObject, BinaryIO]]:
+def open_object(s3: Any, bucket: str, item: LakeObject) -> Iterator[tuple[LakeObject, io.BufferedIOBase]]:
     """Open an object at its latest version: the object as it is read, and its bytes, decompressed if it is gzip.
 
     :raises ObjectGone: it was deleted since it was listed.
@@ -177,7 +177,7 @@ def open_object(s3: Any, bucket: str, item: LakeObject) -> Iterator[tuple[LakeOb
     with contextlib.closing(stream):
         if packed != item.key.endswith(".gz") and found.size:
             raise MisnamedObject(f"the file is {'' if packed else 'not '}gzip but its name says otherwise")
-        yield found, cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
+        yield found, gzip.GzipFile(fileobj=stream) if packed else stream
 
 
 def find_etag(s3: Any, bucket: str, key: str) -> str | None:

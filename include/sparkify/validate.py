@@ -8,9 +8,11 @@ of the file before stays.
 
 from __future__ import annotations
 
+import codecs
 import concurrent.futures
 import dataclasses
 import gzip
+import io
 import itertools
 import logging
 import shutil
@@ -21,7 +23,9 @@ from datetime import UTC, date, datetime
 from typing import IO, Any, BinaryIO, TypedDict, cast
 
 import botocore.exceptions
+import msgspec
 import orjson
+from isal import igzip
 
 from include.sparkify import contract, lake, warehouse
 from include.sparkify.errors import TransientError
@@ -35,6 +39,8 @@ from include.sparkify.tables import STAGING
 PIECE_BYTES = 64 << 20
 # Bytes of one file that are buffered in memory until its verdict; more goes to disk.
 SPOOL_BYTES = 8 << 20
+# Bytes of a file that are split into lines, checked and written together.
+BLOCK_BYTES = 1 << 20
 # Song files read at once: each costs a round trip.
 READERS = 16
 # Rejected lines kept per file, and kept in full per task, so that memory stays bounded. All are counted.
@@ -174,12 +180,11 @@ class Pieces:
         if self._file is None:
             # On disk: memory stays bounded however much comes in.
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the piece)
-            self._gzip = gzip.GzipFile(fileobj=self._file, mode="wb", compresslevel=1, mtime=0)
-        size = lines.tell()
+            self._gzip = igzip.IGzipFile(fileobj=self._file, mode="wb", mtime=0)
         lines.seek(0)
-        shutil.copyfileobj(lines, self._gzip)
+        shutil.copyfileobj(lines, self._gzip, BLOCK_BYTES)
         self.rows += count
-        self._bytes += size
+        self._bytes += lines.tell()
         if self._bytes >= PIECE_BYTES:
             self.close()
 
@@ -319,7 +324,9 @@ def _read_log_files(
         yield reading
 
 
-def _read_lines(bucket: str, item: LakeObject, stream: BinaryIO, reading: Reading, spool: IO[bytes]) -> None:
+def _read_lines(
+    bucket: str, item: LakeObject, stream: io.BufferedIOBase, reading: Reading, spool: IO[bytes]
+) -> None:
     file = reading.file
     day = of_day(cast(date, item.file_date))
     day_start, day_end = _ms(day.start), _ms(day.end)
@@ -328,19 +335,31 @@ def _read_lines(bucket: str, item: LakeObject, stream: BinaryIO, reading: Readin
     def read(line: bytes, tally: contract.Tally) -> dict[str, Any]:
         return contract.event(line, tally, latest)
 
-    for number, line in _lines(stream, bucket, item):
-        if not line.strip():
-            file.blank_lines += 1
-            continue
-        row = reading.parse(line, number, read)
-        if row is None:
-            continue
-        ts = row["ts"]
-        if not day_start <= ts < day_end:
-            file.first_stray = min(ts, ts if file.first_stray is None else file.first_stray)
-            file.last_stray = max(ts, ts if file.last_stray is None else file.last_stray)
-        numbered = {"source_key": item.key, "line_number": number, "file_date": file.file_date} | row
-        spool.write(orjson.dumps(numbered, option=orjson.OPT_APPEND_NEWLINE))
+    encode = msgspec.json.Encoder().encode_lines
+    number = 0
+    for lines in _lines(stream, bucket, item):
+        rows, plain = [], 0
+        found = contract.plain_events(lines, number + 1, item.key, cast(str, file.file_date), latest)
+        for line, row in zip(lines, found, strict=True):
+            number += 1
+            if row is not None:
+                plain += 1
+            elif not line.strip():
+                file.blank_lines += 1
+                continue
+            else:
+                values = reading.parse(line.rstrip(b"\r"), number, read)
+                if values is None:
+                    continue
+                row = contract.EventRow(item.key, number, file.file_date, **values)
+            if not day_start <= row.ts < day_end:
+                ts = row.ts
+                file.first_stray = min(ts, ts if file.first_stray is None else file.first_stray)
+                file.last_stray = max(ts, ts if file.last_stray is None else file.last_stray)
+            rows.append(row)
+        file.lines += plain
+        file.accepted += plain
+        spool.write(encode(rows))
 
 
 def _read_song_files(
@@ -354,8 +373,8 @@ def _read_song_files(
         try:
             with lake.open_object(s3, bucket, item) as (found, stream):
                 reading.file = _as_listed("songs", found, ledger_etag)
-                for _, line in _lines(stream, bucket, found):
-                    document += line + b"\n"
+                for lines in _lines(stream, bucket, found):
+                    document += b"".join(line.rstrip(b"\r") + b"\n" for line in lines)
                     # The contract rejects it for its length: the rest would only fill memory.
                     if len(document) > contract.MAX_LINE_BYTES:
                         break
@@ -379,10 +398,9 @@ def _read_song_files(
                         reject = reading.rejects[0]
                         reading.refusal = f"{reject.column_name or 'document'}: {reject.reason}"
                     else:
-                        with _spool() as spool:
-                            row = {"source_key": reading.file.source_key} | row
-                            spool.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-                            pieces.append(spool, 1)
+                        row = {"source_key": reading.file.source_key} | row
+                        line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+                        pieces.append(io.BytesIO(line), 1)
                 yield reading
 
 
@@ -390,17 +408,22 @@ class _Corrupt(Exception):
     """A gzip file cannot be decompressed to its end."""
 
 
-def _lines(stream: IO[bytes], bucket: str, item: LakeObject) -> Iterator[tuple[int, bytes]]:
-    """Return numbered lines without their ends and without a byte order mark; of a line over 4 MB the start."""
-    number = 0
+def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator[list[bytes]]:
+    """Return lines, many at a time, without newline and byte order mark; of a line over 4 MB the start."""
+    number, start = 0, True
+    rest = b""
     try:
-        while line := stream.readline(contract.MAX_LINE_BYTES + 1):
-            number += 1
-            if number == 1 and line.startswith(b"\xef\xbb\xbf"):
-                line = line[3:]
-            yield number, line.rstrip(b"\r\n")
-            while len(line) > contract.MAX_LINE_BYTES and not line.endswith(b"\n"):
-                line = stream.readline(contract.MAX_LINE_BYTES + 1)
+        # At most one read of what is below: what comes before a corrupt part is read.
+        while block := stream.read1(BLOCK_BYTES):
+            lines = (rest + block).split(b"\n")
+            # One byte more than the contract takes, and one for a carriage return.
+            rest = lines.pop()[: contract.MAX_LINE_BYTES + 2]
+            if start and lines:
+                lines[0], start = lines[0].removeprefix(codecs.BOM_UTF8), False
+            number += len(lines)
+            yield lines
+        if rest:
+            yield [rest.removeprefix(codecs.BOM_UTF8) if start else rest]
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
     except (botocore.exceptions.BotoCoreError, OSError) as error:
