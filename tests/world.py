@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import threading
 import types
 from collections.abc import Iterable
@@ -109,6 +110,8 @@ class World:
     """Buckets and a schema of one test."""
 
     def __init__(self, s3: Any, name: str) -> None:
+        # Several test processes may share one stand-in (tests/mutants).
+        name = f"{name}p{os.getpid()}"
         self.s3, self.name = s3, name
         self.lake, self.work, self.schema = f"lake-{name}", f"work-{name}", f"sparkify_{name}"
         s3.create_bucket(Bucket=self.lake, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})

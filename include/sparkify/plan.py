@@ -117,7 +117,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     ledger = _read_ledger(looked_at)
     due = _find_due(mode, interval, looked_at, logs.files, songs.files, ledger)
 
-    check_refused_songs(due.refused_songs, len(songs.files))
+    check_refused_songs(due.refused_songs, len(songs.files), due.refused)
     if interval != intervals.ALL_TIME:
         _apply_absent_policy(due, interval, run_id, config)
     if not (due.log_files or due.song_files or due.vanished):
@@ -138,17 +138,20 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     return plan, _write_chunks(s3, config.work_bucket, run_prefix(run_id), due, ledger)
 
 
-def check_refused_songs(refused: int, listed: int) -> None:
+def check_refused_songs(refused: int, listed: int, reasons: list[str]) -> None:
     """Stop before anything is loaded if too many of the song files in the lake are refused.
 
+    :param reasons: ``key: reason`` of refused files, song files among them.
     :raises DataError: more than ``reject_threshold`` of them are.
     """
-    threshold = settings().reject_threshold
-    if refused > threshold * listed:
+    config = settings()
+    if refused > config.reject_threshold * listed:
+        first = next((reason for reason in reasons if reason.startswith(config.song_prefix)), "")
         raise DataError(
-            f"{refused} of {listed} song files are refused (threshold {threshold:.2%}); nothing was published. "
-            f"Reasons: select * from {ops()}.refused_files where kind = 'songs'. Next: have the files corrected and "
-            "delivered again (new versions are found automatically), or fix the contract and run with mode=replay."
+            f"{refused} of {listed} song files are refused (threshold {config.reject_threshold:.2%}); nothing was "
+            f"published. First: {first}. All: select * from {ops()}.refused_files where kind = 'songs'. Next: have the "
+            "files corrected and delivered again (new versions are found automatically), or fix the contract and run "
+            "with mode=replay."
         )
 
 

@@ -35,11 +35,10 @@ def open_run(
     :raises TransientError, ConfigurationError: AWS or the warehouse did not answer, or refused access.
     """
     chunks = list(validated)
-    check_refused_songs(
-        plan["refused_songs"] + sum(chunk["refused_songs"] for chunk in chunks), plan["listed_songs"]
-    )
+    refused = [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
+    refused_songs = plan["refused_songs"] + sum(chunk["refused_songs"] for chunk in chunks)
+    check_refused_songs(refused_songs, plan["listed_songs"], refused)
     if not sum(chunk["files"] for chunk in chunks):
-        refused = [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
         raise DataError(
             f"nothing was published. {describe_left_out(refused, [])}"
             if refused
