@@ -19,7 +19,7 @@ COMPILE := $(UV) pip compile --universal --generate-hashes --python-version 3.11
 DBT := .local/dbt/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status report query airflow env sample cloud-demo check test soak bench clients suites dbt docs \
+.PHONY: help run up down status report query airflow env sample cloud-demo check test soak mutants bench clients suites dbt docs \
   screenshots lint lock versions clean
 
 # A value of the command line is passed on as typed: make expands no $ in a query.
@@ -66,8 +66,12 @@ check: lint $(READY) ## Lint and the fast tests
 test: $(READY) ## All tests
 	@$(PY) -m pytest -n auto --dist loadfile
 
-soak: $(READY) ## Random schedules of loads, as many as you like: N=2000
-	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest tests/pipeline/test_any_order.py
+soak: $(READY) ## Random schedules of loads and of overlapping runs, as many of each as you like: N=2000
+	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest -n 2 --dist loadfile tests/pipeline/test_stateful.py \
+	  tests/pipeline/test_any_order.py
+
+mutants: $(READY) ## Change the central files line by line and see a test fail; FILE=path for one file; takes hours
+	@$(PY) -m tests.mutants $(FILE)
 
 bench: $(READY) ## Performance ratios that must not regress; PART=copy, run or history for one of them
 	@$(PY) -W ignore -m tests.bench $(PART)
