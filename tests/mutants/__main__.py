@@ -140,7 +140,7 @@ def warm_up(tree: Path) -> Any:
 
     server = service.server(airflow_settings.service_options())
     running = server.__enter__()
-    # conftest.py gets these in place of services of its own.
+    # conftest.py gets these instead of starting its own.
     service.server = lambda options: _Lent(running)  # type: ignore[assignment]
     for name in (
         "airflow.providers.amazon.aws.transfers.s3_to_redshift",

@@ -1,6 +1,6 @@
 """The mutants of a SQL script: the mistakes people make in a condition, a bound, a join or an order.
 
-Cosmic-ray has no SQL; sqlglot would print the whole script anew, so that a mutant could differ by its printing.
+Cosmic-ray has no SQL; sqlglot would print the whole script in its own style, so that a mutant could differ by its printing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CHANGES = (
     (r"\bcoalesce\(([^,()]+), [^()]+\)", r"\1"),
     (r"(?<=\bby )\w+\.?\w*(?: asc| desc)?, ", ""),
     (r", \w+\.?\w*(?: asc| desc)?(?=\n? *\))", ""),
-    # A condition of its own, on its line or after another.
+    # A condition, on a separate line or after another.
     (r"\n +and [^\n]+(?=\n)", ""),
     (r" and [^\n]+(?=\n)", ""),
     (r"\nwhere [^\n;]+", ""),
