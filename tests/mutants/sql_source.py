@@ -1,6 +1,7 @@
 """The mutants of a SQL script: the mistakes people make in a condition, a bound, a join or an order.
 
-Cosmic-ray has no SQL; sqlglot would print the whole script in its own style, so that a mutant could differ by its printing.
+Cosmic-ray has no SQL; sqlglot would print the whole script in its own style, so that every mutant would differ by its
+printing.
 """
 
 from __future__ import annotations
