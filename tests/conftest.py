@@ -55,9 +55,17 @@ def pytest_sessionfinish() -> None:
     shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run slow tests last, so that a mistake shows early."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run slow tests last, so that a mistake shows early; but in a worker of several, the files that have some first.
+
+    A worker takes whole files: one with slow tests at the end would keep the others waiting.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if hasattr(config, "workerinput"):
+        slow_files = {item.path for item in slow}
+        items.sort(key=lambda item: item.path not in slow_files)
+    else:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
 @pytest.fixture(scope="session")

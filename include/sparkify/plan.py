@@ -117,7 +117,8 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     ledger = _read_ledger(looked_at)
     due = _find_due(mode, interval, looked_at, logs.files, songs.files, ledger)
 
-    check_refused_songs(due.refused_songs, len(songs.files), due.refused)
+    reasons = [f"{key}: {reason}" for (key, _), reason in ledger.refused.items()]
+    check_refused_songs(due.refused_songs, len(songs.files), reasons)
     if interval != intervals.ALL_TIME:
         _apply_absent_policy(due, interval, run_id, config)
     if not (due.log_files or due.song_files or due.vanished):

@@ -190,15 +190,16 @@ def test_song_files_that_are_all_broken_change_nothing(
     for path, text in good.items():
         path.write_text(text.replace('"song_id"', '"songId"'))
     try:
-        assert cli.main(["run", str(folder)], home) == 1
+        for _ in ("read for the first time", "known to be refused"):
+            assert cli.main(["run", str(folder)], home) == 1
+            told = capsys.readouterr().err
+            assert "100 of 100 song files are refused" in told
+            assert "song_id" in told
+            assert "Next:" in told
+            assert rows(home, capsys) == loaded
     finally:
         for path, text in good.items():
             path.write_text(text)
-    told = capsys.readouterr().err
-    assert "100 of 100 song files are refused" in told
-    assert "song_id" in told
-    assert "Next:" in told
-    assert rows(home, capsys) == loaded
 
 
 @pytest.mark.finding("D1")
