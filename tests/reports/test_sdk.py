@@ -26,8 +26,8 @@ READ = """
 import json, sys
 from airflow.models import DagBag
 bag = DagBag(sys.argv[1])
-tasks = {task.task_id: type(task).__module__ for task in bag.dags["reports"].tasks}
-print(json.dumps([bag.import_errors, tasks]))
+tasks = {task.task_id: getattr(task, "python_callable", task).__module__ for task in bag.dags["reports"].tasks}
+print(json.dumps([bag.import_errors, tasks, [name for name in ("astro.databases", "pandas") if name in sys.modules]]))
 """
 
 
@@ -37,8 +37,10 @@ def test_one_file_imports_it() -> None:
     assert users == [SDK_FILE]
 
 
-def read_dags(*options: str, python_path: str, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the import errors of the DAGs, and the module of each operator of `reports`."""
+def read_dags(
+    *options: str, python_path: str, folder: Path
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Return the import errors of the DAGs, the module of each task of `reports`, and which libraries were imported."""
     done = subprocess.run(
         [sys.executable, *options, "-W", "ignore", "-c", READ, str(ROOT / "dags")],
         env={**os.environ, "PYTHONPATH": python_path},
@@ -48,15 +50,17 @@ def read_dags(*options: str, python_path: str, folder: Path) -> tuple[dict[str, 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    errors, tasks = json.loads(done.stdout.splitlines()[-1])
-    return errors, tasks
+    errors, tasks, imported = json.loads(done.stdout.splitlines()[-1])
+    return errors, tasks, imported
 
 
 @pytest.mark.skipif(not find_spec("astro"), reason="the Astro SDK is not installed: Airflow 3")
 def test_it_makes_the_working_tables_where_it_is_installed(tmp_path: Path, airflow_database: None) -> None:
-    errors, tasks = read_dags(python_path=str(ROOT), folder=tmp_path)
+    errors, tasks, imported = read_dags(python_path=str(ROOT), folder=tmp_path)
     assert errors == {}
-    assert {name for name, module in tasks.items() if module.startswith("astro.")} == WORKING_TABLES
+    assert {name for name, module in tasks.items() if module == "include.reports.sdk"} == WORKING_TABLES
+    # Every process that reads the DAG would pay for them: the scheduler's, and each task's.
+    assert imported == []
 
 
 def test_plain_operators_make_them_without_it(tmp_path: Path, airflow_database: None) -> None:
@@ -65,10 +69,10 @@ def test_plain_operators_make_them_without_it(tmp_path: Path, airflow_database: 
         if not path.name.startswith(("astro", "__editable__")):
             (tmp_path / path.name).symlink_to(path)
     # -S: no site-packages but the one made here.
-    errors, tasks = read_dags("-S", python_path=f"{tmp_path}{os.pathsep}{ROOT}", folder=tmp_path)
+    errors, tasks, _ = read_dags("-S", python_path=f"{tmp_path}{os.pathsep}{ROOT}", folder=tmp_path)
     assert errors == {}
     assert tasks.keys() == {"plan", *WORKING_TABLES, "publish"}
-    assert not [module for module in tasks.values() if module.startswith("astro.")]
+    assert "include.reports.sdk" not in tasks.values()
 
 
 @pytest.mark.skipif(not find_spec("astro"), reason="the Astro SDK is not installed: Airflow 3")
