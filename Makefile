@@ -73,7 +73,7 @@ soak: $(READY) ## Random schedules of loads and of overlapping runs, as many of 
 mutants: $(READY) ## Change the central files line by line and see a test fail; FILE=path for one file; takes hours
 	@$(PY) -m tests.mutants $(FILE)
 
-bench: $(READY) ## Performance ratios that must not regress; PART=copy, run or history for one of them
+bench: $(READY) ## What a run costs, as ratios; PART="events history" for some of them
 	@$(PY) -W ignore -m tests.bench $(PART)
 
 dbt: $(DBT) ## Build, test and document the models of examples/dbt on the local warehouse, after `make run`

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import itertools
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,33 +16,9 @@ import boto3
 import botocore.config
 import pytest
 
-# Before anything imports Airflow, which reads its configuration then: no test may see or touch this person's
-# Airflow, settings of the pipeline or AWS accounts (but for a conformance run, which is asked for by name).
-AIRFLOW_HOME = tempfile.mkdtemp(prefix="sparkify-tests-")
-for name in list(os.environ):
-    if name.startswith("AIRFLOW") or name in (
-        "SPARKIFY_SCHEDULE",
-        "SPARKIFY_START_DATE",
-        "SPARKIFY_LAST_DAY",
-    ):
-        del os.environ[name]
-os.environ |= {
-    "AIRFLOW_HOME": AIRFLOW_HOME,
-    "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parents[1] / "dags"),
-    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    "AIRFLOW__CORE__PLUGINS_FOLDER": str(Path(__file__).parents[1] / "plugins"),
-    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-    "NO_PROXY": "127.0.0.1,localhost",
-    "no_proxy": "127.0.0.1,localhost",
-}
-if "LOCAL_REDSHIFT_CONFORMANCE_DSN" not in os.environ:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ |= {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+from tests import own_environment
+
+AIRFLOW_HOME = own_environment.set_up()
 
 from local import airflow_settings  # noqa: E402
 from local_redshift import service  # noqa: E402

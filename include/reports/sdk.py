@@ -3,7 +3,7 @@
 Where it is used: importing it, and pandas with it, takes each of the DAG's processes more than a second and 95 MB. Its
 decorators would need that to read the DAG, so the tasks call its databases, which those decorators call too.
 
-The SDK creates its output table in transactions of its own: drop, commit, create. So it makes the working tables,
+The SDK drops its output table, commits, and creates it again. So it makes the working tables,
 each a named table that one run owns; the published tables change elsewhere, in one transaction.
 """
 

@@ -1,0 +1,127 @@
+"""One more day on 100 months of history against 1: the load, and the reports after it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+import redshift_connector
+
+from include.sparkify import warehouse
+from include.sparkify.schema import schema_of
+from local import sample
+from tests.bench.row import Row, seconds
+from tests.bench.setting import Setting, analyze
+from tests.reports.running import update
+from tests.world import World
+
+SIZES = (1, 100)
+# A month of history, and the new days after it.
+LAKE = sample.Spec(days=36)
+NEW_DAYS = [f"2018-12-0{day}" for day in range(1, 7)]
+# The first days after a growth are not counted: caches fill, and the server cleans up what the growth left.
+UNCOUNTED = 2
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """Yield the rows of this part."""
+    folder = setting.sample(LAKE)
+    with setting.stand_in() as stand_in:
+        world = stand_in.world("history", folder)
+        world.load("2018-11-01", NEW_DAYS[0])
+        load, reports, remakes = {}, {}, {}
+        months = 1
+        for size in SIZES:
+            while months < size:
+                more = min(months, size - months)
+                age(world, months, more)
+                months += more
+            analyze(world)
+            remakes[size] = seconds(lambda: update(remake=True))
+            analyze(world)
+            load[size], reports[size] = load_days(world, reports=True)
+            forget(world)
+        few, many = SIZES
+        yield Row(
+            f"one more day at {many} months of history by {few}: load",
+            load[many] / load[few],
+            1.2,
+            1.8,
+            details=f"{load[many]:.2f} s by {load[few]:.2f} s; {world.count('events'):,} events",
+        )
+        yield Row(
+            f"one more day at {many} months of history by {few}: the reports",
+            reports[many] / reports[few],
+            1.3,
+            3,
+            details=f"{reports[many]:.2f} s by {reports[few]:.2f} s; "
+            f"made from nothing they take {remakes[many]:.1f} s by {remakes[few]:.1f} s",
+        )
+
+
+def load_days(world: World, reports: bool = False) -> tuple[float, float]:
+    """Load the new days one by one; return the seconds of the middle one, and of the reports after it."""
+    times = []
+    for day, end in zip(NEW_DAYS, NEW_DAYS[1:], strict=False):
+        load = seconds(lambda day=day, end=end: world.load(day, end))
+        times.append((load, seconds(update) if reports else 0.0))
+    loads, updates = zip(*times[UNCOUNTED:], strict=True)
+    return statistics.median(loads), statistics.median(updates)
+
+
+def forget(world: World) -> None:
+    """Delete the new days, as if they had never been loaded."""
+
+    def work(cursor: redshift_connector.Cursor) -> None:
+        for table, when in {
+            "events": "start_time",
+            "songplays": "start_time",
+            "time": "start_time",
+            "changed_days": "day",
+            "loaded_files": "interval_start",
+        }.items():
+            cursor.execute(f"delete from {schema_of(table)}.{table} where {when} >= %s", (NEW_DAYS[0],))
+
+    warehouse.transaction(work, "forget the new days")
+
+
+def age(world: World, months: int, more: int) -> None:
+    """Put copies of the newest ``more`` months before the oldest of ``months``; a month is 30 days here."""
+    days = 30 * months
+    earlier = f"dateadd(day, -{days}, {{0}})"
+    other = f"{{0}} || '-{months}'"
+    changes = {
+        "events": {
+            "start_time": earlier,
+            "file_date": f"{earlier}::date",
+            "ts": f"{{0}} - {days}::bigint * 86400000",
+            "source_key": other,
+            # Other sessions, or each would last for years.
+            "session_id": f"{{0}} + {months} * 100000",
+        },
+        "songplays": {
+            "start_time": earlier,
+            "songplay_id": f"md5({{0}} || '{months}')",
+            "session_id": f"{{0}} + {months} * 100000",
+        },
+        "time": {"start_time": earlier},
+        "loaded_files": {"interval_start": earlier, "interval_end": earlier, "source_key": other},
+    }
+
+    def work(cursor: redshift_connector.Cursor) -> None:
+        for table, changed in changes.items():
+            schema = schema_of(table)
+            cursor.execute(
+                "select column_name from information_schema.columns where table_schema = %s and table_name = %s "
+                "order by ordinal_position",
+                (schema, table),
+            )
+            names = [name for (name,) in cursor.fetchall()]
+            values = [changed.get(name, "{0}").format(name) for name in names]
+            when = "interval_start" if table == "loaded_files" else "start_time"
+            cursor.execute(
+                f'insert into {schema}."{table}" ({", ".join(names)}) select {", ".join(values)} '
+                f"from {schema}.\"{table}\" where {when} >= dateadd(day, -{30 * (more - 1)}, '2018-11-01'::timestamp)"
+            )
+
+    warehouse.transaction(work, "age the history")

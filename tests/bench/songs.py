@@ -1,0 +1,125 @@
+"""One more day with 1,000,000 known songs against 1,000, and the memory that it takes a worker.
+
+The songs are put into the tables and the ledger only. Left out: the listing of the lake, one request per 1,000 keys.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import redshift_connector
+
+from include.sparkify import plan, validate, warehouse
+from include.sparkify.schema import schema_of
+from tests.bench.history import LAKE, NEW_DAYS, forget, load_days
+from tests.bench.row import Row
+from tests.bench.setting import Setting, analyze
+from tests.world import World
+
+FEW, MANY = 1_000, 1_000_000
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """Yield the rows of this part."""
+    folder = setting.sample(LAKE)
+    with setting.stand_in() as stand_in:
+        world = stand_in.world("songs", folder)
+        world.load("2018-11-01", NEW_DAYS[0])
+        times = {}
+        for songs in (FEW, MANY):
+            add_songs(world, songs - world.count("songs"))
+            analyze(world)
+            times[songs], _ = load_days(world)
+            forget(world)
+        yield Row(
+            f"one more day at {MANY:,} songs by {FEW:,}",
+            times[MANY] / times[FEW],
+            1.2,
+            15,
+            details=f"{times[MANY]:.2f} s by {times[FEW]:.2f} s; without the listing of the song files",
+        )
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            context = world.context(NEW_DAYS[0])
+            given = {
+                name: context[name]
+                for name in ("run_id", "params", "data_interval_start", "data_interval_end")
+            }
+            megabytes = pool.submit(peak_memory, given).result()
+        yield Row(
+            f"memory of a worker's process at {MANY:,} songs: plan and validate",
+            megabytes,
+            250,
+            900,
+            unit="MB",
+            details="at the most, all of Airflow's imports included; without the listing of the song files",
+        )
+
+
+def add_songs(world: World, number: int) -> None:
+    """Add so many songs, two by each artist and a file each, to the tables and the ledger."""
+    if not number:
+        return
+    digits = " union all ".join(f"select {digit} as n" for digit in range(10))
+    powers = [10**place for place in range(len(str(number - 1)))]
+    numbers = "select {} as n from {}".format(
+        " + ".join(f"d{power}.n * {power}" for power in powers),
+        " cross join ".join(f"({digits}) as d{power}" for power in powers),
+    )
+    rows = {
+        "song_files": {
+            "source_key": "'song_data/B/' || md5(text) || '.json'",
+            "song_id": "'SOB' || text",
+            "title": "'Title ' || text",
+            "artist_id": "'ARB' || (n / 2)::varchar",
+            "artist_name": "'Artist ' || (n / 2)::varchar",
+            "year": "0",
+            "duration": "200 + n % 100",
+        },
+        "songs": {
+            "song_id": "'SOB' || text",
+            "title": "'Title ' || text",
+            "artist_id": "'ARB' || (n / 2)::varchar",
+            "year": "0",
+            "duration": "200 + n % 100",
+            "artist_name": "'Artist ' || (n / 2)::varchar",
+        },
+        "artists": {"artist_id": "'ARB' || (n / 2)::varchar", "name": "'Artist ' || (n / 2)::varchar"},
+        "loaded_files": {
+            "source_key": "'song_data/B/' || md5(text) || '.json'",
+            "kind": "'songs'",
+            "etag": "md5(text)",
+            "size": "300",
+            "lines": "1",
+            "accepted": "1",
+            "rejected": "0",
+            "run_id": "'bench'",
+            "loaded_at": "getdate()",
+        },
+    }
+
+    def work(cursor: redshift_connector.Cursor) -> None:
+        for table, values in rows.items():
+            first_only = " and n % 2 = 0" if table == "artists" else ""
+            cursor.execute(
+                f"insert into {schema_of(table)}.{table} ({', '.join(values)}) "
+                f"select {', '.join(values.values())} from (select n, n::varchar as text from ({numbers}) as a) as b "
+                f"where n < {number}{first_only}"
+            )
+
+    warehouse.transaction(work, "add songs")
+
+
+def peak_memory(context: dict[str, Any]) -> float:
+    """Return the megabytes that this process needed at the most, after planning and validating a run."""
+    _, chunks = plan.make_plan(context)
+    for chunk in chunks:
+        validate.validate_chunk(context["run_id"], chunk)
+    # Not getrusage: its figure begins with that of the parent process.
+    (line,) = (
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
+    return int(line.split()[1]) / 1024

@@ -1,0 +1,87 @@
+"""Our DAG's tasks against the usual pipeline: the same lake of 14,896 song files and a month, the same stand-in.
+
+Not in our figure: Airflow itself and the run report (part `run` has them).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import jinja2
+import redshift_connector
+from airflow.exceptions import AirflowSkipException
+from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+
+from include.sparkify import tables, warehouse
+from local import sample
+from tests.bench.row import Row, seconds
+from tests.bench.setting import Setting, StandIn
+from tests.world import World
+
+FULL_EDITION = sample.Spec(songs=14_896)
+MONTH = ("2018-11-01", "2018-12-01")
+SCRIPT = Path(__file__).with_name("usual_pipeline.sql")
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """Yield the rows of this part."""
+    folder = full_edition(setting)
+    with setting.stand_in() as stand_in:
+        world = stand_in.world("usual", folder)
+        usual = [seconds(lambda: run_usual(stand_in, world)) for _ in range(2)]
+        ours = [seconds(lambda: run_ours(world)) for _ in range(2)]
+        yield Row(
+            "first load of 14,896 songs and a month: our tasks by the usual pipeline",
+            ours[0] / usual[0],
+            2,
+            12,
+            details=f"{ours[0]:.1f} s by {usual[0]:.1f} s; {errors(world)}",
+        )
+        yield Row(
+            "nothing new, the same lake: our tasks by the usual pipeline",
+            ours[1] / usual[1],
+            0.3,
+            3,
+            details=f"{ours[1]:.1f} s by {usual[1]:.1f} s",
+        )
+
+
+def full_edition(setting: Setting) -> Path:
+    """Return a folder of the shape of the public data: 14,896 song files of one line each, and a month."""
+    folder = setting.sample(FULL_EDITION)
+    for path in folder.glob("song_data/**/*.json"):
+        # The sample has some files of several lines, which the stand-in's COPY does not read.
+        if b"\n" in (body := path.read_bytes()):
+            path.write_text(json.dumps(json.loads(body)))
+    return folder
+
+
+def run_ours(world: World) -> None:
+    """Do what the DAG's tasks do."""
+    with contextlib.suppress(AirflowSkipException):
+        world.load(*MONTH)
+
+
+def run_usual(stand_in: StandIn, world: World) -> None:
+    """Run the usual pipeline once, each statement in its own transaction."""
+    script = jinja2.Template(SCRIPT.read_text()).render(lake=world.lake, role=stand_in.copy_role)
+    connection: redshift_connector.Connection = warehouse.connect()
+    connection.autocommit = True
+    try:
+        for statement in RedshiftSQLHook.split_sql_string(script, strip_semicolon=True):
+            connection.cursor().execute(statement)
+    finally:
+        connection.close()
+
+
+def errors(world: World) -> str:
+    """Return by how many rows the usual pipeline is wrong after its second run, ours being right."""
+    found = []
+    for table in tables.STAR:
+        ((usual,),) = world.rows(f'select count(*) from usual."{table}"')
+        if wrong := usual - world.count(f'"{table}"' if table == "time" else table):
+            found.append(f"{table} {wrong:+,}")
+    return f"rows too many or too few of the usual one after its second run: {', '.join(found) or 'none'}"

@@ -1,0 +1,77 @@
+"""`validate`, lines per second of one core, against msgspec's decoding, encoding and compression without any rule."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+
+from include.sparkify import validate
+from tests.bench.events import BIG
+from tests.bench.row import Row
+from tests.bench.setting import Setting
+from tests.bench.usual import MONTH
+
+LINES_AT_ONCE = 1_000
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """Yield the row of this part, or none where msgspec is not installed."""
+    if not find_spec("msgspec"):
+        print("validate: msgspec is not installed, so there is nothing to compare with")
+        return
+    folder = setting.sample(BIG)
+    lines = [line for path in folder.glob("log_data/**/*.json") for line in path.read_bytes().split(b"\n")]
+    with setting.stand_in() as stand_in:
+        world = stand_in.world("validate", folder)
+        context = world.context(*MONTH)
+        chunks = world.plan(context)
+        ours = cpu_seconds(lambda: [validate.validate_chunk(context["run_id"], chunk) for chunk in chunks])
+    plain = cpu_seconds(lambda: decode_encode_compress(lines))
+    yield Row(
+        "validate: lines per second of one core by those of msgspec without rules",
+        plain / ours,
+        0.6,
+        0.05,
+        less_is_better=False,
+        details=f"{len(lines) / ours:,.0f} lines/s by {len(lines) / plain:,.0f} lines/s, seconds of CPU time",
+    )
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the CPU time that ``work`` takes in this process and its children."""
+    began = sum(os.times()[:4])
+    work()
+    return sum(os.times()[:4]) - began
+
+
+def decode_encode_compress(lines: list[bytes]) -> None:
+    """Decode each line into a typed object, encode it again, and compress all of it."""
+    import msgspec
+
+    class Event(msgspec.Struct):
+        artist: str | int | None
+        auth: str
+        firstName: str | None
+        gender: str | None
+        itemInSession: int
+        lastName: str | None
+        length: float | None
+        level: str
+        location: str | None
+        method: str
+        page: str
+        registration: float | None
+        sessionId: int
+        song: str | int | None
+        status: int
+        ts: int
+        userAgent: str | None
+        userId: str
+
+    decoder, encoder = msgspec.json.Decoder(Event), msgspec.json.Encoder()
+    with gzip.open(os.devnull, "wb", compresslevel=1) as file:
+        for start in range(0, len(lines), LINES_AT_ONCE):
+            events = [decoder.decode(line) for line in lines[start : start + LINES_AT_ONCE]]
+            file.write(encoder.encode_lines(events))
