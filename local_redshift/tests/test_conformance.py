@@ -774,7 +774,7 @@ def test_postgres_alone_is_refused(shared: Client, statement: str) -> None:
 
 NOT_COVERED = [
     ("unload ('select 1') to 's3://b/x' iam_role 'r' fixedwidth '1:2'", "FIXEDWIDTH"),
-    ("unload ('select 1') to 's3://b/x' iam_role 'r' encrypted", "ENCRYPTED"),
+    ("unload ('select 1') to 's3://b/x' iam_role 'r' encrypted master_symmetric_key 'k'", "MASTER_SYMMETRIC_KEY"),
     ("unload ('select 1') to 's3://b/x' iam_role 'r' manifest verbose", "VERBOSE"),
     ("unload ('select 1') to 's3://b/x' access_key_id 'a' secret_access_key 'b'", "access keys"),
     ("create table {s}.b (doc super)", "SUPER"),

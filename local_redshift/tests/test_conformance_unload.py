@@ -51,6 +51,10 @@ class Unloader:
             for item in listed
         }
 
+    def head(self, name: str) -> Any:
+        key = self.key.removesuffix("x_") + name
+        return self.house.s3.head_object(Bucket=self.house.bucket, Key=key)
+
     def fails(self, query: str, options: str, *words: str) -> None:
         self.client.fails(self.statement(query, options), *words)
         assert "x_000" not in self.files()
@@ -124,6 +128,22 @@ def test_compressions(unload: Unloader, option: str, suffix: str, expand: Callab
     assert {name: expand(data) for name, data in found.items()} == {f"x_000{suffix}": b"1\n2\n3\n"}
 
 
+def test_server_side_encryption(unload: Unloader) -> None:
+    for options in ("", "encrypted"):  # awswrangler always sends the word
+        unload.run("select a from {s}.t", f"parallel off allowoverwrite {options}")
+        assert unload.head("x_000")["ServerSideEncryption"] == "AES256"
+
+
+@stand_in  # a real cluster needs a key and the right to use it
+def test_server_side_encryption_with_a_key(unload: Unloader) -> None:
+    unload.run("select a from {s}.t", "csv parallel off encrypted kms_key_id 'k'")
+    head = unload.head("x_000")
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "k")
+    unload.client("create table {s}.back (a int)")
+    unload.client.copy("back", f"s3://{unload.house.bucket}/{unload.key}", "csv")
+    assert unload.client("select count(*) from {s}.back") == [(3,)]
+
+
 def test_names_and_manifest(unload: Unloader) -> None:
     found = unload.run("select a from {s}.t order by a", "manifest")
     files = [name for name in found if name != "x_manifest"]
@@ -181,6 +201,8 @@ def test_the_rows_are_those_of_the_transaction(unload: Unloader) -> None:
         ("select a from {s}.t", "csv escape", "ESCAPE"),
         ("select a from {s}.t", "cleanpath allowoverwrite", "CLEANPATH"),
         ("select a from {s}.t", "maxfilesize 1 mb", "MAXFILESIZE"),
+        ("select a from {s}.t", "kms_key_id 'k'", "ENCRYPTED"),
+        ("select a from {s}.t", "encrypted auto kms_key_id 'k'", "AUTO"),
     ],
 )
 def test_what_is_refused(unload: Unloader, query: str, options: str, words: str) -> None:

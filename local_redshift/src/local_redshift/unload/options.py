@@ -39,6 +39,8 @@ class Options:
     max_size: int = 6_200_000_000  # bytes per file
     partition_by: list[str] = field(default_factory=list)
     include: bool = False  # the columns of PARTITION BY are in the files too
+    # Arguments of PutObject; without ENCRYPTED AUTO it is not the bucket that chooses.
+    encryption: dict[str, str] = field(default_factory=lambda: {"ServerSideEncryption": "AES256"})
     options: set[str] = field(default_factory=set)
 
 
@@ -139,6 +141,20 @@ def _partition(reader: Reader, options: Options) -> None:
         options.include = True
 
 
+def _encrypted(reader: Reader, options: Options) -> None:
+    if reader.peek() == "auto":
+        reader.take()
+        options.options.add("auto")
+        options.encryption = {}
+
+
+def _kms_key(reader: Reader, options: Options) -> None:
+    options.encryption = {
+        "ServerSideEncryption": "aws:kms",
+        "SSEKMSKeyId": reader.string("KMS_KEY_ID"),
+    }
+
+
 def _max_size(reader: Reader, options: Options) -> None:
     reader.skip("as")
     size = reader.take().text.strip("'")
@@ -172,6 +188,8 @@ _OPTIONS: dict[str, Callable[[Reader, Options], None]] = {
     "allowoverwrite": _flag("allow_overwrite"),
     "cleanpath": _flag("clean_path"),
     "maxfilesize": _max_size,
+    "encrypted": _encrypted,
+    "kms_key_id": _kms_key,
     "partition": _partition,
 }
 
@@ -205,6 +223,8 @@ def _check(options: Options) -> None:
         raise SqlError("conflicting or redundant options: FORMAT", "42601")
     if options.allow_overwrite and options.clean_path:
         raise SqlError("CLEANPATH and ALLOWOVERWRITE options cannot be used together", "42601")
+    if "kms_key_id" in options.options and ("encrypted" not in options.options or "auto" in options.options):
+        raise SqlError("KMS_KEY_ID needs ENCRYPTED, without AUTO", "42601")
     text = {"escape", "addquotes"}
     refused = {
         "csv": text,

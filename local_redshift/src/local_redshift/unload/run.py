@@ -124,8 +124,9 @@ class Unload:
         return key + kind + _SUFFIXES[options.compression]
 
     async def _put(self, key: str, data: bytes) -> None:
+        target = {"Bucket": self._options.bucket, "Key": key, **self._options.encryption}
         try:
-            await asyncio.to_thread(self._s3.put_object, Bucket=self._options.bucket, Key=key, Body=data)
+            await asyncio.to_thread(self._s3.put_object, **target, Body=data)
         except ClientError as error:
             raise from_client_error(error, f"Writing s3://{self._options.bucket}/{key}") from None
 
