@@ -774,10 +774,16 @@ def test_postgres_alone_is_refused(shared: Client, statement: str) -> None:
 
 NOT_COVERED = [
     ("unload ('select 1') to 's3://b/x' iam_role 'r' fixedwidth '1:2'", "FIXEDWIDTH"),
-    ("unload ('select 1') to 's3://b/x' iam_role 'r' encrypted master_symmetric_key 'k'", "MASTER_SYMMETRIC_KEY"),
+    (
+        "unload ('select 1') to 's3://b/x' iam_role 'r' encrypted master_symmetric_key 'k'",
+        "MASTER_SYMMETRIC_KEY",
+    ),
     ("unload ('select 1') to 's3://b/x' iam_role 'r' manifest verbose", "VERBOSE"),
     ("unload ('select 1') to 's3://b/x' access_key_id 'a' secret_access_key 'b'", "access keys"),
-    ("create table {s}.b (doc super)", "SUPER"),
+    ("insert into {s}.docs values (json_parse('{}'))", "SUPER"),
+    ("insert into {s}.docs values ('{}')", "SUPER"),
+    ("copy {s}.docs from 's3://b/x' iam_role 'r' json 'auto'", "column of type super"),
+    ("create table {s}.b (doc varbyte)", "VARBYTE"),
     ("create external schema x from data catalog", "EXTERNAL"),
     ("alter table {s}.a append from {s}.a", "APPEND"),
     ("alter table {s}.a alter sortkey (id)", "SORTKEY"),
@@ -808,4 +814,5 @@ NOT_COVERED = [
 @pytest.mark.parametrize(("statement", "word"), NOT_COVERED, ids=lambda s: s.replace("{s}.", "")[:45])
 def test_uncovered_is_refused_by_name(shared: Client, statement: str, word: str) -> None:
     shared("create table if not exists {s}.a (id int)")
+    shared("create table if not exists {s}.docs (doc super)")
     shared.fails(statement, word)

@@ -442,6 +442,32 @@ def test_a_late_binding_view_follows_the_name(client: Client) -> None:
     client.fails("select * from {s}.later", "does not exist")
 
 
+def test_the_definition_of_a_view_names_the_table_of_each_column(client: Client) -> None:
+    client("create table {s}.a (id int, name varchar(9))")
+    client("create view {s}.v as select id, upper(name) as big from {s}.a where name > 'a' order by id")
+    client("create view {s}.late as select id from {s}.a with no schema binding")
+    found = dict(client("select viewname, definition from pg_views where schemaname = '{s}'"))
+    assert found["v"].split() == (
+        f"SELECT a.id, upper((a.name)::text) AS big FROM {client.schema}.a"
+        " WHERE ((a.name)::text > 'a'::text) ORDER BY a.id;"
+    ).split()  # fmt: skip
+    assert found["late"].startswith("create view")
+    [(definition,)] = client("select view_definition from information_schema.views where table_name = 'late'")
+    assert definition == found["late"]
+
+
+def test_types_that_can_only_be_declared(client: Client) -> None:
+    client("create table {s}.docs (id int, doc super, place geometry, users hllsketch)")
+    client("insert into {s}.docs (id) values (1)")
+    found = client("select atttypid, format_type(atttypid, atttypmod) from pg_attribute"
+                   " where attrelid = '{s}.docs'::regclass and attnum > 1 order by attnum")  # fmt: skip
+    assert found == [(4000, "super"), (3000, "geometry"), (2935, "hllsketch")]
+    assert client("select * from {s}.docs") == [(1, None, None, None)]
+    cursor = client.connection.cursor()
+    cursor.execute(f"select doc, place, users from {client.schema}.docs")
+    assert [column[1] for column in cursor.description] == [4000, 3000, 2935]
+
+
 def test_a_materialized_view_is_a_view(client: Client) -> None:
     client("create table {s}.a (id int)")
     client("insert into {s}.a values (1)")

@@ -288,6 +288,7 @@ def test_refused_as_there(numbers: Client, statement: str, word: str) -> None:
         ("create table {s}.c (n interval)", "INTERVAL"),
         ("set describe_field_name_in_uppercase to on", "describe_field_name_in_uppercase"),
         ("select 1 as " + "n" * 64, "63 bytes"),
+        ("insert into {s}." + "n" * 64 + " values (1)", "63 bytes"),
     ],
     ids=lambda value: str(value)[:45],
 )

@@ -62,6 +62,7 @@ _CATALOG = (
     "dates",
     "numbers",
     "strings",
+    "types",
     "loads",
     "tables",
     "views",

@@ -15,6 +15,7 @@ from .copy.history import LoadHistory
 from .copy.load import Load
 from .errors import SqlError
 from .sql.expressions import render
+from .sql.refusals import refuse_value
 from .sql.statement import Names, Statement
 from .sql.statements import translate, translate_one
 from .sql.tokens import literal
@@ -166,6 +167,8 @@ class Session:
         """Put the reason of a refusal, or Redshift's words, in place of PostgreSQL's error."""
         for mark in [mark for mark in self._refusals if mark in fields.get("M", "")]:
             return SqlError(self._refusals.pop(mark), "0A000").fields
+        if fields.get("M") == "cannot accept a value of a shell type":
+            return SqlError(str(refuse_value()), "0A000").fields
         if fields.get("C") == "23502" and fields.get("c"):
             detail = f"(stand-in: {fields.get('M', '')})"
             return SqlError(f"Cannot insert a NULL value into column {fields['c']}", "23502", detail).fields

@@ -116,7 +116,8 @@ create function pg_catalog.local_encoding(class pg_class, attribute local_attrib
       (select case when d.encodings ->> attribute.attname = 'raw' then 'none' else d.encodings ->> attribute.attname end
        from local_table_design as d where d.relid = class.oid),
       (select 'none' from local_table_design as d where d.relid = class.oid and attribute.attname = any (d.sortkeys)),
-      case when attribute.atttypid in ('bool'::regtype, 'float4'::regtype, 'float8'::regtype) then 'none'
+      case when attribute.atttypid in ('bool'::regtype, 'float4'::regtype, 'float8'::regtype, 'super'::regtype,
+                                       'geometry'::regtype, 'hllsketch'::regtype) then 'none'
            when attribute.atttypid in ('varchar'::regtype, 'bpchar'::regtype, 'text'::regtype) then 'lzo'
            else 'az64' end) end $$;
 

@@ -87,13 +87,22 @@ begin
 end $$;
 create event trigger local_after_drop on sql_drop execute function pg_catalog.local_after_drop();
 
--- Its definition is the whole statement.
+-- A view's definition names the table of every column, as PostgreSQL 8 did; PostgreSQL 18 does so only for a query
+-- inside of something else: here, inside of an expression. That of a late-binding view is its whole statement.
 alter function pg_catalog.pg_get_viewdef(oid) rename to local_viewdef;
 alter function pg_catalog.pg_get_viewdef(oid, boolean) rename to local_viewdef;
+create cast (text as pg_node_tree) without function;
+create function pg_catalog.pg_get_viewdef(view oid, pretty boolean) returns text language sql stable strict as $$
+  select coalesce(
+    (select statement from local_late_views where relid = view),
+    (select ' ' || ltrim(substr(written, 2, length(written) - 2)) || ';'
+     from pg_rewrite,
+       substr(ev_action::text, 2, length(ev_action::text) - 2) as query,
+       pg_get_expr(('{SUBLINK :subLinkType 4 :subLinkId 0 :testexpr <> :operName <> :subselect ' || query
+                    || ' :location -1}')::pg_node_tree, 'local_late_views'::regclass, pretty) as written
+     where ev_class = view and rulename = '_RETURN')) $$;
 create function pg_catalog.pg_get_viewdef(view oid) returns text language sql stable strict as
-$$ select coalesce((select statement from local_late_views where relid = view), local_viewdef(view)) $$;
-create function pg_catalog.pg_get_viewdef(view oid, pretty boolean) returns text language sql stable strict as
-$$ select coalesce((select statement from local_late_views where relid = view), local_viewdef(view, pretty)) $$;
+$$ select pg_get_viewdef(view, false) $$;
 
 -- Columns of late-binding views, in the form that Redshift's functions answer: a record that the caller describes.
 create function pg_catalog.pg_get_late_binding_view_cols() returns setof record language sql stable as $$
@@ -110,11 +119,12 @@ create function pg_catalog.local_materialized(view oid) returns text language sq
 do $$
 declare definition text;
 begin
-  definition := rtrim(pg_get_viewdef('pg_views'::regclass), ';');
+  definition := replace(rtrim(pg_get_viewdef('pg_views'::regclass), ';'), 'local_viewdef', 'pg_get_viewdef');
   execute 'create or replace view pg_catalog.pg_views as ' || definition || '
     union all select schemaname, matviewname, matviewowner, local_materialized(
       format(''%I.%I'', schemaname, matviewname)::regclass) from pg_matviews';
   definition := rtrim(pg_get_viewdef('information_schema.views'::regclass), ';');
+  definition := replace(definition, 'local_viewdef', 'pg_get_viewdef');
   execute 'create or replace view information_schema.views as ' || definition || '
     union all
     select current_database()::information_schema.sql_identifier, n.nspname::information_schema.sql_identifier,

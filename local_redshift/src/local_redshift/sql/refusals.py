@@ -68,16 +68,10 @@ CATALOG_TYPES = {
     "oid", "regclass", "regtype", "regproc", "regprocedure", "regoper", "regoperator", "regrole", "regnamespace", "xid",
     "cid", "tid", "name",
 }  # fmt: skip
-REDSHIFT_ONLY_TYPES = {
-    "super",
-    "geometry",
-    "geography",
-    "hllsketch",
-    "varbyte",
-    "varbinary",
-    "intervaly2m",
-    "interval",
-}
+REDSHIFT_ONLY_TYPES = {"geography", "varbyte", "varbinary", "intervaly2m", "interval"}
+# A table may have such a column (catalog/types.sql), but no value of it.
+_NO_VALUES = "values of the types SUPER, GEOMETRY and HLLSKETCH (such a column can only be NULL)"
+_NO_VALUES_CALLS = {"json_parse", "can_json_parse", "json_serialize", "json_serialize_to_varbyte"}
 
 
 # https://docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html
@@ -96,6 +90,11 @@ RESERVED = frozenset(
     wallet when where with without
     """.split()
 )
+
+
+def refuse_value() -> Refused:
+    """Return the refusal of a value of a type that can only be declared."""
+    return not_covered(_NO_VALUES)
 
 
 def check_name(token: Token) -> None:
@@ -127,6 +126,8 @@ def refuse_foreign(seen: Tokens, words: Sequence[str]) -> None:
                 raise redshift_lacks(_POSTGRES_ONLY_PAIRS[(low, following)])
             if following == "(" and (low in _POSTGRES_ONLY_CALLS or _POSTGRES_JSON.match(low)):
                 raise redshift_lacks(f"function {low}()")
+            if following == "(" and low in _NO_VALUES_CALLS:
+                raise not_covered(f"function {low}(), because it does not cover {_NO_VALUES}")
             if following == "(" and low in _LEADER_ONLY and reads_a_table:
                 raise redshift_lacks(
                     f"{low}() beside a table: it runs only on the leader node (use GETDATE())"

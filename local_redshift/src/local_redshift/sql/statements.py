@@ -23,7 +23,7 @@ from .views import create_materialized_view, create_view
 # A long INSERT of values that needs no edit is not taken to pieces.
 _PLAIN_INSERT = re.compile(r"\s*insert\s+into\s+[\w.]+\s*(?:\([\w\s,]*\)\s*)?values\b", re.IGNORECASE)
 _NEEDS_EDIT = re.compile(
-    r"""["#\$]|->|;.*\S|\b(?:select|conflict|returning|sysdate|date\w+|nvl2?|isnull|decode|now|numeric|decimal|array|age
+    r"""["#\$]|->|;.*\S|\w{64}|\b(?:select|conflict|returning|sysdate|date\w+|nvl2?|isnull|decode|now|numeric|decimal|array|age
         |generate_series|current_timestamp|\w+_(?:agg|uuid|to_json)|json\w*|uuid|make_\w+|to_\w+|format|unnest)\b""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
