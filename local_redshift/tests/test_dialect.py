@@ -19,7 +19,6 @@ UNTOUCHED = [
     "delete from t using s where t.id = s.id and t.at >= '2018-11-01'",
     "set search_path to a, b",
     "grant select on all tables in schema s to group g",
-    "create view v as select filter from t",
     "comment on table t is 'a; b'",
     "select a # 3 from t",
 ]
@@ -28,6 +27,13 @@ UNTOUCHED = [
 @pytest.mark.parametrize("sql", UNTOUCHED)
 def test_other_statements_pass_as_they_are(sql: str) -> None:
     assert translate(sql) == [Statement("plain", sql)]
+
+
+def test_a_view_waits_for_the_types_of_its_query() -> None:
+    (statement,) = translate("create view v as select filter from t")
+    assert (statement.kind, statement.text) == ("query", "select filter from t")
+    assert statement.finish is not None
+    assert statement.finish([]).text == "create view v as select filter from t"
 
 
 EDITED = [

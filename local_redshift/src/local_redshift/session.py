@@ -14,6 +14,7 @@ from .backend import Backend
 from .copy.history import LoadHistory
 from .copy.load import Load
 from .errors import SqlError
+from .results import results
 from .sql.expressions import render
 from .sql.refusals import refuse_value
 from .sql.statement import Names, Statement
@@ -346,6 +347,8 @@ class Session:
         try:
             if statement.reuse is not None:
                 statement = await self._settle(statement)
+            if statement.finish is not None:
+                statement = statement.finish(await results(backend, statement.text))
             self._note(statement)
             if statement.kind == "plain":
                 await backend.relay(statement.text)

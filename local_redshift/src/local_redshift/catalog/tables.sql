@@ -156,7 +156,11 @@ $$ select coalesce((local_encodings())[number + 1], 'unknown') $$;
 -- The columns of late-binding views are only in pg_get_late_binding_view_cols(). Every other column of an interleaved
 -- sort key has a negative place.
 create view pg_catalog.pg_attribute as
-  select a.*,
+  select a.attrelid, a.attname, coalesce(t.atttypid, a.atttypid) as atttypid, a.attlen, a.attnum,
+         coalesce(t.atttypmod, a.atttypmod) as atttypmod, a.attndims, a.attbyval, a.attalign, a.attstorage,
+         a.attcompression, a.attnotnull, a.atthasdef, a.atthasmissing, a.attidentity, a.attgenerated, a.attisdropped,
+         a.attislocal, a.attinhcount, a.attcollation, a.attstattarget, a.attacl, a.attoptions, a.attfdwoptions,
+         a.attmissingval,
          exists (select from local_table_design as d where d.relid = a.attrelid and d.distkey = a.attname)
            as attisdistkey,
          coalesce((select place * case when d.interleaved and place % 2 = 0 then -1 else 1 end
@@ -165,7 +169,8 @@ create view pg_catalog.pg_attribute as
          (select array_position(local_encodings(), local_encoding(c, a)) - 1
           from pg_class as c where c.oid = a.attrelid)::smallint as attencodingtype,
          false as attispreloaded, -1 as attcacheoff
-  from local_attribute as a where a.attrelid not in (select relid from local_late_views);
+  from local_attribute as a left join local_types as t on t.relid = a.attrelid and t.attnum = a.attnum
+  where a.attrelid not in (select relid from local_late_views);
 create function pg_catalog.consrc(con pg_constraint) returns text language sql stable as
 $$ select pg_get_expr(con.conbin, con.conrelid) $$;
 create function pg_catalog.proisagg(proc pg_proc) returns boolean language sql immutable as

@@ -16,3 +16,22 @@ begin
                    name, name, name);
   end loop;
 end $$;
+
+-- Types by Redshift's rules of the columns of views, where PostgreSQL's have no precision or length (sql/types.py).
+create table pg_catalog.local_types (
+  relid oid, attnum smallint, atttypid oid not null, atttypmod integer not null, primary key (relid, attnum));
+create function pg_catalog.local_keep_types(view regclass, types oid[], modifiers integer[]) returns void
+language sql security definer as $$
+  delete from local_types where relid = view;
+  insert into local_types
+    select view, number, type, modifier
+    from unnest(types, modifiers) with ordinality as kept(type, modifier, number) where type <> 0 $$;
+
+-- A cast to VARCHAR(n) loses its length on the way into a table that is made of a query.
+create function pg_catalog.local_set_types(tbl regclass, types oid[], modifiers integer[]) returns void
+language plpgsql security definer set allow_system_table_mods = on as $$
+begin
+  update local_attribute as a set atttypid = 'varchar'::regtype, atttypmod = modifier
+  from unnest(types, modifiers) with ordinality as kept(type, modifier, number)
+  where a.attrelid = tbl and a.attnum = number and type = 'varchar'::regtype;
+end $$;

@@ -71,6 +71,7 @@ create function pg_catalog.local_after_drop() returns event_trigger
 language plpgsql security definer set allow_system_table_mods = on as $$
 declare late record;
 begin
+  delete from local_types where relid in (select objid from pg_event_trigger_dropped_objects());
   if not exists (select from local_late_views) then return; end if;
   delete from local_late_views where relid in (select objid from pg_event_trigger_dropped_objects());
   for late in
@@ -106,11 +107,13 @@ $$ select pg_get_viewdef(view, false) $$;
 
 -- Columns of late-binding views, in the form that Redshift's functions answer: a record that the caller describes.
 create function pg_catalog.pg_get_late_binding_view_cols() returns setof record language sql stable as $$
-  select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)::varchar, a.attnum::integer
+  select n.nspname, c.relname, a.attname,
+         format_type(coalesce(t.atttypid, a.atttypid), coalesce(t.atttypmod, a.atttypmod))::varchar, a.attnum::integer
   from local_late_views as v
   join pg_class as c on c.oid = v.relid
   join pg_namespace as n on n.oid = c.relnamespace
-  join local_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped $$;
+  join local_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  left join local_types as t on t.relid = a.attrelid and t.attnum = a.attnum $$;
 
 -- A materialized view is a view there, whose definition says so; information_schema has no columns of a late-binding
 -- view.
@@ -136,9 +139,13 @@ begin
     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
     where c.relkind = ''m'' and (pg_has_role(c.relowner, ''USAGE'') or has_table_privilege(c.oid, ''SELECT''))';
   definition := pg_get_viewdef('information_schema.columns'::regclass);
+  definition := replace(replace(definition, 'ARRAY[''r''::"char", ', 'ARRAY[''m''::"char", ''r''::"char", '),
+                        'a.attnum > 0', 'a.attnum > 0 and c.oid not in (select relid from local_late_views)');
+  -- A column of a view may have a type of its own (types.sql). There are no domains whose type would be the true one.
+  definition := replace(definition, 'information_schema._pg_truetypid(a.*, t.*)', 'a.atttypid');
+  definition := replace(definition, 'information_schema._pg_truetypmod(a.*, t.*)', 'a.atttypmod');
   execute 'create or replace view information_schema.columns as '
-    || replace(replace(definition, 'ARRAY[''r''::"char", ', 'ARRAY[''m''::"char", ''r''::"char", '),
-               'a.attnum > 0', 'a.attnum > 0 and c.oid not in (select relid from local_late_views)');
+    || replace(definition, 'local_attribute a', 'pg_attribute a');
   definition := replace(pg_get_viewdef('information_schema.tables'::regclass),
                         'ARRAY[''r''::"char", ''v''::"char"', 'ARRAY[''r''::"char", ''m''::"char", ''v''::"char"');
   execute 'create or replace view information_schema.tables as '

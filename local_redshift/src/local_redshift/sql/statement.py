@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .aliases import AliasReuse
+from .types import Type
 
 
 @dataclass
@@ -16,13 +18,22 @@ class Names:
 
 
 @dataclass(frozen=True)
+class Result:
+    """A column of a query: its name, and its type by Redshift's rules where PostgreSQL's says less."""
+
+    name: str
+    type: Type | None
+
+
+@dataclass(frozen=True)
 class Statement:
-    """One statement: `kind` is plain (PostgreSQL's answer goes through), script, copy, unload, truncate, aliases or
-    refused.
+    """One statement: `kind` is plain (PostgreSQL's answer goes through), script, copy, unload, truncate, aliases,
+    query or refused.
 
     `text` is what to run, or the reason of a refusal. A script has more to run in the same transaction, unseen by
     the client. `reuse` is a statement whose aliases have to be settled first. `case_sensitive` is the session's new
-    way to read quoted names, if the statement sets it.
+    way to read quoted names, if the statement sets it. A statement that makes something of a query (kind query, in
+    `text`) is finished once the query's columns are known.
     """
 
     kind: str
@@ -31,3 +42,4 @@ class Statement:
     before: str = ""
     case_sensitive: bool | None = None
     reuse: AliasReuse | None = None
+    finish: Callable[[Sequence[Result]], Statement] | None = None

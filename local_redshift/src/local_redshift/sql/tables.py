@@ -16,7 +16,7 @@ from .refusals import (
     not_covered,
     redshift_lacks,
 )
-from .statement import Statement
+from .statement import Result, Statement
 from .tokens import Tokens, closing, identifier, literal, next_visible, parts, text_of, visible
 
 
@@ -51,9 +51,42 @@ def create_table(tokens: Tokens, words: Sequence[str]) -> Statement:
         raise redshift_lacks(
             "CREATE TABLE IF NOT EXISTS ... AS (use DROP TABLE IF EXISTS, then CREATE TABLE ... AS)"
         )
-    out.append(query)
     before, after = in_turn(words, name), lay_out(name, layout) if layout.worth_keeping else ""
-    return Statement("script" if before or after else "plain", "".join(out), after, before)
+
+    def finish(columns: Sequence[Result]) -> Statement:
+        text = "".join([*out, _typed(query, columns)])
+        kept = after
+        if any(column.type and column.type.name == "varchar" for column in columns):
+            kept = "; ".join(filter(None, (after, types_of("local_set_types", name, columns))))
+        return Statement("script" if before or kept else "plain", text, kept, before)
+
+    if query and not PARAMETER.search(query):
+        return Statement("query", query.strip()[2:], finish=finish)
+    return finish([])
+
+
+PARAMETER = re.compile(r"\$\d")  # of a prepared statement: its types are known only when it runs
+
+
+def types_of(function: str, name: str, columns: Sequence[Result]) -> str:
+    """Return the call of a function that takes a relation and the types of its columns."""
+    types = ", ".join(str(column.type.number if column.type else 0) for column in columns)
+    modifiers = ", ".join(str(column.type.modifier if column.type else 0) for column in columns)
+    arrays = f"array[{types}]::oid[], array[{modifiers}]::integer[]"
+    return f"select pg_catalog.{function}({literal(name)}::regclass, {arrays})"
+
+
+def _typed(query: str, columns: Sequence[Result]) -> str:
+    """Return `as query` with its numbers in Redshift's types; strings have the right length already."""
+    items, numbers = [], 0
+    for column in columns:
+        name = '"' + column.name.replace('"', '""') + '"'
+        number = column.type if column.type and column.type.name != "varchar" else None
+        items.append(f"{name}::{number.spelled} as {name}" if number else name)
+        numbers += number is not None
+    if not numbers:
+        return query
+    return f" as select {', '.join(items)} from ({query.strip()[2:]}) as local_query"
 
 
 def table_name(tokens: Tokens, start: int) -> tuple[str, int]:

@@ -6,33 +6,61 @@ from collections.abc import Sequence
 
 from ..errors import Refused
 from .expressions import render
-from .statement import Statement
-from .tables import Layout, lay_out, table_attributes, table_name
+from .statement import Result, Statement
+from .tables import PARAMETER, Layout, lay_out, table_attributes, table_name, types_of
 from .tokens import Tokens, literal, next_visible, text_of
 
 
 def create_view(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """Keep a late-binding view's definition, to make the view again when its tables change (catalog/views.sql)."""
-    if words[-4:] != ["with", "no", "schema", "binding"]:
-        return None
-    end = max(i for i, token in enumerate(tokens) if token.low == "with")
+    """Keep the types of the columns (catalog/types.sql), and a late-binding view's definition.
+
+    A late-binding view is made again when its tables change (catalog/views.sql).
+    """
+    late = words[-4:] == ["with", "no", "schema", "binding"]
+    end = max(i for i, token in enumerate(tokens) if token.low == "with") if late else len(tokens)
     at = next(i for i, token in enumerate(tokens) if token.low == "view")
     name, i = table_name(tokens, next_visible(tokens, at))
-    keep = f"{literal(name)}::regclass, {literal(render(tokens[i:end]))}, {literal(text_of(tokens).strip())}"
-    return Statement("script", render(tokens[:end]), f"select pg_catalog.local_bind_late({keep})")
+    start = _query(tokens, i, "VIEW")
+    text, after = render(tokens[:end]), ""
+    if late:
+        keep = f"{literal(render(tokens[i:end]))}, {literal(text_of(tokens).strip())}"
+        after = f"select pg_catalog.local_bind_late({literal(name)}::regclass, {keep})"
+
+    def finish(columns: Sequence[Result]) -> Statement:
+        return Statement(
+            "script", text, "; ".join(filter(None, (after, types_of("local_keep_types", name, columns))))
+        )
+
+    query = render(tokens[start:end])
+    return finish([]) if PARAMETER.search(query) else Statement("query", query, finish=finish)
 
 
 def create_materialized_view(tokens: Tokens) -> Statement:
     """Keep BACKUP, DISTSTYLE and the like for the catalog; AUTO REFRESH is read, REFRESH MATERIALIZED VIEW works."""
     at = next(i for i, token in enumerate(tokens) if token.low == "view")
     name, i = table_name(tokens, next_visible(tokens, at))
-    end = next((j for j in range(i, len(tokens)) if tokens[j].low == "as"), None)
-    if end is None:
-        raise Refused("syntax error: CREATE MATERIALIZED VIEW needs AS")
+    start = _query(tokens, i, "MATERIALIZED VIEW")
     layout = Layout()
-    table_attributes(_without_auto_refresh(tokens[i:end]), layout)
-    text = f"create materialized view {name} {render(tokens[end:])}"
-    return Statement("script", text, after=lay_out(name, layout))
+    attributes = tokens[i:start]
+    end = max(j for j, token in enumerate(attributes) if token.low == "as")
+    table_attributes(_without_auto_refresh(attributes[:end]), layout)
+    query = render(tokens[start:])
+    text = f"create materialized view {name} as {query}"
+
+    def finish(columns: Sequence[Result]) -> Statement:
+        return Statement(
+            "script", text, "; ".join((lay_out(name, layout), types_of("local_keep_types", name, columns)))
+        )
+
+    return finish([]) if PARAMETER.search(query) else Statement("query", query, finish=finish)
+
+
+def _query(tokens: Tokens, i: int, what: str) -> int:
+    """Return where the query behind AS begins."""
+    at = next((j for j in range(i, len(tokens)) if tokens[j].low == "as"), None)
+    if at is None:
+        raise Refused(f"syntax error: CREATE {what} needs AS")
+    return next_visible(tokens, at)
 
 
 def _without_auto_refresh(tokens: Tokens) -> Tokens:

@@ -1,0 +1,55 @@
+"""What a query will answer: its columns, asked of PostgreSQL before something is made of the query."""
+
+from __future__ import annotations
+
+from .backend import Backend
+from .errors import as_sql_error
+from .sql.statement import Result
+from .sql.types import Type, column_types, of_modifier
+
+# A view of the query holds its tree. The first word tells the rows of the three questions apart.
+_QUESTIONS = """
+select 'column', attname, atttypid, atttypmod from pg_catalog.local_attribute
+where attrelid = 'pg_temp.local_query'::regclass and attnum > 0 order by attnum;
+select 'known', relid, attnum, atttypid, atttypmod from pg_catalog.local_types;
+select 'tree', ev_action from pg_catalog.pg_rewrite where ev_class = 'pg_temp.local_query'::regclass;
+drop view pg_temp.local_query
+"""
+# Types of PostgreSQL that a column has without precision or length, and what they may be on Redshift.
+_VARCHAR = "1043"
+_OPEN = {"1700": ("numeric", "integer"), "25": ("varchar",), _VARCHAR: ("varchar",)}
+
+
+async def results(backend: Backend, query: str) -> list[Result]:
+    """Return the columns of a query, with Redshift's types where PostgreSQL's say less. Raises SqlError."""
+    if backend.status == "E":
+        return []
+    rows = await backend.query(f"create temp view local_query as {query}\n;{_QUESTIONS}")
+    columns = [row[1:] for row in rows if row[0] == "column"]
+    types: list[Type | None] = [None] * len(columns)
+    if any(type_ in _OPEN and modifier == "-1" for _, type_, modifier in columns):
+        [tree] = [row[1] for row in rows if row[0] == "tree"]
+        known = {
+            (row[1] or "", row[2] or ""): _type(row[3] or "", int(row[4] or 0))
+            for row in rows
+            if row[0] == "known"
+        }
+        try:
+            types = column_types(tree or "", known)
+        except (LookupError, TypeError, ValueError) as error:
+            raise as_sql_error(error) from error
+    return [
+        Result(name or "", _chosen(type_ or "", int(modifier or -1), found))
+        for (name, type_, modifier), found in zip(columns, types, strict=True)
+    ]
+
+
+def _chosen(type_: str, modifier: int, found: Type | None) -> Type | None:
+    """Return the type to give to a column: the one that was found, or its own VARCHAR(n)."""
+    if modifier >= 0:
+        return of_modifier(type_, modifier) if type_ == _VARCHAR else None
+    return found if found is not None and found.name in _OPEN.get(type_, ()) else None
+
+
+def _type(type_: str, modifier: int) -> Type:
+    return of_modifier(type_, modifier) or Type("integer", 19)
