@@ -256,6 +256,20 @@ def test_privileges(client: Client) -> None:
             "select privilege_type, identity_name from svv_schema_privileges"
             f" where namespace_name = '{{s}}' and identity_name = '{user}'"
         ) == [("USAGE", user)]
+        group = "gg_" + client.schema
+        client(f"create group {group}")
+        client(f"grant insert on {{s}}.facts to group {group}")
+        cursor = client.connection.cursor()
+        cursor.execute(f"show grants on table {client.schema}.facts")
+        columns = [
+            column[0] if isinstance(column[0], str) else column[0].decode() for column in cursor.description
+        ]
+        grants = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        chosen = ("object_name", "privilege_type", "identity_name", "identity_type")
+        found = {tuple(grant[name] for name in chosen) for grant in grants}
+        assert {("facts", "INSERT", "/" + group, "role"), ("facts", "SELECT", user, "user")} <= found
+        client(f"revoke all on {{s}}.facts from group {group}")
+        client(f"drop group {group}")
         assert client(f"select superuser from svv_user_info where user_name = '{user}'") == [(False,)]
     finally:
         client(f"revoke all on {{s}}.facts from {user}")

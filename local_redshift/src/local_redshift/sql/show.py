@@ -1,4 +1,4 @@
-"""SHOW DATABASES, SCHEMAS, TABLES, COLUMNS and VIEW, as queries of the catalog.
+"""SHOW DATABASES, SCHEMAS, TABLES, COLUMNS, VIEW and GRANTS ON TABLE, as queries of the catalog.
 
 Columns as in https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_TABLES.html and its neighbours.
 """
@@ -49,6 +49,21 @@ order by 5{limit}
 """
 _VIEW = 'select pg_catalog.pg_get_viewdef({view}::regclass, true)::varchar as "Show View DDL statement"'
 
+# A group is a role whose name begins with a slash.
+_GRANTS = """
+select current_database()::varchar as database_name, namespace_name::varchar as schema_name,
+       relation_name::varchar as object_name, 'TABLE'::varchar as object_type,
+       privilege_type::varchar as privilege_type, identity_id,
+       (case identity_type when 'group' then '/' else '' end || identity_name)::varchar as identity_name,
+       replace(identity_type, 'group', 'role')::varchar as identity_type, admin_option,
+       'TABLE'::varchar as privilege_scope
+from pg_catalog.svv_relation_privileges
+where (namespace_name, relation_name) = (
+  select n.nspname, c.relname from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+  where c.oid = {table}::regclass)
+order by 7, 5{limit}
+"""
+
 _COLUMN_OF_LIKE = {
     "databases": "datname",
     "schemas": "nspname",
@@ -68,6 +83,8 @@ def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | Non
     if what == "view":
         name = ".".join('"' + identifier(token) + '"' for token in seen[2:] if token.text != ".")
         return Statement("plain", _VIEW.format(view=literal(name)))
+    if words[1:4] == ["grants", "on", "table"]:
+        return _grants(seen[3:], database)
     if what in _COLUMN_OF_LIKE:
         names, rest = _from(seen)
         if len(names) == _PARTS[what] and names[0] != database:
@@ -90,12 +107,25 @@ def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | Non
     return None
 
 
+def _grants(seen: Tokens, database: str) -> Statement:
+    """SHOW GRANTS ON TABLE [[database.]schema.]table [LIMIT n]; `seen` begins with TABLE."""
+    names, rest = _from([seen[0], seen[0], Token("word", "from", "from"), *seen])
+    if len(names) > 2 and names[0] != database:
+        raise not_covered(f"SHOW GRANTS of another database ({names[0]})")
+    if any(token.low == "for" for token in rest):
+        raise not_covered("SHOW GRANTS ON TABLE ... FOR (ask svv_relation_privileges)")
+    table = ".".join('"' + name + '"' for name in names[-2:])
+    return Statement("plain", _GRANTS.format(table=literal(table), limit=_options(rest, "")["limit"]))
+
+
 def _from(seen: Tokens) -> tuple[list[str], Tokens]:
     """Return the name behind FROM DATABASE | SCHEMA | TABLE, and what follows it."""
     i, names = 2, []
     if i < len(seen) and seen[i].low == "from":
         i += 2
-        while i < len(seen) and seen[i].kind in ("word", "name") and seen[i].low not in ("like", "limit"):
+        while (
+            i < len(seen) and seen[i].kind in ("word", "name") and seen[i].low not in ("like", "limit", "for")
+        ):
             names.append(identifier(seen[i]))
             i += 2 if i + 1 < len(seen) and seen[i + 1].text == "." else 1
     return names, seen[i:]
