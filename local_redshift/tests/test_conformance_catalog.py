@@ -456,6 +456,25 @@ def test_a_late_binding_view_follows_the_name(client: Client) -> None:
     client.fails("select * from {s}.later", "does not exist")
 
 
+def test_a_late_binding_view_comes_before_its_table(client: Client) -> None:
+    for begin, end in (("begin", "commit"), ("select 1", "select 1")):
+        client("drop table if exists {s}.later cascade")
+        client(begin)
+        client("create or replace view {s}.early (number) as select id from {s}.later with no schema binding")
+        client(end)
+        client.fails("select * from {s}.early", "does not exist")
+        client("rollback")
+        assert client(
+            "select * from pg_get_late_binding_view_cols() cols(view_schema name, view_name name, col_name name,"
+            " col_type varchar, col_num int) where view_schema = '{s}'"
+        ) == []  # fmt: skip
+        client("create table {s}.later (id int)")
+        client("insert into {s}.later values (7)")
+        assert client("select number from {s}.early") == [(7,)]
+    client("drop view {s}.early")
+    client("create view {s}.early as select nothing from {s}.later with no schema binding")
+
+
 def test_the_definition_of_a_view_names_the_table_of_each_column(client: Client) -> None:
     client("create table {s}.a (id int, name varchar(9))")
     client("create view {s}.v as select id, upper(name) as big from {s}.a where name > 'a' order by id")

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -18,23 +19,6 @@ from typing import Any
 from .aws_json import Application
 from .roles import Address, Roles
 from .service import Running
-
-
-def create_role(running: Running) -> None:
-    """Create the role that COPY names, without a policy: moto does not check permissions."""
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "redshift.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-    name = running.role.rsplit("/", 1)[-1]
-    running.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-
 
 _MANY = "/local-redshift/objects"  # beside moto's own paths
 _MANY_BYTES = 4 << 20
@@ -126,8 +110,36 @@ def _serve(file_number: int, running: Running, superuser: str, names: Sequence[s
         timeout_keep_alive=600,
         timeout_graceful_shutdown=1,
     )
+    _create_role(running.role)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=file_number)])
+
+
+def _create_role(arn: str) -> None:
+    """Create the role that COPY names, without a policy: moto does not check permissions."""
+    from moto.iam.models import iam_backends
+
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "redshift.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    account, name = arn.split(":")[4], arn.rsplit("/", 1)[-1]
+    iam_backends[account]["aws"].create_role(name, document, "/", None, "", [], None)
+
+
+def wait(endpoint: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the server answers. Raises SystemExit if it ends before, or takes a minute."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            read_many(endpoint, [])
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit("The local AWS (moto) did not start; see the lines above.")
+            time.sleep(0.05)
 
 
 def _attach(moto: Application, roles: Roles, port: int) -> Application:

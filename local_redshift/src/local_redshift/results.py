@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .backend import Backend
-from .errors import as_sql_error
+from .errors import SqlError, as_sql_error
 from .sql.statement import Result
 from .sql.types import Type, column_types, of_modifier
 
@@ -20,11 +20,30 @@ _VARCHAR = "1043"
 _OPEN = {"1700": ("numeric", "integer"), "25": ("varchar",), _VARCHAR: ("varchar",)}
 
 
-async def results(backend: Backend, query: str) -> list[Result]:
-    """Return the columns of a query, with Redshift's types where PostgreSQL's say less. Raises SqlError."""
+_UNDEFINED = ("42P01", "42703")  # table, column
+
+
+async def results(backend: Backend, query: str, may_fail: bool = False) -> list[Result] | None:
+    """Return the columns of a query, with Redshift's types where PostgreSQL's say less. Raises SqlError.
+
+    :param may_fail: return None if a relation or a column of the query is not there.
+    """
     if backend.status == "E":
         return []
-    rows = await backend.query(f"create temp view local_query as {query}\n;{_QUESTIONS}")
+    in_block = may_fail and backend.status == "T"
+    if in_block:
+        await backend.query("savepoint local_query")
+    try:
+        rows = await backend.query(f"create temp view local_query as {query}\n;{_QUESTIONS}")
+    except SqlError as error:
+        if not may_fail or error.code not in _UNDEFINED:
+            raise
+        if in_block:
+            await backend.query("rollback to savepoint local_query")
+        return None
+    finally:
+        if in_block and backend.status == "T":
+            await backend.query("release savepoint local_query")
     columns = [row[1:] for row in rows if row[0] == "column"]
     types: list[Type | None] = [None] * len(columns)
     if any(type_ in _OPEN and modifier == "-1" for _, type_, modifier in columns):

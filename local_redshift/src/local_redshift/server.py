@@ -11,11 +11,8 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -98,18 +95,6 @@ def _lock(home: Path) -> int:
     return lock
 
 
-def _wait_for_aws(endpoint: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(f"{endpoint}/moto-api/config", timeout=60).read()
-            return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                sys.exit("The local AWS (moto) did not start; see the lines above.")
-            time.sleep(0.05)
-
-
 def serve(home: Path, options: Options, attached: bool = False) -> None:
     """Run in the foreground until SIGTERM or SIGINT; home/local_redshift.json exists while the services answer.
 
@@ -143,9 +128,9 @@ def serve(home: Path, options: Options, attached: bool = False) -> None:
         stack.callback(postgres.stop)
         postgres.start()
         postgres.bootstrap()
-        _wait_for_aws(endpoint, moto)
-        moto_server.create_role(running)
+        # Importing boto3 takes as long as starting PostgreSQL; moto takes longer still, in a process of its own.
         front = Front(postgres.socket, LoadHistory(postgres), (running.client("s3"), running.client("iam")))
+        moto_server.wait(endpoint, moto)
         stack.callback(state.unlink, missing_ok=True)
         draft = state.with_suffix(".new")
         draft.touch(mode=0o600)

@@ -348,7 +348,12 @@ class Session:
             if statement.reuse is not None:
                 statement = await self._settle(statement)
             if statement.finish is not None:
-                statement = statement.finish(await results(backend, statement.text))
+                found = await results(backend, statement.text, may_fail=statement.unbound is not None)
+                statement = (
+                    statement.unbound
+                    if found is None and statement.unbound
+                    else statement.finish(found or [])
+                )
             self._note(statement)
             if statement.kind == "plain":
                 await backend.relay(statement.text)

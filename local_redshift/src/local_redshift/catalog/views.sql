@@ -112,7 +112,7 @@ create function pg_catalog.pg_get_late_binding_view_cols() returns setof record 
   from local_late_views as v
   join pg_class as c on c.oid = v.relid
   join pg_namespace as n on n.oid = c.relnamespace
-  join local_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  join local_attribute as a on a.attrelid = c.oid and a.attnum > 0 and a.attname <> 'local_missing'
   left join local_types as t on t.relid = a.attrelid and t.attnum = a.attnum $$;
 
 -- A materialized view is a view there, whose definition says so; information_schema has no columns of a late-binding

@@ -22,9 +22,17 @@ def create_view(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     name, i = table_name(tokens, next_visible(tokens, at))
     start = _query(tokens, i, "VIEW")
     text, after = render(tokens[:end]), ""
+    unbound = None
     if late:
         keep = f"{literal(render(tokens[i:end]))}, {literal(text_of(tokens).strip())}"
         after = f"select pg_catalog.local_bind_late({literal(name)}::regclass, {keep})"
+        missing = f"pg_catalog.local_missing_relation({literal(name)})"
+        unbound = Statement(
+            "script",
+            f"create view {name} as select null::integer as local_missing where {missing}",
+            after,
+            f"drop view if exists {name}" if "replace" in words else "",
+        )
 
     def finish(columns: Sequence[Result]) -> Statement:
         return Statement(
@@ -32,7 +40,9 @@ def create_view(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         )
 
     query = render(tokens[start:end])
-    return finish([]) if PARAMETER.search(query) else Statement("query", query, finish=finish)
+    if PARAMETER.search(query):
+        return finish([])
+    return Statement("query", query, finish=finish, unbound=unbound)
 
 
 def create_materialized_view(tokens: Tokens) -> Statement:
