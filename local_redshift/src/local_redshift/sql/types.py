@@ -223,7 +223,7 @@ class _Query:
         return _union([self.type(each) for each in (*results, node["defresult"])])
 
     def relabeled(self, node: Node) -> Type | None:
-        # A cast that somebody wrote has a length of its own on Redshift.
+        # An explicit cast has its own length on Redshift.
         return self.type(node["arg"]) if node["relabelformat"] != "1" else None
 
     def first_argument(self, node: Node) -> Type | None:
