@@ -1,4 +1,4 @@
-"""What a query will answer: its columns, asked of PostgreSQL before something is made of the query."""
+"""The columns of a query, asked of PostgreSQL before a table or a view is made of it."""
 
 from __future__ import annotations
 

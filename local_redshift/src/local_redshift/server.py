@@ -128,7 +128,7 @@ def serve(home: Path, options: Options, attached: bool = False) -> None:
         stack.callback(postgres.stop)
         postgres.start()
         postgres.bootstrap()
-        # Importing boto3 takes as long as starting PostgreSQL; moto takes longer still, in a process of its own.
+        # Importing boto3 takes as long as starting PostgreSQL; moto takes longer still, in its process.
         front = Front(postgres.socket, LoadHistory(postgres), (running.client("s3"), running.client("iam")))
         moto_server.wait(endpoint, moto)
         stack.callback(state.unlink, missing_ok=True)

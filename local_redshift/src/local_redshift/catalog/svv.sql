@@ -166,7 +166,7 @@ create view pg_catalog.svv_datashare_objects as
          null::varchar(512) as object_name, null::varchar(16) as producer_account,
          null::varchar(64) as producer_namespace, null::boolean as include_new where false;
 
--- Users, groups and what they may do. The owner's own rights are not listed, as nobody granted them.
+-- Users, groups and what they may do. The rights of an owner are not listed, because they were not granted.
 create view pg_catalog.local_grantees as
   select oid, rolname::text as identity_name, case when rolcanlogin then 'user' else 'group' end as identity_type
   from pg_roles union all select 0, 'public', 'public';

@@ -6,7 +6,7 @@ create table pg_catalog.local_table_design (
   created timestamp not null default statement_timestamp()::timestamp);
 
 -- Late-binding views (views.sql). query: what follows its name. statement: all of it. uses: the relations that it reads
--- now; empty when one of them is gone.
+-- now; empty when one of them was dropped.
 create table pg_catalog.local_late_views (
   relid oid primary key, query text not null, uses oid[] not null, statement text not null);
 

@@ -31,7 +31,7 @@ def from_client_error(error: ClientError, context: str) -> SqlError:
 
 
 class Place(Protocol):
-    """What a COPY or an UNLOAD says of S3."""
+    """The fields of a COPY or an UNLOAD that say where in S3, and by which role."""
 
     bucket: str
     key: str
@@ -53,7 +53,7 @@ async def check_assumerole(backend: Backend, role: str, command: str) -> str | N
 
 
 def authorize(s3: Any, iam: Any, place: Place, user: str | None) -> None:
-    """Raise as Redshift does for a role or a bucket that is not there, or lies in another region."""
+    """Raise as Redshift does for a role or a bucket that does not exist, or is in another region."""
     # The default role is the one that the services created at their start.
     if (arn := place.role) != DEFAULT_ROLE:
         try:
@@ -91,7 +91,7 @@ class Objects:
         self._s3, self._iam, self._copy = s3, iam, copy
 
     def authorize(self, user: str | None) -> None:
-        """Raise as Redshift does for a role or a bucket that is not there, or lies in another region."""
+        """Raise as Redshift does for a role or a bucket that does not exist, or is in another region."""
         authorize(self._s3, self._iam, self._copy, user)
 
     def small(self, bucket: str, key: str, what: str) -> bytes:
@@ -109,7 +109,7 @@ class Objects:
             paths = json.loads(raw)["jsonpaths"]
         except (ValueError, KeyError, TypeError):
             raise SqlError(
-                f"Invalid JSONPath format: {self._copy.json} is no object with an array 'jsonpaths'"
+                f"Invalid JSONPath format: {self._copy.json} is not an object with an array 'jsonpaths'"
             ) from None
         return list(paths)
 
