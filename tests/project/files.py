@@ -11,7 +11,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from local.home import AIRFLOW
+
 PROJECT = Path(__file__).resolve().parents[2]
+INSTALLED = "requirements.lock" if AIRFLOW == 2 else f"requirements-airflow{AIRFLOW}.lock"
+"""The lock of the environment that runs this test."""
 
 
 def read(name: str) -> str:
