@@ -11,9 +11,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+# Airflow's own examples are no DAGs of the project; Airflow 3 knows no argument for this.
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
 import pytest
-from airflow.hooks.base import BaseHook
-from airflow.models import Connection, DagBag, Variable
+from airflow.models import DagBag
+from airflow.providers.common.compat.sdk import BaseHook, Connection, Variable
 from airflow.utils.db import initdb
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -33,7 +36,7 @@ class AnyKey(dict[str, Any]):
 
 def any_connection(conn_id: str, *args: Any, **kwargs: Any) -> Connection:
     """An empty connection of that id."""
-    return Connection(conn_id)
+    return Connection(conn_id=conn_id)
 
 
 def any_environment(key: str, default: Any = None) -> Any:
@@ -45,10 +48,13 @@ def any_environment(key: str, default: Any = None) -> Any:
     return f"MOCKED_{key.upper()}_VALUE"
 
 
-def any_variable(key: str, default_var: Any = NO_DEFAULT, deserialize_json: bool = False) -> Any:
-    """The default, else a value that no code can have planned for."""
-    if default_var is not NO_DEFAULT:
-        return default_var
+def any_variable(
+    key: str, default_var: Any = NO_DEFAULT, deserialize_json: bool = False, default: Any = NO_DEFAULT
+) -> Any:
+    """The default, which Airflow 3 calls ``default``, else a value that no code can have planned for."""
+    for given in (default_var, default):
+        if given is not NO_DEFAULT:
+            return given
     return AnyKey() if deserialize_json else "NON_DEFAULT_MOCKED_VARIABLE_VALUE"
 
 
@@ -60,7 +66,7 @@ def imported_files() -> dict[str, str | None]:
     os.getenv = any_environment
     airflow_log = logging.getLogger("airflow")
     airflow_log.disabled = True
-    bag = DagBag(dag_folder=PROJECT / "dags", include_examples=False)
+    bag = DagBag(dag_folder=PROJECT / "dags")
     airflow_log.disabled = False
     found: dict[str, str | None] = {dag.fileloc: None for dag in bag.dags.values()}
     found |= {path: error.strip() for path, error in bag.import_errors.items()}

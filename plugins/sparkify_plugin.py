@@ -1,6 +1,6 @@
 """Register the project's timetable with Airflow, whose scheduler reads it back from the serialized DAG."""
 
-from airflow.plugins_manager import AirflowPlugin
+from airflow.providers.common.compat.sdk import AirflowPlugin
 
 from include.sparkify.timetable import BoundedTimetable
 

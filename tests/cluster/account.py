@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import urllib.request
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import boto3
 import redshift_connector
@@ -14,21 +11,11 @@ import redshift_connector
 from include.cluster import aws, inventory, request
 from include.cluster.policies import render_policy
 from include.sparkify.settings import settings
+from tests.running import dag_of, run
 
-ROOT = Path(__file__).parents[2]
 REGION = "us-west-2"
 ALL_KINDS = ["cluster", "role", "secret", "secret", "secret", "security group", "work bucket"]
-_moments = itertools.count(1)
 _clients_of = []
-
-
-def load_dag(dag_id):
-    """Return a DAG fresh from its file: a run in this process leaves its parameters in the object."""
-    from airflow.models import DagBag
-
-    bag = DagBag(ROOT / "dags" / f"{dag_id}.py", include_examples=False)
-    assert not bag.import_errors
-    return bag.dags[dag_id]
 
 
 class Account:
@@ -77,16 +64,15 @@ class Account:
 
     def params(self, dag_id, **given):
         """Return a run's parameters: the defaults, updated with what is given."""
-        return load_dag(dag_id).params.dump() | {"name": self.name, **given}
+        return dag_of(dag_id).params.dump() | {"name": self.name, **given}
 
     def run(self, dag_id, **params):
         """Run a DAG once, without retries; return the states of its tasks, and of the run as ``"run"``."""
-        dag = load_dag(dag_id)
+        dag = dag_of(dag_id)
         for task in dag.tasks:
             task.retries = 0
-        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(_moments))
-        dag_run = dag.test(execution_date=moment, run_conf=params)
-        return {"run": dag_run.state} | {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
+        state, tasks = run(dag, **params)
+        return {"run": state} | tasks
 
     def provision(self, **params):
         return self.run("provision", **self.wanted(**params))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from airflow.exceptions import AirflowException, AirflowFailException
 from airflow.providers.amazon.aws.hooks.redshift_cluster import RedshiftHook
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from include.cluster import (
     credentials,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 
 import pytest
-from airflow.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from include.cluster import credentials, database, inventory, network, provision, storage, teardown
 from include.sparkify.errors import ConfigurationError, TransientError

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import botocore.exceptions
 import pytest
-from airflow.exceptions import AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.sparkify import contract, lake, plan, validate
 from include.sparkify.errors import ConfigurationError, DataError, TransientError

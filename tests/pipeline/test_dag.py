@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from include.sparkify import tables, warehouse
 from include.sparkify.settings import run_schema
 from include.sparkify.tables import STAR
+from tests.running import dag_of, run
 from tests.world import event, song
 
-ROOT = Path(__file__).parents[2]
 D1 = datetime(2018, 11, 1, 12)
 
 
 @pytest.fixture(scope="session")
 def dag(airflow_database):
     """The DAG `sparkify`."""
-    from airflow.models import DagBag
-
-    bag = DagBag(ROOT / "dags" / "sparkify.py", include_examples=False)
-    assert not bag.import_errors
-    return bag.dags["sparkify"]
-
-
-_moments = iter(range(10_000))
-
-
-def run(dag, **params):
-    """Run it once over `params`; the state of the run, and of its tasks."""
-    moment = datetime(2026, 1, 1, tzinfo=UTC).replace(microsecond=next(_moments))
-    dag_run = dag.test(execution_date=moment, run_conf=params)
-    return dag_run.state, {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
+    return dag_of("sparkify")
 
 
 def test_every_table_has_its_file_and_its_task(dag):

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from airflow.exceptions import AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from local import sample
 from tests.world import event, song

@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from airflow.models import DAG
+from tests.running import as_scheduled, create_run, dag_of, next_run
 
-ROOT = Path(__file__).parents[2]
-FAR = datetime(2030, 1, 1, tzinfo=UTC)
+MUCH_LATER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def serialized(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that reads the DAG under environment variables, as the scheduler does."""
-    from airflow.models import DagBag
-    from airflow.serialization.serialized_objects import SerializedDAG
 
-    def read(**environment: str) -> DAG:
+    def read(**environment: str) -> Any:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        bag = DagBag(ROOT / "dags" / "sparkify.py", include_examples=False)
-        assert not bag.import_errors
-        return SerializedDAG.from_json(SerializedDAG.to_json(bag.dags["sparkify"]))
+        return as_scheduled(dag_of("sparkify"))
 
     return read
 
 
-def scheduled_days(dag: DAG, most: int) -> list[date]:
+def scheduled_days(dag: Any, most: int) -> list[date]:
     """Return the days of the runs that the scheduler would create, one after the other; at most ``most``."""
     found, last = [], None
-    while len(found) < most and (info := dag.next_dagrun_info(last)) is not None:
-        last = info.data_interval
-        assert last.end - last.start == timedelta(days=1)
-        found.append(last.start.date())
+    while len(found) < most and (last := next_run(dag, last)) is not None:
+        interval = last.data_interval
+        assert interval.end - interval.start == timedelta(days=1)
+        found.append(interval.start.date())
     return found
 
 
@@ -53,24 +46,15 @@ def test_the_schedule_has_no_end_without_a_last_day(serialized: Any) -> None:
 
 def test_a_manual_run_after_the_last_day_has_tasks_that_may_run(serialized: Any) -> None:
     """An end_date on the DAG would leave such a run without tasks, and would block any task that it had."""
-    from airflow.models import DagRun
     from airflow.ti_deps.deps.runnable_exec_date_dep import RunnableExecDateDep
     from airflow.utils.session import create_session
-    from airflow.utils.state import DagRunState
-    from airflow.utils.types import DagRunType
 
     dag = serialized(SPARKIFY_START_DATE="2018-11-01", SPARKIFY_LAST_DAY="2018-11-30")
     with create_session() as session:
-        run: DagRun = dag.create_dagrun(
-            state=DagRunState.RUNNING,
-            execution_date=FAR - timedelta(days=1500),
-            run_type=DagRunType.MANUAL,
-            data_interval=dag.timetable.infer_manual_data_interval(run_after=FAR),
-            session=session,
-        )
+        run = create_run(dag, MUCH_LATER, session)
         instances = run.get_task_instances(session=session)
         assert {each.task_id for each in instances} == set(dag.task_dict)
         for each in instances:
             each.task = dag.get_task(each.task_id)
-            assert RunnableExecDateDep().is_met(each, session)
+            assert RunnableExecDateDep().is_met(each, session=session)
         session.rollback()

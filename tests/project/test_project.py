@@ -58,7 +58,7 @@ def test_astro_dev_parse_passes(home: Path) -> None:
 def test_astro_dev_parse_sees_what_a_build_has_not(tmp_path: Path, home: Path) -> None:
     shutil.copytree(PROJECT / ".astro", tmp_path / ".astro")
     (tmp_path / "dags").mkdir()
-    head = "import os\nfrom airflow.hooks.base import BaseHook\nfrom airflow.models import DAG, Variable\n"
+    head = "import os\nfrom airflow.providers.common.compat.sdk import DAG, BaseHook, Variable\n"
     broken = {
         "environment": "int(os.getenv('SPARKIFY_DAYS'))",
         "variable": "int(Variable.get('days'))",

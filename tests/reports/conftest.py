@@ -11,7 +11,7 @@ import pytest
 
 from include.sparkify import warehouse
 from local import sample
-from tests.reports.running import dag_of, run
+from tests.running import dag_of, run
 from tests.world import World
 
 

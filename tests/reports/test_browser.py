@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from local import screenshots
-from tests.reports.running import run
+from tests.running import run
 from tests.world import event
 
 pytestmark = pytest.mark.skipif(

@@ -11,7 +11,7 @@ import pytest
 from include.reports import publish
 from include.sparkify import tables
 from tests.pipeline.test_any_order import Schedule
-from tests.reports.running import update
+from tests.reports.updating import update
 
 SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "6"))
 

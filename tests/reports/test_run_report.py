@@ -12,7 +12,8 @@ import orjson
 from include.sparkify import run_facts, run_report, warehouse
 from include.sparkify.errors import DataError, TransientError
 from include.sparkify.settings import run_schema
-from tests.reports.running import run
+from local.home import AIRFLOW
+from tests.running import run
 from tests.world import event, song
 
 D1 = datetime(2018, 11, 1, 12)
@@ -105,7 +106,10 @@ def test_a_run_that_published(sparkify, world):
     )
     assert day["hours"][12] == 299
     phases = {phase["phase"]: phase for phase in facts["phases"]}
-    assert list(phases) == sorted(phases, key=lambda phase: phases[phase]["start"])
+    assert [name for name in phases if name != "close_run"][-2:] == ["publish", "check_complete"]
+    starts = [phase["start"] for phase in phases.values()]
+    assert starts == (sorted(starts) if AIRFLOW == 2 else [None] * len(starts))
+    assert all(phase["seconds"] >= 0 for phase in phases.values())
     assert phases["publish"]["state"] == "success" and phases["stage"]["tasks"] == 3
     assert facts["failures"] == facts["gaps"] == []
 

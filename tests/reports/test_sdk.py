@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.reports.running import run
+from tests.running import run
 
 ROOT = Path(__file__).parents[2]
 SDK_FILE = ROOT / "include" / "reports" / "sdk.py"

@@ -14,7 +14,7 @@ import pytest
 
 from include.sparkify import schema, tables, warehouse
 from local.warehouse import as_text
-from tests.reports.running import run as run_dag
+from tests.running import run as run_dag
 
 QUERIES = Path(__file__).parents[2] / "docs" / "queries"
 

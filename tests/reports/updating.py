@@ -1,45 +1,20 @@
-"""Running a DAG in a test, as Airflow's `dags test` does; and updating the report tables without Airflow."""
+"""Update the report tables without Airflow."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from airflow.providers.common.compat.sdk import AirflowSkipException
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from include.reports import agents, publish
 from include.sparkify import warehouse
 from include.sparkify.settings import ops, star
 
 ROOT = Path(__file__).parents[2]
-_moments = itertools.count()
 _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "include/sql"))
-
-
-def dag_of(name: str) -> Any:
-    """Return the DAG of that name, read from its file."""
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ImportError:  # Airflow 2
-        from airflow.models import DagBag
-
-    bag = DagBag(ROOT / "dags" / f"{name}.py")
-    assert not bag.import_errors
-    return bag.dags[name]
-
-
-def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
-    """Run a DAG once; return the state of the run, and of its tasks."""
-    # Distinct moments: other tests' runs of the same DAG are in the same database.
-    moment = datetime(2026, 2, 1, tzinfo=UTC).replace(microsecond=next(_moments))
-    when = {"logical_date" if AIRFLOW_V_3_0_PLUS else "execution_date": moment}
-    dag_run = dag.test(**when, run_conf=params)
-    return dag_run.state, {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
 
 
 def update(remake: bool = False) -> None:

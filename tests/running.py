@@ -1,0 +1,75 @@
+"""DAGs in a test: run as `airflow dags test` does, or seen as the scheduler sees them.
+
+What Airflow 2 and 3 call differently is in this file, so that the tests themselves are the same on both.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+DAGS = Path(__file__).parents[1] / "dags"
+LOGICAL_DATE = "logical_date" if AIRFLOW_V_3_0_PLUS else "execution_date"
+"""The argument that names the moment of a run."""
+_moments = itertools.count()
+
+
+def dag_of(name: str) -> Any:
+    """Return the DAG of that name, read from its file: a run in this process leaves its parameters in the object."""
+    from airflow.models import DagBag
+
+    bag = DagBag(DAGS / f"{name}.py")
+    assert not bag.import_errors
+    return bag.dags[name]
+
+
+def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
+    """Run a DAG once; return the state of the run, and of its tasks."""
+    # Distinct moments: runs of other tests are in the same database.
+    moment = datetime(2026, 1, 1, tzinfo=UTC).replace(microsecond=next(_moments))
+    dag_run = dag.test(**{LOGICAL_DATE: moment}, run_conf=params)
+    return dag_run.state, {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
+
+
+def as_scheduled(dag: Any) -> Any:
+    """Return the DAG as the scheduler reads it: serialized and read back."""
+    from airflow.serialization import serialized_objects
+
+    kind = serialized_objects.DagSerialization if AIRFLOW_V_3_0_PLUS else serialized_objects.SerializedDAG
+    return kind.from_json(kind.to_json(dag))
+
+
+def next_run(dag: Any, last: Any) -> Any:
+    """Return what the scheduler creates after the run ``last`` (None for the first); None at the end."""
+    if AIRFLOW_V_3_0_PLUS:
+        return dag.next_dagrun_info(last_automated_run_info=last)
+    return dag.next_dagrun_info(last and last.data_interval)
+
+
+def create_run(dag: Any, moment: datetime, session: Any) -> Any:
+    """Return a manual run of a serialized DAG, created at ``moment`` and not run."""
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunType
+
+    more: dict[str, Any] = {LOGICAL_DATE: moment}
+    if AIRFLOW_V_3_0_PLUS:
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+        from airflow.dag_processing.dagbag import sync_bag_to_db
+        from airflow.models import DagBag
+        from airflow.utils.types import DagRunTriggeredByType
+
+        # A run belongs to a version of its DAG, which has to be in the database.
+        DagBundlesManager().sync_bundles_to_db()
+        sync_bag_to_db(DagBag(DAGS / f"{dag.dag_id}.py"), "dags-folder", None)
+        more |= {"run_id": "by-hand", "run_after": moment, "triggered_by": DagRunTriggeredByType.TEST}
+    return dag.create_dagrun(
+        state=DagRunState.RUNNING,
+        run_type=DagRunType.MANUAL,
+        data_interval=dag.timetable.infer_manual_data_interval(run_after=moment),
+        session=session,
+        **more,
+    )
