@@ -33,7 +33,7 @@ def load(home: Home, folder: str | None) -> None:
     """
     if up.processes(home):
         raise Problem(
-            f"Airflow is up on {up.url()}, and two runs at once would wait for each other.\n"
+            f"Airflow is up on {airflow.url()}, and two runs at once would wait for each other.\n"
             "Next: switch the DAG on or trigger it there, or make down first"
         )
     began = time.monotonic()
@@ -65,6 +65,13 @@ def load(home: Home, folder: str | None) -> None:
     say("  make down    stop everything and delete the loaded data")
 
 
+def newest_run(running: service.Running, dag_id: str) -> tuple[int, str]:
+    """Return the number and the run_id of the run of a DAG that was created last; 0 if there is none."""
+    with airflow.database(running) as cursor:
+        cursor.execute("select id, run_id from dag_run where dag_id = %s order by id desc limit 1", (dag_id,))
+        return cursor.fetchone() or (0, "")
+
+
 def task_states(running: service.Running, dag_id: str, run_id: str) -> dict[str, str]:
     """Return the state of each task of a run that has one, in the order the tasks ended."""
     with airflow.database(running) as cursor:
@@ -89,9 +96,11 @@ class Result:
 def run_dag(home: Home, running: service.Running, dag_id: str, params: dict[str, str]) -> Result:
     """Run a DAG with these params and print how each task ends."""
     moment = datetime.now(UTC).replace(microsecond=0)
-    run_id = f"manual__{moment.isoformat()}"
     command = ["dags", "test", dag_id, moment.isoformat(), "--conf", json.dumps(params)]
     began = time.monotonic()
+    # Airflow 2 and 3 name the run differently, so it is recognized by its number.
+    before, _ = newest_run(running, dag_id)
+    run_id = ""
     printed: dict[str, str] = {}
     with home.run_log.open("w") as log:
         process = airflow.start_process(home, running, command, log)
@@ -102,6 +111,8 @@ def run_dag(home: Home, running: service.Running, dag_id: str, params: dict[str,
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.3)
                     ended = True
+                number, newest = newest_run(running, dag_id)
+                run_id = newest if number > before else ""
                 states = task_states(running, dag_id, run_id)
                 for name, state in states.items():
                     if state in ENDED and printed.get(name) != state:

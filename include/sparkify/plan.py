@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
 import orjson
@@ -37,6 +37,8 @@ class Plan(TypedDict):
     """The decision of `plan`, for the tasks that follow."""
 
     mode: str
+    began_at: str
+    """When this try of `plan` began, ISO, UTC: of what is older, an earlier try of the run is the author."""
     interval_start: str
     interval_end: str
     """The interval of the run, ISO."""
@@ -94,6 +96,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     :raises ConfigurationError: a setting, a parameter, the bucket or a permission must be fixed.
     :raises TransientError: AWS or the warehouse did not answer.
     """
+    began = datetime.now(UTC)
     check_environment()
     config, run_id, params = settings(), context["run_id"], context["params"]
     mode = params["mode"]
@@ -127,6 +130,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
         raise AirflowSkipException(f"nothing is new for {interval}: every file is loaded at its version")
     plan: Plan = {
         "mode": mode,
+        "began_at": began.isoformat(),
         "interval_start": interval.start.isoformat(),
         "interval_end": interval.end.isoformat(),
         "windows": [(window.start.isoformat(), window.end.isoformat()) for window in due.windows],

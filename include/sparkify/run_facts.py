@@ -53,12 +53,12 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     run_id = context["run_id"]
     tasks = _tasks(context)
     state = {task["task"]: task["state"] for task in tasks}
-    plan_began = next((task["start"] for task in tasks if task["task"] == "plan" and task["start"]), None)
+    plan_began = _plan_began(context) if state.get("plan") == "success" else None
     verdict = "failed" if "failed" in state.values() else "nothing_new"
     if state.get("publish") == "success":
         verdict = "published"
     interval = _interval(context)
-    read_files = read("input", _read_input, run_id, plan_began) if state.get("plan") != "skipped" else None
+    read_files = read("input", _read_input, run_id, plan_began)
     began = context["dag_run"].start_date
     return {
         "run": {
@@ -87,33 +87,59 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _plan_began(context: Mapping[str, Any]) -> datetime | None:
+    plan = context["ti"].xcom_pull(task_ids="plan", key="plan")
+    return datetime.fromisoformat(plan["began_at"]) if plan else None
+
+
 def _tasks(context: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the finished tasks of the run in start order (not this one, nor any that is still running)."""
-    found = []
-    for ti in context["dag_run"].get_task_instances():
-        if ti.state in (None, "scheduled", "queued", "running"):
-            continue
-        failed = ti.state == "failed"
-        found.append(
-            {
-                "task": ti.task_id,
-                "state": str(ti.state) if ti.state else "none",
-                "start": ti.start_date,
-                "end": ti.end_date,
-                "tries": ti.try_number,
-                "message": context["ti"].xcom_pull(task_ids=ti.task_id, key=notify.FAILURE)
-                if failed
-                else None,
-                "log": ti.log_url if failed else None,
-            }
-        )
+    """Return the finished tasks of the run in the order they ran (not this one, nor any that is still running)."""
+    run, this = context["dag_run"], context["ti"]
+    # Airflow 2 and 3 share no way to ask for the other tasks of a run, and neither has the other's.
+    found = _task_breadcrumbs(context) if hasattr(this, "get_task_breadcrumbs") else _task_instances(run)
+    for task in found:
+        failed = task["state"] == "failed"
+        task["message"] = this.xcom_pull(task_ids=task["task"], key=notify.FAILURE) if failed else None
+    return found
+
+
+def _task_instances(run: Any) -> list[dict[str, Any]]:
+    """Return what Airflow 2 records of the finished tasks."""
+    found = [
+        {
+            "task": ti.task_id,
+            "state": str(ti.state),
+            "start": ti.start_date,
+            "end": ti.end_date,
+            "tries": ti.try_number,
+            "log": ti.log_url if ti.state == "failed" else None,
+        }
+        for ti in run.get_task_instances()
+        if ti.state not in (None, "scheduled", "queued", "running")
+    ]
     # `airflow dags test` records no start times, and runs one task after the other.
-    before = context["dag_run"].start_date
+    before = run.start_date
     for task in sorted((task for task in found if task["end"]), key=lambda task: task["end"]):
         task["start"] = task["start"] or before
         before = max(before, task["end"])
     never = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda task: (task["start"] or never, task["end"] or never, task["task"]))
+
+
+def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what Airflow 3 tells a task of the others that are finished, in the order of the DAG."""
+    run = context["dag_run"]
+    place = {task.task_id: number for number, task in enumerate(context["dag"].topological_sort())}
+    crumbs = context["ti"].get_task_breadcrumbs(run.dag_id, run.run_id)
+    return [
+        {
+            "task": crumb["task_id"],
+            "state": str(crumb["state"]),
+            "seconds": crumb["duration"],
+        }
+        | dict.fromkeys(("start", "end", "tries", "log"))
+        for crumb in sorted(crumbs, key=lambda crumb: place[crumb["task_id"]])
+    ]
 
 
 def _interval(context: Mapping[str, Any]) -> Interval | None:
@@ -253,7 +279,10 @@ def _read_checks(run_id: str, since: datetime | None) -> list[dict[str, Any]]:
 
 
 def _phases(tasks: Sequence[Mapping[str, Any]], began: datetime) -> list[dict[str, Any]]:
-    """Return start and duration of each task or task group, in seconds since the run began."""
+    """Return start and duration of each task or task group, in seconds since the run began.
+
+    On Airflow 3 the start is not known, and the duration is the sum of the tasks' own.
+    """
     groups: dict[str, list[Mapping[str, Any]]] = collections.defaultdict(list)
     for task in tasks:
         groups[task["task"].split(".")[0]].append(task)
@@ -267,14 +296,17 @@ def _phases(tasks: Sequence[Mapping[str, Any]], began: datetime) -> list[dict[st
         starts = [task["start"] for task in members if task["start"]]
         ends = [task["end"] for task in members if task["end"]]
         ran = starts and ends and state != "upstream_failed"
+        seconds = (max(ends) - min(starts)).total_seconds() if ran else None
+        if durations := [task["seconds"] for task in members if task.get("seconds") is not None]:
+            seconds = sum(durations)
         found.append(
             {
                 "phase": phase,
                 "state": state,
                 "tasks": len(members),
-                "tries": max(task["tries"] for task in members),
+                "tries": max((task["tries"] for task in members if task["tries"] is not None), default=None),
                 "start": round(max((min(starts) - began).total_seconds(), 0), 1) if ran else None,
-                "seconds": round((max(ends) - min(starts)).total_seconds(), 1) if ran else None,
+                "seconds": None if seconds is None else round(seconds, 1),
             }
         )
     return found
