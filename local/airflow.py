@@ -13,10 +13,25 @@ from typing import Any
 import psycopg2
 
 from local import airflow_settings, lake, services
-from local.home import PROJECT, Home, Problem, say, shown
+from local.home import AIRFLOW, PROJECT, Home, Problem, port, say, shown
 from local_redshift import service
 
 DATABASE = "airflow"
+
+
+def ui_port() -> int:
+    """Return ``SPARKIFY_UI_PORT``: the port of Airflow's web server on this machine (default 8080)."""
+    return port("SPARKIFY_UI_PORT", 8080)
+
+
+def url() -> str:
+    """Return the address of Airflow's pages."""
+    return f"http://127.0.0.1:{ui_port()}"
+
+
+def passwords(home: Home) -> Path:
+    """Return the file in which Airflow 3 keeps the passwords of its users."""
+    return home.airflow / "passwords.json"
 
 
 def login(running: service.Running) -> dict[str, str]:
@@ -41,13 +56,25 @@ def environment(home: Home, running: service.Running) -> dict[str, str]:
         ),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
-        # The REST API accepts the password that `make up` prints; the pages use the session.
-        "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session",
-        "AIRFLOW__WEBSERVER__WORKERS": "2",
-        "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "30",
         "SPARKIFY_POOL": airflow_settings.read()["pools"][0]["pool_name"],
         "PYTHONWARNINGS": "ignore",
     }
+    if AIRFLOW == 2:
+        found |= {
+            # The REST API accepts the password that `make up` prints; the pages use the session.
+            "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session",
+            "AIRFLOW__WEBSERVER__WORKERS": "2",
+            "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "30",
+        }
+    else:
+        found |= {
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords(home)),
+            "AIRFLOW__API__BASE_URL": url(),
+            # Tasks report to the web server.
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url()}/execution/",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        }
     if note := lake.Note.read(home):
         found |= airflow_settings.schedule(note.days)
     return found

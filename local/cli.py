@@ -45,7 +45,7 @@ def status(home: Home) -> None:
     note = lake.Note.read(home)
     say(f"AWS        {running.aws_endpoint}")
     say(f"Redshift   127.0.0.1:{running.redshift_port} database {running.database} user {running.user}")
-    say(f"Airflow    {up.url() if up.processes(home) else 'not up (make up)'}")
+    say(f"Airflow    {airflow.url() if up.processes(home) else 'not up (make up)'}")
     say(
         f"lake       {len(lake.lake_objects(running)):,} files of {note.identity['folder'] if note else 'no folder'}"
     )

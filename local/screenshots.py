@@ -160,7 +160,7 @@ def main() -> int:
                     if code := cli.main([command]):
                         return code
             report.fetch(home, services.require(home))
-            url = up.url()
+            url = airflow.url()
             log_in(chrome, home, url)
             for dag_id, name, height in (("sparkify", "graph", 1150), ("reports", "reports_graph", 1700)):
                 page = f"{url}/dags/{dag_id}/grid?tab=graph&dag_run_id={newest_run(home, dag_id)}"

@@ -15,22 +15,25 @@ from tqdm import tqdm
 
 from local import airflow, lake, services
 from local.dataset import choose_folder
-from local.home import Home, Problem, port, say, shown
+from local.home import AIRFLOW, Home, Problem, say, shown
 from local_redshift import service
 
 DAG_ID = "sparkify"
+HEALTH = "health" if AIRFLOW == 2 else "api/v2/monitor/health"
 TIMEOUT = 300
 """Seconds until Airflow must be up: it imports every DAG first, and machines are busy."""
 
 
-def ui_port() -> int:
-    """Return ``SPARKIFY_UI_PORT``: the port of Airflow's web server on this machine (default 8080)."""
-    return port("SPARKIFY_UI_PORT", 8080)
-
-
-def url() -> str:
-    """Return the address of Airflow's pages."""
-    return f"http://127.0.0.1:{ui_port()}"
+def commands() -> dict[str, list[str]]:
+    """Return the command of each of Airflow's processes, by name."""
+    # They share one log folder, so none of them serves its logs (which it would do on every address).
+    found = {name: [name, "--skip-serve-logs"] for name in ("scheduler", "triggerer")}
+    if AIRFLOW == 2:
+        found["webserver"] = ["webserver", "--hostname", "127.0.0.1", "--port", str(airflow.ui_port())]
+    else:
+        found["dag-processor"] = ["dag-processor"]
+        found["api-server"] = ["api-server", "--host", "127.0.0.1", "--port", str(airflow.ui_port())]
+    return found
 
 
 def start(home: Home, folder: str | None) -> None:
@@ -39,9 +42,9 @@ def start(home: Home, folder: str | None) -> None:
     :raises Problem: a port is taken, other data is in use, or Airflow does not start.
     """
     if processes(home):
-        say(f"Airflow is up already: {url()} (make status, make down)")
+        say(f"Airflow is up already: {airflow.url()} (make status, make down)")
         return
-    services.check_free(ui_port(), "SPARKIFY_UI_PORT")
+    services.check_free(airflow.ui_port(), "SPARKIFY_UI_PORT")
     note = lake.Note.read(home)
     if not folder and note and service.status(home.services) and note.identity["folder"] != str(home.sample):
         # Without a folder named, continue with the one that the lake holds.
@@ -50,25 +53,19 @@ def start(home: Home, folder: str | None) -> None:
     running = services.start(home, data, airflow_is_up=False)
     airflow.prepare(home, running)
     password = create_user(home, running)
-    # They share one log folder, so none of them serves its logs (which it would do on every address).
-    commands = {
-        "scheduler": ["scheduler", "--skip-serve-logs"],
-        "triggerer": ["triggerer", "--skip-serve-logs"],
-        "webserver": ["webserver", "--hostname", "127.0.0.1", "--port", str(ui_port())],
-    }
     started = []
-    for name, arguments in commands.items():
+    for name, arguments in commands().items():
         with (home.airflow / f"{name}.log").open("w") as log:
             process = airflow.start_process(home, running, arguments, log)
         started.append((process.pid, psutil.Process(process.pid).create_time()))
         home.airflow_note.write_text(json.dumps(started))
     say("starting Airflow's scheduler, triggerer and web server")
     try:
-        wait_until_up(home, running, set(commands))
+        wait_until_up(home, running)
     except BaseException:
         stop(home)
         raise
-    say(f"\nAirflow is up: {url()}   user admin, password {password} (pages and REST API)")
+    say(f"\nAirflow is up: {airflow.url()}   user admin, password {password} (pages and REST API)")
     say(f"DAG {DAG_ID} is off. Switch it on: it loads {data.start} to {data.last_day}, one run per day.")
     say(f"Or trigger it with start {data.start} and end {data.end}: one run loads all of it.")
     say(f"logs: {shown(home.airflow)}/*.log   stop everything: make down")
@@ -80,6 +77,13 @@ def create_user(home: Home, running: service.Running) -> str:
     :raises Problem: Airflow could not.
     """
     note = home.airflow / "password"
+    if AIRFLOW > 2:
+        if not note.exists():
+            for path in (note, airflow.passwords(home)):
+                path.touch(mode=0o600)
+            note.write_text(secrets.token_urlsafe(9))
+            airflow.passwords(home).write_text(json.dumps({"admin": note.read_text()}))
+        return note.read_text()
     with airflow.database(running) as cursor:
         cursor.execute("select to_regclass('ab_user') is not null")
         exists = cursor.fetchone()[0]
@@ -107,12 +111,13 @@ def create_user(home: Home, running: service.Running) -> str:
     return note.read_text()
 
 
-def wait_until_up(home: Home, running: service.Running, wanted: set[str]) -> None:
+def wait_until_up(home: Home, running: service.Running) -> None:
     """Wait until the pages answer, scheduler and triggerer are healthy, and the DAG is known.
 
     :raises Problem: a process ended, the DAG does not import, or it takes too long.
     """
-    deadline = time.monotonic() + TIMEOUT
+    wanted, deadline = commands().keys(), time.monotonic() + TIMEOUT
+    is_known = "is_active" if AIRFLOW == 2 else "not is_stale"
     with tqdm(total=4, desc="waiting", unit="", disable=None, leave=False) as bar:
         while True:
             if len(processes(home)) < len(wanted):
@@ -123,7 +128,7 @@ def wait_until_up(home: Home, running: service.Running, wanted: set[str]) -> Non
                 raise Problem("Airflow ended while starting:\n" + "\n".join(logs), 1)
             healthy = healthy_parts()
             with airflow.database(running) as cursor:
-                cursor.execute("select count(*) from dag where dag_id = %s and is_active", (DAG_ID,))
+                cursor.execute(f"select count(*) from dag where dag_id = %s and {is_known}", (DAG_ID,))
                 known = cursor.fetchone()[0]
                 cursor.execute("select filename, stacktrace from import_error")
                 broken = cursor.fetchall()
@@ -142,7 +147,7 @@ def wait_until_up(home: Home, running: service.Running, wanted: set[str]) -> Non
 def healthy_parts() -> int:
     """Return how many of web server, scheduler and triggerer are healthy."""
     try:
-        with urllib.request.urlopen(f"{url()}/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"{airflow.url()}/{HEALTH}", timeout=5) as answer:
             parts = json.load(answer)
     except (OSError, ValueError):
         return 0

@@ -1,6 +1,5 @@
 """The commands behind make from the front door, in their own home and on their own ports."""
 
-import base64
 import contextlib
 import csv
 import io
@@ -24,6 +23,7 @@ from include.sparkify import tables
 from local import airflow, cli, run, sample, services, up
 from local.dataset import read_folder
 from local.home import Home
+from tests.e2e import rest
 
 
 def free_port() -> int:
@@ -65,17 +65,6 @@ def rows(home: Home, capsys: pytest.CaptureFixture[str]) -> dict[str, list[list[
     return {
         table: sorted(query(home, capsys, f"select * from sparkify.{table}")[1:]) for table in tables.STAR
     }
-
-
-def rest_status(url: str, password: str) -> int:
-    """Return the HTTP status of a request as admin."""
-    login = base64.b64encode(f"admin:{password}".encode()).decode()
-    request = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"})
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
 
 
 def test_query_before_anything_runs(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,8 +213,7 @@ def test_up_and_down(home: Home, folder: Path, capsys: pytest.CaptureFixture[str
     assert cli.main(["up", str(folder)], home) == 0
     told = capsys.readouterr().out
     assert "password" in told
-    url = f"http://127.0.0.1:{up.ui_port()}"
-    with urllib.request.urlopen(f"{url}/health") as answer:
+    with urllib.request.urlopen(f"{airflow.url()}/{up.HEALTH}") as answer:
         health = json.load(answer)
     assert {part: state["status"] for part, state in health.items() if part != "dag_processor"} == {
         "metadatabase": "healthy",
@@ -234,8 +222,10 @@ def test_up_and_down(home: Home, folder: Path, capsys: pytest.CaptureFixture[str
     }
     password = re.search(r"password (\S+)", told)
     assert password
-    assert rest_status(f"{url}/api/v1/dags/sparkify", password[1]) == 200
-    assert rest_status(f"{url}/api/v1/dags/sparkify", "wrong") in (401, 403)
+    assert rest.call(rest.login(password[1]), "GET", "/dags/sparkify")["is_paused"]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        rest.call(rest.login("wrong"), "GET", "/dags/sparkify")
+    assert refused.value.code in (401, 403)
 
     # Airflow's own command line, and the environment for another Airflow, are of this world.
     assert cli.main(["airflow", "dags details sparkify --output plain"], home) == 0

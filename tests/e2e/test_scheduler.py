@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import decimal
-import json
 import os
 import re
 import socket
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from local import cli, sample, services, up
 from local.dataset import read_folder
 from local.home import Home
 from local.warehouse import query
+from tests.e2e import rest
 from tests.pipeline import model
 
 DAYS = 3
@@ -56,17 +54,12 @@ class Airflow:
     """The REST API of `make up`."""
 
     def __init__(self, home: Home) -> None:
-        self.home, self.url = home, f"http://127.0.0.1:{up.ui_port()}/api/v1"
-        login = f"admin:{(home.airflow / 'password').read_text()}".encode()
-        self._login = "Basic " + base64.b64encode(login).decode()
+        self.home = home
+        self._login = rest.login((home.airflow / "password").read_text())
         self._deadline = time.monotonic() + LIMIT
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"Content-Type": "application/json", "Authorization": self._login}
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        return rest.call(self._login, method, path, body)
 
     def states(self, dag: str = "sparkify") -> dict[str, str]:
         """The state of every run of a DAG."""
@@ -131,6 +124,7 @@ def test_the_scheduler_brings_every_day_and_the_month_to_the_same_star(
     month = read_folder(folder)
     airflow.call("PATCH", "/dags/sparkify", {"is_paused": False})
     body = {"dag_run_id": "by-hand", "conf": {"start": f"{month.start}", "end": f"{month.end}"}}
+    body |= rest.NO_LOGICAL_DATE
     airflow.call("POST", "/dags/sparkify/dagRuns", body)
     killed: list[str] = []
 
@@ -169,7 +163,11 @@ def test_the_scheduler_brings_every_day_and_the_month_to_the_same_star(
     assert set(airflow.states("reports").values()) == {"success"}, "the Dataset starts them"
 
     # A cleared task, with everything downstream, starts the run over.
-    (day,) = [run for run in airflow.states() if str(month.start) in run and run.startswith("scheduled")]
+    (day,) = [
+        run["dag_run_id"]
+        for run in airflow.call("GET", "/dags/sparkify/dagRuns")["dag_runs"]
+        if run["run_type"] == "scheduled" and run["logical_date"].startswith(str(month.start))
+    ]
     body = {
         "dry_run": False,
         "dag_run_id": day,
