@@ -63,8 +63,8 @@ cloud-demo: $(READY) ## Provision, load, pause, resume and tear down a warehouse
 check: lint $(READY) ## Lint and the fast tests
 	@$(PY) -m pytest -n auto --dist loadfile -m 'not slow'
 
-test: $(READY) ## All tests
-	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: $(READY) ## All tests; TESTS=tests/dags for some of them
+	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 soak: $(READY) ## Random schedules of loads and of overlapping runs, as many of each as you like: N=2000
 	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest -n 2 --dist loadfile tests/pipeline/test_stateful.py \
