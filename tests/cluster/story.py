@@ -20,6 +20,7 @@ import redshift_connector
 from local_redshift.service import Running
 
 from include.cluster import credentials, inventory, network, serverless, storage
+from local.home import AIRFLOW
 from tests.cluster.account import REGION, Account
 from tests.world import event, lines, song
 
@@ -102,6 +103,9 @@ def _use_the_secrets_backend(patch: pytest.MonkeyPatch, account: Account) -> Non
     patch.setattr(
         airflow.configuration, "secrets_backend_list", airflow.configuration.initialize_secrets_backends()
     )
+    if AIRFLOW > 2:
+        # Tasks have a list of their own there, which is made at their first look-up and kept.
+        patch.setattr("airflow.sdk.configuration._secrets_backend_cache", {})
 
 
 def _fill_the_lake(account: Account) -> None:
