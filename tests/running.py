@@ -1,6 +1,6 @@
 """DAGs in a test: run as `airflow dags test` does, or seen as the scheduler sees them.
 
-What Airflow 2 and 3 call differently is in this file, so that the tests themselves are the same on both.
+This file has the names that differ between Airflow 2 and 3, so the tests themselves are the same on both.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from include.sparkify.schema import schema_of
 from local import sample
 from tests.bench.row import Row, seconds
 from tests.bench.setting import Setting, analyze
-from tests.reports.running import update
+from tests.reports.updating import update
 from tests.world import World
 
 SIZES = (1, 100)

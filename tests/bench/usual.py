@@ -12,8 +12,8 @@ from pathlib import Path
 
 import jinja2
 import redshift_connector
-from airflow.exceptions import AirflowSkipException
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.sparkify import tables, warehouse
 from local import sample

@@ -21,7 +21,7 @@ SDK = "from airflow.providers.common.compat.sdk"
 READ_BAG = """
 import json, socket, sys, warnings
 
-# What our own files use must not be on its way out. Airflow imports a DAG file under a name with this prefix.
+# Our own files use nothing deprecated. Airflow imports a DAG file under a name with this prefix.
 for kind in (DeprecationWarning, FutureWarning):
     warnings.filterwarnings("error", category=kind, module=r"(unusual_prefix_|include[.])")
 

@@ -12,7 +12,7 @@ from local.home import AIRFLOW
 
 VERSION = "v1" if AIRFLOW == 2 else "v2"
 NO_LOGICAL_DATE = {} if AIRFLOW == 2 else {"logical_date": None}
-"""What belongs in the request for a run by hand: Airflow 3 wants the date to be left out by name."""
+"""A field of the request for a manual run: Airflow 3 requires it, and it may be null."""
 
 
 def login(password: str) -> str:
