@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import obstore
+from obstore.store import S3Store
 from tqdm import tqdm
 
 from local.airflow_settings import buckets
@@ -70,17 +72,26 @@ def upload(running: service.Running, files: dict[str, Path], bucket: str) -> int
 
     :returns: how many files were uploaded.
     """
-    s3 = running.client("s3")
     if bucket not in bucket_names(running):
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        running.client("s3").create_bucket(
+            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
     held = {item["Key"]: item["ETag"].strip('"') for item in list_objects(running, bucket)}
+    store = S3Store(
+        bucket,
+        endpoint=running.aws_endpoint,
+        region=REGION,
+        access_key_id="local",
+        secret_access_key="local",
+        client_options={"allow_http": True},
+    )
 
     def put(item: tuple[str, Path]) -> int:
         key, path = item
         body = path.read_bytes()
         if hashlib.md5(body, usedforsecurity=False).hexdigest() == held.get(key):
             return 0
-        s3.put_object(Bucket=bucket, Key=key, Body=body)
+        obstore.put(store, key, body, use_multipart=False)
         return 1
 
     with ThreadPoolExecutor(UPLOAD_THREADS) as pool:

@@ -211,9 +211,10 @@ def validate_chunk(run_id: str, address: str) -> Validated:
     chunk: Chunk = orjson.loads(lake.read(s3, config.work_bucket, address))
     prefix = f"{run_prefix(run_id)}/{address.rpartition('/')[2].removesuffix('.json')}"
     pieces = {table: Pieces(s3, config.work_bucket, f"{prefix}/{table}") for table in STAGING}
+    small = lake.SmallObjects(s3, config.source_bucket) if chunk["songs"] else None
     readings = itertools.chain(
         _read_log_files(s3, config.source_bucket, chunk["events"], pieces["staging_events"]),
-        _read_song_files(s3, config.source_bucket, chunk["songs"], pieces["staging_songs"]),
+        _read_song_files(s3, config.source_bucket, chunk["songs"], pieces["staging_songs"], small),
     )
     total = len(chunk["events"]) + len(chunk["songs"])
     files = [
@@ -363,7 +364,11 @@ def _read_lines(
 
 
 def _read_song_files(
-    s3: Any, bucket: str, items: Iterable[tuple[str, str, int, str, str | None, str]], pieces: Pieces
+    s3: Any,
+    bucket: str,
+    items: Iterable[tuple[str, str, int, str, str | None, str]],
+    pieces: Pieces,
+    small: lake.SmallObjects | None = None,
 ) -> Iterator[Reading]:
     """Validate song files, one JSON object each, several at once, in order; accepted ones go to ``pieces``."""
 
@@ -371,7 +376,7 @@ def _read_song_files(
         reading = Reading(_as_listed("songs", item, ledger_etag))
         document = bytearray()
         try:
-            with lake.open_object(s3, bucket, item) as (found, stream):
+            with lake.open_object(s3, bucket, item, small) as (found, stream):
                 reading.file = _as_listed("songs", found, ledger_etag)
                 for lines in _lines(stream, bucket, found):
                     document += b"".join(line.rstrip(b"\r") + b"\n" for line in lines)

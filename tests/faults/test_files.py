@@ -6,6 +6,7 @@ import gzip
 import io
 import itertools
 import json
+import os
 import types
 from datetime import UTC, datetime, timedelta
 
@@ -537,6 +538,100 @@ def test_of_very_many_broken_files_at_least_one_line_each_is_kept(fresh, monkeyp
         world.load("2018-11-01")
 
     assert [key for key, *_ in world.rejected()] == [broken[0], *broken]
+
+
+# The second client, for small objects -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_boto3(monkeypatch):
+    """The keys that boto3 reads."""
+    keys, get = [], lake._get
+    monkeypatch.setattr(lake, "_get", lambda s3, bucket, key: (keys.append(key), get(s3, bucket, key))[1])
+    return keys
+
+
+def read_small(world, *keys: str) -> list[bytes]:
+    """Return what the objects hold; the second client reads what it can."""
+    s3 = lake.client()
+    small, found = lake.SmallObjects(s3, world.lake), []
+    for name in keys:
+        item = LakeObject(name, "etag", 1, D1)
+        with lake.open_object(s3, world.lake, item, small) as (opened, stream):
+            assert opened.etag == lake.find_etag(s3, world.lake, name)
+            assert abs(opened.last_modified - datetime.now(UTC).replace(tzinfo=None)) < timedelta(hours=1)
+            found.append(stream.read())
+            assert opened.size == len(found[-1])
+    return found
+
+
+def test_song_files_are_read_by_the_client_for_small_objects(fresh, by_boto3):
+    world = fresh(absent="warn")
+    packed = gzip.compress(json.dumps(song("SO1")).encode())
+    world.put("song_data/A/TR1.json.gz", packed)
+    world.song(song("SO2"))
+
+    world.load(*NOVEMBER)
+
+    assert world.count("songs") == 2
+    assert by_boto3 == []
+
+
+def test_a_key_that_the_second_client_cannot_name_is_read_by_boto3(fresh, by_boto3):
+    world = fresh()
+    odd = [world.put(f"song_data/{name}.json", name.encode()) for name in ("a//b", "./a", "a/../b")]
+    plain = world.put("song_data/a%2Fb c.json", b"plain")
+
+    assert read_small(world, *odd, plain) == [b"a//b", b"./a", b"a/../b", b"plain"]
+    assert by_boto3 == odd
+
+
+def test_an_object_that_grew_is_streamed_by_boto3(fresh, by_boto3):
+    world = fresh()
+    grown = world.put("song_data/a.json", b"x" * (lake.SMALL_BYTES + 1))
+
+    assert [len(body) for body in read_small(world, grown)] == [lake.SMALL_BYTES + 1]
+    assert by_boto3 == [grown]
+
+
+def test_without_the_second_client_boto3_reads_everything(fresh, by_boto3, monkeypatch, caplog):
+    import obstore
+
+    def refuse(*_):
+        raise obstore.exceptions.GenericError("no route")
+
+    world = fresh()
+    keys = [world.put(f"song_data/{number}.json", b"x") for number in range(3)]
+    monkeypatch.setattr(obstore, "get", refuse)
+
+    assert read_small(world, *keys) == [b"x"] * 3
+    assert by_boto3 == keys
+    # It is asked once.
+    assert caplog.text.count("boto3 reads the small objects, too: no route") == 1
+
+
+def test_the_second_client_assumes_the_role_of_the_connection(fresh, by_boto3, monkeypatch):
+    world = fresh()
+    file = world.put("song_data/a.json", b"x")
+    connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+    connection["extra"] |= {
+        "role_arn": "arn:aws:iam::123456789012:role/reader",
+        "service_config": {"sts": {"endpoint_url": connection["extra"]["endpoint_url"]}},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+
+    assert read_small(world, file) == [b"x"]
+    assert by_boto3 == []
+    credentials = lake.SmallObjects(lake.client(), world.lake)._store.credential_provider()
+    assert credentials["access_key_id"].startswith("ASIA") and credentials["token"]
+
+
+def test_a_connection_without_credentials_is_boto3s_to_refuse(fresh, monkeypatch):
+    world = fresh()
+    file = world.put("song_data/a.json", b"x")
+    monkeypatch.setattr("obstore.auth.boto3.Boto3CredentialProvider", lambda _: 1 / 0)
+
+    assert read_small(world, file) == [b"x"]
 
 
 # S3 that does not answer -----------------------------------------------------------------------------------
