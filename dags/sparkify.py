@@ -7,7 +7,8 @@ from (`events`, `song_files`). The pipeline's own tables are in schema `sparkify
 
 **Interval.** A run owns its half-open data interval in UTC, `[start, end)`: rows are cut by `ts`, not by file. It reads
 the log files of its interval that are new or changed, and new or changed song files. A scheduled run also looks back
-for late and changed files (`look_back_days`). If nothing is new the run is skipped.
+for late and changed files (`look_back_days`). If nothing is new the run is skipped. On an hourly schedule only the run
+that ends a day (UTC) looks for song files; a run by hand always does.
 
 **Backfill and rerun.** Trigger with `start` and `end` to load any interval at once, a month or a year; or use
 `airflow dags backfill`. Any number of runs in any order, several at once, ends in the same rows.

@@ -53,7 +53,7 @@ class LakeObject:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """The files of one kind in the lake."""
+    """The log files in the lake."""
 
     files: list[LakeObject]
     unrecognized: list[str]
@@ -100,18 +100,9 @@ def list_log_files(s3: Any, bucket: str, prefix: str, interval: Interval) -> Lis
     return Listing(files, unrecognized)
 
 
-def list_song_files(s3: Any, bucket: str, prefix: str) -> Listing:
-    """List the song files: ``.json`` or ``.json.gz``, in any folder below the prefix.
-
-    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
-    """
-    files, unrecognized = [], []
-    for item in list_objects(s3, bucket, prefix):
-        if _SONG_FILE.fullmatch(item.key.removeprefix(prefix)):
-            files.append(item)
-        else:
-            unrecognized.append(item.key)
-    return Listing(files, unrecognized)
+def is_song_file(path: str) -> bool:
+    """Return whether a path below the song prefix is that of a song file: ``.json`` or ``.json.gz``, in any folder."""
+    return _SONG_FILE.fullmatch(path) is not None
 
 
 def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[LakeObject]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import collections
 import dataclasses
 import logging
-import math
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypedDict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Literal, TypedDict, TypeVar
 
 import orjson
 from airflow.providers.common.compat.sdk import AirflowSkipException
@@ -26,11 +25,18 @@ MODES = {
     "replay": "files with rejected lines and refused files (all of them, or of the interval given)",
     "full_refresh": "everything, from all files in the lake",
 }
-# Bounds on what one task validates: about ten seconds of work, so that a large load spreads over the workers.
+# Bounds on what one task validates: seconds of work, so that a large load spreads over the workers. They double after
+# every so many chunks: Airflow maps a task over at most 1,024 of them (core.max_map_length).
 CHUNK_BYTES = 64 << 20
 CHUNK_FILES = 5_000
+CHUNKS_OF_A_SIZE = 128
+# Song files of the ledger in memory at once.
+LEDGER_PAGE = 50_000
+# Unrecognized keys that a plan names.
+KEPT_KEYS = 100
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Plan(TypedDict):
@@ -47,7 +53,7 @@ class Plan(TypedDict):
     files: int
     """Files to read."""
     listed_songs: int
-    """Song files in the lake."""
+    """Song files in the lake; 0 if the run does not list them."""
     refused_songs: int
     """Those of them that are refused at their present version and not read again."""
     refused: list[str]
@@ -64,8 +70,6 @@ class Ledger:
     """The loaded version by key."""
     loaded: dict[str, list[Interval]]
     """The intervals loaded by key of a log file."""
-    songs: dict[str, str]
-    """The loaded version by key of a song file."""
     processed: list[Interval]
     """The time that a run has processed, with or without a file."""
     refused: dict[tuple[str, str], str]
@@ -74,15 +78,63 @@ class Ledger:
 
 @dataclasses.dataclass
 class Due:
-    """The files that a run has to read, and the intervals that it publishes."""
+    """The log files that a run has to read, and the intervals that it publishes."""
 
     log_files: list[LakeObject]
-    song_files: list[LakeObject]
     windows: list[Interval]
     vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     absent: list[Interval] = dataclasses.field(default_factory=list)
     refused: list[str] = dataclasses.field(default_factory=list)
-    refused_songs: int = 0
+
+
+class Chunks:
+    """Write what is due to the work bucket in chunks of about the same size; one of them is in memory."""
+
+    def __init__(self, s3: Any, bucket: str, prefix: str) -> None:
+        self._s3, self._bucket, self._prefix = s3, bucket, prefix
+        self._keys: list[str] = []
+        self.files = self.vanished = 0
+        self._open()
+
+    def add(self, kind: Literal["events", "songs"], item: LakeObject, ledger_etag: str) -> None:
+        """Add a file to read."""
+        day = item.file_date.isoformat() if item.file_date else None
+        entry = (item.key, item.etag, item.size, item.last_modified.isoformat(), day, ledger_etag)
+        self._chunk[kind].append(entry)
+        self.files += 1
+        self._bytes += item.size
+        self._close_if_full()
+
+    def add_vanished(self, kind: str, key: str, ledger_etag: str) -> None:
+        """Add a loaded file that is no longer in the lake."""
+        self._chunk["vanished"].append((kind, key, ledger_etag))
+        self.vanished += 1
+        self._close_if_full()
+
+    def close(self) -> list[str]:
+        """Write the last chunk and return the keys of all of them, at least one."""
+        if self._entries or not self._keys:
+            self._write()
+        log.info("%d files to read, in %d chunks", self.files, len(self._keys))
+        return self._keys
+
+    def _open(self) -> None:
+        self._chunk: Chunk = {"events": [], "songs": [], "vanished": []}
+        self._bytes = 0
+
+    @property
+    def _entries(self) -> int:
+        return len(self._chunk["events"]) + len(self._chunk["songs"]) + len(self._chunk["vanished"])
+
+    def _close_if_full(self) -> None:
+        size = 2 ** (len(self._keys) // CHUNKS_OF_A_SIZE)
+        if self._bytes >= CHUNK_BYTES * size or self._entries >= CHUNK_FILES * size:
+            self._write()
+
+    def _write(self) -> None:
+        self._keys.append(f"{self._prefix}/{len(self._keys):05}.json")
+        lake.put(self._s3, self._bucket, self._keys[-1], orjson.dumps(self._chunk))
+        self._open()
 
 
 def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
@@ -109,22 +161,50 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
 
     s3 = lake.client()
     logs = lake.list_log_files(s3, config.source_bucket, config.log_prefix, looked_at)
-    songs = lake.list_song_files(s3, config.source_bucket, config.song_prefix)
-    unrecognized = [*logs.unrecognized, *songs.unrecognized]
+    ledger = _read_ledger(looked_at)
+    wanted = _find_replayed(ledger) if mode == "replay" else set()
+    due = _find_due(mode, interval, looked_at, logs.files, ledger, wanted)
+    chunks = Chunks(s3, config.work_bucket, run_prefix(run_id))
+    for item in due.log_files:
+        chunks.add("events", item, ledger.etags.get(item.key, ""))
+    for vanished in due.vanished:
+        chunks.add_vanished(*vanished)
+    unrecognized = logs.unrecognized[:KEPT_KEYS]
+    listed = refused_songs = 0
+    if _lists_songs(run_id, interval):
+        listing = lake.list_objects(s3, config.source_bucket, config.song_prefix)
+        for key, song, etag in _compare_songs(listing, _read_song_ledger()):
+            if song is None:
+                if mode == "full_refresh":
+                    chunks.add_vanished("songs", key, etag)
+                continue
+            if not lake.is_song_file(key.removeprefix(config.song_prefix)):
+                unrecognized += [key][: KEPT_KEYS - len(unrecognized)]
+                if mode == "full_refresh" and etag:
+                    chunks.add_vanished("songs", key, etag)
+                continue
+            listed += 1
+            if mode in ("replay", "full_refresh"):
+                is_due = mode == "full_refresh" or key in wanted
+            elif (key, song.etag) in ledger.refused:
+                refused_songs += 1
+                is_due = False
+            else:
+                is_due = song.etag != etag
+            if is_due:
+                chunks.add("songs", song, etag)
     for key in unrecognized[:20]:
         log.warning(
             "s3://%s/%s is not named as a source file, or in the wrong folder: ignored",
             config.source_bucket,
             key,
         )
-    ledger = _read_ledger(looked_at)
-    due = _find_due(mode, interval, looked_at, logs.files, songs.files, ledger)
 
     reasons = [f"{key}: {reason}" for (key, _), reason in ledger.refused.items()]
-    check_refused_songs(due.refused_songs, len(songs.files), reasons)
+    check_refused_songs(refused_songs, listed, reasons)
     if interval != intervals.ALL_TIME:
         _apply_absent_policy(due, interval, run_id, config)
-    if not (due.log_files or due.song_files or due.vanished):
+    if not (chunks.files or chunks.vanished):
         if due.refused:
             raise DataError(f"nothing was published. {describe_left_out(due.refused, [])}")
         raise AirflowSkipException(f"nothing is new for {interval}: every file is loaded at its version")
@@ -134,13 +214,13 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
         "interval_start": interval.start.isoformat(),
         "interval_end": interval.end.isoformat(),
         "windows": [(window.start.isoformat(), window.end.isoformat()) for window in due.windows],
-        "files": len(due.log_files) + len(due.song_files),
-        "listed_songs": len(songs.files),
-        "refused_songs": due.refused_songs,
+        "files": chunks.files,
+        "listed_songs": listed,
+        "refused_songs": refused_songs,
         "refused": due.refused,
-        "unrecognized": unrecognized[:100],
+        "unrecognized": unrecognized,
     }
-    return plan, _write_chunks(s3, config.work_bucket, run_prefix(run_id), due, ledger)
+    return plan, chunks.close()
 
 
 def check_refused_songs(refused: int, listed: int, reasons: list[str]) -> None:
@@ -181,33 +261,74 @@ def describe_left_out(refused: list[str], replaced: list[str]) -> str:
     return " ".join(text)
 
 
+def _lists_songs(run_id: str, interval: Interval) -> bool:
+    """Return whether the run looks for new song files.
+
+    The scheduled run whose interval ends a day does, and every run by hand: listing song files costs one request per
+    1,000 of them, every time.
+    """
+    return interval.end.time() == time() or not run_id.startswith(("scheduled__", "backfill__"))
+
+
+def _compare_songs(
+    listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, LakeObject | None, str]]:
+    """Return every key of the lake or the ledger, the object in the lake, and the loaded version; empty if none.
+
+    Both come in the order of their bytes and are read side by side, so that memory does not grow with the lake.
+
+    :raises ConfigurationError: one of them comes in another order.
+    """
+    objects = _ascending(((item.key, item) for item in listed), "the source bucket lists its keys")
+    etags = _ascending(iter(loaded), "the database sorts text")
+    item, row = next(objects, None), next(etags, None)
+    while item or row:
+        if row is None or item is not None and item[0] < row[0]:
+            assert item is not None
+            yield item[0], item[1], ""
+            item = next(objects, None)
+        elif item is None or row[0] < item[0]:
+            yield row[0], None, row[1]
+            row = next(etags, None)
+        else:
+            yield item[0], item[1], row[1]
+            item, row = next(objects, None), next(etags, None)
+
+
+def _ascending(pairs: Iterator[tuple[str, T]], what: str) -> Iterator[tuple[str, T]]:
+    last = ""
+    for pair in pairs:
+        # Python compares code points, which are in the order of their bytes in UTF-8.
+        if pair[0] < last:
+            raise ConfigurationError(
+                f"{what} in another order than that of bytes: {pair[0]!r} comes after {last!r}. Next: use a general "
+                "purpose bucket, and a database without COLLATE CASE_INSENSITIVE."
+            )
+        last = pair[0]
+        yield pair
+
+
+def _find_replayed(ledger: Ledger) -> set[str]:
+    """Return the keys of refused files, and of files with rejected lines."""
+    rows = warehouse.query(f"select distinct source_key from {ops()}.rejected_lines")
+    return {key for key, _ in ledger.refused} | {key for (key,) in rows}
+
+
 def _find_due(
-    mode: str, interval: Interval, looked_at: Interval, logs: list[LakeObject], songs: list[LakeObject], ledger: Ledger
+    mode: str, interval: Interval, looked_at: Interval, logs: list[LakeObject], ledger: Ledger, replayed: set[str]
 ) -> Due:  # fmt: skip
     if mode == "full_refresh":
-        present = {item.key for item in (*logs, *songs)}
-        vanished = [
-            (kind, key, etag)
-            for kind, etags in (("events", ledger.etags), ("songs", ledger.songs))
-            for key, etag in sorted(etags.items())
-            if key not in present
-        ]
-        return Due(logs, songs, [interval], vanished)
+        present = {item.key for item in logs}
+        return Due(
+            logs,
+            [interval],
+            [("events", key, etag) for key, etag in sorted(ledger.etags.items()) if key not in present],
+        )
     if mode == "replay":
-        wanted = {key for key, _ in ledger.refused} | {
-            key for (key,) in warehouse.query(f"select distinct source_key from {ops()}.rejected_lines")
-        }
-        logs = [item for item in logs if item.key in wanted]
+        logs = [item for item in logs if item.key in replayed]
         days = [intervals.of_day(item.file_date) for item in logs if item.file_date]
-        windows = intervals.union(part for day in days if (part := day.intersection(interval)))
-        return Due(logs, [item for item in songs if item.key in wanted], windows)
-    due = _find_due_log_files(mode, interval, looked_at, logs, ledger)
-    for item in songs:
-        if (item.key, item.etag) in ledger.refused:
-            due.refused_songs += 1
-        elif ledger.songs.get(item.key) != item.etag:
-            due.song_files.append(item)
-    return due
+        return Due(logs, intervals.union(part for day in days if (part := day.intersection(interval))))
+    return _find_due_log_files(mode, interval, looked_at, logs, ledger)
 
 
 def _find_due_log_files(
@@ -218,7 +339,7 @@ def _find_due_log_files(
     if looked_at.start < interval.start:
         past = Interval(looked_at.start, interval.start)
         before = [part for known in ledger.processed if (part := known.intersection(past))]
-    due, windows = Due([], [], []), []
+    due, windows = Due([], []), []
     for item in logs:
         assert item.file_date is not None
         day = intervals.of_day(item.file_date)
@@ -244,27 +365,37 @@ def _find_due_log_files(
 
 
 def _read_ledger(looked_at: Interval) -> Ledger:
-    """Read the ledger of the song files, and of the log files of the days of ``looked_at``."""
+    """Read the ledger of the log files of the days of ``looked_at``."""
     rows = warehouse.query(
         "select source_key, kind, etag, interval_start, interval_end "
-        f"from {ops()}.loaded_files where kind = 'songs' or (interval_start >= %s and interval_start < %s)",
+        f"from {ops()}.loaded_files where interval_start >= %s and interval_start < %s",
         intervals.of_day(looked_at.start.date()).start,
         looked_at.end,
     )
     loaded: dict[str, list[Interval]] = collections.defaultdict(list)
-    etags, songs, processed = {}, {}, []
+    etags, processed = {}, []
     for key, kind, etag, interval_start, interval_end in rows:
-        if kind == "songs":
-            songs[key] = etag
-            continue
         processed.append(Interval(interval_start, interval_end))
         if kind == "events":
             etags[key] = etag
             loaded[key].append(processed[-1])
     refused = warehouse.query(f"select source_key, etag, reason from {ops()}.refused_files")
-    return Ledger(
-        etags, loaded, songs, intervals.union(processed), {(key, etag): why for key, etag, why in refused}
-    )
+    return Ledger(etags, loaded, intervals.union(processed), {(key, etag): why for key, etag, why in refused})
+
+
+def _read_song_ledger() -> Iterator[tuple[str, str]]:
+    """Return key and loaded version of the song files in the ledger, in key order."""
+    after = ""
+    while True:
+        rows = warehouse.query(
+            f"select source_key, etag from {ops()}.loaded_files where kind = 'songs' and source_key > %s "
+            f"order by source_key limit {LEDGER_PAGE}",
+            after,
+        )
+        yield from ((key, etag) for key, etag in rows)
+        if len(rows) < LEDGER_PAGE:
+            return
+        after = rows[-1][0]
 
 
 def _apply_absent_policy(due: Due, interval: Interval, run_id: str, config: Settings) -> None:
@@ -323,33 +454,3 @@ def insert_owed(cursor: Any, run_id: str, parts: list[tuple[str, Interval]]) -> 
             for piece in intervals.subtract(part, known)
         ],
     )
-
-
-def _write_chunks(s3: Any, bucket: str, prefix: str, due: Due, ledger: Ledger) -> list[str]:
-    """Write the due files in chunks of about the same size; their keys in the work bucket, at least one."""
-    entries = [("events", item, ledger.etags.get(item.key, "")) for item in due.log_files]
-    entries += [("songs", item, ledger.songs.get(item.key, "")) for item in due.song_files]
-    total = sum(item.size for _, item, _ in entries)
-    number = max(1, math.ceil(total / CHUNK_BYTES), math.ceil(len(entries) / CHUNK_FILES))
-    chunks: list[Chunk] = [{"events": [], "songs": [], "vanished": []} for _ in range(number)]
-    chunks[0]["vanished"] = due.vanished
-    weight = 0.0
-    # A file weighs its bytes and its share of the round trips.
-    whole = total / CHUNK_BYTES + len(entries) / CHUNK_FILES
-    for kind, item, etag in entries:
-        position = min(int(weight / whole * number), number - 1) if whole else 0
-        weight += item.size / CHUNK_BYTES + 1 / CHUNK_FILES
-        day = item.file_date.isoformat() if item.file_date else None
-        entry = (item.key, item.etag, item.size, item.last_modified.isoformat(), day, etag)
-        (chunks[position]["events"] if kind == "events" else chunks[position]["songs"]).append(entry)
-    keys = []
-    for position, chunk in enumerate(chunks):
-        keys.append(f"{prefix}/{position:05}.json")
-        lake.put(s3, bucket, keys[-1], orjson.dumps(chunk))
-    log.info(
-        "%d log files and %d song files to read, in %d chunks",
-        len(due.log_files),
-        len(due.song_files),
-        number,
-    )
-    return keys

@@ -105,6 +105,21 @@ def test_a_file_that_changes_beyond_the_look_back_is_loaded_by_naming_its_interv
     assert items(world) == [2]
 
 
+def test_a_song_that_hourly_runs_do_not_look_for_is_found_by_the_one_that_ends_the_day(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    world.song(song("SO1"))
+
+    for hour, matched in ((12, [(None,)]), (23, [("SO1",)])):
+        context = world.context("2018-11-01", run_id=f"scheduled__{hour}")
+        start = datetime(2018, 11, 1, hour, tzinfo=UTC)
+        context |= {"data_interval_start": start, "data_interval_end": start + timedelta(hours=1)}
+        world.stage(context)
+        finish(world, context)
+
+        assert world.rows("select song_id from {s}.songplays") == matched
+
+
 # Empty and blank ------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,79 @@
+"""`plan` reads the lake and the ledger side by side, and holds one chunk in memory."""
+
+from __future__ import annotations
+
+import types
+from datetime import datetime
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.sparkify import plan
+from include.sparkify.errors import ConfigurationError
+from include.sparkify.intervals import Interval
+from include.sparkify.lake import LakeObject
+
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3)
+versions = st.dictionaries(keys, st.sampled_from("abc"))
+
+
+def listing(lake: dict[str, str]) -> list[LakeObject]:
+    """The objects in the order in which S3 lists them."""
+    return [LakeObject(key, lake[key], 1, datetime(2018, 11, 1)) for key in sorted(lake, key=str.encode)]
+
+
+@given(versions, versions)
+def test_the_lake_and_the_ledger_are_compared_by_key(lake, ledger):
+    rows = [(key, ledger[key]) for key in sorted(ledger, key=str.encode)]
+
+    found = [(key, item and item.etag, etag) for key, item, etag in plan._compare_songs(listing(lake), rows)]
+
+    assert found == [
+        (key, lake.get(key), ledger.get(key, "")) for key in sorted({*lake, *ledger}, key=str.encode)
+    ]
+
+
+def test_another_order_than_that_of_bytes_is_a_wrong_configuration():
+    files, rows = listing({"A": "1", "B": "1", "a": "1"}), [("A", "1"), ("a", "1"), ("B", "1")]
+
+    with pytest.raises(
+        ConfigurationError, match="the database sorts text in another order.*'B' comes after 'a'"
+    ):
+        list(plan._compare_songs(files, rows))
+    with pytest.raises(ConfigurationError, match="the source bucket lists its keys in another order"):
+        list(plan._compare_songs(reversed(files), []))
+
+
+def test_chunks_are_written_as_they_fill_and_grow_with_their_number(monkeypatch):
+    """Airflow maps a task over at most 1,024 of them."""
+    monkeypatch.setattr(plan, "CHUNK_FILES", 1)
+    monkeypatch.setattr(plan, "CHUNKS_OF_A_SIZE", 2)
+    written: list[dict] = []
+    s3 = types.SimpleNamespace(put_object=lambda Body, **_: written.append(orjson.loads(Body)))
+    chunks = plan.Chunks(s3, "work", "runs/run")
+
+    for item in listing({str(number): "etag" for number in range(9)}):
+        chunks.add("songs", item, "")
+    chunks.add_vanished("events", "gone", "etag")
+
+    assert chunks.close() == [f"runs/run/{number:05}.json" for number in range(5)]
+    assert [len(chunk["songs"] + chunk["vanished"]) for chunk in written] == [1, 1, 2, 2, 4]
+    assert (chunks.files, chunks.vanished) == (9, 1)
+
+
+@pytest.mark.parametrize(
+    ("run_id", "hour", "lists"),
+    [
+        ("scheduled__2018-11-01T22:00:00+00:00", 23, False),
+        ("backfill__2018-11-01T22:00:00+00:00", 23, False),
+        ("scheduled__2018-11-01T23:00:00+00:00", 24, True),
+        ("manual__2018-11-01T22:00:00+00:00", 23, True),
+        ("a name of one's own", 23, True),
+    ],
+)
+def test_hourly_runs_list_the_songs_once_a_day(run_id, hour, lists):
+    end = datetime(2018, 11, 1 + hour // 24, hour % 24)
+
+    assert plan._lists_songs(run_id, Interval(datetime(2018, 11, 1, hour - 1), end)) is lists
