@@ -517,6 +517,11 @@ def test_a_materialized_view_is_a_view(client: Client) -> None:
     assert client(
         "select column_name from information_schema.columns where table_name = 'm' and table_schema = '{s}'"
     ) == [("id",)]
+    client("create view {s}.v as select id from {s}.a")
+    for view in ("m", "v"):
+        client(f"comment on view {{s}}.{view} is $$it's {view}$$")
+        assert client(f"select obj_description('{{s}}.{view}'::regclass, 'pg_class')") == [(f"it's {view}",)]
+    client("comment on view {s}.v is null")
     client("drop materialized view {s}.m")
 
 

@@ -362,7 +362,7 @@ class Session:
             elif statement.kind == "script":
                 parts = [part for part in (statement.before, statement.text, statement.after) if part]
                 await backend.query("\n;".join(parts), notices=True)
-                self._complete(backend.tags[1 if statement.before else 0])
+                self._complete(statement.tag or backend.tags[1 if statement.before else 0])
             elif statement.kind == "truncate":
                 await backend.query(statement.text)
                 if backend.status == "T":

@@ -151,3 +151,9 @@ begin
   execute 'create or replace view information_schema.tables as '
     || replace(definition, 'c.relkind = ''v''::"char"', 'c.relkind = ANY (ARRAY[''v''::"char", ''m''::"char"])');
 end $$;
+
+create function pg_catalog.local_comment_on_view(view regclass, text text) returns void language plpgsql as $$
+begin
+  execute format('comment on %s %s is %s', case when exists (select from pg_class where oid = view and relkind = 'm') then 'materialized view'
+                 else 'view' end, view, coalesce(quote_literal(text), 'null'));
+end $$;

@@ -34,7 +34,7 @@ class Statement:
     the client. `reuse` is a statement whose aliases have to be settled first. `case_sensitive` is the session's new
     way to read quoted names, if the statement sets it. A statement that makes something of a query (kind query, in
     `text`) is finished once the query's columns are known; `unbound` says what to run if the query's relations or
-    columns are not there.
+    columns are not there. `tag` is what the client is told when it is done, if not PostgreSQL's word.
     """
 
     kind: str
@@ -45,3 +45,4 @@ class Statement:
     reuse: AliasReuse | None = None
     finish: Callable[[Sequence[Result]], Statement] | None = None
     unbound: Statement | None = None
+    tag: str = ""

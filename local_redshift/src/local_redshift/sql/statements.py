@@ -18,7 +18,7 @@ from .statement import Names, Statement
 from .tables import create_table, in_turn
 from .tokens import Tokens, fold, identifier, separate_numbers, split, text_of, tokenize, visible
 from .users import check_grant, create_or_alter_user
-from .views import create_materialized_view, create_view
+from .views import comment, create_materialized_view, create_view
 
 # A long INSERT of values that needs no edit is not taken to pieces.
 _PLAIN_INSERT = re.compile(r"\s*insert\s+into\s+[\w.]+\s*(?:\([\w\s,]*\)\s*)?values\b", re.IGNORECASE)
@@ -198,6 +198,7 @@ def _lock(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 _HANDLERS: dict[str, Callable[[Tokens, Sequence[str]], Statement | None]] = {
     "create": _create,
     "alter": _alter,
+    "comment": comment,
     "copy": _copy,
     "truncate": _truncate,
     "vacuum": _vacuum,

@@ -73,7 +73,7 @@ def _assumerole(tokens: Tokens, words: Sequence[str]) -> Statement:
         )
     arrays = ", ".join(f"array[{', '.join(literal(value) for value in values)}]" for values in lists)
     change = f"select pg_catalog.local_change_assumerole({str(granted).lower()}, {arrays})"
-    return Statement("script", change)
+    return Statement("script", change, tag=words[0].upper())
 
 
 def check_grant(tokens: Tokens, words: Sequence[str]) -> Statement | None:

@@ -65,6 +65,17 @@ def create_materialized_view(tokens: Tokens) -> Statement:
     return finish([]) if PARAMETER.search(query) else Statement("query", query, finish=finish)
 
 
+def comment(tokens: Tokens, words: Sequence[str]) -> Statement | None:
+    """COMMENT ON VIEW: a materialized view is one, and not to PostgreSQL."""
+    if words[1:3] != ["on", "view"]:
+        return None
+    at = next(i for i, token in enumerate(tokens) if token.low == "view")
+    name, i = table_name(tokens, next_visible(tokens, at))
+    text = render(tokens[i:]).strip().removeprefix(tokens[next_visible(tokens, i - 1)].text).strip()
+    change = f"select pg_catalog.local_comment_on_view({literal(name)}::regclass, {text})"
+    return Statement("script", change, tag="COMMENT")
+
+
 def _query(tokens: Tokens, i: int, what: str) -> int:
     """Return where the query behind AS begins."""
     at = next((j for j in range(i, len(tokens)) if tokens[j].low == "as"), None)
