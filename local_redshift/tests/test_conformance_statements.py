@@ -421,10 +421,10 @@ def test_what_is_made_of_a_query_has_its_types(client: Client, kind: str) -> Non
                    " and column_name in ('c0', 'c7') order by column_name")  # fmt: skip
     assert [tuple(row) for row in found] == [(38, 2, None), (None, None, 40)]
     assert client("select c0, c3, c7 from {s}.made") == [(Decimal("3.75"), 3, "two")]
-    client("create table {s}.copied as select c0, c10 from {s}.made")
+    client("create table {s}.copied as select c0, c10, c0 * 2 as c from {s}.made -- a comment")
     found = client("select format_type(atttypid, atttypmod) from pg_attribute"
                    " where attrelid = '{s}.copied'::regclass and attnum > 0 order by attnum")  # fmt: skip
-    assert found == [("numeric(38,2)",), ("character varying(2)",)]
+    assert found == [("numeric(38,2)",), ("character varying(2)",), ("numeric(38,2)",)]
 
 
 def test_a_view_of_other_types_takes_the_place_of_one(client: Client) -> None:

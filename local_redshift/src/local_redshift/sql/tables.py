@@ -86,7 +86,8 @@ def _typed(query: str, columns: Sequence[Result]) -> str:
         numbers += number is not None
     if not numbers:
         return query
-    return f" as select {', '.join(items)} from ({query.strip()[2:]}) as local_query"
+    # A new line, because the query may end in a comment.
+    return f" as select {', '.join(items)} from ({query.strip()[2:]}\n) as local_query"
 
 
 def table_name(tokens: Tokens, start: int) -> tuple[str, int]:
