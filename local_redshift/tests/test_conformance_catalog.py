@@ -517,12 +517,22 @@ def test_a_materialized_view_is_a_view(client: Client) -> None:
     assert client(
         "select column_name from information_schema.columns where table_name = 'm' and table_schema = '{s}'"
     ) == [("id",)]
-    client("create view {s}.v as select id from {s}.a")
+    assert client("select relkind from pg_class where oid = '{s}.m'::regclass") == [("v",)]
+    client("create view {s}.v as select id from {s}.m")
     for view in ("m", "v"):
         client(f"comment on view {{s}}.{view} is $$it's {view}$$")
         assert client(f"select obj_description('{{s}}.{view}'::regclass, 'pg_class')") == [(f"it's {view}",)]
     client("comment on view {s}.v is null")
-    client("drop materialized view {s}.m")
+    client.fails("drop view {s}.m cascade", "materialized")
+    client.fails("drop materialized view {s}.m", "depend")
+    client.fails("drop table {s}.a", "depend")
+    client.fails("refresh materialized view {s}.v", "not a materialized view")
+    client("drop materialized view if exists {s}.nothing")
+    client("drop materialized view {s}.m cascade")
+    client("create materialized view {s}.m auto refresh yes as select id from {s}.a")
+    assert client("select autorefresh from svv_mv_info where trim(schema_name) = '{s}'") == [("t",)]
+    client("drop table {s}.a cascade")
+    assert client("select viewname from pg_views where schemaname = '{s}'") == []
 
 
 @stand_in

@@ -10,7 +10,7 @@ create view pg_catalog.local_relations as
          c.relowner, c.relacl, obj_description(c.oid, 'pg_class')::varchar(256) as remarks
   from pg_class as c
   join pg_namespace as n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'v', 'm') and c.relname not like 'local\_%'
+  where c.relkind in ('r', 'v') and c.relname not like 'local\_%'
     and (pg_has_role(c.relowner, 'USAGE') or has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, REFERENCES'));
 
 create view pg_catalog.local_columns as
@@ -103,7 +103,8 @@ end $$;
 -- Tables without rows are not in it, and sizes are blocks of 1 MB.
 create view pg_catalog.svv_table_info as
   select current_database()::text as database, n.nspname::text as schema, c.oid as table_id,
-         c.relname::text as "table",
+         coalesce((select v.relname from local_materialized_views as m join pg_class as v on v.oid = m.relid
+                   where m.rows = c.oid), c.relname)::text as "table",
          case when d.relid is null or d.encodings = '{}' then 'Y, AUTO(ENCODE)' else 'Y' end as encoded,
          case d.diststyle when 'KEY' then 'KEY(' || d.distkey || ')'
                           when 'AUTO' then 'AUTO(ALL)' else coalesce(d.diststyle, 'AUTO(ALL)') end as diststyle,
@@ -130,9 +131,9 @@ create view pg_catalog.svv_table_info as
 create view pg_catalog.svv_mv_info as
   select current_database()::char(128) as database_name, n.nspname::char(128) as schema_name,
          pg_get_userbyid(c.relowner)::char(128) as user_name, c.relname::char(128) as name, 'f'::char(1) as is_stale,
-         1 as state, 'f'::char(1) as autorewrite, 'f'::char(1) as autorefresh
+         1 as state, 'f'::char(1) as autorewrite, left(m.refreshed::text, 1)::char(1) as autorefresh
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-  where c.relkind = 'm';
+  join local_materialized_views as m on m.relid = c.oid;
 create view pg_catalog.stv_mv_info as select * from svv_mv_info;
 
 -- External things: the columns that Redshift documents, and no rows.

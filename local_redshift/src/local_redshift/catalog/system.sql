@@ -39,5 +39,6 @@ begin
     execute format('grant select on %s to public', r);
   end loop;
 end $$;
-grant select on pg_catalog.local_table_design, pg_catalog.local_late_views, pg_catalog.local_types to public;
+grant select on pg_catalog.local_table_design, pg_catalog.local_late_views, pg_catalog.local_materialized_views,
+  pg_catalog.local_types to public;
 grant create on schema public to public;

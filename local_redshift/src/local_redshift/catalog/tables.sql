@@ -10,6 +10,10 @@ create table pg_catalog.local_table_design (
 create table pg_catalog.local_late_views (
   relid oid primary key, query text not null, uses oid[] not null, statement text not null);
 
+-- Materialized views (views.sql). rows: the relation that has their rows. refreshed: AUTO REFRESH.
+create table pg_catalog.local_materialized_views (
+  relid oid primary key, rows oid not null, statement text not null, refreshed boolean not null);
+
 -- PostgreSQL's pg_index holds the index that imitates a sort key as well, and no key of a table is unique in it;
 -- clients see the one below, where the others belong to keys (16384: the first oid of what is not PostgreSQL's own).
 alter table pg_catalog.pg_index rename to local_index;

@@ -72,6 +72,11 @@ language plpgsql security definer set allow_system_table_mods = on as $$
 declare late record;
 begin
   delete from local_types where relid in (select objid from pg_event_trigger_dropped_objects());
+  if exists (select from local_materialized_views where relid in (select objid from pg_event_trigger_dropped_objects())
+             and rows not in (select objid from pg_event_trigger_dropped_objects())) then
+    raise exception 'a materialized view is dropped with DROP MATERIALIZED VIEW' using errcode = 'wrong_object_type';
+  end if;
+  delete from local_materialized_views where relid in (select objid from pg_event_trigger_dropped_objects());
   if not exists (select from local_late_views) then return; end if;
   delete from local_late_views where relid in (select objid from pg_event_trigger_dropped_objects());
   for late in
@@ -96,6 +101,7 @@ create cast (text as pg_node_tree) without function;
 create function pg_catalog.pg_get_viewdef(view oid, pretty boolean) returns text language sql stable strict as $$
   select coalesce(
     (select statement from local_late_views where relid = view),
+    (select statement from local_materialized_views where relid = view),
     (select ' ' || ltrim(substr(written, 2, length(written) - 2)) || ';'
      from pg_rewrite,
        substr(ev_action::text, 2, length(ev_action::text) - 2) as query,
@@ -115,45 +121,54 @@ create function pg_catalog.pg_get_late_binding_view_cols() returns setof record 
   join local_attribute as a on a.attrelid = c.oid and a.attnum > 0 and a.attname <> 'local_missing'
   left join local_types as t on t.relid = a.attrelid and t.attnum = a.attnum $$;
 
--- A materialized view is a view there, whose definition says so; information_schema has no columns of a late-binding
--- view.
-create function pg_catalog.local_materialized(view oid) returns text language sql stable as $$
-  select format('CREATE MATERIALIZED VIEW %s AS %s', view::regclass, pg_get_viewdef(view)) $$;
+-- information_schema has no columns of a late-binding view.
 do $$
 declare definition text;
 begin
   definition := replace(rtrim(pg_get_viewdef('pg_views'::regclass), ';'), 'local_viewdef', 'pg_get_viewdef');
-  execute 'create or replace view pg_catalog.pg_views as ' || definition || '
-    union all select schemaname, matviewname, matviewowner, local_materialized(
-      format(''%I.%I'', schemaname, matviewname)::regclass) from pg_matviews';
+  execute 'create or replace view pg_catalog.pg_views as ' || definition;
   definition := rtrim(pg_get_viewdef('information_schema.views'::regclass), ';');
-  definition := replace(definition, 'local_viewdef', 'pg_get_viewdef');
-  execute 'create or replace view information_schema.views as ' || definition || '
-    union all
-    select current_database()::information_schema.sql_identifier, n.nspname::information_schema.sql_identifier,
-           c.relname::information_schema.sql_identifier,
-           local_materialized(c.oid)::information_schema.character_data,
-           ''NONE''::information_schema.character_data, ''NO''::information_schema.yes_or_no,
-           ''NO''::information_schema.yes_or_no, ''NO''::information_schema.yes_or_no,
-           ''NO''::information_schema.yes_or_no, ''NO''::information_schema.yes_or_no
-    from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where c.relkind = ''m'' and (pg_has_role(c.relowner, ''USAGE'') or has_table_privilege(c.oid, ''SELECT''))';
-  definition := pg_get_viewdef('information_schema.columns'::regclass);
-  definition := replace(replace(definition, 'ARRAY[''r''::"char", ', 'ARRAY[''m''::"char", ''r''::"char", '),
+  execute 'create or replace view information_schema.views as '
+    || replace(definition, 'local_viewdef', 'pg_get_viewdef');
+  definition := replace(pg_get_viewdef('information_schema.columns'::regclass),
                         'a.attnum > 0', 'a.attnum > 0 and c.oid not in (select relid from local_late_views)');
   -- A column of a view may have a type of its own (types.sql). There are no domains whose type would be the true one.
   definition := replace(definition, 'information_schema._pg_truetypid(a.*, t.*)', 'a.atttypid');
   definition := replace(definition, 'information_schema._pg_truetypmod(a.*, t.*)', 'a.atttypmod');
   execute 'create or replace view information_schema.columns as '
     || replace(definition, 'local_attribute a', 'pg_attribute a');
-  definition := replace(pg_get_viewdef('information_schema.tables'::regclass),
-                        'ARRAY[''r''::"char", ''v''::"char"', 'ARRAY[''r''::"char", ''m''::"char", ''v''::"char"');
-  execute 'create or replace view information_schema.tables as '
-    || replace(definition, 'c.relkind = ''v''::"char"', 'c.relkind = ANY (ARRAY[''v''::"char", ''m''::"char"])');
 end $$;
 
-create function pg_catalog.local_comment_on_view(view regclass, text text) returns void language plpgsql as $$
+-- A materialized view is a view of an inner relation, mv_tbl__NAME__0, which has its rows, as it is there: there the
+-- inner relation is a table. Called after both were created.
+create function pg_catalog.local_keep_materialized(view regclass, rows regclass, statement text, refreshed boolean)
+returns void language sql security definer as
+$$ insert into local_materialized_views values (view, rows, statement, refreshed) $$;
+
+create function pg_catalog.local_rows_of(view regclass) returns regclass language plpgsql as $$
+declare found regclass := (select rows from local_materialized_views where relid = view);
 begin
-  execute format('comment on %s %s is %s', case when exists (select from pg_class where oid = view and relkind = 'm') then 'materialized view'
-                 else 'view' end, view, coalesce(quote_literal(text), 'null'));
+  if found is null then
+    raise exception '"%" is not a materialized view', view using errcode = 'wrong_object_type';
+  end if;
+  return found;
+end $$;
+create function pg_catalog.local_refresh(view regclass) returns void language plpgsql as $$
+begin
+  execute format('refresh materialized view %s', local_rows_of(view));
+end $$;
+create function pg_catalog.local_forget_materialized(view regclass) returns void language sql security definer as
+$$ delete from local_materialized_views where relid = view $$;
+create function pg_catalog.local_drop_materialized(view text, if_exists boolean, cascades boolean) returns void
+language plpgsql as $$
+declare rows regclass;
+begin
+  if if_exists and to_regclass(view) is null then
+    raise notice 'materialized view "%" does not exist, skipping', view;
+    return;
+  end if;
+  rows := local_rows_of(view::regclass);
+  perform local_forget_materialized(view::regclass);
+  execute format('drop view %s %s', view::regclass, case when cascades then 'cascade' end);
+  execute format('drop materialized view %s', rows);
 end $$;

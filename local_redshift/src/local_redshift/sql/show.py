@@ -29,10 +29,10 @@ order by 2{limit}
 _TABLES = """
 select current_database()::varchar as database_name, n.nspname::varchar as schema_name,
        c.relname::varchar as table_name,
-       case when c.relkind in ('v', 'm') then 'VIEW' else 'TABLE' end::varchar as table_type,
+       case c.relkind when 'v' then 'VIEW' else 'TABLE' end::varchar as table_type,
        null::varchar as table_acl, obj_description(c.oid, 'pg_class')::varchar as remarks
 from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where c.relkind in ('r', 'v', 'm') and n.nspname = {schema}{like}
+where c.relkind in ('r', 'v') and n.nspname = {schema}{like}
 order by 3{limit}
 """
 _COLUMNS = """

@@ -18,7 +18,7 @@ from .statement import Names, Statement
 from .tables import create_table, in_turn
 from .tokens import Tokens, fold, identifier, separate_numbers, split, text_of, tokenize, visible
 from .users import check_grant, create_or_alter_user
-from .views import comment, create_materialized_view, create_view
+from .views import create_materialized_view, create_view, drop_materialized_view, refresh
 
 # A long INSERT of values that needs no edit is not taken to pieces.
 _PLAIN_INSERT = re.compile(r"\s*insert\s+into\s+[\w.]+\s*(?:\([\w\s,]*\)\s*)?values\b", re.IGNORECASE)
@@ -124,6 +124,10 @@ def _alter(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     raise not_covered(f"ALTER {what.upper()}")
 
 
+def _drop(tokens: Tokens, words: Sequence[str]) -> Statement | None:
+    return drop_materialized_view(tokens, words) if words[1:3] == ["materialized", "view"] else None
+
+
 def _copy(tokens: Tokens, words: Sequence[str]) -> Statement:
     if "stdin" in words or "stdout" in words or words[1] == "(" or "to" in words:
         raise redshift_lacks("COPY from or to the client")
@@ -198,8 +202,9 @@ def _lock(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 _HANDLERS: dict[str, Callable[[Tokens, Sequence[str]], Statement | None]] = {
     "create": _create,
     "alter": _alter,
-    "comment": comment,
     "copy": _copy,
+    "drop": _drop,
+    "refresh": refresh,
     "truncate": _truncate,
     "vacuum": _vacuum,
     "analyze": _analyze,

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from ..errors import Refused
 from .expressions import render
+from .refusals import not_covered
 from .statement import Result, Statement
 from .tables import PARAMETER, Layout, lay_out, table_attributes, table_name, types_of
-from .tokens import Tokens, literal, next_visible, text_of
+from .tokens import Tokens, literal, next_visible, parts, text_of
 
 
 def create_view(tokens: Tokens, words: Sequence[str]) -> Statement | None:
@@ -46,34 +47,54 @@ def create_view(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 
 
 def create_materialized_view(tokens: Tokens) -> Statement:
-    """Keep BACKUP, DISTSTYLE and the like for the catalog; AUTO REFRESH is read, REFRESH MATERIALIZED VIEW works."""
+    """Make the relation of the rows, with BACKUP, DISTSTYLE and the like, and a view of it (catalog/views.sql)."""
     at = next(i for i, token in enumerate(tokens) if token.low == "view")
     name, i = table_name(tokens, next_visible(tokens, at))
     start = _query(tokens, i, "MATERIALIZED VIEW")
     layout = Layout()
     attributes = tokens[i:start]
     end = max(j for j, token in enumerate(attributes) if token.low == "as")
-    table_attributes(_without_auto_refresh(attributes[:end]), layout)
+    kept, refreshed = _without_auto_refresh(attributes[:end])
+    table_attributes(kept, layout)
+    schema, dot, own = name.rpartition(".")
+    rows = f'{schema}{dot}"mv_tbl__{own.strip(chr(34))}__0"'
+    if len(own.strip('"').encode()) > 52:
+        raise not_covered(
+            f"a materialized view's name of more than 52 bytes (Amazon Redshift has up to 127): {own}"
+        )
     query = render(tokens[start:])
-    text = f"create materialized view {name} as {query}"
+    text = f"create materialized view {rows} as {query}"
+    relations = f"{literal(name)}::regclass, {literal(rows)}::regclass"
+    statement = literal(text_of(tokens).strip())
+    keep = f"select pg_catalog.local_keep_materialized({relations}, {statement}, {refreshed})"
+    view = f"create view {name} as select * from {rows}"
 
     def finish(columns: Sequence[Result]) -> Statement:
-        return Statement(
-            "script", text, "; ".join((lay_out(name, layout), types_of("local_keep_types", name, columns)))
-        )
+        types = types_of("local_keep_types", name, columns)
+        return Statement("script", text, "; ".join((lay_out(rows, layout), view, keep, types)))
 
     return finish([]) if PARAMETER.search(query) else Statement("query", query, finish=finish)
 
 
-def comment(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """COMMENT ON VIEW: a materialized view is one, and not to PostgreSQL."""
-    if words[1:3] != ["on", "view"]:
-        return None
-    at = next(i for i, token in enumerate(tokens) if token.low == "view")
-    name, i = table_name(tokens, next_visible(tokens, at))
-    text = render(tokens[i:]).strip().removeprefix(tokens[next_visible(tokens, i - 1)].text).strip()
-    change = f"select pg_catalog.local_comment_on_view({literal(name)}::regclass, {text})"
-    return Statement("script", change, tag="COMMENT")
+def refresh(tokens: Tokens, words: Sequence[str]) -> Statement:
+    """REFRESH MATERIALIZED VIEW name."""
+    at = next((i for i, token in enumerate(tokens) if token.low == "view"), len(tokens) - 1)
+    name, end = table_name(tokens, next_visible(tokens, at))
+    if words[:3] != ["refresh", "materialized", "view"] or next_visible(tokens, end - 1) < len(tokens):
+        raise Refused("syntax error: REFRESH MATERIALIZED VIEW name")
+    call = f"select pg_catalog.local_refresh({literal(name)}::regclass)"
+    return Statement("script", call, tag="REFRESH MATERIALIZED VIEW")
+
+
+def drop_materialized_view(tokens: Tokens, words: Sequence[str]) -> Statement:
+    """DROP MATERIALIZED VIEW [IF EXISTS] name [, ...] [CASCADE | RESTRICT]."""
+    if_exists, cascades = words[3:5] == ["if", "exists"], words[-1] == "cascade"
+    start = next(i for i, token in enumerate(tokens) if token.low == ("exists" if if_exists else "view")) + 1
+    calls = []
+    for part in parts(tokens[start:]):
+        name, _ = table_name(part, next_visible(part, -1))
+        calls.append(f"pg_catalog.local_drop_materialized({literal(name)}, {if_exists}, {cascades})")
+    return Statement("script", f"select {', '.join(calls)}", tag="DROP MATERIALIZED VIEW")
 
 
 def _query(tokens: Tokens, i: int, what: str) -> int:
@@ -84,11 +105,12 @@ def _query(tokens: Tokens, i: int, what: str) -> int:
     return next_visible(tokens, at)
 
 
-def _without_auto_refresh(tokens: Tokens) -> Tokens:
+def _without_auto_refresh(tokens: Tokens) -> tuple[Tokens, bool]:
+    """Return the attributes without AUTO REFRESH, and whether it is on."""
     for i, token in enumerate(tokens):
         if token.low == "auto":
             following = next_visible(tokens, i)
             if following < len(tokens) and tokens[following].low == "refresh":
                 value = next_visible(tokens, following)
-                return [*tokens[:i], *tokens[value + 1 :]]
-    return tokens
+                return [*tokens[:i], *tokens[value + 1 :]], tokens[value].low == "yes"
+    return tokens, False
