@@ -139,8 +139,8 @@ begin
     || replace(definition, 'local_attribute a', 'pg_attribute a');
 end $$;
 
--- A materialized view is a view of an inner relation, mv_tbl__NAME__0, which has its rows, as it is there: there the
--- inner relation is a table. Called after both were created.
+-- A materialized view is a view of an inner relation, mv_tbl__NAME__0, which has its rows; on Redshift that is a table.
+-- Called after both were created.
 create function pg_catalog.local_keep_materialized(view regclass, rows regclass, statement text, refreshed boolean)
 returns void language sql security definer as
 $$ insert into local_materialized_views values (view, rows, statement, refreshed) $$;
