@@ -29,4 +29,8 @@ select
     (count(case when p.matched then 1 end) * 1.0 / count(*))::decimal(5, 4) as match_rate
 from reports_state.plays as p
 inner join (select distinct day from reports_state.changes) as d on p.day = d.day
+-- The range says the same again: a scan then skips what is before it, which a join cannot.
+where
+    p.day >= (select min(c.day) from reports_state.changes as c)
+    and p.day <= (select max(c.day) from reports_state.changes as c)
 group by p.day;

@@ -21,4 +21,8 @@ select
     count(case when p.level = 'paid' then 1 end) as paid_plays
 from reports_state.plays as p
 inner join (select distinct day from reports_state.changes) as d on p.day = d.day
+-- The range says the same again: a scan then skips what is before it, which a join cannot.
+where
+    p.day >= (select min(c.day) from reports_state.changes as c)
+    and p.day <= (select max(c.day) from reports_state.changes as c)
 group by p.user_id, p.day;
