@@ -1,10 +1,10 @@
 """The working tables of the reports, made by the Astro SDK: the one file that imports it.
 
-Where it is used: importing it, and pandas with it, takes each of the DAG's processes more than a second and 95 MB. Its
-decorators would need that to read the DAG, so the tasks call its databases, which those decorators call too.
+It imports the SDK inside its tasks: the import, with pandas, takes each process that reads the DAG more than a second
+and 95 MB. The SDK's decorators must be imported to read the DAG, so the tasks call its databases, as the decorators do.
 
-The SDK drops its output table, commits, and creates it again. So it makes the working tables,
-each a named table that one run owns; the published tables change elsewhere, in one transaction.
+The SDK drops its output table, commits, and creates it again. So it makes the working tables, each a named table that
+one run owns; the published tables change elsewhere, in one transaction.
 """
 
 from __future__ import annotations
