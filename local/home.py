@@ -8,11 +8,20 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-AIRFLOW = int(version("apache-airflow").split(".")[0])
+
+
+def _airflow() -> int:
+    # The container of docker-compose.override.yml runs only the services, without Airflow.
+    with contextlib.suppress(PackageNotFoundError):
+        return int(version("apache-airflow").split(".")[0])
+    return 2
+
+
+AIRFLOW = _airflow()
 """Major version of the Airflow in this environment (`make ... AIRFLOW=3`)."""
 
 

@@ -173,26 +173,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     listed = refused_songs = 0
     if _lists_songs(run_id, interval):
         listing = lake.list_objects(s3, config.source_bucket, config.song_prefix)
-        for key, song, etag in _compare_songs(listing, _read_song_ledger()):
-            if song is None:
-                if mode == "full_refresh":
-                    chunks.add_vanished("songs", key, etag)
-                continue
-            if not lake.is_song_file(key.removeprefix(config.song_prefix)):
-                unrecognized += [key][: KEPT_KEYS - len(unrecognized)]
-                if mode == "full_refresh" and etag:
-                    chunks.add_vanished("songs", key, etag)
-                continue
-            listed += 1
-            if mode in ("replay", "full_refresh"):
-                is_due = mode == "full_refresh" or key in wanted
-            elif (key, song.etag) in ledger.refused:
-                refused_songs += 1
-                is_due = False
-            else:
-                is_due = song.etag != etag
-            if is_due:
-                chunks.add("songs", song, etag)
+        listed, refused_songs = _add_songs(chunks, listing, mode, ledger, wanted, unrecognized)
     for key in unrecognized[:20]:
         log.warning(
             "s3://%s/%s is not named as a source file, or in the wrong folder: ignored",
@@ -268,6 +249,39 @@ def _lists_songs(run_id: str, interval: Interval) -> bool:
     1,000 of them, every time.
     """
     return interval.end.time() == time() or not run_id.startswith(("scheduled__", "backfill__"))
+
+
+def _add_songs(
+    chunks: Chunks,
+    listing: Iterable[LakeObject],
+    mode: str,
+    ledger: Ledger,
+    replayed: set[str],
+    unrecognized: list[str],
+) -> tuple[int, int]:
+    """Add the song files that are due to the chunks, and keys that are not named as a song file to ``unrecognized``.
+
+    :returns: the number of song files in the lake, and of those that are refused at their present version.
+    """
+    prefix, listed, refused = settings().song_prefix, 0, 0
+    for key, song, etag in _compare_songs(listing, _read_song_ledger()):
+        if song is None or not lake.is_song_file(key.removeprefix(prefix)):
+            if song is not None:
+                unrecognized += [key][: KEPT_KEYS - len(unrecognized)]
+            if mode == "full_refresh" and etag:
+                chunks.add_vanished("songs", key, etag)
+            continue
+        listed += 1
+        if mode in ("replay", "full_refresh"):
+            is_due = mode == "full_refresh" or key in replayed
+        elif (key, song.etag) in ledger.refused:
+            refused += 1
+            is_due = False
+        else:
+            is_due = song.etag != etag
+        if is_due:
+            chunks.add("songs", song, etag)
+    return listed, refused
 
 
 def _compare_songs(

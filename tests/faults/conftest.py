@@ -72,8 +72,11 @@ class FreshWorld(World):
             for task in ("plan", "publish")
         )
         context = self.context(start, end, run_id=run_id)
+        told = {"began_at": plan.start_date.isoformat(), "interval_start": start, "interval_end": end}
         context["ti"] = types.SimpleNamespace(
-            task_id="run_report", dag_id="sparkify", xcom_pull=lambda **_: None
+            task_id="run_report",
+            dag_id="sparkify",
+            xcom_pull=lambda task_ids, key="return_value": told if task_ids == "plan" else None,
         )
         context["dag_run"] = types.SimpleNamespace(
             start_date=plan.start_date, get_task_instances=lambda: [plan, publish]

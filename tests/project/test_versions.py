@@ -105,7 +105,7 @@ def test_the_container_installs_all_that_the_services_import() -> None:
     names = sorted({canonicalize_name(item.name) for item in locked("requirements-local.lock")})
     code = f"""
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import Distribution, PackageNotFoundError, packages_distributions
 
 ALLOWED = {{*{names!r}, "local-redshift"}}
 OWNERS = {{
@@ -119,6 +119,14 @@ class Refuse:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Refuse())
+from_name = Distribution.from_name
+
+def refuse(name):
+    if name not in ALLOWED:
+        raise PackageNotFoundError(name)
+    return from_name(name)
+
+Distribution.from_name = staticmethod(refuse)
 import local.serve, local_redshift.server, moto.server, moto.redshift.models, moto.s3.models
 """
     done = subprocess.run(
