@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.cluster.account import load_dag
+from tests.running import dag_of
 
 
 @pytest.mark.parametrize("dag_id", ["provision", "pause", "resume", "teardown"])
 def test_every_wait_is_bounded(dag_id: str) -> None:
-    dag = load_dag(dag_id)
+    dag = dag_of(dag_id)
     assert dag.dagrun_timeout
     for task in dag.tasks:
         assert task.execution_timeout, task.task_id

@@ -6,7 +6,7 @@ import pytest
 
 from include.cluster import schedule
 from include.sparkify.errors import ConfigurationError
-from tests.cluster.account import load_dag
+from tests.running import as_scheduled, dag_of
 
 VARIABLES = {
     "pause": (schedule.PAUSE, schedule.pause_schedule),
@@ -17,18 +17,23 @@ MALFORMED = ["tonight", "0 25 * * *", "0 20 * *", "*/10 * * * * *", "MOCKED_SPAR
 
 @pytest.mark.parametrize("dag_id", VARIABLES)
 @pytest.mark.parametrize(
-    ("value", "expected"),
-    [(None, None), ("", None), ("@hourly", "@hourly"), ("0 20 * * 1-5", "0 20 * * 1-5")],
+    ("value", "expected", "cron"),
+    [
+        (None, None, "None"),
+        ("", None, "None"),
+        ("@hourly", "@hourly", "0 * * * *"),
+        ("0 20 * * 1-5", "0 20 * * 1-5", "0 20 * * 1-5"),
+    ],
 )
 def test_a_schedule_is_read_from_the_environment(
-    monkeypatch: pytest.MonkeyPatch, dag_id: str, value: str | None, expected: str | None
+    monkeypatch: pytest.MonkeyPatch, dag_id: str, value: str | None, expected: str | None, cron: str
 ) -> None:
     variable, read = VARIABLES[dag_id]
     monkeypatch.delenv(variable, raising=False)
     if value is not None:
         monkeypatch.setenv(variable, value)
     assert read() == expected
-    assert load_dag(dag_id).schedule_interval == expected
+    assert as_scheduled(dag_of(dag_id)).timetable.summary == cron
     schedule.check_schedule(variable)
 
 
@@ -39,6 +44,6 @@ def test_a_malformed_schedule_runs_daily_and_fails_by_name(
 ) -> None:
     variable, _ = VARIABLES[dag_id]
     monkeypatch.setenv(variable, value)
-    assert load_dag(dag_id).schedule_interval == "@daily"
+    assert as_scheduled(dag_of(dag_id)).timetable.summary == "0 0 * * *"
     with pytest.raises(ConfigurationError, match=f"{variable} is .*, which is not a schedule"):
         schedule.check_schedule(variable)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from include.cluster import prices
-from tests.cluster.account import ROOT
+from tests.project.files import PROJECT
 
 
 def test_the_cost_table_shows_the_prices_of_the_code() -> None:
-    text = (ROOT / "docs" / "aws.md").read_text()
+    text = (PROJECT / "docs" / "aws.md").read_text()
     table = text[text.index("## Cost") : text.index("## Permissions")]
     per_hour = ", ".join(f"{price:g}" for price in prices.NODE_HOUR.values())
     assert f"| {', '.join(prices.NODE_HOUR)} | {per_hour} per node and hour" in table

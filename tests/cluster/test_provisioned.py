@@ -10,7 +10,8 @@ import redshift_connector
 
 from include.cluster import inventory, pause
 from include.cluster.policies import render_policy
-from tests.cluster.account import ALL_KINDS, REGION, load_dag
+from tests.cluster.account import ALL_KINDS, REGION
+from tests.running import dag_of
 
 
 def test_twice_in_a_row_is_one_warehouse(provisioned):
@@ -33,7 +34,7 @@ def test_the_cluster_is_private_encrypted_and_wants_tls(provisioned):
     assert (cluster["PubliclyAccessible"], cluster["Encrypted"]) == (False, True)
     assert (cluster["NodeType"], cluster["NumberOfNodes"]) == ("ra3.large", 1)
     assert cluster["IamRoles"][0]["IamRoleArn"].endswith(f"role/{provisioned.name}-copy")
-    create = load_dag("provision").get_task("create_cluster")
+    create = dag_of("provision").get_task("create_cluster")
     assert (create.publicly_accessible, create.encrypted) == (False, True)
     assert create.cluster_parameter_group_name == "default.redshift-2.0"
 
