@@ -15,6 +15,7 @@ from typing import Any
 
 import airflow.configuration
 import botocore.client
+import obstore
 import pytest
 import redshift_connector
 from local_redshift.service import Running
@@ -182,6 +183,15 @@ def _record_calls(patch: pytest.MonkeyPatch, record: Record) -> None:
         return call(self, operation, given)
 
     patch.setattr(botocore.client.BaseClient, "_make_api_call", recorded)
+    get = obstore.get
+
+    def recorded_get(store: Any, key: str) -> Any:
+        given = {"Bucket": store.config["bucket"], "Key": key}
+        record.calls.append(Call(record.actor, record.name, "s3", "GetObject", given))
+        return get(store, key)
+
+    # The small objects do not pass boto3.
+    patch.setattr(obstore, "get", recorded_get)
 
 
 def _record_statements(patch: pytest.MonkeyPatch, record: Record) -> None:
