@@ -247,6 +247,7 @@ def main(names: list[str]) -> int:
             )
     finally:
         server.__exit__(None, None, None)
+        os.chdir(ROOT)
         shutil.rmtree(tree, ignore_errors=True)
     survivors = [mutant.describe() for mutant in mutants if not results[mutant.key()]]
     unexplained = [survivor for survivor in survivors if survivor not in reasons]
