@@ -83,13 +83,15 @@ def publish(
             raise DataError(
                 f"rows with the same key would be published; nothing was changed. {keys}. {_CLEAR}"
             )
-        return {"version": now + 1, "changed": changed, "replaced": replaced}
+        # Kept outside, because the acknowledgement of the commit may be lost.
+        result.update({"version": now + 1, "changed": changed, "replaced": replaced})
+        return result
 
     def is_done(cursor: Any) -> bool:
         cursor.execute(f"select count(*) from {ops()}.publish_log where commit_id = %s", (commit_id,))
         return bool(cursor.fetchone()[0])
 
-    result = warehouse.transaction(work, f"publish {run_id}", is_done) or result
+    warehouse.transaction(work, f"publish {run_id}", is_done)
     for table, rows in result["changed"].items():
         log.info("%s: %s", table, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
     return result

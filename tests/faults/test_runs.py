@@ -134,9 +134,11 @@ def test_a_commit_whose_acknowledgement_is_lost_is_recognised(two_days, monkeypa
             raise redshift_connector.InterfaceError("server socket closed")
 
     monkeypatch.setattr(redshift_connector.Connection, "commit", commit_and_lose_the_link)
-    world.publish(context)
+    published = world.publish(context)
 
     assert lost
+    assert published["version"] == 2
+    assert published["changed"]["songplays"]["inserted"] == 2
     assert world.count("publish_log") == 2
     assert world.count("songplays") == 4
 
