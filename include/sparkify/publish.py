@@ -15,6 +15,7 @@ from include.sparkify.errors import DataError
 from include.sparkify.intervals import Interval, of_day
 from include.sparkify.plan import Plan, insert_owed
 from include.sparkify.settings import ops, run_schema, settings
+from include.sparkify.tables import STAGING
 from include.sparkify.validate import READERS, Validated
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def publish(
     schema, commit_id = run_schema(run_id), uuid.uuid4().hex
     result: Published = {"version": 0, "changed": {}, "replaced": []}
 
-    def work(cursor: Any) -> Published:
+    def work(cursor: Any) -> None:
         warehouse.lock(cursor)
         _assert_staged_and_audited(cursor, schema, run_id, validated)
         cursor.execute(
@@ -83,9 +84,8 @@ def publish(
             raise DataError(
                 f"rows with the same key would be published; nothing was changed. {keys}. {_CLEAR}"
             )
-        # Kept outside, because the acknowledgement of the commit may be lost.
+        # Not returned: the acknowledgement of the commit may be lost.
         result.update({"version": now + 1, "changed": changed, "replaced": replaced})
-        return result
 
     def is_done(cursor: Any) -> bool:
         cursor.execute(f"select count(*) from {ops()}.publish_log where commit_id = %s", (commit_id,))
@@ -163,6 +163,6 @@ def _leave_out_replaced(cursor: Any, schema: str, run_id: str, plan: Plan, base:
             windows = [Interval(*map(datetime.fromisoformat, window)) for window in plan["windows"]]
             parts = [part for window in windows if (part := window.intersection(of_day(file_date)))]
             insert_owed(cursor, run_id, [(key, part) for part in parts])
-    for table in ("staging_files", "staging_events", "staging_songs"):
+    for table in STAGING:
         warehouse.delete_keys(cursor, f"{schema}.{table}", replaced)
     return replaced

@@ -37,9 +37,8 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     """Collect the facts of the run as JSON-serializable values.
 
     :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``failures``, ``input``, ``rejected``,
-        ``refused_files``,
-        ``changed``, ``checks``, ``phases``, ``days`` (of the star: the interval of the run and four weeks before), and
-        ``gaps``: the parts that could not be read, and why.
+        ``refused_files``, ``changed``, ``checks``, ``phases``, ``days`` (of the star: the interval of the run and four
+        weeks before), and ``gaps``: the parts that could not be read, and why.
     """
     gaps: list[str] = []
 
