@@ -24,8 +24,6 @@ PAIRS = (
     "GtE_Gt",
     "Is_IsNot",
     "IsNot_Is",
-    "In_NotIn",
-    "NotIn_In",
 )
 OPERATORS = (
     *(f"ReplaceComparisonOperator_{pair}" for pair in PAIRS),
