@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
-import orjson
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.sparkify import intervals, lake, warehouse
+from include.sparkify.chunks import Chunks
 from include.sparkify.errors import ConfigurationError, DataError
 from include.sparkify.intervals import Interval
 from include.sparkify.lake import LakeObject
+from include.sparkify.ledger import Ledger, note_owed, read_ledger, read_song_ledger
 from include.sparkify.settings import Settings, check_environment, ops, run_prefix, settings
-from include.sparkify.validate import Chunk
 
 MODES = {
     "load": "new and changed files",
@@ -25,13 +24,6 @@ MODES = {
     "replay": "files with rejected lines and refused files (all of them, or of the interval given)",
     "full_refresh": "everything, from all files in the lake",
 }
-# Bounds on what one task validates: seconds of work, so that a large load spreads over the workers. They double after
-# every so many chunks: Airflow maps a task over at most 1,024 of them (core.max_map_length).
-CHUNK_BYTES = 64 << 20
-CHUNK_FILES = 5_000
-CHUNKS_OF_A_SIZE = 128
-# Song files of the ledger in memory at once.
-LEDGER_PAGE = 50_000
 # Unrecognized keys that a plan names.
 KEPT_KEYS = 100
 
@@ -63,20 +55,6 @@ class Plan(TypedDict):
 
 
 @dataclasses.dataclass
-class Ledger:
-    """The files that are loaded or refused."""
-
-    etags: dict[str, str]
-    """The loaded version by key."""
-    loaded: dict[str, list[Interval]]
-    """The intervals loaded by key of a log file."""
-    processed: list[Interval]
-    """The time that a run has processed, with or without a file."""
-    refused: dict[tuple[str, str], str]
-    """The reason by key and ETag of the refused versions."""
-
-
-@dataclasses.dataclass
 class Due:
     """The log files that a run has to read, and the intervals that it publishes."""
 
@@ -85,56 +63,6 @@ class Due:
     vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     absent: list[Interval] = dataclasses.field(default_factory=list)
     refused: list[str] = dataclasses.field(default_factory=list)
-
-
-class Chunks:
-    """Write what is due to the work bucket in chunks of about the same size; one of them is in memory."""
-
-    def __init__(self, s3: Any, bucket: str, prefix: str) -> None:
-        self._s3, self._bucket, self._prefix = s3, bucket, prefix
-        self._keys: list[str] = []
-        self.files = self.vanished = 0
-        self._open()
-
-    def add(self, kind: Literal["events", "songs"], item: LakeObject, ledger_etag: str) -> None:
-        """Add a file to read."""
-        day = item.file_date.isoformat() if item.file_date else None
-        entry = (item.key, item.etag, item.size, item.last_modified.isoformat(), day, ledger_etag)
-        self._chunk[kind].append(entry)
-        self.files += 1
-        self._bytes += item.size
-        self._close_if_full()
-
-    def add_vanished(self, kind: str, key: str, ledger_etag: str) -> None:
-        """Add a loaded file that is no longer in the lake."""
-        self._chunk["vanished"].append((kind, key, ledger_etag))
-        self.vanished += 1
-        self._close_if_full()
-
-    def close(self) -> list[str]:
-        """Write the last chunk and return the keys of all of them, at least one."""
-        if self._entries or not self._keys:
-            self._write()
-        log.info("%d files to read, in %d chunks", self.files, len(self._keys))
-        return self._keys
-
-    def _open(self) -> None:
-        self._chunk: Chunk = {"events": [], "songs": [], "vanished": []}
-        self._bytes = 0
-
-    @property
-    def _entries(self) -> int:
-        return len(self._chunk["events"]) + len(self._chunk["songs"]) + len(self._chunk["vanished"])
-
-    def _close_if_full(self) -> None:
-        size = 2 ** (len(self._keys) // CHUNKS_OF_A_SIZE)
-        if self._bytes >= CHUNK_BYTES * size or self._entries >= CHUNK_FILES * size:
-            self._write()
-
-    def _write(self) -> None:
-        self._keys.append(f"{self._prefix}/{len(self._keys):05}.json")
-        lake.put(self._s3, self._bucket, self._keys[-1], orjson.dumps(self._chunk))
-        self._open()
 
 
 def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
@@ -161,7 +89,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
 
     s3 = lake.client()
     logs = lake.list_log_files(s3, config.source_bucket, config.log_prefix, looked_at)
-    ledger = _read_ledger(looked_at)
+    ledger = read_ledger(looked_at)
     wanted = _find_replayed(ledger) if mode == "replay" else set()
     due = _find_due(mode, interval, looked_at, logs.files, ledger, wanted)
     chunks = Chunks(s3, config.work_bucket, run_prefix(run_id))
@@ -264,7 +192,7 @@ def _add_songs(
     :returns: the number of song files in the lake, and of those that are refused at their present version.
     """
     prefix, listed, refused = settings().song_prefix, 0, 0
-    for key, song, etag in _compare_songs(listing, _read_song_ledger()):
+    for key, song, etag in _compare_songs(listing, read_song_ledger()):
         if song is None or not lake.is_song_file(key.removeprefix(prefix)):
             if song is not None:
                 unrecognized += [key][: KEPT_KEYS - len(unrecognized)]
@@ -378,40 +306,6 @@ def _find_due_log_files(
     return due
 
 
-def _read_ledger(looked_at: Interval) -> Ledger:
-    """Read the ledger of the log files of the days of ``looked_at``."""
-    rows = warehouse.query(
-        "select source_key, kind, etag, interval_start, interval_end "
-        f"from {ops()}.loaded_files where interval_start >= %s and interval_start < %s",
-        intervals.of_day(looked_at.start.date()).start,
-        looked_at.end,
-    )
-    loaded: dict[str, list[Interval]] = collections.defaultdict(list)
-    etags, processed = {}, []
-    for key, kind, etag, interval_start, interval_end in rows:
-        processed.append(Interval(interval_start, interval_end))
-        if kind == "events":
-            etags[key] = etag
-            loaded[key].append(processed[-1])
-    refused = warehouse.query(f"select source_key, etag, reason from {ops()}.refused_files")
-    return Ledger(etags, loaded, intervals.union(processed), {(key, etag): why for key, etag, why in refused})
-
-
-def _read_song_ledger() -> Iterator[tuple[str, str]]:
-    """Return key and loaded version of the song files in the ledger, in key order."""
-    after = ""
-    while True:
-        rows = warehouse.query(
-            f"select source_key, etag from {ops()}.loaded_files where kind = 'songs' and source_key > %s "
-            f"order by source_key limit {LEDGER_PAGE}",
-            after,
-        )
-        yield from ((key, etag) for key, etag in rows)
-        if len(rows) < LEDGER_PAGE:
-            return
-        after = rows[-1][0]
-
-
 def _apply_absent_policy(due: Due, interval: Interval, run_id: str, config: Settings) -> None:
     """Apply the policy for days without a log file; the ledger records them, so that a late file is found.
 
@@ -429,42 +323,3 @@ def _apply_absent_policy(due: Due, interval: Interval, run_id: str, config: Sett
     log.warning("%s; a late file is found by look-back, or by a run with start and end", message)
     if config.absent == "skip" and not due.log_files and intervals.union(due.absent) == [interval]:
         raise AirflowSkipException(message)
-
-
-def note_owed(run_id: str, parts: Iterable[tuple[str, Interval]]) -> None:
-    """Record time that was processed without a file, unless the ledger has it already.
-
-    :param parts: source key (or the prefix without a file) and interval.
-    """
-    wanted = list(parts)
-
-    def note(cursor: Any) -> None:
-        warehouse.lock(cursor)
-        insert_owed(cursor, run_id, wanted)
-
-    warehouse.transaction(note, "record absent days in the ledger")
-
-
-def insert_owed(cursor: Any, run_id: str, parts: list[tuple[str, Interval]]) -> None:
-    """Insert the parts that the ledger does not have yet; the lock is held."""
-    if not parts:
-        return
-    cursor.execute(
-        f"select interval_start, interval_end from {ops()}.loaded_files "
-        "where interval_start is not null and interval_start < %s and interval_end > %s",
-        (max(part.end for _, part in parts), min(part.start for _, part in parts)),
-    )
-    known = intervals.union(Interval(*row) for row in cursor.fetchall())
-    cursor.execute("select getdate()")
-    now = cursor.fetchone()[0]
-    columns = "source_key kind etag size interval_start interval_end lines accepted rejected run_id loaded_at"
-    warehouse.insert(
-        cursor,
-        f"{ops()}.loaded_files",
-        columns.split(),
-        [
-            (key, "absent", "", 0, piece.start, piece.end, 0, 0, 0, run_id, now)
-            for key, part in parts
-            for piece in intervals.subtract(part, known)
-        ],
-    )

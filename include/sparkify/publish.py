@@ -13,10 +13,12 @@ from include.sparkify import lake, warehouse
 from include.sparkify.checks import required
 from include.sparkify.errors import DataError
 from include.sparkify.intervals import Interval, of_day
-from include.sparkify.plan import Plan, insert_owed
+from include.sparkify.ledger import insert_owed
+from include.sparkify.plan import Plan
 from include.sparkify.settings import ops, run_schema, settings
+from include.sparkify.source import READERS
 from include.sparkify.tables import STAGING
-from include.sparkify.validate import READERS, Validated
+from include.sparkify.validate import Validated
 
 log = logging.getLogger(__name__)
 

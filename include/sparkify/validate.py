@@ -1,66 +1,38 @@
-"""Compare source files with the contract: good lines go to the work bucket for COPY, the others are kept as rejects.
+"""Validate the files of a chunk, and keep rejected lines and refused files in the warehouse.
 
-A file is loaded or refused as a whole. A log file is refused if more of its lines are rejected than the threshold
-allows, if none is accepted, or if it cannot be read to its end; a song file, if its document is rejected. So the
-verdict on a file does not depend on the other files of the run. A refused version takes nothing away: what was loaded
-of the file before stays.
+A refused version of a file takes nothing away: what was loaded of the file before stays.
 """
 
 from __future__ import annotations
 
-import codecs
-import concurrent.futures
 import dataclasses
-import gzip
-import io
 import itertools
 import logging
-import shutil
 import tempfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime
-from typing import IO, Any, BinaryIO, TypedDict, cast
+from typing import Any, TypedDict
 
-import botocore.exceptions
-import msgspec
 import orjson
-from isal import igzip
 
-from include.sparkify import contract, lake, warehouse
-from include.sparkify.errors import TransientError
-from include.sparkify.intervals import of_day
-from include.sparkify.lake import LakeObject
+from include.sparkify import lake, warehouse
+from include.sparkify.chunks import Chunk
 from include.sparkify.settings import ops, run_prefix, settings
+from include.sparkify.source import (
+    SPOOL_BYTES,
+    Pieces,
+    Reading,
+    RejectedLine,
+    ValidatedFile,
+    read_log_files,
+    read_song_files,
+)
 from include.sparkify.tables import STAGING
 
-# Bytes per piece before compression: within the 1 MB to 1 GB that COPY reads best
-# (https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-files.html).
-PIECE_BYTES = 64 << 20
-# Bytes of one file that are buffered in memory until its verdict; more goes to disk.
-SPOOL_BYTES = 8 << 20
-# Bytes of a file that are split into lines, checked and written together.
-BLOCK_BYTES = 1 << 20
-# Song files read at once: each costs a round trip.
-READERS = 16
-# Rejected lines kept per file, and kept in full per task, so that memory stays bounded. All are counted.
-KEPT_PER_FILE = 1_000
+# Rejected lines kept in full per task, so that memory stays bounded. All are counted.
 KEPT_PER_TASK = 20_000
 # Log the progress after this many files.
 PROGRESS_EVERY = 500
-# An event may carry a clock that is ahead of the clock of the lake by this many ms.
-CLOCK_SKEW = 24 * 60 * 60 * 1000
 
 log = logging.getLogger(__name__)
-
-
-class Chunk(TypedDict):
-    """The files that one task validates: (key, ETag, bytes, last modified ISO, day ISO or None, ETag in the ledger)."""
-
-    events: list[tuple[str, str, int, str, str | None, str]]
-    songs: list[tuple[str, str, int, str, str | None, str]]
-    vanished: list[tuple[str, str, str]]
-    """(kind, key, ETag in the ledger) of loaded files that left the lake."""
 
 
 class Validated(TypedDict):
@@ -79,127 +51,6 @@ class Validated(TypedDict):
     """``key: reason`` of the refused files, the first 100 per chunk."""
 
 
-@dataclasses.dataclass
-class ValidatedFile:
-    """One file as it was read; a row of ``staging_files``. Times are ms since 1970, as COPY is told to read them."""
-
-    kind: str
-    source_key: str
-    etag: str
-    size: int
-    last_modified: int | None
-    file_date: str | None
-    ledger_etag: str
-    """The version that the ledger had when the run was planned; empty if none."""
-    vanished: bool = False
-    """The file was loaded and is no longer in the lake (a full refresh deletes its rows)."""
-    lines: int = 0
-    """Lines that are not blank: accepted and rejected ones."""
-    blank_lines: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    cut_values: int = 0
-    unknown_fields: str = ""
-    first_stray: int | None = None
-    last_stray: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class RejectedLine:
-    """A line that broke the contract; a row of ``rejected_lines``."""
-
-    source_key: str
-    etag: str
-    line_number: int
-    column_name: str
-    reason: str
-    raw_line: str
-
-
-@dataclasses.dataclass
-class Reading:
-    """A file while it is read, and the verdict on it."""
-
-    file: ValidatedFile
-    tally: contract.Tally = dataclasses.field(default_factory=contract.Tally)
-    rejects: list[RejectedLine] = dataclasses.field(default_factory=list)
-    refusal: str = ""
-    """Why the file is refused; empty if it is accepted."""
-
-    def parse(
-        self, text: bytes, number: int, read: Callable[[bytes, contract.Tally], dict[str, Any]]
-    ) -> dict[str, Any] | None:
-        """Return the line as a row; keep a reject and return None if it breaks the contract."""
-        self.file.lines += 1
-        try:
-            row = read(text, self.tally)
-        except contract.Reject as reject:
-            self.file.rejected += 1
-            if len(self.rejects) < KEPT_PER_FILE:
-                raw = _without_nul(text[: contract.RAW_BYTES].decode(errors="replace"))
-                # Replacing makes text longer: truncate again, at the edge of a character.
-                raw = raw.encode()[: contract.RAW_BYTES].decode(errors="ignore")
-                key, etag, reason = self.file.source_key, self.file.etag, _without_nul(reject.reason)[:500]
-                self.rejects.append(RejectedLine(key, etag, number, reject.column, reason, raw))
-            return None
-        self.file.accepted += 1
-        return row
-
-    def judge(self, threshold: float) -> None:
-        """Set the refusal of a log file that was read to its end."""
-        file = self.file
-        if file.lines and not file.accepted:
-            self.refusal = f"none of its {file.lines} lines was accepted"
-        elif file.rejected > threshold * file.lines:
-            self.refusal = f"{file.rejected} of {file.lines} lines were rejected (threshold {threshold:.2%})"
-        if self.refusal and self.rejects:
-            first = self.rejects[0]
-            self.refusal += (
-                f"; first: line {first.line_number}, {first.column_name or 'whole line'}: {first.reason}"
-            )
-
-    def close(self) -> None:
-        self.file.cut_values = self.tally.cut_values
-        self.file.unknown_fields = _without_nul(", ".join(sorted(self.tally.unknown_fields)))[:500]
-
-
-class Pieces:
-    """JSON lines for one COPY: gzip objects of bounded size in the work bucket."""
-
-    def __init__(self, s3: Any, bucket: str, prefix: str) -> None:
-        self._s3, self._bucket, self._prefix = s3, bucket, prefix
-        self.addresses: list[str] = []
-        self.rows = 0
-        self._bytes = 0
-        self._file: IO[bytes] | None = None
-
-    def append(self, lines: IO[bytes], count: int) -> None:
-        """Append ``count`` lines, each with its newline."""
-        if not count:
-            return
-        if self._file is None:
-            # On disk: memory stays bounded however much comes in.
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the piece)
-            self._gzip = igzip.IGzipFile(fileobj=self._file, mode="wb", mtime=0)
-        lines.seek(0)
-        shutil.copyfileobj(lines, self._gzip, BLOCK_BYTES)
-        self.rows += count
-        self._bytes += lines.tell()
-        if self._bytes >= PIECE_BYTES:
-            self.close()
-
-    def close(self) -> None:
-        """Write the piece that is open, if any."""
-        if self._file is None:
-            return
-        self._gzip.close()
-        self._file.seek(0)
-        key = f"{self._prefix}/{len(self.addresses):05}.json.gz"
-        self.addresses.append(lake.put(self._s3, self._bucket, key, cast(BinaryIO, self._file)))
-        self._file.close()
-        self._file, self._bytes = None, 0
-
-
 def validate_chunk(run_id: str, address: str) -> Validated:
     """Validate the files of a chunk into the work bucket, and keep rejects and refusals in the warehouse.
 
@@ -213,8 +64,8 @@ def validate_chunk(run_id: str, address: str) -> Validated:
     pieces = {table: Pieces(s3, config.work_bucket, f"{prefix}/{table}") for table in STAGING}
     small = lake.SmallObjects(s3, config.source_bucket) if chunk["songs"] else None
     readings = itertools.chain(
-        _read_log_files(s3, config.source_bucket, chunk["events"], pieces["staging_events"]),
-        _read_song_files(s3, config.source_bucket, chunk["songs"], pieces["staging_songs"], small),
+        read_log_files(s3, config.source_bucket, chunk["events"], pieces["staging_events"]),
+        read_song_files(s3, config.source_bucket, chunk["songs"], pieces["staging_songs"], small),
     )
     total = len(chunk["events"]) + len(chunk["songs"])
     files = [
@@ -261,11 +112,17 @@ def validate_chunk(run_id: str, address: str) -> Validated:
 
 def _record(run_id: str, read_keys: list[str], rejects: list[RejectedLine], refused: list[Reading]) -> None:
     """Replace rejects and refusals of the files just read, whether the run will publish or not."""
-
+    if not read_keys:
+        return
+    # Only of the keys about here: the tables keep what was wrong with any file of the lake.
     stale = {
         key
         for table in ("rejected_lines", "refused_files")
-        for (key,) in warehouse.query(f"select distinct source_key from {ops()}.{table}")
+        for (key,) in warehouse.query(
+            f"select distinct source_key from {ops()}.{table} where source_key between %s and %s",
+            min(read_keys),
+            max(read_keys),
+        )
     }
     touched = sorted(
         (stale & set(read_keys))
@@ -298,168 +155,3 @@ def _record(run_id: str, read_keys: list[str], rejects: list[RejectedLine], refu
         )  # fmt: skip
 
     warehouse.transaction(record, "keep rejected lines and refused files")
-
-
-def _read_log_files(
-    s3: Any, bucket: str, items: Iterable[tuple[str, str, int, str, str | None, str]], pieces: Pieces
-) -> Iterator[Reading]:
-    """Validate log files, JSON lines each, one after the other; lines of accepted files go to ``pieces``."""
-    threshold = settings().reject_threshold
-    for item, ledger_etag in map(_listed, items):
-        reading = Reading(_as_listed("events", item, ledger_etag))
-        try:
-            with lake.open_object(s3, bucket, item) as (found, stream), _spool() as spool:
-                reading.file = _as_listed("events", found, ledger_etag)
-                try:
-                    _read_lines(bucket, found, stream, reading, spool)
-                    reading.judge(threshold)
-                except _Corrupt as error:
-                    reading.refusal = str(error)
-                if not reading.refusal:
-                    pieces.append(spool, reading.file.accepted)
-        except lake.ObjectGone:
-            log.warning("s3://%s/%s was deleted after it was listed", bucket, item.key)
-            continue
-        except lake.MisnamedObject as error:
-            reading.refusal = str(error)
-        yield reading
-
-
-def _read_lines(
-    bucket: str, item: LakeObject, stream: io.BufferedIOBase, reading: Reading, spool: IO[bytes]
-) -> None:
-    file = reading.file
-    day = of_day(cast(date, item.file_date))
-    day_start, day_end = _ms(day.start), _ms(day.end)
-    latest = _ms(item.last_modified) + CLOCK_SKEW
-
-    def read(line: bytes, tally: contract.Tally) -> dict[str, Any]:
-        return contract.event(line, tally, latest)
-
-    encode = msgspec.json.Encoder().encode_lines
-    number = 0
-    for lines in _lines(stream, bucket, item):
-        rows, plain = [], 0
-        found = contract.plain_events(lines, number + 1, item.key, cast(str, file.file_date), latest)
-        for line, row in zip(lines, found, strict=True):
-            number += 1
-            if row is not None:
-                plain += 1
-            elif not line.strip():
-                file.blank_lines += 1
-                continue
-            else:
-                values = reading.parse(line.rstrip(b"\r"), number, read)
-                if values is None:
-                    continue
-                row = contract.EventRow(item.key, number, file.file_date, **values)
-            if not day_start <= row.ts < day_end:
-                ts = row.ts
-                file.first_stray = min(ts, ts if file.first_stray is None else file.first_stray)
-                file.last_stray = max(ts, ts if file.last_stray is None else file.last_stray)
-            rows.append(row)
-        file.lines += plain
-        file.accepted += plain
-        spool.write(encode(rows))
-
-
-def _read_song_files(
-    s3: Any,
-    bucket: str,
-    items: Iterable[tuple[str, str, int, str, str | None, str]],
-    pieces: Pieces,
-    small: lake.SmallObjects | None = None,
-) -> Iterator[Reading]:
-    """Validate song files, one JSON object each, several at once, in order; accepted ones go to ``pieces``."""
-
-    def read(item: LakeObject, ledger_etag: str) -> tuple[Reading, bytes] | None:
-        reading = Reading(_as_listed("songs", item, ledger_etag))
-        document = bytearray()
-        try:
-            with lake.open_object(s3, bucket, item, small) as (found, stream):
-                reading.file = _as_listed("songs", found, ledger_etag)
-                for lines in _lines(stream, bucket, found):
-                    document += b"".join(line.rstrip(b"\r") + b"\n" for line in lines)
-                    # The contract rejects it for its length: the rest would only fill memory.
-                    if len(document) > contract.MAX_LINE_BYTES:
-                        break
-        except lake.ObjectGone:
-            log.warning("s3://%s/%s was deleted after it was listed", bucket, item.key)
-            return None
-        except (lake.MisnamedObject, _Corrupt) as error:
-            reading.refusal = str(error)
-        return reading, bytes(document)
-
-    with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
-        # In batches, so that a failure ends the reading soon and memory stays bounded.
-        for batch in _batches(map(_listed, items)):
-            for result in pool.map(lambda listed: read(*listed), batch):
-                if result is None:
-                    continue
-                reading, document = result
-                if document.strip() and not reading.refusal:
-                    row = reading.parse(document, 1, contract.song)
-                    if row is None:
-                        reject = reading.rejects[0]
-                        reading.refusal = f"{reject.column_name or 'document'}: {reject.reason}"
-                    else:
-                        row = {"source_key": reading.file.source_key} | row
-                        line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-                        pieces.append(io.BytesIO(line), 1)
-                yield reading
-
-
-class _Corrupt(Exception):
-    """A gzip file cannot be decompressed to its end."""
-
-
-def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator[list[bytes]]:
-    """Return lines, many at a time, without newline and byte order mark; of a line over 4 MB the start."""
-    number, start = 0, True
-    rest = b""
-    try:
-        # At most one read of what is below: what comes before a corrupt part is read.
-        while block := stream.read1(BLOCK_BYTES):
-            lines = (rest + block).split(b"\n")
-            # One byte more than the contract takes, and one for a carriage return.
-            rest = lines.pop()[: contract.MAX_LINE_BYTES + 2]
-            if start and lines:
-                lines[0], start = lines[0].removeprefix(codecs.BOM_UTF8), False
-            number += len(lines)
-            yield lines
-        if rest:
-            yield [rest.removeprefix(codecs.BOM_UTF8) if start else rest]
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
-    except (botocore.exceptions.BotoCoreError, OSError) as error:
-        raise TransientError(f"lost s3://{bucket}/{item.key} after line {number}: {error}") from error
-
-
-def _spool() -> IO[bytes]:
-    return cast(IO[bytes], tempfile.SpooledTemporaryFile(SPOOL_BYTES))
-
-
-def _batches(items: Iterable[tuple[LakeObject, str]]) -> Iterator[tuple[tuple[LakeObject, str], ...]]:
-    iterator = iter(items)
-    while batch := tuple(itertools.islice(iterator, READERS * 8)):
-        yield batch
-
-
-def _listed(entry: tuple[str, str, int, str, str | None, str]) -> tuple[LakeObject, str]:
-    key, etag, size, last_modified, day, ledger_etag = entry
-    moment = datetime.fromisoformat(last_modified)
-    return LakeObject(key, etag, size, moment, date.fromisoformat(day) if day else None), ledger_etag
-
-
-def _as_listed(kind: str, item: LakeObject, ledger_etag: str) -> ValidatedFile:
-    day = item.file_date.isoformat() if item.file_date else None
-    return ValidatedFile(kind, item.key, item.etag, item.size, _ms(item.last_modified), day, ledger_etag)
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1000)
-
-
-def _without_nul(text: str) -> str:
-    """Return text with NUL as JSON writes it: the warehouse has no such character."""
-    return text.replace("\x00", "\\u0000")

@@ -14,7 +14,7 @@ import botocore.exceptions
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import contract, lake, plan, validate
+from include.sparkify import chunks, contract, lake, source, validate
 from include.sparkify.errors import ConfigurationError, DataError, TransientError
 from include.sparkify.lake import LakeObject
 from tests.world import event, lines, song
@@ -359,9 +359,9 @@ def test_keys_with_any_character_are_loaded(fresh):
 
 def overtaken(world, context, change) -> None:
     """Stage a run; ``change`` happens between its plan and its reading."""
-    chunks = world.plan(context)
+    planned = world.plan(context)
     change()
-    world.validate(context, chunks)
+    world.validate(context, planned)
     world.open_run(context)
     world.copy(context)
 
@@ -439,7 +439,7 @@ def test_a_piece_that_is_gone_fails_the_copy(fresh):
 def test_many_files_are_one_copy_a_table(fresh, monkeypatch):
     """14,896 tiny song files; 1,200 files in a day: here 20 and 20, in pieces of 2 kB."""
     world = fresh()
-    monkeypatch.setattr(validate, "PIECE_BYTES", 2000)
+    monkeypatch.setattr(source, "PIECE_BYTES", 2000)
     for item in range(20):
         world.put(key("2018-11-01", f"{item:04}.json"), lines(event(D1, item=item)))
     for number in range(20):
@@ -459,14 +459,14 @@ def test_many_files_are_one_copy_a_table(fresh, monkeypatch):
 
 def test_a_large_load_is_validated_in_chunks(fresh, monkeypatch):
     world = fresh()
-    monkeypatch.setattr(plan, "CHUNK_FILES", 3)
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 3)
     for item in range(7):
         world.put(key("2018-11-01", f"{item:04}.json"), lines(event(D1, item=item)))
     world.song(song())
     context = world.context("2018-11-01")
-    chunks = world.plan(context)
-    assert len(chunks) == 3
-    world.validate(context, chunks)
+    planned = world.plan(context)
+    assert len(planned) == 3
+    world.validate(context, planned)
     assert [chunk["files"] for chunk in context["pushed"]["validate"]] == [3, 3, 2]
     world.open_run(context)
     world.copy(context)
@@ -504,24 +504,24 @@ def objects(kind: str, number: int) -> list[tuple[str, str, int, str, str | None
 
 def test_14896_song_files_are_read_a_few_at_a_time():
     s3 = ManyObjects(json.dumps(song("SO1")).encode())
-    pieces = validate.Pieces(s3, "work", "songs")
+    pieces = source.Pieces(s3, "work", "songs")
     most_ahead = 0
 
-    for read, _ in enumerate(validate._read_song_files(s3, "lake", objects("song_data", 14_896), pieces), 1):
+    for read, _ in enumerate(source.read_song_files(s3, "lake", objects("song_data", 14_896), pieces), 1):
         most_ahead = max(most_ahead, s3.opened - read)
     pieces.close()
 
     assert read == 14_896
-    assert most_ahead < validate.READERS * 8
+    assert most_ahead < source.READERS * 8
     assert len(s3.put) == 1
 
 
 def test_1200_log_files_of_a_day_are_read_one_after_the_other(fresh):
     fresh()
     s3 = ManyObjects(lines(event(D1)))
-    pieces = validate.Pieces(s3, "work", "events")
+    pieces = source.Pieces(s3, "work", "events")
 
-    reading = validate._read_log_files(s3, "lake", objects("log_data", 1_200), pieces)
+    reading = source.read_log_files(s3, "lake", objects("log_data", 1_200), pieces)
     for read, found in enumerate(reading, 1):
         assert s3.opened == read
         assert (found.file.accepted, found.rejects) == (1, [])
@@ -533,11 +533,11 @@ def test_1200_log_files_of_a_day_are_read_one_after_the_other(fresh):
 
 def test_a_song_file_of_any_length_is_one_reject_and_does_not_fill_memory(monkeypatch):
     monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
-    monkeypatch.setattr(validate, "_lines", lambda *_: itertools.repeat([b"x" * 10]))  # no end
+    monkeypatch.setattr(source, "_lines", lambda *_: itertools.repeat([b"x" * 10]))  # no end
     s3 = ManyObjects(b"x")
 
-    (reading,) = validate._read_song_files(
-        s3, "lake", objects("song_data", 1), validate.Pieces(s3, "work", "songs")
+    (reading,) = source.read_song_files(
+        s3, "lake", objects("song_data", 1), source.Pieces(s3, "work", "songs")
     )
 
     assert (reading.file.lines, reading.file.rejected) == (1, 1)
@@ -684,7 +684,7 @@ def read_lines(body):
 
     item = LakeObject("log_data/2018/11/2018-11-01-events.json", "etag", 10, datetime.now(UTC))
     with lake.open_object(OneObject(), "lake", item) as (found, opened):
-        return [line for lines in validate._lines(opened, "lake", found) for line in lines]
+        return [line for lines in source._lines(opened, "lake", found) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -742,7 +742,7 @@ def test_what_s3_refuses_is_never_taken_for_an_absent_file(code, kind, hint):
 def test_a_line_longer_than_copy_takes_is_one_reject_and_does_not_fill_memory(monkeypatch):
     monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
 
-    monkeypatch.setattr(validate, "BLOCK_BYTES", 10)
+    monkeypatch.setattr(source, "BLOCK_BYTES", 10)
 
     short, long, last = read_lines(b"{}\n" + b"x" * 1000 + b"\n{}")
 

@@ -54,6 +54,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/run.py": (*SCHEDULES, *LOADS, *RUNS),
     "include/sparkify/plan.py": ("tests/unit", *SCHEDULES, *LOADS, *FILES),
     "include/sparkify/contract.py": ("tests/unit", *FILES),
+    "include/sparkify/ledger.py": ("tests/unit", *SCHEDULES, *LOADS),
+    "include/sparkify/chunks.py": ("tests/unit", *FILES),
+    "include/sparkify/source.py": ("tests/unit", *FILES, *LOADS),
     "include/sparkify/validate.py": ("tests/unit", *FILES, *LOADS),
 }
 

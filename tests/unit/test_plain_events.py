@@ -13,13 +13,13 @@ import orjson
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from include.sparkify import contract, validate
+from include.sparkify import contract, source
 from include.sparkify.lake import LakeObject
 from local import sample
 from tests.unit.test_contract import EVENT
 
 KEY, DAY, WRITTEN = "log_data/2018/11/2018-11-01-events.json", datetime(2018, 11, 1), datetime(2018, 11, 2)
-LATEST = validate._ms(WRITTEN) + validate.CLOCK_SKEW
+LATEST = source._ms(WRITTEN) + source.CLOCK_SKEW
 TS = EVENT["ts"]
 I32, I64 = 2**31, 2**63
 
@@ -112,9 +112,9 @@ def test_what_the_fast_way_takes_the_exact_rules_take_unchanged(line):
 def read(content: bytes) -> tuple[list[dict], dict, list, str, int]:
     """Everything that reading a file leads to."""
     item = LakeObject(KEY, "etag", len(content), WRITTEN, DAY.date())
-    reading = validate.Reading(validate._as_listed("events", item, ""))
+    reading = source.Reading(source._as_listed("events", item, ""))
     with io.BytesIO() as spool:
-        validate._read_lines("lake", item, io.BufferedReader(io.BytesIO(content)), reading, spool)
+        source._read_lines("lake", item, io.BufferedReader(io.BytesIO(content)), reading, spool)
         rows = [orjson.loads(line) for line in spool.getvalue().splitlines()]
     reading.judge(0.5)
     reading.close()
@@ -130,7 +130,7 @@ def read(content: bytes) -> tuple[list[dict], dict, list, str, int]:
 )
 def test_a_file_reads_the_same_both_ways(lines, end, marked, block):
     content = b"\xef\xbb\xbf" * marked + end.join(lines)
-    with mock.patch.object(validate, "BLOCK_BYTES", block):
+    with mock.patch.object(source, "BLOCK_BYTES", block):
         fast = read(content)
     with mock.patch.object(contract, "plain_events", lambda lines, *_: [None] * len(lines)):
         exact = read(content)

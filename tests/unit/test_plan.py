@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.sparkify import plan
+from include.sparkify import chunks, plan
 from include.sparkify.errors import ConfigurationError
 from include.sparkify.intervals import Interval
 from include.sparkify.lake import LakeObject
@@ -48,19 +48,19 @@ def test_another_order_than_that_of_bytes_is_a_wrong_configuration():
 
 def test_chunks_are_written_as_they_fill_and_grow_with_their_number(monkeypatch):
     """Airflow maps a task over at most 1,024 of them."""
-    monkeypatch.setattr(plan, "CHUNK_FILES", 1)
-    monkeypatch.setattr(plan, "CHUNKS_OF_A_SIZE", 2)
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
+    monkeypatch.setattr(chunks, "CHUNKS_OF_A_SIZE", 2)
     written: list[dict] = []
     s3 = types.SimpleNamespace(put_object=lambda Body, **_: written.append(orjson.loads(Body)))
-    chunks = plan.Chunks(s3, "work", "runs/run")
+    opened = chunks.Chunks(s3, "work", "runs/run")
 
     for item in listing({str(number): "etag" for number in range(9)}):
-        chunks.add("songs", item, "")
-    chunks.add_vanished("events", "gone", "etag")
+        opened.add("songs", item, "")
+    opened.add_vanished("events", "gone", "etag")
 
-    assert chunks.close() == [f"runs/run/{number:05}.json" for number in range(5)]
+    assert opened.close() == [f"runs/run/{number:05}.json" for number in range(5)]
     assert [len(chunk["songs"] + chunk["vanished"]) for chunk in written] == [1, 1, 2, 2, 4]
-    assert (chunks.files, chunks.vanished) == (9, 1)
+    assert (opened.files, opened.vanished) == (9, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""Divide what a run has to read into chunks, one for each task of `validate`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal, TypedDict
+
+import orjson
+
+from include.sparkify import lake
+from include.sparkify.lake import LakeObject
+
+# Bounds on what one task validates: seconds of work, so that a large load spreads over the workers. They double after
+# every so many chunks: Airflow maps a task over at most 1,024 of them (core.max_map_length).
+CHUNK_BYTES = 64 << 20
+CHUNK_FILES = 5_000
+CHUNKS_OF_A_SIZE = 128
+
+log = logging.getLogger(__name__)
+
+# Key, ETag, bytes, last modified (ISO), day (ISO; None for a song file), ETag in the ledger.
+Entry = tuple[str, str, int, str, str | None, str]
+
+
+class Chunk(TypedDict):
+    """The files that one task validates."""
+
+    events: list[Entry]
+    songs: list[Entry]
+    vanished: list[tuple[str, str, str]]
+    """(kind, key, ETag in the ledger) of loaded files that left the lake."""
+
+
+class Chunks:
+    """Write what is due to the work bucket in chunks of about the same size; one of them is in memory."""
+
+    def __init__(self, s3: Any, bucket: str, prefix: str) -> None:
+        self._s3, self._bucket, self._prefix = s3, bucket, prefix
+        self._keys: list[str] = []
+        self.files = self.vanished = 0
+        self._open()
+
+    def add(self, kind: Literal["events", "songs"], item: LakeObject, ledger_etag: str) -> None:
+        """Add a file to read."""
+        day = item.file_date.isoformat() if item.file_date else None
+        entry = (item.key, item.etag, item.size, item.last_modified.isoformat(), day, ledger_etag)
+        self._chunk[kind].append(entry)
+        self.files += 1
+        self._bytes += item.size
+        self._close_if_full()
+
+    def add_vanished(self, kind: str, key: str, ledger_etag: str) -> None:
+        """Add a loaded file that is no longer in the lake."""
+        self._chunk["vanished"].append((kind, key, ledger_etag))
+        self.vanished += 1
+        self._close_if_full()
+
+    def close(self) -> list[str]:
+        """Write the last chunk and return the keys of all of them, at least one."""
+        if self._entries or not self._keys:
+            self._write()
+        log.info("%d files to read, in %d chunks", self.files, len(self._keys))
+        return self._keys
+
+    def _open(self) -> None:
+        self._chunk: Chunk = {"events": [], "songs": [], "vanished": []}
+        self._bytes = 0
+
+    @property
+    def _entries(self) -> int:
+        return len(self._chunk["events"]) + len(self._chunk["songs"]) + len(self._chunk["vanished"])
+
+    def _close_if_full(self) -> None:
+        size = 2 ** (len(self._keys) // CHUNKS_OF_A_SIZE)
+        if self._bytes >= CHUNK_BYTES * size or self._entries >= CHUNK_FILES * size:
+            self._write()
+
+    def _write(self) -> None:
+        self._keys.append(f"{self._prefix}/{len(self._keys):05}.json")
+        lake.put(self._s3, self._bucket, self._keys[-1], orjson.dumps(self._chunk))
+        self._open()
