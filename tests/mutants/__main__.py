@@ -48,6 +48,7 @@ NOT_NEEDED = "not ten_days_at_once and not hours_make_the_day and not time_zone 
 TESTS: dict[str, tuple[str, ...]] = {
     **{f"include/sql/{folder}/*.sql": (*SCHEDULES, *LOADS) for folder in ("build", "publish")},
     "include/sql/guard/*.sql": (*LOADS[2:], *RUNS),
+    "include/checks/*.yaml": RUNS[:1],
     "include/sparkify/intervals.py": ("tests/unit", *SCHEDULES, *LOADS),
     "include/sparkify/wait.py": ("tests/unit", *LOADS[2:]),
     "include/sparkify/publish.py": (*SCHEDULES, *LOADS, *RUNS),
@@ -113,7 +114,7 @@ def all_mutants(paths: list[str]) -> Iterator[Mutant]:
             if not any(f"{sign} log." in mutant.describe() for sign in "+-"):
                 yield mutant
     for path in paths:
-        if path.endswith(".sql"):
+        if path.endswith((".sql", ".yaml")):
             for text in sql_source.mutants((ROOT / path).read_text()):
                 yield Mutant(path, text)
 

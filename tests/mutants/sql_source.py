@@ -1,4 +1,4 @@
-"""The mutants of a SQL script: the mistakes people make in a condition, a bound, a join or an order.
+"""The mutants of a SQL script or a YAML file of checks: mistakes people make in a condition, a bound, a join, an order.
 
 Cosmic-ray has no SQL; sqlglot would print the whole script in its own style, so that every mutant would differ by its
 printing.
@@ -46,15 +46,23 @@ CHANGES = (
     (r"\n +and [^\n]+(?=\n)", ""),
     (r" and [^\n]+(?=\n)", ""),
     (r"\nwhere [^\n;]+", ""),
+    (r"severity: fail", "severity: warn"),
+    (r"severity: warn", "severity: fail"),
+    # A check of a column.
+    (r"\n +\w+: \{null_check: \{[^}\n]*\}\}", ""),
+    (r"\n +unique_check: [^\n]+", ""),
     # A whole statement.
     (r"(?:^|(?<=;\n))(?:delete|insert|update)[^;]+;\n", ""),
 )
 
 
 def mutants(script: str) -> Iterator[str]:
-    """Return the script with one change each; comments and the lists of created columns stay."""
+    """Return the script with one change each; comments, descriptions and the lists of created columns stay."""
     protected = [
-        match.span() for match in re.finditer(r"--[^\n]*|create (?:temp )?table [^;]+;|\{\{.*?\}\}", script)
+        match.span()
+        for match in re.finditer(
+            r"--[^\n]*|#[^\n]*|description:[^\n]*|create (?:temp )?table [^;]+;|\{\{.*?\}\}", script
+        )
     ]
     seen = {script}
     for pattern, replacement in CHANGES:
