@@ -35,7 +35,7 @@ class Lines:
         self._objects, self._copy = objects, copy
         self.files: list[File] = []
         self.has_invalid = (
-            False  # there are bytes that are no UTF-8, and ACCEPTINVCHARS does not replace them
+            False  # there are bytes that are not UTF-8, and ACCEPTINVCHARS does not replace them
         )
         self._replacement = _replacing(copy.invalid_characters or INVALID)
 
