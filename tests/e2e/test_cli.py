@@ -23,6 +23,7 @@ from include.sparkify import tables
 from local import airflow, cli, run, sample, services, up
 from local.dataset import read_folder
 from local.home import Home
+from local_redshift import service
 from tests.e2e import rest
 
 
@@ -45,24 +46,30 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days of a tenth of the sample."""
+    """Three days of a tenth of the sample; the fourth arrives later."""
     folder = tmp_path_factory.mktemp("data")
-    sample.write(folder, sample.Spec(days=3, scale=0.1))
+    sample.write(folder, sample.Spec(days=4, scale=0.1))
+    later_file(folder).rename(folder / "later")
     return folder
+
+
+def later_file(folder: Path) -> Path:
+    """The log file of the fourth day."""
+    return folder / "log_data/2018/11/2018-11-04-events.json"
 
 
 @pytest.fixture
 def loaded(home: Home, folder: Path) -> Home:
-    """The local world with any data."""
-    if services.status(home.services) is None:
+    """The local world with the folder, if nothing else is loaded."""
+    if service.status(home.services) is None:
         assert cli.main(["run", str(folder)], home) == 0
     return home
 
 
 @pytest.fixture(scope="module")
-def arriving(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the folder, to which files come and from which they are deleted."""
-    return shutil.copytree(folder, tmp_path_factory.mktemp("data") / "arriving")
+def other_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the folder: for the local world, it is another one."""
+    return shutil.copytree(folder, tmp_path_factory.mktemp("data") / "other")
 
 
 def query(home: Home, capsys: pytest.CaptureFixture[str], sql: str) -> list[list[str]]:
@@ -129,88 +136,83 @@ def test_query_prints_only_csv(loaded: Home, capsys: pytest.CaptureFixture[str])
     assert 'column "nope" does not exist' in told.err
 
 
+@pytest.mark.finding("A2")
+@pytest.mark.slow
+def test_song_files_that_are_all_broken_change_nothing(
+    loaded: Home, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = rows(loaded, capsys)
+    good = {path: path.read_text() for path in folder.glob("song_data/**/*.json")}
+    for path, text in good.items():
+        path.write_text(text.replace('"song_id"', '"songId"'))
+    try:
+        for _ in ("read for the first time", "known to be refused"):
+            assert cli.main(["run", str(folder)], loaded) == 1
+            told = capsys.readouterr().err
+            assert "100 of 100 song files are refused" in told
+            assert "song_id" in told
+            assert "Next:" in told
+            assert rows(loaded, capsys) == before
+    finally:
+        for path, text in good.items():
+            path.write_text(text)
+
+
 @pytest.mark.finding("B1")
 @pytest.mark.slow
 def test_a_file_that_arrives_later_is_loaded_too(
-    home: Home, arriving: Path, capsys: pytest.CaptureFixture[str]
+    loaded: Home, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    last = max(arriving.glob("log_data/**/*.json"))
-    later = last.read_bytes()
-    last.unlink()
-    assert cli.main(["run", str(arriving)], home) == 0
-    assert "starting again with an empty lake" in capsys.readouterr().out, "another folder is another life"
-    before = rows(home, capsys)
-    last.write_bytes(later)
+    before = rows(loaded, capsys)
+    (folder / "later").rename(later_file(folder))
     with contextlib.ExitStack() as readers:
         # Finding B1: analysts who left a transaction open on any table.
         for table in tables.PUBLISHED:
             if table != "publish_lock":  # its reader makes a run wait: tests/pipeline/test_findings.py
                 schema = "sparkify" if table in (*tables.STAR, *tables.HISTORY) else "sparkify_ops"
-                login = services.require(home).login
+                login = services.require(loaded).login
                 reader = readers.enter_context(redshift_connector.connect(**login, ssl=False))
                 reader.cursor().execute(f"select count(*) from {schema}.{table}")
-        assert cli.main(["run", str(arriving)], home) == 0
-    assert "1 of them new or changed" in capsys.readouterr().out
-    assert len(rows(home, capsys)["songplays"]) > len(before["songplays"])
+        assert cli.main(["run", str(folder)], loaded) == 0
+    # The song files are whole again, if the test before broke them.
+    assert re.search(r" (1|101) of them new or changed", capsys.readouterr().out)
+    assert len(rows(loaded, capsys)["songplays"]) > len(before["songplays"])
 
 
 @pytest.mark.slow
 def test_a_failed_run_says_what_where_and_what_next(
-    home: Home, arriving: Path, capsys: pytest.CaptureFixture[str]
+    home: Home, folder: Path, other_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path, *_, last = sorted(arriving.glob("log_data/**/*.json"))
+    path = min(other_folder.glob("log_data/**/*.json"))
     path.write_text("\n".join(line[:40] for line in path.read_text().splitlines()))
-    last.unlink()
-    by_itself = services.status(home.services) is None
-    assert cli.main(["run", str(arriving)], home) == 1
+    by_itself = service.status(home.services) is None
+    assert cli.main(["run", str(other_folder)], home) == 1
     out, told = capsys.readouterr()
-    assert (
-        by_itself or f"1 files of the lake are no longer in {arriving}: starting again with an empty" in out
-    )
+    assert by_itself or f"the lake holds the data of {folder}, not of {other_folder}: starting again" in out
     assert "task check_complete failed" in told
     assert path.name in told
     assert "The other files are published" in told
     assert "Next:" in told
     assert str(home.run_log) in told
     days = query(home, capsys, "select distinct trunc(start_time) from sparkify.songplays order by 1")
-    assert {path.name[:10], last.name[:10]}.isdisjoint(day for (day,) in days)
+    assert path.name[:10] not in {day for (day,) in days}
     # The report tables follow what was published.
     assert query(home, capsys, "select day from reports.daily order by 1")[1:] == days[1:]
-
-
-@pytest.mark.finding("A2")
-@pytest.mark.slow
-def test_song_files_that_are_all_broken_change_nothing(
-    home: Home, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["run", str(folder)], home) == 0
-    loaded = rows(home, capsys)
-    good = {path: path.read_text() for path in folder.glob("song_data/**/*.json")}
-    for path, text in good.items():
-        path.write_text(text.replace('"song_id"', '"songId"'))
-    try:
-        for _ in ("read for the first time", "known to be refused"):
-            assert cli.main(["run", str(folder)], home) == 1
-            told = capsys.readouterr().err
-            assert "100 of 100 song files are refused" in told
-            assert "song_id" in told
-            assert "Next:" in told
-            assert rows(home, capsys) == loaded
-    finally:
-        for path, text in good.items():
-            path.write_text(text)
 
 
 @pytest.mark.finding("D1")
 @pytest.mark.slow
 def test_services_that_die_during_a_run(
-    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Home, other_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
         run, "show_running", lambda states: os.kill(services.require(home).pid, signal.SIGKILL)
     )
-    assert cli.main(["run", str(folder)], home) == 1
-    told = capsys.readouterr().err
+    max(other_folder.glob("log_data/**/*.json")).unlink()
+    by_itself = service.status(home.services) is None
+    assert cli.main(["run", str(other_folder)], home) == 1
+    out, told = capsys.readouterr()
+    assert by_itself or f"1 files of the lake are no longer in {other_folder}: starting again" in out
     assert "stopped answering" in told
     assert "Next: run the same command again" in told
     assert "Traceback" not in told
