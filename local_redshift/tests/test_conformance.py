@@ -1,174 +1,20 @@
-"""Requests of clients to Amazon Redshift, put to the stand-in or to a real cluster.
-
-A real one is used when these are set (the README of the package says more):
-LOCAL_REDSHIFT_CONFORMANCE_DSN     libpq's form: host=... port=5439 dbname=... user=... password=...
-LOCAL_REDSHIFT_CONFORMANCE_BUCKET  a bucket in the cluster's region that this account may write to
-LOCAL_REDSHIFT_CONFORMANCE_ROLE    the ARN of a role of the cluster that may read and write the bucket
-Cases marked `stand_in` are only about refusals and views of the stand-in, and are skipped there.
-"""
+"""Requests of clients to Amazon Redshift, put to the stand-in or to a real cluster (see warehouse.py)."""
 
 from __future__ import annotations
 
 import datetime
 import gzip
-import itertools
 import json
-import os
 import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import boto3
 import psycopg2
 import psycopg2.extensions
 import pytest
 import redshift_connector
-
-from local_redshift import REGION
-
-DSN = os.environ.get("LOCAL_REDSHIFT_CONFORMANCE_DSN")
-stand_in = pytest.mark.skipif(DSN is not None, reason="about the stand-in only")
-
-
-@dataclass
-class Warehouse:
-    """A cluster, and the bucket that it copies from."""
-
-    login: dict[str, Any]
-    s3: Any
-    bucket: str
-    prefix: str
-    role: str
-
-    def redshift(self, **other: Any) -> Any:
-        login = self.login | other
-        login["database"] = login.pop("dbname")
-        connection = redshift_connector.connect(**login, ssl=DSN is not None)
-        connection.autocommit = True
-        return connection
-
-    def psycopg(self, **other: Any) -> Any:
-        connection = psycopg2.connect(**(self.login | other))
-        connection.autocommit = True
-        return connection
-
-    def put(self, key: str, *objects: Any, raw: bytes | None = None) -> str:
-        """Write JSON lines (or bytes) and answer the s3:// address."""
-        body = (
-            raw if raw is not None else "\n".join(json.dumps(o, ensure_ascii=False) for o in objects).encode()
-        )
-        self.s3.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=body)
-        return f"s3://{self.bucket}/{self.prefix}{key}"
-
-
-@pytest.fixture(scope="module")
-def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
-    prefix = f"conformance/{uuid.uuid4().hex}/"
-    if DSN is not None:
-        login: dict[str, Any] = dict(psycopg2.extensions.parse_dsn(DSN))
-        login["port"] = int(login.get("port", 5439))
-        environ = os.environ
-        house = Warehouse(
-            login,
-            boto3.client("s3"),
-            environ["LOCAL_REDSHIFT_CONFORMANCE_BUCKET"],
-            prefix,
-            environ["LOCAL_REDSHIFT_CONFORMANCE_ROLE"],
-        )
-    else:
-        running = request.getfixturevalue("local_redshift")
-        login = {
-            "host": "127.0.0.1",
-            "port": running.redshift_port,
-            "user": running.user,
-            "password": running.password,
-            "dbname": running.database,
-        }
-        s3 = running.client("s3")
-        bucket = f"conformance-{uuid.uuid4().hex[:8]}"
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        house = Warehouse(login, s3, bucket, prefix, running.role)
-    yield house
-    listed = house.s3.list_objects_v2(Bucket=house.bucket, Prefix=prefix).get("Contents", [])
-    for item in listed:
-        house.s3.delete_object(Bucket=house.bucket, Key=item["Key"])
-
-
-@dataclass
-class Client:
-    """One connection with its own schema, `{s}` in every statement."""
-
-    connection: Any
-    schema: str
-    warehouse: Warehouse
-
-    def __call__(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run one statement; the rows, if it has any."""
-        cursor = self.connection.cursor()
-        cursor.execute(sql.replace("{s}", self.schema), *([parameters] if parameters else []))
-        return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
-
-    def copy(self, table: str, source: str, options: str = "json 'auto'") -> None:
-        self(f"copy {{s}}.{table} from '{source}' iam_role '{self.warehouse.role}' {options}")
-
-    def fails(self, sql: str, *words: str) -> str:
-        """Run a statement that must fail with these words in its error."""
-        with pytest.raises((redshift_connector.Error, psycopg2.Error)) as caught:
-            self(sql)
-        text = str(caught.value)
-        for word in words:
-            assert word in text
-        return text
-
-    def copy_fails(self, table: str, source: str, options: str, *words: str) -> str:
-        return self.fails(
-            f"copy {{s}}.{table} from '{source}' iam_role '{self.warehouse.role}' {options}", *words
-        )
-
-    def load(self, table: str, key: str, raw: bytes, options: str) -> list[tuple[Any, ...]]:
-        """Replace a table's rows by what COPY makes of one object, and return them."""
-        self(f"delete from {{s}}.{table}")
-        self.copy(table, self.warehouse.put(key, raw=raw), options)
-        return self(f"select * from {{s}}.{table} order by 1")
-
-    def load_errors(self) -> list[tuple[Any, ...]]:
-        """(file, line, column, code) of the last failed load of this connection."""
-        return self(
-            "select trim(filename), line_number, trim(colname), err_code from stl_load_errors"
-            " where session = pg_backend_pid() and query = (select max(query) from stl_load_errors"
-            " where session = pg_backend_pid()) order by line_number"
-        )
-
-
-_schemas = itertools.count(1)
-
-
-@pytest.fixture(params=["redshift_connector", "psycopg2"])
-def client(request: pytest.FixtureRequest, warehouse: Warehouse) -> Iterator[Client]:
-    """Every test that uses it runs with both drivers."""
-    yield from _client(
-        warehouse, warehouse.redshift if request.param == "redshift_connector" else warehouse.psycopg
-    )
-
-
-@pytest.fixture
-def sql(warehouse: Warehouse) -> Iterator[Client]:
-    """The driver of Airflow's Redshift hook."""
-    yield from _client(warehouse, warehouse.redshift)
-
-
-def _client(warehouse: Warehouse, connect: Callable[[], Any]) -> Iterator[Client]:
-    made = Client(connect(), f"conf_{uuid.uuid4().hex[:8]}_{next(_schemas)}", warehouse)
-    made("create schema {s}")
-    yield made
-    made.connection.close()
-    other = Client(connect(), made.schema, warehouse)
-    other("drop schema {s} cascade")
-    other.connection.close()
-
+from warehouse import DSN, Client, Warehouse, stand_in
 
 # Expressions ----------------------------------------------------------------------------------------
 
@@ -238,11 +84,6 @@ EXPRESSIONS: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("expression", "expected"), EXPRESSIONS, ids=lambda value: str(value)[:40])
 def test_expression(warehouse: Warehouse, shared: Client, expression: str, expected: Any) -> None:
     assert shared(f"select {expression}")[0][0] == expected
-
-
-@pytest.fixture(scope="module")
-def shared(warehouse: Warehouse) -> Iterator[Client]:
-    yield from _client(warehouse, warehouse.redshift)
 
 
 def test_aggregates_and_windows(client: Client) -> None:

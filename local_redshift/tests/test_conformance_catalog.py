@@ -1,4 +1,4 @@
-"""Functions and catalog of Amazon Redshift, put to the stand-in or to a real cluster (see test_conformance.py)."""
+"""Functions and catalog of Amazon Redshift, put to the stand-in or to a real cluster (see warehouse.py)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from test_conformance import Client, Warehouse, client, shared, sql, stand_in, warehouse
-
-__all__ = ["client", "shared", "sql", "warehouse"]  # fixtures
+from warehouse import Client, Warehouse, stand_in
 
 DAY, MOMENT = datetime.date, datetime.datetime
 UTC = datetime.UTC

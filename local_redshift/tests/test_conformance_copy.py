@@ -1,4 +1,4 @@
-"""COPY of text, compressed and Parquet objects, put to the stand-in or to a real cluster (see test_conformance.py)."""
+"""COPY of text, compressed and Parquet objects, put to the stand-in or to a real cluster (see warehouse.py)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import zstandard
-from test_conformance import Client, client, sql, stand_in, warehouse
-
-__all__ = ["client", "sql", "warehouse"]  # fixtures
+from warehouse import Client, stand_in
 
 DAY, MOMENT = datetime.date, datetime.datetime
 FIRST = (1, "a", DAY(2018, 11, 1), MOMENT(2018, 11, 1, 10))

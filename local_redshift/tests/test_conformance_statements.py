@@ -1,4 +1,4 @@
-"""Statements of Amazon Redshift, put to the stand-in or to a real cluster (see test_conformance.py)."""
+"""Statements of Amazon Redshift, put to the stand-in or to a real cluster (see warehouse.py)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import asyncpg
 import psycopg2
 import pytest
 import redshift_connector
-from test_conformance import Client, Warehouse, client, shared, sql, stand_in, warehouse
-
-__all__ = ["client", "shared", "sql", "warehouse"]  # fixtures
+from warehouse import Client, Warehouse, stand_in
 
 
 @pytest.fixture

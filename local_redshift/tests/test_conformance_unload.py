@@ -1,4 +1,4 @@
-"""UNLOAD, put to the stand-in or to a real cluster (see test_conformance.py).
+"""UNLOAD, put to the stand-in or to a real cluster (see warehouse.py).
 
 A real cluster writes a file per slice; these tests use PARALLEL OFF where they read the files.
 """
@@ -18,9 +18,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 import zstandard
-from test_conformance import Client, client, sql, stand_in, warehouse
-
-__all__ = ["client", "sql", "warehouse"]  # fixtures
+from warehouse import Client, stand_in
 
 
 class Unloader:
