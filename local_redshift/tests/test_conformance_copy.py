@@ -1,4 +1,7 @@
-"""COPY of text, compressed and Parquet objects, put to the stand-in or to a real cluster (see warehouse.py)."""
+"""COPY: where it reads from, and text, compressed and Parquet objects.
+
+Put to the stand-in or to a real cluster (see warehouse.py).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import bz2
 import datetime
 import gzip
 import io
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +20,51 @@ import zstandard
 from warehouse import Client, stand_in
 
 DAY, MOMENT = datetime.date, datetime.datetime
+
+
+# Where it reads from --------------------------------------------------------------------------------
+
+
+def test_copy_gzip_csv_and_prefix(client: Client) -> None:
+    put = client.warehouse.put
+    client("create table {s}.a (id int, name varchar(20))")
+    packed = put("z/1.gz", raw=gzip.compress(b'{"id": 1, "name": "a"}\n') + gzip.compress(b'{"id": 2}'))
+    client.copy("a", packed, "json 'auto' gzip")
+    client.copy_fails("a", put("z/no.gz", raw=b'{"id": 1}'), "json 'auto' gzip", "nflate")
+    for part in "12":
+        put(f"csv/{part}", raw=f'id,name\n{part}3,"a,""b""\nc"\n{part}4,\n'.encode())
+    client.copy("a", put("csv/3", raw=b"id,name\n")[:-1], "csv ignoreheader 1")
+    rows = client("select id, name from {s}.a order by id")
+    assert rows == [(1, "a"), (2, None), (13, 'a,"b"\nc'), (14, ""), (23, 'a,"b"\nc'), (24, "")]
+    client.copy_fails("a", put("wide.csv", raw=b"1,a,b\n"), "csv", "stl_load_errors")
+    client.copy_fails(
+        "a", client.warehouse.put("gone", {})[:-4] + "nothing/", "json 'auto'", "does not exist"
+    )
+
+
+def test_copy_needs_a_role_a_bucket_and_a_manifest(client: Client) -> None:
+    client("create table {s}.a (id int)")
+    source = client.warehouse.put("x.json", {"id": 1})
+    stranger = client.warehouse.role + "-stranger"
+    client.fails(
+        f"copy {{s}}.a from '{source}' iam_role '{stranger}' json 'auto'", "not authorized to assume IAM Role"
+    )
+    client.copy_fails(
+        "a", f"s3://no-such-{uuid.uuid4().hex}/x", "json 'auto'", "S3ServiceException", "NoSuchBucket"
+    )
+    client.copy_fails("a", source + ".no", "manifest json 'auto'", "NoSuchKey")
+    client.copy_fails("nothing", source, "json 'auto'", "nonexistent table")
+
+
+@stand_in
+def test_bucket_in_another_region(client: Client) -> None:
+    client("create table {s}.a (id int)")
+    source = client.warehouse.put("x.json", {"id": 1})
+    client.copy_fails("a", source, "json 'auto' region 'eu-west-1'", "different region", "301")
+
+
+# Text and compressed objects ------------------------------------------------------------------------
+
 FIRST = (1, "a", DAY(2018, 11, 1), MOMENT(2018, 11, 1, 10))
 
 
@@ -124,6 +173,9 @@ def test_the_default_role_is_the_services_own(four: Client) -> None:
 @stand_in
 def test_nul_is_refused_by_name(four: Client) -> None:
     four.copy_fails("t", four.warehouse.put("nul", raw=b"1|a\0b||\n"), "", "NUL in text")
+
+
+# Parquet --------------------------------------------------------------------------------------------
 
 
 def parquet(**columns: Any) -> bytes:

@@ -1,0 +1,98 @@
+"""Expressions and functions: their values, and those that only PostgreSQL has.
+
+Put to the stand-in or to a real cluster (see warehouse.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from warehouse import Client, Warehouse
+
+DAY, MOMENT = datetime.date, datetime.datetime
+UTC = datetime.UTC
+
+EXPRESSIONS: list[tuple[str, Any]] = [
+    ("version() like '%Redshift%'", True),
+    ("datediff(day, '2018-11-01 23:59:59'::timestamp, '2018-11-02 00:00:00'::timestamp)", 1),
+    ("datediff(hour, '2018-11-01 00:59:59'::timestamp, '2018-11-01 01:00:00'::timestamp)", 1),
+    ("datediff(month, '2018-01-31'::timestamp, '2018-02-01'::timestamp)", 1),
+    ("datediff(year, '2018-12-31'::timestamp, '2019-01-01'::timestamp)", 1),
+    ("datediff(qtr, '2018-12-31'::timestamp, '2019-01-01'::timestamp)", 1),
+    ("datediff(week, '2018-11-03'::timestamp, '2018-11-04'::timestamp)", 1),  # Saturday, Sunday
+    ("datediff(second, '2018-11-01 00:00:00.9'::timestamp, '2018-11-01 00:00:01.1'::timestamp)", 1),
+    ("datediff(ms, '2018-11-01 00:00:00'::timestamp, '2018-11-01 00:00:01.5'::timestamp)", 1500),
+    ("dateadd(month, 1, '2018-01-31'::timestamp)", MOMENT(2018, 2, 28)),
+    ("dateadd('day', -1, '2018-03-01'::timestamp)", MOMENT(2018, 2, 28)),
+    (
+        "dateadd(ms, 1541105830796 % 1000, '2018-11-01 20:57:10'::timestamp)",
+        MOMENT(2018, 11, 1, 20, 57, 10, 796000),
+    ),
+    ("timestamp 'epoch' + 1541105830796 / 1000 * interval '1 second'", MOMENT(2018, 11, 1, 20, 57, 10)),
+    ("date_part(dow, '2018-11-04'::timestamp)::int", 0),
+    ("date_part('hour', '2018-11-04 13:00'::timestamp)::int", 13),
+    ("extract(epoch from '2018-11-01 00:00:01.9'::timestamp)", 1541030401),
+    ("extract(week from '2018-12-31'::timestamp)", 1),
+    ("extract(dow from '2018-11-04'::timestamp)", 0),
+    ("extract(month from '2018-11-04'::date)", 11),
+    ("trunc('2018-11-04 13:00'::timestamp)", DAY(2018, 11, 4)),
+    ("date_trunc('hour', '2018-11-04 13:59:59'::timestamp)", MOMENT(2018, 11, 4, 13)),
+    ("date_trunc('month', '2018-11-04'::date)", MOMENT(2018, 11, 1)),
+    ("last_day('2018-02-03'::timestamp)", DAY(2018, 2, 28)),
+    ("add_months('2018-01-31'::timestamp, 1)", MOMENT(2018, 2, 28)),
+    ("convert_timezone('US/Pacific', '2018-11-01 12:00'::timestamp)", MOMENT(2018, 11, 1, 5)),
+    ("convert_timezone('US/Pacific', 'UTC', '2018-11-01 05:00'::timestamp)", MOMENT(2018, 11, 1, 12)),
+    ("datediff(minute, getdate(), sysdate)", 0),
+    ("nvl(null, null, 3)", 3),
+    ("nvl2('a'::varchar, 1, 2)", 1),
+    ("isnull(null::int, 5)", 5),
+    ("decode(2, 1, 'one', 2, 'two', 'many')", "two"),
+    ("decode(null::int, null, 'none', 'some')", "none"),
+    ("decode(7, 1, 'one')", None),
+    ("md5('a')", "0cc175b9c0f1b6a831c399e269772661"),
+    ("sha2('a', 256)", "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"),
+    ("strtol('ff', 16)", 255),
+    ("1 || '-' || 2", "1-2"),
+    ("1 || 2", "12"),
+    ("'a' || date '2018-11-01'", "a2018-11-01"),
+    ("len('é'), octet_length('é')", 1),
+    ("charindex('b', 'abc')", 2),
+    ("split_part('a-b-c', '-', 2)", "b"),
+    ("regexp_substr('the fox', 'f[a-z]+')", "fox"),
+    ("regexp_substr('the fox', 'z')", ""),
+    ("regexp_replace('a1b22', '[0-9]', '#')", "a#b##"),
+    (r"regexp_substr('a 12', '\\d+')", "12"),
+    (r"'it\'s'", "it's"),
+    ("json_extract_path_text('{\"a\": {\"b\": 1}}', 'a', 'b')", "1"),
+    ("'12.5'::numeric(9, 2)", Decimal("12.50")),
+    ("12.5::numeric", Decimal("13")),
+    ("cast(2.5 as decimal)", Decimal("3")),
+    ("'żółw'::varchar(3)", "ż"),
+    ("7 / 2", 3),
+]
+
+
+@pytest.mark.parametrize(("expression", "expected"), EXPRESSIONS, ids=lambda value: str(value)[:40])
+def test_expression(warehouse: Warehouse, shared: Client, expression: str, expected: Any) -> None:
+    assert shared(f"select {expression}")[0][0] == expected
+
+
+def test_aggregates_and_windows(client: Client) -> None:
+    client("create table {s}.plays (usr int, song varchar(20), ts timestamp sortkey)")
+    client(
+        "insert into {s}.plays values (1, 'a', '2018-11-01'), (1, 'b', '2018-11-02'), (2, 'a', '2018-11-03'),"
+        " (2, 'a', '2018-11-04')"
+    )
+    assert client(
+        "select usr, listagg(song, ',') within group (order by ts desc), listagg(distinct song, '/')"
+        " from {s}.plays group by usr order by usr"
+    ) == [(1, "b,a", "a/b"), (2, "a,a", "a")]
+    assert client("select approximate count(distinct song), median(usr) from {s}.plays")[0][0] == 2
+    rows = client(
+        "with last as (select usr, song, row_number() over (partition by usr order by ts desc) as n from {s}.plays)"
+        " select usr, song from last where n = 1 order by usr"
+    )
+    assert rows == [(1, "b"), (2, "a")]

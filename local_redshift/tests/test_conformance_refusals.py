@@ -1,0 +1,93 @@
+"""Refusals: statements that Redshift does not have, and those that the stand-in does not cover.
+
+Put to the stand-in or to a real cluster (see warehouse.py).
+"""
+
+from __future__ import annotations
+
+import pytest
+from warehouse import Client, stand_in
+
+LACKS = [
+    "insert into {s}.a values (1) on conflict do nothing",
+    "insert into {s}.a values (1) returning id",
+    "select distinct on (id) id from {s}.a",
+    "select count(*) filter (where id > 1) from {s}.a",
+    "select * from {s}.a, lateral (select 1) x",
+    "select * from {s}.a for update",
+    "select string_agg(id::varchar, ',') from {s}.a",
+    "select to_timestamp(1541105830)",
+    "select array[1, 2]",
+    "select '{}'::jsonb",
+    "create index i on {s}.a (id)",
+    "create sequence {s}.q",
+    "create table {s}.b (id serial)",
+    "create table {s}.b (id uuid)",
+    "create table {s}.b (doc jsonb)",
+    "create table {s}.b (ids int[])",
+    "create table {s}.b (id int check (id > 0))",
+    "create table {s}.b (id int) partition by range (id)",
+    "create table {s}.b (id int) with (fillfactor = 10)",
+    "copy {s}.a from stdin",
+    "do $$ begin end $$",
+    "with x as materialized (select 1) select * from x",
+    "lock {s}.a in share mode",
+    "truncate {s}.a, {s}.a",
+    "merge into {s}.a using (select 1 as id) b on {s}.a.id = b.id when matched then delete"
+    " when not matched then insert values (b.id)",
+    "merge into {s}.a using {s}.a b on {s}.a.id = b.id when matched and b.id > 1 then delete"
+    " when not matched then insert values (b.id)",
+    "merge into {s}.a using {s}.a b on {s}.a.id = b.id when not matched then insert values (b.id)",
+]
+
+
+@pytest.mark.parametrize("statement", LACKS, ids=lambda s: s.replace("{s}.", "")[:45])
+def test_postgres_alone_is_refused(shared: Client, statement: str) -> None:
+    shared("create table if not exists {s}.a (id int)")
+    shared.fails(statement)
+
+
+NOT_COVERED = [
+    ("unload ('select 1') to 's3://b/x' iam_role 'r' fixedwidth '1:2'", "FIXEDWIDTH"),
+    (
+        "unload ('select 1') to 's3://b/x' iam_role 'r' encrypted master_symmetric_key 'k'",
+        "MASTER_SYMMETRIC_KEY",
+    ),
+    ("unload ('select 1') to 's3://b/x' iam_role 'r' manifest verbose", "VERBOSE"),
+    ("unload ('select 1') to 's3://b/x' access_key_id 'a' secret_access_key 'b'", "access keys"),
+    ("insert into {s}.docs values (json_parse('{}'))", "SUPER"),
+    ("insert into {s}.docs values ('{}')", "SUPER"),
+    ("copy {s}.docs from 's3://b/x' iam_role 'r' json 'auto'", "column of type super"),
+    ("create table {s}.b (doc varbyte)", "VARBYTE"),
+    ("create external schema x from data catalog", "EXTERNAL"),
+    ("alter table {s}.a append from {s}.a", "APPEND"),
+    ("alter table {s}.a alter sortkey (id)", "SORTKEY"),
+    ("analyze compression {s}.a", "ANALYZE COMPRESSION"),
+    ("merge into {s}.a using {s}.a b on {s}.a.id = b.id remove duplicates", "REMOVE DUPLICATES"),
+    ("select id from {s}.a pivot (count(*) for id in (1))", "PIVOT"),
+    ("create role r", "ROLE"),
+    ("create user u password 'Abcdefg1' createuser", "CREATEUSER"),
+    ("copy {s}.a from 's3://b/x' iam_role 'r' json 'noshred'", "noshred"),
+    ("copy {s}.a from 's3://b/x' iam_role 'r' json 'auto' timeformat 'YYYY Q'", "TIMEFORMAT"),
+    ("copy {s}.a from 's3://b/x' iam_role 'r' lzop", "LZOP"),
+    ("copy {s}.a from 's3://b/x' iam_role 'r' fixedwidth '1:2'", "FIXEDWIDTH"),
+    ("copy {s}.a from 's3://b/x' iam_role 'r' noload", "NOLOAD"),
+    ("copy {s}.a from 's3://b/x' iam_role 'r' encoding utf16", "ENCODING"),
+    ("copy {s}.a from 's3://b/x' iam_role 'r' format orc", "ORC"),
+    ("copy {s}.a from 's3://b/x' iam_role 'r' json 'auto' encrypted", "ENCRYPTED"),
+    ("copy {s}.a from 'dynamodb://x' iam_role 'r' json 'auto'", "dynamodb"),
+    (
+        "copy {s}.a from 's3://b/x' credentials 'aws_access_key_id=a;aws_secret_access_key=b' json 'auto'",
+        "access keys",
+    ),
+    ("copy {s}.a from 's3://b/x' access_key_id 'a' secret_access_key 'b' json 'auto'", "access keys"),
+    ("copy {s}.a from 's3://b/x' json 'auto'", "IAM_ROLE"),
+]
+
+
+@stand_in
+@pytest.mark.parametrize(("statement", "word"), NOT_COVERED, ids=lambda s: s.replace("{s}.", "")[:45])
+def test_uncovered_is_refused_by_name(shared: Client, statement: str, word: str) -> None:
+    shared("create table if not exists {s}.a (id int)")
+    shared("create table if not exists {s}.docs (doc super)")
+    shared.fails(statement, word)

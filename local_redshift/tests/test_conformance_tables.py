@@ -1,0 +1,128 @@
+"""Tables: the columns, keys and layout that CREATE and ALTER TABLE give them, and the rows that they take.
+
+Put to the stand-in or to a real cluster (see warehouse.py).
+"""
+
+from __future__ import annotations
+
+from warehouse import DSN, Client
+
+
+def test_table_attributes_reach_the_catalogue(client: Client) -> None:
+    client("create table {s}.users (id int primary key)")
+    client(
+        """
+        create table if not exists {s}.facts ( -- the grain, (in brackets)
+            id bigint identity(0, 1),
+            user_id int not null references {s}.users (id) encode az64,
+            start_time timestamp not null encode raw,
+            note text default 'a,b)' encode zstd,
+            amount decimal,
+            primary key (id, start_time),
+            foreign key (user_id) references {s}.users (id)
+        )
+        backup yes diststyle key distkey (user_id) compound sortkey (start_time, user_id)
+        """.replace("references {s}.users (id)", "" if DSN else "references {s}.users (id)")
+        if DSN is None
+        else """
+        create table if not exists {s}.facts (
+            id bigint identity(0, 1), user_id int not null encode az64, start_time timestamp not null encode raw,
+            note text default 'a,b)' encode zstd, amount decimal, primary key (id, start_time)
+        ) backup yes diststyle key distkey (user_id) compound sortkey (start_time, user_id)
+        """
+    )
+    client("set search_path to {s}")
+    assert client(
+        'select "column", type, distkey, sortkey, "notnull" from pg_table_def where schemaname = \'{s}\''
+        " and tablename = 'facts'"
+    ) == [
+        ("id", "bigint", False, 0, True),
+        ("user_id", "integer", True, 2, True),
+        ("start_time", "timestamp without time zone", False, 1, True),
+        ("note", "character varying(256)", False, 0, False),
+        ("amount", "numeric(18,0)", False, 0, False),
+    ]
+    client("insert into facts (user_id, start_time) values (1, '2018-11-01')")
+    assert client(
+        "select diststyle, sortkey1, tbl_rows >= 0 from svv_table_info where \"schema\" = '{s}' and \"table\" = 'facts'"
+    ) == [("KEY(user_id)", "start_time", True)]
+    assert client("select id, note from facts") == [(0, "a,b)")]
+    client.fails("insert into facts (id, user_id, start_time) values (9, 1, '2018-11-01')", "id")
+
+
+def test_like_takes_layout_and_new_tables_come_from_a_query(client: Client) -> None:
+    client("create table {s}.a (id int distkey, ts timestamp not null sortkey, n int default 7)")
+    client("create table {s}.b (like {s}.a)")
+    client("create temp table c (like {s}.a including defaults)")
+    client("create table #d (x int)")
+    client("insert into #d select 1")
+    client("insert into c (id, ts) values (1, '2018-11-01')")
+    assert client("select n from c") == [(7,)]
+    client("create table {s}.e distkey (id) sortkey (ts) as select * from {s}.a union all select * from c")
+    client("set search_path to {s}")
+    laid_out = client(
+        "select tablename, \"column\" from pg_table_def where tablename in ('b', 'e') and (distkey or sortkey = 1)"
+        " order by 1, 2"
+    )
+    assert laid_out == [("b", "id"), ("b", "ts"), ("e", "id"), ("e", "ts")]
+    assert client("select count(*) from e, #d") == [(1,)]
+
+
+def test_alter_table(client: Client) -> None:
+    client("create table {s}.a (id int)")
+    client("alter table {s}.a add column name varchar(10) encode lzo default 'x'")
+    client("alter table {s}.a rename column name to title")
+    client("alter table {s}.a add primary key (id)") if DSN is None else None
+    client("alter table {s}.a rename to b")
+    client("insert into {s}.b (id) values (1)")
+    assert client("select * from {s}.b") == [(1, "x")]
+    client("comment on table {s}.b is 'two'")
+    client("comment on column {s}.b.id is 'one'")
+    client("alter table {s}.b drop column title")
+
+
+# Keys and identity columns --------------------------------------------------------------------------
+
+
+def test_keys_are_declared_but_not_enforced(client: Client) -> None:
+    client("create table {s}.keyed (id int primary key, name varchar(9) unique) diststyle all")
+    client("insert into {s}.keyed values (1, 'a'), (1, 'a')")
+    client("insert into {s}.keyed values (1, 'a')")
+    assert client("select count(*) from {s}.keyed") == [(3,)]
+    assert client(
+        "select column_name from information_schema.key_column_usage where table_schema = '{s}'"
+        " and constraint_name like '%pkey'"
+    ) == [("id",)]
+    client.fails("insert into {s}.keyed (name) values ('b')", "null")
+
+
+# Rows -----------------------------------------------------------------------------------------------
+
+
+def test_varchar_counts_bytes(client: Client) -> None:
+    client("create table {s}.a (name varchar(4))")
+    client("insert into {s}.a values ('abcd'), ('éé'), ('ab    ')")
+    client.fails("insert into {s}.a values ('ééé')", "too long")
+    assert client("select max(octet_length(name)) from {s}.a") == [(4,)]
+
+
+def test_update_delete_merge(client: Client) -> None:
+    client("create table {s}.users (id int, level varchar(4))")
+    client("create table {s}.batch (id int, level varchar(4))")
+    client("insert into {s}.users values (1, 'free'), (2, 'free')")
+    client("insert into {s}.batch values (2, 'paid'), (3, 'free')")
+    client(
+        "merge into {s}.users using {s}.batch b on {s}.users.id = b.id when matched then update set level = b.level"
+        " when not matched then insert (id, level) values (b.id, b.level)"
+    )
+    client(
+        "update {s}.users set level = 'x' from {s}.batch where {s}.users.id = {s}.batch.id and batch.id = 3"
+    )
+    assert client("select id, level from {s}.users order by id") == [(1, "free"), (2, "paid"), (3, "x")]
+    client("delete from {s}.users using {s}.batch where {s}.users.id = {s}.batch.id")
+    assert client("select id from {s}.users") == [(1,)]
+    client("insert into {s}.batch values (1, 'a'), (1, 'b')")
+    client.fails(
+        "merge into {s}.users using {s}.batch b on {s}.users.id = b.id when matched then update set level = b.level"
+        " when not matched then insert values (b.id, b.level)"
+    )

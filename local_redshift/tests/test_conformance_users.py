@@ -1,0 +1,45 @@
+"""Users: what they are granted, and the roles that they may use.
+
+Put to the stand-in or to a real cluster (see warehouse.py).
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import psycopg2
+import pytest
+import redshift_connector
+from warehouse import DSN, Client, Warehouse
+
+
+def test_least_privilege_user(warehouse: Warehouse, client: Client) -> None:
+    user, group = f"u_{uuid.uuid4().hex[:8]}", f"g_{uuid.uuid4().hex[:8]}"
+    client(f"create user {user} password 'Local-pw-1234' connection limit 5")
+    client(f"create group {group} with user {user}")
+    client("create table {s}.a (id int)")
+    client("create table {s}.secret (id int)")
+    client(f"grant usage, create on schema {{s}} to {user}")
+    client(f"grant select, insert on {{s}}.a to group {group}")
+    source = warehouse.put("u.json", {"id": 1})
+    other = Client(warehouse.redshift(user=user, password="Local-pw-1234"), client.schema, warehouse)
+    other.copy("a", source)
+    assert other("select count(*) from {s}.a") == [(1,)]
+    other.fails("select * from {s}.secret", "permission denied")
+    other.copy_fails("secret", source, "json 'auto'", "permission denied")
+    other("create table {s}.mine (id int primary key) sortkey (id)")
+    assert client("select count(*) from {s}.mine") == [(0,)]  # the master sees everything
+    other.connection.close()
+    client(f"alter user {user} password 'Local-pw-5678'")
+    for connect in (warehouse.redshift, warehouse.psycopg):
+        with pytest.raises(
+            (redshift_connector.Error, psycopg2.Error), match="password authentication failed"
+        ):
+            connect(user=user, password="Local-pw-1234")
+    client.fails(f"create user {user}2 password 'weak'", "password must")
+    client("drop table {s}.mine")
+    client(f"revoke all on schema {{s}} from {user}")
+    client(f"drop group {group}") if DSN else client(f"revoke all on {{s}}.a from group {group}")
+    client(f"drop user {user}")
+    with pytest.raises((redshift_connector.Error, psycopg2.Error)):
+        warehouse.psycopg(user=user, password="Local-pw-5678")
