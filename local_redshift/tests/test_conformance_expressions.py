@@ -6,6 +6,7 @@ Put to the stand-in or to a real cluster (see warehouse.py).
 from __future__ import annotations
 
 import datetime
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -80,6 +81,56 @@ def test_expression(warehouse: Warehouse, shared: Client, expression: str, expec
     assert shared(f"select {expression}")[0][0] == expected
 
 
+TYPED_EXPRESSIONS: list[tuple[str, Any]] = [
+    ("dateadd(week, 1, '2018-11-01')", MOMENT(2018, 11, 8)),
+    ("dateadd(qtr, -1, '2018-12-31'::timestamp)", MOMENT(2018, 9, 30)),
+    ("dateadd(hr, 1, '2018-11-01 00:00+00'::timestamptz)", MOMENT(2018, 11, 1, 1, tzinfo=UTC)),
+    ("dateadd(day, 1, null::timestamp)", None),
+    ("datediff(week, '2018-11-03', '2018-11-04')", 1),  # Saturday, Sunday
+    ("datediff(year, '2018-12-31', '2019-01-01')", 1),
+    ("datediff(quarter, '2019-01-01', '2018-12-31')", -1),
+    ("datediff(month, '2018-12-31', '2018-01-01')", -11),
+    ("datediff(day, '2018-11-01 23:59', '2018-11-02 00:00')", 1),
+    ("datediff(hour, '2018-11-01 00:59', '2018-11-01 01:00')", 1),
+    ("datediff(min, '1969-12-31 23:59:59', '1970-01-01')", 1),
+    ("datediff(s, '2018-11-01 00:00:00.9', '2018-11-01 00:00:01')", 1),
+    ("datediff(ms, '2018-11-01 00:00:00.0009', '2018-11-01 00:00:00.0011')", 1),
+    ("datediff(us, '2018-11-01', '2018-11-01 00:00:00.000007')", 7),
+    ("datediff(day, '2018-11-01'::timestamp, null::timestamp)", None),
+    ("months_between('2018-11-03', '2018-10-03')", 1.0),
+    ("months_between('2018-02-28'::date, '2018-01-31'::date)", 1.0),
+    ("next_day('2018-11-03', 'Sat')", DAY(2018, 11, 10)),
+    ("date_part_year('2018-11-03'::date)", 2018),
+    ("round(2.345::float8, 1)", 2.3),
+    ("round(-2.5::float8, 0)", -3.0),
+    ("trunc(2.39::float8, 1)", 2.3),
+    ("round(2.345, 2)", Decimal("2.35")),
+    ("round(12345, -2)", Decimal("12300")),
+    ("sqrt(4.0)", 2.0),
+    ("power(2.0, 3)", 8.0),
+    ("concat('a', 'b')", "ab"),
+    ("concat('a', null)", None),
+    ("concat('a'::varchar, 1)", "a1"),
+    ("'a' + 'b'", "ab"),
+    ("json_array_length('[1, 2]')", 2),
+    ("json_array_length('[1', true)", None),
+    ("json_extract_array_element_text('[1, \"b\"]', 1)", "b"),
+    ("json_extract_array_element_text('[1]', -1)", None),
+    ("json_extract_path_text('{\"a\": 1', 'a', true)", None),
+    ("json_extract_path_text('{\"a\": {\"b\": 1}}', 'a', 'b', true)", "1"),
+    ("json_extract_path_text('{\"a\": 1}', 'b')", None),
+    ("is_valid_json('{\"a\": 1')", False),
+    ("is_valid_json_array('[1]')", True),
+    ("true = 1", True),
+]
+
+
+@pytest.mark.parametrize(("expression", "expected"), TYPED_EXPRESSIONS, ids=lambda value: str(value)[:60])
+def test_expression_and_its_type(shared: Client, expression: str, expected: Any) -> None:
+    [(value,)] = shared(f"select {expression}")
+    assert value == expected and isinstance(value, type(expected))
+
+
 def test_aggregates_and_windows(client: Client) -> None:
     client("create table {s}.plays (usr int, song varchar(20), ts timestamp sortkey)")
     client(
@@ -96,3 +147,49 @@ def test_aggregates_and_windows(client: Client) -> None:
         " select usr, song from last where n = 1 order by usr"
     )
     assert rows == [(1, "b"), (2, "a")]
+
+
+def test_averages_of_integers_are_whole(client: Client) -> None:
+    client("create table {s}.a (i int, j smallint, k bigint, f float8)")
+    client(
+        "insert into {s}.a values (1, 1, 9223372036854775807, 1), (2, -2, 9223372036854775806, 2),"
+        " (null, null, null, null)"
+    )
+    assert client("select avg(i), avg(j), avg(k), avg(f) from {s}.a") == [(1, 0, 9223372036854775806, 1.5)]
+    assert client("select avg(i) from {s}.a where i > 5") == [(None,)]
+    rows = client(
+        "select i, avg(i) over (order by i rows between 1 preceding and current row) from {s}.a order by i"
+    )
+    assert rows == [(1, 1), (2, 1), (None, 2)]
+
+
+def test_deviations_are_floating_point(client: Client) -> None:
+    client("create table {s}.a (i int, d decimal(9, 2))")
+    client("insert into {s}.a values (1, 1), (2, 2)")
+    [values] = client("select stddev(i), stddev_pop(d), variance(i), var_pop(d) from {s}.a")
+    assert values == (math.sqrt(0.5), 0.5, 0.5, 0.25)
+    assert all(isinstance(value, float) for value in values)
+
+
+def test_an_integer_is_a_condition(client: Client) -> None:
+    client("create table {s}.a (i int, b boolean)")
+    client("insert into {s}.a values (1, true), (2, false)")
+    assert client("select i from {s}.a where 1 and b = 1") == [(1,)]
+
+
+LACKS = [
+    "starts_with('ab', 'a')", "regexp_like('ab', 'a')", "string_to_array('a,b', ',')", "bit_length('a')",
+    "overlay('abc' placing 'x' from 1)", "div(5, 2)", "gcd(4, 6)", "width_bucket(5, 0, 10, 5)", "make_date(2018, 1, 1)",
+    "justify_days(interval '40 days')", "sind(30)", "random_normal()", "date_add(now(), interval '1 day')",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", LACKS)
+def test_postgres_alone_has_the_function(shared: Client, expression: str) -> None:
+    shared.fails(f"select {expression}")
+
+
+def test_postgres_alone_has_the_aggregate(shared: Client) -> None:
+    shared("create table if not exists {s}.numbers (i float8)")
+    for name in ("mode() within group (order by i)", "corr(i, i)", "regr_slope(i, i)", "bit_xor(i::int)"):
+        shared.fails(f"select {name} from {{s}}.numbers")

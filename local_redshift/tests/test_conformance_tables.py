@@ -81,6 +81,38 @@ def test_alter_table(client: Client) -> None:
     client("alter table {s}.b drop column title")
 
 
+def test_encodings_are_kept(client: Client) -> None:
+    client("create table {s}.a (i int encode zstd, n varchar(9) encode raw, d date)")
+    client("create table {s}.b (like {s}.a)")
+    client("set search_path to {s}")
+    for table in ("a", "b"):
+        assert client(
+            f"select \"column\", trim(encoding) from pg_table_def where schemaname = '{{s}}' and tablename = '{table}'"
+        ) == [("i", "zstd"), ("n", "none"), ("d", "az64")]
+
+
+def test_an_interleaved_sort_key_alternates_in_sign(client: Client) -> None:
+    client("create table {s}.a (x int, y int, z int) interleaved sortkey (x, y, z)")
+    rows = client(
+        "select a.attsortkeyord from pg_attribute a where a.attrelid = '{s}.a'::regclass and a.attnum > 0"
+        " order by a.attnum"
+    )
+    assert [abs(place) for (place,) in rows] == [1, 2, 3]
+    assert rows[0][0] * rows[1][0] < 0 and rows[1][0] * rows[2][0] < 0
+
+
+def test_types_that_can_only_be_declared(client: Client) -> None:
+    client("create table {s}.docs (id int, doc super, place geometry, users hllsketch)")
+    client("insert into {s}.docs (id) values (1)")
+    found = client("select atttypid, format_type(atttypid, atttypmod) from pg_attribute"
+                   " where attrelid = '{s}.docs'::regclass and attnum > 1 order by attnum")  # fmt: skip
+    assert found == [(4000, "super"), (3000, "geometry"), (2935, "hllsketch")]
+    assert client("select * from {s}.docs") == [(1, None, None, None)]
+    cursor = client.connection.cursor()
+    cursor.execute(f"select doc, place, users from {client.schema}.docs")
+    assert [column[1] for column in cursor.description] == [4000, 3000, 2935]
+
+
 # Keys and identity columns --------------------------------------------------------------------------
 
 
@@ -94,6 +126,47 @@ def test_keys_are_declared_but_not_enforced(client: Client) -> None:
         " and constraint_name like '%pkey'"
     ) == [("id",)]
     client.fails("insert into {s}.keyed (name) values ('b')", "null")
+
+
+def test_foreign_keys_are_declared_but_not_enforced(client: Client) -> None:
+    client("create table {s}.users (id int primary key, name varchar(9) unique)")
+    client(
+        "create table if not exists {s}.plays (usr int references {s}.users (id), friend int, name varchar(9),"
+        " constraint friends foreign key (friend) references {s}.users, foreign key (name) references {s}.users (name))"
+    )
+    client("create table if not exists {s}.plays (usr int references {s}.users (id))")
+    client("insert into {s}.users values (1, 'a'), (1, 'a')")
+    client("insert into {s}.plays values (7, 8, 'nobody')")
+    rows = client(
+        "select pg_get_constraintdef(oid) from pg_constraint where conrelid = '{s}.plays'::regclass and contype = 'f'"
+        " order by 1"
+    )
+    assert [row[0].replace(client.schema + ".", "") for row in rows] == [
+        "FOREIGN KEY (friend) REFERENCES users(id)",
+        "FOREIGN KEY (name) REFERENCES users(name)",
+        "FOREIGN KEY (usr) REFERENCES users(id)",
+    ]
+    client("create table {s}.more (usr int)")
+    client("insert into {s}.more values (9)")
+    client("alter table {s}.more add constraint more_fk foreign key (usr) references {s}.users (id)")
+    client("insert into {s}.users values (1, 'a')")
+    assert client("select conname from pg_constraint where conrelid = '{s}.more'::regclass") == [("more_fk",)]
+    client("truncate {s}.users")
+    client.fails("drop table {s}.users", "depend")
+    client.fails("create table {s}.wrong (usr int references {s}.more (usr))", "unique constraint")
+
+
+def test_identity_is_not_null_only_if_it_says_so(client: Client) -> None:
+    client("create table {s}.a (i int identity(1, 3), n int)")
+    client("create table {s}.b (i int identity(1, 3) not null, n int)")
+    client("create table {s}.c (i int identity(1, 3), n int, primary key (i))")
+    assert client(
+        "select c.relname, a.attnotnull from pg_attribute a join pg_class c on c.oid = a.attrelid"
+        " where a.attname = 'i' and c.oid in ('{s}.a'::regclass, '{s}.b'::regclass, '{s}.c'::regclass) order by 1"
+    ) == [("a", False), ("b", True), ("c", True)]
+    client("insert into {s}.a (n) values (1), (2)")
+    assert client("select count(distinct i) from {s}.a where i is not null") == [(2,)]
+    client("alter table {s}.a drop column i")
 
 
 # Rows -----------------------------------------------------------------------------------------------

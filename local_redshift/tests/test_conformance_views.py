@@ -1,0 +1,111 @@
+"""Views: late-binding and materialized ones, their definitions, and the types of their columns.
+
+Put to the stand-in or to a real cluster (see warehouse.py).
+"""
+
+from __future__ import annotations
+
+from warehouse import Client
+
+
+def test_a_late_binding_view_follows_the_name(client: Client) -> None:
+    client("create table {s}.a (id int, name varchar(9))")
+    client("insert into {s}.a values (1, 'one')")
+    client("create view {s}.late as select id, name from {s}.a with no schema binding")
+    client("create or replace view {s}.later (number) as (select id from {s}.late) with no schema binding")
+    [(definition,)] = client("select pg_get_viewdef('{s}.late'::regclass, true)")
+    assert definition.rstrip(";") == (
+        f"create view {client.schema}.late as select id, name from {client.schema}.a with no schema binding"
+    )
+    columns = (
+        "select view_name, col_name, col_type from pg_get_late_binding_view_cols() cols(view_schema name,"
+        " view_name name, col_name name, col_type varchar, col_num int) where view_schema = '{s}' order by 1, col_num"
+    )
+    assert client(columns) == [
+        ("late", "id", "integer"),
+        ("late", "name", "character varying(9)"),
+        ("later", "number", "integer"),
+    ]
+    assert (
+        client("select attname from pg_attribute where attrelid = '{s}.late'::regclass and attnum > 0") == []
+    )
+    client("alter table {s}.a rename to former")
+    client("create table {s}.a (id int, name varchar(9))")
+    client("insert into {s}.a values (2, 'two')")
+    assert client("select * from {s}.late") == [(2, "two")]
+    client("drop table {s}.a")
+    client.fails("select * from {s}.late", "does not exist")
+    client.fails("select * from {s}.later", "does not exist")
+    client("create table {s}.a distkey (id) as select 3::bigint as id, 'three'::varchar(5) as name")
+    assert client("select number from {s}.later") == [(3,)]
+    assert client("select id, name from {s}.late") == [(3, "three")]
+    assert client("select column_name from information_schema.columns where table_name = 'late'") == []
+    client("drop view {s}.late")
+    client.fails("select * from {s}.later", "does not exist")
+
+
+def test_a_late_binding_view_comes_before_its_table(client: Client) -> None:
+    for begin, end in (("begin", "commit"), ("select 1", "select 1")):
+        client("drop table if exists {s}.later cascade")
+        client(begin)
+        client("create or replace view {s}.early (number) as select id from {s}.later with no schema binding")
+        client(end)
+        client.fails("select * from {s}.early", "does not exist")
+        client("rollback")
+        assert client(
+            "select * from pg_get_late_binding_view_cols() cols(view_schema name, view_name name, col_name name,"
+            " col_type varchar, col_num int) where view_schema = '{s}'"
+        ) == []  # fmt: skip
+        client("create table {s}.later (id int)")
+        client("insert into {s}.later values (7)")
+        assert client("select number from {s}.early") == [(7,)]
+    client("drop view {s}.early")
+    client("create view {s}.early as select nothing from {s}.later with no schema binding")
+
+
+def test_the_definition_of_a_view_names_the_table_of_each_column(client: Client) -> None:
+    client("create table {s}.a (id int, name varchar(9))")
+    client("create view {s}.v as select id, upper(name) as big from {s}.a where name > 'a' order by id")
+    client("create view {s}.late as select id from {s}.a with no schema binding")
+    found = dict(client("select viewname, definition from pg_views where schemaname = '{s}'"))
+    assert found["v"].split() == (
+        f"SELECT a.id, upper((a.name)::text) AS big FROM {client.schema}.a"
+        " WHERE ((a.name)::text > 'a'::text) ORDER BY a.id;"
+    ).split()  # fmt: skip
+    assert found["late"].startswith("create view")
+    [(definition,)] = client("select view_definition from information_schema.views where table_name = 'late'")
+    assert definition == found["late"]
+
+
+def test_a_materialized_view_is_a_view(client: Client) -> None:
+    client("create table {s}.a (id int)")
+    client("insert into {s}.a values (1)")
+    client("create materialized view {s}.m as select id from {s}.a")
+    for name in ("information_schema.views where table_schema", "pg_views where schemaname"):
+        [(definition,)] = client(
+            f"select lower({'view_' if 'info' in name else ''}definition) from {name} = '{{s}}'"
+        )
+        assert "create materialized view" in definition
+    assert client("select trim(name) from svv_mv_info where trim(schema_name) = '{s}'") == [("m",)]
+    assert client(
+        "select table_name, table_type from information_schema.tables where table_schema = '{s}' order by 1"
+    ) == [("a", "BASE TABLE"), ("m", "VIEW")]
+    assert client(
+        "select column_name from information_schema.columns where table_name = 'm' and table_schema = '{s}'"
+    ) == [("id",)]
+    assert client("select relkind from pg_class where oid = '{s}.m'::regclass") == [("v",)]
+    client("create view {s}.v as select id from {s}.m")
+    for view in ("m", "v"):
+        client(f"comment on view {{s}}.{view} is $$it's {view}$$")
+        assert client(f"select obj_description('{{s}}.{view}'::regclass, 'pg_class')") == [(f"it's {view}",)]
+    client("comment on view {s}.v is null")
+    client.fails("drop view {s}.m cascade", "materialized")
+    client.fails("drop materialized view {s}.m", "depend")
+    client.fails("drop table {s}.a", "depend")
+    client.fails("refresh materialized view {s}.v", "not a materialized view")
+    client("drop materialized view if exists {s}.nothing")
+    client("drop materialized view {s}.m cascade")
+    client("create materialized view {s}.m auto refresh yes as select id from {s}.a")
+    assert client("select autorefresh from svv_mv_info where trim(schema_name) = '{s}'") == [("t",)]
+    client("drop table {s}.a cascade")
+    assert client("select viewname from pg_views where schemaname = '{s}'") == []
