@@ -71,6 +71,14 @@ def shared(warehouse: Warehouse) -> Iterator[Client]:
     yield from _client(warehouse, warehouse.redshift)
 
 
+@pytest.fixture
+def numbers(client: Client) -> Client:
+    """A client whose schema has a small table."""
+    client("create table {s}.t (id int, kind varchar(9))")
+    client("insert into {s}.t values (1, 'a'), (2, 'b'), (3, 'b'), (4, null)")
+    return client
+
+
 def _client(warehouse: Warehouse, connect: Callable[[], Any]) -> Iterator[Client]:
     made = Client(connect(), f"conf_{uuid.uuid4().hex[:8]}_{next(_schemas)}", warehouse)
     made("create schema {s}")

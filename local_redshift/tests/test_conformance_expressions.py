@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from warehouse import Client, Warehouse
+from warehouse import Client, Warehouse, stand_in
 
 DAY, MOMENT = datetime.date, datetime.datetime
 UTC = datetime.UTC
@@ -175,6 +175,41 @@ def test_an_integer_is_a_condition(client: Client) -> None:
     client("create table {s}.a (i int, b boolean)")
     client("insert into {s}.a values (1, true), (2, false)")
     assert client("select i from {s}.a where 1 and b = 1") == [(1,)]
+
+
+def test_ignore_nulls(client: Client) -> None:
+    client("create table {s}.t (n int, x int)")
+    client("insert into {s}.t values (1, 10), (2, null), (3, null), (4, 40)")
+    frame = "rows between unbounded preceding and current row"
+    assert client(
+        "select n, lag(x) ignore nulls over (order by n), lead(x, 1) ignore nulls over (order by n),"
+        f" last_value(x ignore nulls) over (order by n {frame}),"
+        " first_value(x) ignore nulls over (order by n rows between current row and unbounded following),"
+        " lag(x) respect nulls over (order by n)"
+        " from {s}.t order by n"
+    ) == [
+        (1, None, 40, 10, 10, None),
+        (2, 10, 40, 10, 40, 10),
+        (3, 10, 40, 10, 40, None),
+        (4, 10, None, 40, 40, None),
+    ]
+
+
+@stand_in
+def test_interval_is_never_read_wrongly(warehouse: Warehouse, sql: Client) -> None:
+    sql.fails("select interval '1 day'", "INTERVAL", "varchar")
+    assert sql("select (interval '1 day')::varchar, dateadd(day, 1, '2018-01-01'::timestamp) is null") == [
+        ("1 day", False)
+    ]
+
+
+def test_sql_function(numbers: Client) -> None:
+    numbers(
+        "create or replace function {s}.later (timestamp, int) returns timestamp stable"
+        " as $$ select dateadd(day, $2, $1) $$ language sql"
+    )
+    assert numbers("select {s}.later('2018-11-01'::timestamp, 2) = '2018-11-03'") == [(True,)]
+    numbers("drop function {s}.later (timestamp, int)")
 
 
 LACKS = [

@@ -5,7 +5,9 @@ Put to the stand-in or to a real cluster (see warehouse.py).
 
 from __future__ import annotations
 
+import psycopg2
 import pytest
+import redshift_connector
 from warehouse import Client, stand_in
 
 LACKS = [
@@ -45,6 +47,56 @@ LACKS = [
 def test_postgres_alone_is_refused(shared: Client, statement: str) -> None:
     shared("create table if not exists {s}.a (id int)")
     shared.fails(statement)
+
+
+REFUSED = [
+    ("savepoint a", "SAVEPOINT"),
+    ("rollback to savepoint a", "not supported"),
+    ("create table if not exists {s}.c as select 1 as x", ""),
+    ("create table {s}.c (tag int)", "tag"),
+    ("create table {s}.open (id int)", "open"),
+    ("alter table {s}.t rename column kind to snapshot", "snapshot"),
+    ("create table {s}.c (n numeric(39))", "38"),
+    ("create table {s}.c (n char(5000))", "4096"),
+    ("create table {s}.c (n timestamp(3))", ""),
+    ("create table {s}.c (n regclass)", 'Column "c.n" has unsupported type "regclass"'),
+    ("create table {s}.c (n jsonb)", 'Column "c.n" has unsupported type "jsonb"'),
+    ("create function {s}.f (int) returns int as $$ select $1 $$ language sql", ""),
+    (
+        "create function {s}.f (int) returns bigint stable as $$ select count(*) from {s}.t $$ language sql",
+        "",
+    ),
+    ("create table {s}.c (n tsquery)", ""),
+    ("create table {s}.c (n int4range)", ""),
+    ("alter table {s}.t alter column id type bigint", ""),
+    ("alter table {s}.t alter column id type varchar(20)", ""),
+    ("alter table {s}.t alter column id set default 1", ""),
+    ("alter table {s}.t alter column id drop not null", ""),
+    ("alter table {s}.t add column if not exists x int", ""),
+    ("alter table {s}.t drop column if exists kind", ""),
+    ("alter table {s}.t add column x int, add column y int", ""),
+    ("alter table {s}.t add column x int not null", "NOT NULL"),
+    ("select sum(id) over (order by id) from {s}.t", "frame clause"),
+    ("select first_value(id) over (partition by kind order by id) from {s}.t", "frame clause"),
+    ("select sum(id) over (order by id range between 1 preceding and current row) from {s}.t", ""),
+    ("select count(*) over w from {s}.t window w as (partition by kind)", ""),
+    ("select * from (values (1), (2)) v", ""),
+    ("values (1)", ""),
+    ("explain analyze select 1", ""),
+    ("explain (costs off) select 1", ""),
+    ("select age(getdate()) from {s}.t", ""),
+    ("select now() from {s}.t", ""),
+    ("select * from {s}.t limit 1 for update", ""),
+    ("select json_each('{}')", ""),
+    ("select jsonb_pretty('{}')", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("statement", "word"), REFUSED, ids=lambda value: str(value).replace("{s}.", "")[:45]
+)
+def test_refused_as_there(numbers: Client, statement: str, word: str) -> None:
+    numbers.fails(statement, word)
 
 
 NOT_COVERED = [
@@ -91,3 +143,34 @@ def test_uncovered_is_refused_by_name(shared: Client, statement: str, word: str)
     shared("create table if not exists {s}.a (id int)")
     shared("create table if not exists {s}.docs (doc super)")
     shared.fails(statement, word)
+
+
+@stand_in
+@pytest.mark.parametrize(
+    ("statement", "word"),
+    [
+        ("select top 1 id from {s}.t union select 2", "sub-query"),
+        ("select lag(id, 2) ignore nulls over (order by id) from {s}.t", "IGNORE NULLS"),
+        ("create function {s}.f (int) returns int stable as $$ return 1 $$ language plpythonu", "FUNCTION"),
+        (
+            "select percentile_cont(0.5) within group (order by id) over (partition by kind) from {s}.t",
+            "PERCENTILE",
+        ),
+        ("select listagg(distinct kind) within group (order by kind) over () from {s}.t", "LISTAGG"),
+        ("create schema other_database.x", "other_database"),
+        ("show grants for awsuser", "GRANTS"),
+        ("show grants on table {s}.t for awsuser", "FOR"),
+        ("create table {s}.c (n interval)", "INTERVAL"),
+        ("set describe_field_name_in_uppercase to on", "describe_field_name_in_uppercase"),
+        ("select 1 as " + "n" * 64, "63 bytes"),
+        ("insert into {s}." + "n" * 64 + " values (1)", "63 bytes"),
+    ],
+    ids=lambda value: str(value)[:45],
+)
+def test_not_covered_by_name(numbers: Client, statement: str, word: str) -> None:
+    numbers.fails(statement, word)
+
+
+def test_errors_of_both_drivers_name_the_reason(client: Client) -> None:
+    with pytest.raises((redshift_connector.Error, psycopg2.Error), match="SAVEPOINT"):
+        client("savepoint a")

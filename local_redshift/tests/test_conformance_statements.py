@@ -1,25 +1,17 @@
-"""Statements of Amazon Redshift, put to the stand-in or to a real cluster (see warehouse.py)."""
+"""Statements: queries and their aliases, names, SHOW, and what clients see of the server.
+
+Put to the stand-in or to a real cluster (see warehouse.py).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from decimal import Decimal
 from typing import Any
 
 import asyncpg
-import psycopg2
 import pytest
-import redshift_connector
-from warehouse import Client, Warehouse, stand_in
-
-
-@pytest.fixture
-def numbers(client: Client) -> Client:
-    client("create table {s}.t (id int, kind varchar(9))")
-    client("insert into {s}.t values (1, 'a'), (2, 'b'), (3, 'b'), (4, null)")
-    return client
-
+from warehouse import Client, Warehouse
 
 # Queries --------------------------------------------------------------------------------------------
 
@@ -112,7 +104,7 @@ def test_select_into_and_delete_without_from(numbers: Client) -> None:
     assert numbers("select id from {s}.t") == [(1,)]
 
 
-# Names of three parts, SHOW --------------------------------------------------------------------------
+# Names of three parts, SHOW -------------------------------------------------------------------------
 
 
 def test_names_of_three_parts(client: Client) -> None:
@@ -145,39 +137,12 @@ def test_show(numbers: Client) -> None:
     assert database in [row[0] for row in numbers("show databases")]
 
 
-def test_settings_have_their_defaults_before_set(client: Client) -> None:
-    assert client("show query_group") == [("unset",)]
-    client("set wlm_query_slot_count to 3")
-    assert client("show wlm_query_slot_count") == [("3",)]
-    client("reset all")
-    assert client("show wlm_query_slot_count") == [("1",)]
-
-
 def test_comment_in_dollars(numbers: Client) -> None:
     numbers("comment on table {s}.t is $dbt_comment$it's one; table$dbt_comment$")
     assert numbers("select obj_description('{s}.t'::regclass)") == [("it's one; table",)]
 
 
-def test_materialized_view(numbers: Client) -> None:
-    numbers(
-        "create materialized view {s}.mv backup no diststyle key distkey (kind) sortkey (kind) auto refresh no"
-        " as select kind, count(*) as n from {s}.t group by kind"
-    )
-    numbers("insert into {s}.t values (5, 'a')")
-    assert numbers("select n from {s}.mv where kind = 'a'") == [(1,)]
-    numbers("refresh materialized view {s}.mv")
-    assert numbers("select n from {s}.mv where kind = 'a'") == [(2,)]
-    numbers("drop materialized view {s}.mv")
-
-
-def test_default_identity_takes_a_value_too(client: Client) -> None:
-    client("create table {s}.t (id int default identity(10, 10), x int)")
-    client("insert into {s}.t (x) values (1)")
-    client("insert into {s}.t values (7, 2)")
-    assert client("select id, x from {s}.t order by x") == [(10, 1), (7, 2)]
-
-
-# Who it is ------------------------------------------------------------------------------------------
+# The server as its clients see it -------------------------------------------------------------------
 
 
 def test_every_client_sees_one_identity(warehouse: Warehouse) -> None:
@@ -208,227 +173,3 @@ def test_asyncpg_pool_takes_connections_back(warehouse: Warehouse) -> None:
         return values
 
     assert asyncio.run(use_twice()) == [1, 2]
-
-
-@stand_in
-def test_interval_is_never_read_wrongly(warehouse: Warehouse, sql: Client) -> None:
-    sql.fails("select interval '1 day'", "INTERVAL", "varchar")
-    assert sql("select (interval '1 day')::varchar, dateadd(day, 1, '2018-01-01'::timestamp) is null") == [
-        ("1 day", False)
-    ]
-
-
-# Refused by Redshift -------------------------------------------------------------------------------
-
-REFUSED = [
-    ("savepoint a", "SAVEPOINT"),
-    ("rollback to savepoint a", "not supported"),
-    ("create table if not exists {s}.c as select 1 as x", ""),
-    ("create table {s}.c (tag int)", "tag"),
-    ("create table {s}.open (id int)", "open"),
-    ("alter table {s}.t rename column kind to snapshot", "snapshot"),
-    ("create table {s}.c (n numeric(39))", "38"),
-    ("create table {s}.c (n char(5000))", "4096"),
-    ("create table {s}.c (n timestamp(3))", ""),
-    ("create table {s}.c (n regclass)", 'Column "c.n" has unsupported type "regclass"'),
-    ("create table {s}.c (n jsonb)", 'Column "c.n" has unsupported type "jsonb"'),
-    ("create function {s}.f (int) returns int as $$ select $1 $$ language sql", ""),
-    (
-        "create function {s}.f (int) returns bigint stable as $$ select count(*) from {s}.t $$ language sql",
-        "",
-    ),
-    ("create table {s}.c (n tsquery)", ""),
-    ("create table {s}.c (n int4range)", ""),
-    ("alter table {s}.t alter column id type bigint", ""),
-    ("alter table {s}.t alter column id type varchar(20)", ""),
-    ("alter table {s}.t alter column id set default 1", ""),
-    ("alter table {s}.t alter column id drop not null", ""),
-    ("alter table {s}.t add column if not exists x int", ""),
-    ("alter table {s}.t drop column if exists kind", ""),
-    ("alter table {s}.t add column x int, add column y int", ""),
-    ("alter table {s}.t add column x int not null", "NOT NULL"),
-    ("select sum(id) over (order by id) from {s}.t", "frame clause"),
-    ("select first_value(id) over (partition by kind order by id) from {s}.t", "frame clause"),
-    ("select sum(id) over (order by id range between 1 preceding and current row) from {s}.t", ""),
-    ("select count(*) over w from {s}.t window w as (partition by kind)", ""),
-    ("select * from (values (1), (2)) v", ""),
-    ("values (1)", ""),
-    ("explain analyze select 1", ""),
-    ("explain (costs off) select 1", ""),
-    ("select age(getdate()) from {s}.t", ""),
-    ("select now() from {s}.t", ""),
-    ("select * from {s}.t limit 1 for update", ""),
-    ("select json_each('{}')", ""),
-    ("select jsonb_pretty('{}')", ""),
-]
-
-
-@pytest.mark.parametrize(
-    ("statement", "word"), REFUSED, ids=lambda value: str(value).replace("{s}.", "")[:45]
-)
-def test_refused_as_there(numbers: Client, statement: str, word: str) -> None:
-    numbers.fails(statement, word)
-
-
-@stand_in
-@pytest.mark.parametrize(
-    ("statement", "word"),
-    [
-        ("select top 1 id from {s}.t union select 2", "sub-query"),
-        ("select lag(id, 2) ignore nulls over (order by id) from {s}.t", "IGNORE NULLS"),
-        ("create function {s}.f (int) returns int stable as $$ return 1 $$ language plpythonu", "FUNCTION"),
-        (
-            "select percentile_cont(0.5) within group (order by id) over (partition by kind) from {s}.t",
-            "PERCENTILE",
-        ),
-        ("select listagg(distinct kind) within group (order by kind) over () from {s}.t", "LISTAGG"),
-        ("create schema other_database.x", "other_database"),
-        ("show grants for awsuser", "GRANTS"),
-        ("show grants on table {s}.t for awsuser", "FOR"),
-        ("create table {s}.c (n interval)", "INTERVAL"),
-        ("set describe_field_name_in_uppercase to on", "describe_field_name_in_uppercase"),
-        ("select 1 as " + "n" * 64, "63 bytes"),
-        ("insert into {s}." + "n" * 64 + " values (1)", "63 bytes"),
-    ],
-    ids=lambda value: str(value)[:45],
-)
-def test_not_covered_by_name(numbers: Client, statement: str, word: str) -> None:
-    numbers.fails(statement, word)
-
-
-def test_null_is_refused_in_words_of_redshift(client: Client) -> None:
-    client("create table {s}.t (id int not null)")
-    client.fails("insert into {s}.t values (null)", "Cannot insert a NULL value into column id")
-
-
-def test_keys_can_be_added_to_rows_that_break_them(client: Client) -> None:
-    client("create table {s}.t (id int not null, name varchar(9))")
-    client("insert into {s}.t values (1, 'a'), (1, 'a')")
-    client("alter table {s}.t add primary key (id)")
-    client("alter table {s}.t add constraint one_name unique (name, id)")
-    client("insert into {s}.t values (1, 'a')")
-    assert client("select count(*) from {s}.t") == [(3,)]
-    assert client(
-        "select constraint_name, constraint_type from information_schema.table_constraints where table_schema = '{s}'"
-        " and constraint_type in ('PRIMARY KEY', 'UNIQUE') order by 1"
-    ) == [("one_name", "UNIQUE"), ("t_pkey", "PRIMARY KEY")]
-
-
-def test_sql_function(numbers: Client) -> None:
-    numbers(
-        "create or replace function {s}.later (timestamp, int) returns timestamp stable"
-        " as $$ select dateadd(day, $2, $1) $$ language sql"
-    )
-    assert numbers("select {s}.later('2018-11-01'::timestamp, 2) = '2018-11-03'") == [(True,)]
-    numbers("drop function {s}.later (timestamp, int)")
-
-
-def test_ignore_nulls(client: Client) -> None:
-    client("create table {s}.t (n int, x int)")
-    client("insert into {s}.t values (1, 10), (2, null), (3, null), (4, 40)")
-    frame = "rows between unbounded preceding and current row"
-    assert client(
-        "select n, lag(x) ignore nulls over (order by n), lead(x, 1) ignore nulls over (order by n),"
-        f" last_value(x ignore nulls) over (order by n {frame}),"
-        " first_value(x) ignore nulls over (order by n rows between current row and unbounded following),"
-        " lag(x) respect nulls over (order by n)"
-        " from {s}.t order by n"
-    ) == [
-        (1, None, 40, 10, 10, None),
-        (2, 10, 40, 10, 40, 10),
-        (3, 10, 40, 10, 40, None),
-        (4, 10, None, 40, 40, None),
-    ]
-
-
-def test_varchar_grows(client: Client) -> None:
-    client("create table {s}.t (name varchar(2))")
-    client("alter table {s}.t alter column name type varchar(5)")
-    client("insert into {s}.t values ('abcde')")
-    client.fails("insert into {s}.t values ('abcdef')", "too long")
-
-
-# ASSUMEROLE -----------------------------------------------------------------------------------------
-
-
-@stand_in
-def test_assumerole(warehouse: Warehouse, client: Client) -> None:
-    """Only on the stand-in: it changes who may COPY on the whole cluster."""
-    user = f"u_{uuid.uuid4().hex[:8]}"
-    client(f"create user {user} password 'Local-pw-1234'")
-    client("create table {s}.t (id int)")
-    client(f"grant usage on schema {{s}} to {user}")
-    client(f"grant select, insert on {{s}}.t to {user}")
-    source = warehouse.put("assumerole.json", {"id": 1})
-    other = Client(warehouse.redshift(user=user, password="Local-pw-1234"), client.schema, warehouse)
-    other.copy("t", source)
-    other.fails("revoke assumerole on all from public for all", "superuser")
-    try:
-        for _ in range(2):
-            client("revoke assumerole on all from public for all")
-        other.copy_fails("t", source, "json 'auto'", user, "ASSUMEROLE", warehouse.role, "COPY")
-        unload = f"unload ('select 1') to '{source.removesuffix('assumerole.json')}{user}/' iam_role '{warehouse.role}'"
-        other.fails(unload, user, "ASSUMEROLE", "UNLOAD")
-        client.copy("t", source)
-        for _ in range(2):
-            client(f"grant assumerole on '{warehouse.role}' to {user} for copy, unload")
-        other.copy("t", source)
-        other(unload)
-        client(f"revoke assumerole on '{warehouse.role}' from {user} for copy")
-        other.copy_fails("t", source, "json 'auto'", "ASSUMEROLE")
-    finally:
-        client("grant assumerole on all to public for all")
-    assert client("select count(*) from {s}.t") == [(3,)]
-    other.connection.close()
-
-
-def test_errors_of_both_drivers_name_the_reason(client: Client) -> None:
-    with pytest.raises((redshift_connector.Error, psycopg2.Error), match="SAVEPOINT"):
-        client("savepoint a")
-
-
-MADE_OF_A_QUERY = [
-    ("sum(price)", "numeric(38,2)"),
-    ("coalesce(sum(price), 0)", "numeric(38,2)"),
-    ("max(price)", "numeric(8,2)"),
-    ("sum(big)", "bigint"),
-    ("max(price * 2)", "numeric(19,2)"),
-    ("max(price + 0.125)", "numeric(10,3)"),
-    ("max(price / price)", "numeric(17,9)"),
-    ("max(name)", "character varying(40)"),
-    ("max(name::varchar(3))", "character varying(3)"),
-    ("1.23", "numeric(3,2)"),
-    ("'ab'", "character varying(2)"),
-    ("case when sum(id) > 1 then 'ö' else 'b' end", "character varying(2)"),
-    ("(select sum(price) from {s}.prices)", "numeric(38,2)"),
-]
-
-
-@pytest.mark.parametrize("kind", ["table", "view", "materialized view"])
-def test_what_is_made_of_a_query_has_its_types(client: Client, kind: str) -> None:
-    client("create table {s}.prices (id int, price numeric(8,2), name varchar(40), big bigint)")
-    client("insert into {s}.prices values (1, 1.25, 'one', 1), (2, 2.5, 'two', 2)")
-    columns = ", ".join(f"{value} as c{number}" for number, (value, _) in enumerate(MADE_OF_A_QUERY))
-    client(f"create {kind} {{s}}.made as with q as (select {columns} from {{s}}.prices) select * from q"
-           f" union all select * from q where c1 is null")  # fmt: skip
-    found = client("select format_type(atttypid, atttypmod) from pg_attribute"
-                   " where attrelid = '{s}.made'::regclass and attnum > 0 order by attnum")  # fmt: skip
-    assert [type_ for (type_,) in found] == [type_ for _, type_ in MADE_OF_A_QUERY]
-    found = client("select numeric_precision, numeric_scale, character_maximum_length"
-                   " from information_schema.columns where table_schema = '{s}' and table_name = 'made'"
-                   " and column_name in ('c0', 'c7') order by column_name")  # fmt: skip
-    assert [tuple(row) for row in found] == [(38, 2, None), (None, None, 40)]
-    assert client("select c0, c3, c7 from {s}.made") == [(Decimal("3.75"), 3, "two")]
-    client("create table {s}.copied as select c0, c10, c0 * 2 as c from {s}.made -- a comment")
-    found = client("select format_type(atttypid, atttypmod) from pg_attribute"
-                   " where attrelid = '{s}.copied'::regclass and attnum > 0 order by attnum")  # fmt: skip
-    assert found == [("numeric(38,2)",), ("character varying(2)",), ("numeric(38,2)",)]
-
-
-def test_a_view_of_other_types_takes_the_place_of_one(client: Client) -> None:
-    client("create view {s}.v as select 1.5 as n, 'a' as c")
-    client("create or replace view {s}.v as select 22.25 as n, 'abc' as c")
-    assert client("select format_type(atttypid, atttypmod) from pg_attribute"
-                  " where attrelid = '{s}.v'::regclass and attnum > 0 order by attnum") == [
-        ("numeric(4,2)",), ("character varying(3)",)
-    ]  # fmt: skip

@@ -156,6 +156,19 @@ def test_foreign_keys_are_declared_but_not_enforced(client: Client) -> None:
     client.fails("create table {s}.wrong (usr int references {s}.more (usr))", "unique constraint")
 
 
+def test_keys_can_be_added_to_rows_that_break_them(client: Client) -> None:
+    client("create table {s}.t (id int not null, name varchar(9))")
+    client("insert into {s}.t values (1, 'a'), (1, 'a')")
+    client("alter table {s}.t add primary key (id)")
+    client("alter table {s}.t add constraint one_name unique (name, id)")
+    client("insert into {s}.t values (1, 'a')")
+    assert client("select count(*) from {s}.t") == [(3,)]
+    assert client(
+        "select constraint_name, constraint_type from information_schema.table_constraints where table_schema = '{s}'"
+        " and constraint_type in ('PRIMARY KEY', 'UNIQUE') order by 1"
+    ) == [("one_name", "UNIQUE"), ("t_pkey", "PRIMARY KEY")]
+
+
 def test_identity_is_not_null_only_if_it_says_so(client: Client) -> None:
     client("create table {s}.a (i int identity(1, 3), n int)")
     client("create table {s}.b (i int identity(1, 3) not null, n int)")
@@ -169,6 +182,13 @@ def test_identity_is_not_null_only_if_it_says_so(client: Client) -> None:
     client("alter table {s}.a drop column i")
 
 
+def test_default_identity_takes_a_value_too(client: Client) -> None:
+    client("create table {s}.t (id int default identity(10, 10), x int)")
+    client("insert into {s}.t (x) values (1)")
+    client("insert into {s}.t values (7, 2)")
+    assert client("select id, x from {s}.t order by x") == [(10, 1), (7, 2)]
+
+
 # Rows -----------------------------------------------------------------------------------------------
 
 
@@ -177,6 +197,18 @@ def test_varchar_counts_bytes(client: Client) -> None:
     client("insert into {s}.a values ('abcd'), ('éé'), ('ab    ')")
     client.fails("insert into {s}.a values ('ééé')", "too long")
     assert client("select max(octet_length(name)) from {s}.a") == [(4,)]
+
+
+def test_varchar_grows(client: Client) -> None:
+    client("create table {s}.t (name varchar(2))")
+    client("alter table {s}.t alter column name type varchar(5)")
+    client("insert into {s}.t values ('abcde')")
+    client.fails("insert into {s}.t values ('abcdef')", "too long")
+
+
+def test_null_is_refused_in_words_of_redshift(client: Client) -> None:
+    client("create table {s}.t (id int not null)")
+    client.fails("insert into {s}.t values (null)", "Cannot insert a NULL value into column id")
 
 
 def test_update_delete_merge(client: Client) -> None:

@@ -122,6 +122,14 @@ def test_session_settings(client: Client) -> None:
     client("set statement_timeout to 0")
 
 
+def test_settings_have_their_defaults_before_set(client: Client) -> None:
+    assert client("show query_group") == [("unset",)]
+    client("set wlm_query_slot_count to 3")
+    assert client("show wlm_query_slot_count") == [("3",)]
+    client("reset all")
+    assert client("show wlm_query_slot_count") == [("1",)]
+
+
 def test_several_statements_in_one_message(warehouse: Warehouse, sql: Client) -> None:
     """redshift_connector prepares each statement, so it can send but one; psql and psycopg2 can send more."""
     sql.fails("select 1; select 2", "multiple commands")

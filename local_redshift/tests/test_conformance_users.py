@@ -10,7 +10,7 @@ import uuid
 import psycopg2
 import pytest
 import redshift_connector
-from warehouse import DSN, Client, Warehouse
+from warehouse import DSN, Client, Warehouse, stand_in
 
 
 def test_least_privilege_user(warehouse: Warehouse, client: Client) -> None:
@@ -43,3 +43,34 @@ def test_least_privilege_user(warehouse: Warehouse, client: Client) -> None:
     client(f"drop user {user}")
     with pytest.raises((redshift_connector.Error, psycopg2.Error)):
         warehouse.psycopg(user=user, password="Local-pw-5678")
+
+
+@stand_in
+def test_assumerole(warehouse: Warehouse, client: Client) -> None:
+    """Only on the stand-in: it changes who may COPY on the whole cluster."""
+    user = f"u_{uuid.uuid4().hex[:8]}"
+    client(f"create user {user} password 'Local-pw-1234'")
+    client("create table {s}.t (id int)")
+    client(f"grant usage on schema {{s}} to {user}")
+    client(f"grant select, insert on {{s}}.t to {user}")
+    source = warehouse.put("assumerole.json", {"id": 1})
+    other = Client(warehouse.redshift(user=user, password="Local-pw-1234"), client.schema, warehouse)
+    other.copy("t", source)
+    other.fails("revoke assumerole on all from public for all", "superuser")
+    try:
+        for _ in range(2):
+            client("revoke assumerole on all from public for all")
+        other.copy_fails("t", source, "json 'auto'", user, "ASSUMEROLE", warehouse.role, "COPY")
+        unload = f"unload ('select 1') to '{source.removesuffix('assumerole.json')}{user}/' iam_role '{warehouse.role}'"
+        other.fails(unload, user, "ASSUMEROLE", "UNLOAD")
+        client.copy("t", source)
+        for _ in range(2):
+            client(f"grant assumerole on '{warehouse.role}' to {user} for copy, unload")
+        other.copy("t", source)
+        other(unload)
+        client(f"revoke assumerole on '{warehouse.role}' from {user} for copy")
+        other.copy_fails("t", source, "json 'auto'", "ASSUMEROLE")
+    finally:
+        client("grant assumerole on all to public for all")
+    assert client("select count(*) from {s}.t") == [(3,)]
+    other.connection.close()

@@ -5,6 +5,9 @@ Put to the stand-in or to a real cluster (see warehouse.py).
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import pytest
 from warehouse import Client
 
 
@@ -109,3 +112,62 @@ def test_a_materialized_view_is_a_view(client: Client) -> None:
     assert client("select autorefresh from svv_mv_info where trim(schema_name) = '{s}'") == [("t",)]
     client("drop table {s}.a cascade")
     assert client("select viewname from pg_views where schemaname = '{s}'") == []
+
+
+def test_materialized_view(numbers: Client) -> None:
+    numbers(
+        "create materialized view {s}.mv backup no diststyle key distkey (kind) sortkey (kind) auto refresh no"
+        " as select kind, count(*) as n from {s}.t group by kind"
+    )
+    numbers("insert into {s}.t values (5, 'a')")
+    assert numbers("select n from {s}.mv where kind = 'a'") == [(1,)]
+    numbers("refresh materialized view {s}.mv")
+    assert numbers("select n from {s}.mv where kind = 'a'") == [(2,)]
+    numbers("drop materialized view {s}.mv")
+
+
+MADE_OF_A_QUERY = [
+    ("sum(price)", "numeric(38,2)"),
+    ("coalesce(sum(price), 0)", "numeric(38,2)"),
+    ("max(price)", "numeric(8,2)"),
+    ("sum(big)", "bigint"),
+    ("max(price * 2)", "numeric(19,2)"),
+    ("max(price + 0.125)", "numeric(10,3)"),
+    ("max(price / price)", "numeric(17,9)"),
+    ("max(name)", "character varying(40)"),
+    ("max(name::varchar(3))", "character varying(3)"),
+    ("1.23", "numeric(3,2)"),
+    ("'ab'", "character varying(2)"),
+    ("case when sum(id) > 1 then 'ö' else 'b' end", "character varying(2)"),
+    ("(select sum(price) from {s}.prices)", "numeric(38,2)"),
+]
+
+
+@pytest.mark.parametrize("kind", ["table", "view", "materialized view"])
+def test_what_is_made_of_a_query_has_its_types(client: Client, kind: str) -> None:
+    client("create table {s}.prices (id int, price numeric(8,2), name varchar(40), big bigint)")
+    client("insert into {s}.prices values (1, 1.25, 'one', 1), (2, 2.5, 'two', 2)")
+    columns = ", ".join(f"{value} as c{number}" for number, (value, _) in enumerate(MADE_OF_A_QUERY))
+    client(f"create {kind} {{s}}.made as with q as (select {columns} from {{s}}.prices) select * from q"
+           f" union all select * from q where c1 is null")  # fmt: skip
+    found = client("select format_type(atttypid, atttypmod) from pg_attribute"
+                   " where attrelid = '{s}.made'::regclass and attnum > 0 order by attnum")  # fmt: skip
+    assert [type_ for (type_,) in found] == [type_ for _, type_ in MADE_OF_A_QUERY]
+    found = client("select numeric_precision, numeric_scale, character_maximum_length"
+                   " from information_schema.columns where table_schema = '{s}' and table_name = 'made'"
+                   " and column_name in ('c0', 'c7') order by column_name")  # fmt: skip
+    assert [tuple(row) for row in found] == [(38, 2, None), (None, None, 40)]
+    assert client("select c0, c3, c7 from {s}.made") == [(Decimal("3.75"), 3, "two")]
+    client("create table {s}.copied as select c0, c10, c0 * 2 as c from {s}.made -- a comment")
+    found = client("select format_type(atttypid, atttypmod) from pg_attribute"
+                   " where attrelid = '{s}.copied'::regclass and attnum > 0 order by attnum")  # fmt: skip
+    assert found == [("numeric(38,2)",), ("character varying(2)",), ("numeric(38,2)",)]
+
+
+def test_a_view_of_other_types_takes_the_place_of_one(client: Client) -> None:
+    client("create view {s}.v as select 1.5 as n, 'a' as c")
+    client("create or replace view {s}.v as select 22.25 as n, 'abc' as c")
+    assert client("select format_type(atttypid, atttypmod) from pg_attribute"
+                  " where attrelid = '{s}.v'::regclass and attnum > 0 order by attnum") == [
+        ("numeric(4,2)",), ("character varying(3)",)
+    ]  # fmt: skip
