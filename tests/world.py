@@ -96,6 +96,11 @@ def song(
     return document | more
 
 
+def log_key(day: str, name: str = "events.json") -> str:
+    """Return the key of a log file of a day (ISO)."""
+    return f"log_data/{day[:4]}/{day[5:7]}/{day}-{name}"
+
+
 def lines(*events: dict[str, Any] | str) -> bytes:
     """JSON lines without a newline at the end, as the source writes them; text is taken as it is."""
     return "\n".join(e if isinstance(e, str) else json.dumps(e) for e in events).encode()
@@ -139,7 +144,7 @@ class World:
 
     def log(self, day: str, *events: dict[str, Any] | str, name: str = "events") -> str:
         """Write the log file of a day (ISO); its key."""
-        return self.put(f"log_data/{day[:7].replace('-', '/')}/{day}-{name}.json", lines(*events))
+        return self.put(log_key(day, f"{name}.json"), lines(*events))
 
     def song(self, document: dict[str, Any], key: str | None = None) -> str:
         key = key or f"song_data/A/A/A/TR{document['song_id']}.json"

@@ -41,7 +41,12 @@ LIMIT = 4
 # The fastest first; without the tests that only repeat on a month what others show on days.
 SCHEDULES = ("tests/pipeline/test_stateful.py", "tests/pipeline/test_any_order.py")
 LOADS = ("tests/faults/test_model.py", "tests/pipeline/test_load.py", "tests/pipeline/test_findings.py")
-FILES = ("tests/faults/test_values.py", "tests/faults/test_files.py")
+FILES = (
+    "tests/faults/test_values.py",
+    "tests/faults/test_lines.py",
+    "tests/faults/test_files.py",
+    "tests/faults/test_source_bucket.py",
+)
 RUNS = ("tests/faults/test_gates.py", "tests/faults/test_runs.py")
 NOT_NEEDED = "not ten_days_at_once and not hours_make_the_day and not time_zone and not thousands_of_plays"
 # The central files, and the tests that are to notice.

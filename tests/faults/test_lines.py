@@ -1,0 +1,184 @@
+"""Faults of lines: none in a file, blank, broken, too long, of odd bytes, and not one object per line."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from include.sparkify import contract, source
+from include.sparkify.errors import DataError
+from tests.world import event, lines, log_key, song
+
+D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)
+NOVEMBER = ("2018-11-01", "2018-12-01")
+
+
+# Empty and blank ------------------------------------------------------------------------------------------
+
+
+def test_empty_files_load_no_row_and_are_warned_about(fresh):
+    world = fresh()
+    empty = [
+        world.put(log_key("2018-11-01"), b""),
+        world.put(log_key("2018-11-02"), b"\n  \r\n\t\n"),
+        world.put(log_key("2018-11-03"), b"\xef\xbb\xbf"),
+        world.put(log_key("2018-11-04", "events.json.gz"), b""),
+        world.put("song_data/A/A/A/TREMPTY.json", b""),
+    ]
+    ends_blank = world.put(log_key("2018-11-05"), lines(event(D1 + timedelta(days=4))) + b"\n\n \n")
+
+    world.load(*NOVEMBER)
+
+    assert world.count("events") == world.count("songplays") == 1
+    assert world.ledger() == dict.fromkeys(empty, (0, 0, 0)) | {ends_blank: (1, 1, 0)}
+    warned = world.warnings()["staging_files.files_have_lines"]
+    assert sorted(json.loads(line)["source_key"] for line in warned.splitlines()) == sorted(empty)
+
+
+def test_a_file_that_became_empty_takes_its_rows_away(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    world.load("2018-11-01")
+    world.put(log_key("2018-11-01"), b"")
+
+    world.load("2018-11-01")
+
+    assert [world.count(table) for table in ("songplays", "users", "time", "events")] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"], ids=["no newline", "newline", "CRLF"])
+def test_the_last_line_is_read_with_and_without_a_newline(read_lines, end):
+    assert [line.rstrip(b"\r") for line in read_lines(b'{"a": 1}\r\n{"b": 2}' + end)] == [
+        b'{"a": 1}',
+        b'{"b": 2}',
+    ]
+
+
+# Broken lines ---------------------------------------------------------------------------------------------
+
+
+def test_a_broken_line_is_rejected_by_file_line_and_reason_and_the_rest_is_loaded(fresh):
+    world = fresh(reject_threshold=0.5)
+    whole = json.dumps(event(D1, item=9))
+    file = world.log("2018-11-01", event(D1, item=1), '{"artist": oops}', event(D1, item=3), whole[:-20])
+
+    world.load("2018-11-01")
+
+    assert world.items() == [1, 3]
+    (middle, last) = world.rejected()
+    assert middle[:3] == (file, 2, "") and "not valid JSON" in middle[3]
+    assert last[:3] == (file, 4, "") and "not valid JSON" in last[3]
+    assert world.rows("select raw_line from {o}.rejected_lines order by line_number") == [
+        ('{"artist": oops}',),
+        (whole[:-20],),
+    ]
+    assert world.ledger() == {file: (4, 2, 2)}
+    assert "staging_files.no_line_is_rejected" in world.warnings()
+
+
+def test_over_the_threshold_nothing_is_published_and_a_corrected_file_mends_it(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1, item=1))
+    world.load("2018-11-01", audited=False)
+    before = world.state()
+    file = world.log("2018-11-02", *(event(D2, item=item) for item in range(49)), "oops")
+
+    with pytest.raises(
+        DataError, match=r"1 of 50 lines.*threshold 1.00%.*line 50.*not valid JSON.*refused_files"
+    ):
+        world.load("2018-11-02", audited=False)
+    assert world.state() == before
+    assert [row[:2] for row in world.rejected()] == [(file, 50)]
+
+    world.log("2018-11-02", *(event(D2, item=item) for item in range(50)))
+    world.load("2018-11-02", audited=False)
+    assert world.count("songplays") == 51
+    assert world.rejected() == []
+
+
+def test_a_file_without_one_good_line_is_refused_whatever_its_share(fresh):
+    world = fresh(reject_threshold=0.5)
+    world.log("2018-11-01", *(event(D1, item=item) for item in range(9)))
+    bad = world.log("2018-11-02", "oops")
+
+    with pytest.raises(DataError, match=f"{bad}: none of its 1 lines was accepted"):
+        world.load(*NOVEMBER)
+
+    # The other day is loaded.
+    assert world.count("songplays") == 9
+
+
+def test_only_lines_that_are_one_object_are_accepted(fresh):
+    """A JSON array; a pretty-printed object; two objects on one line."""
+    world = fresh(reject_threshold=1.0)
+    one, two = json.dumps(event(D1, item=7)), json.dumps(event(D1, item=8))
+    file = world.log(
+        "2018-11-01", event(D1, item=1), f"[{one}, {two}]", one + two, json.dumps(event(D1), indent=1)
+    )
+
+    world.load("2018-11-01")
+
+    assert world.items() == [1]
+    reasons = {number: reason for _, number, _, reason in world.rejected()}
+    assert reasons[2] == "a JSON object expected, not an array"
+    assert "not valid JSON" in reasons[3]
+    pretty = len(json.dumps(event(D1), indent=1).splitlines())
+    assert sorted(reasons) == list(range(2, 4 + pretty))
+    assert world.ledger() == {file: (3 + pretty, 1, 2 + pretty)}
+
+
+def test_a_song_file_is_one_object_in_any_layout(fresh):
+    """A JSON array; a pretty-printed object; two objects on one line."""
+    world = fresh(reject_threshold=1.0, absent="warn")
+    pretty = world.put("song_data/A/A/A/TR1.json", json.dumps(song("SO1"), indent=2).encode())
+    array = world.put("song_data/A/A/A/TR2.json", json.dumps([song("SO2")]).encode())
+    two = world.put("song_data/A/A/A/TR3.json", (json.dumps(song("SO3")) * 2).encode())
+
+    with pytest.raises(DataError, match="everything else is loaded, but 2 files are refused"):
+        world.load(*NOVEMBER)
+
+    assert world.rows("select song_id from {s}.songs") == [("SO1",)]
+    assert [(key, number) for key, number, *_ in world.rejected()] == [(array, 1), (two, 1)]
+    assert world.ledger() == {pretty: (1, 1, 0)}
+    assert world.rows("select source_key, kind from {o}.refused_files order by 1") == [
+        (array, "songs"),
+        (two, "songs"),
+    ]
+
+
+def test_odd_bytes_are_cleaned_or_rejected(fresh):
+    """BOM, CRLF, NUL, invalid UTF-8."""
+    world = fresh(reject_threshold=1.0)
+    good = [json.dumps(event(D1, item=item)).encode() for item in range(4)]
+    bad = [
+        good[2].replace(b"Springfield", b"Spring\x00field"),
+        good[2].replace(b"Springfield", b"Spring\\u0000field"),
+        good[2].replace(b"Springfield", b"Spring\xe9field"),
+        good[2].replace(b"Springfield", b"Spring\\ud83dfield"),
+        good[2].replace(b'"auth"', b'"a\\u0000uth"'),
+    ]
+    file = world.put(
+        log_key("2018-11-01"), b"\xef\xbb\xbf" + b"\r\n".join([*good[:2], *bad, good[3]]) + b"\r\n"
+    )
+
+    world.load("2018-11-01")
+
+    assert world.items() == [0, 1, 3]
+    assert [(key, number) for key, number, *_ in world.rejected()] == [
+        (file, number) for number in range(3, 8)
+    ]
+    raw = [raw for (raw,) in world.rows("select raw_line from {o}.rejected_lines order by line_number")]
+    assert "Spring\\u0000field" in raw[0] and "Spring\ufffdfield" in raw[2]
+
+
+def test_a_line_longer_than_copy_takes_is_one_reject_and_does_not_fill_memory(read_lines, monkeypatch):
+    monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
+
+    monkeypatch.setattr(source, "BLOCK_BYTES", 10)
+
+    short, long, last = read_lines(b"{}\n" + b"x" * 1000 + b"\n{}")
+
+    assert (short, last) == (b"{}", b"{}")
+    assert 100 < len(long) < 120

@@ -1,0 +1,310 @@
+"""Faults of the source bucket: very many objects, a client that cannot read them, and S3 that does not answer."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import os
+import types
+from datetime import UTC, datetime, timedelta
+
+import botocore.exceptions
+import pytest
+
+from include.sparkify import chunks, contract, lake, source, validate
+from include.sparkify.errors import ConfigurationError, DataError, TransientError
+from include.sparkify.lake import LakeObject
+from tests.world import event, lines, log_key, song
+
+D1 = datetime(2018, 11, 1, 12)
+NOVEMBER = ("2018-11-01", "2018-12-01")
+
+
+# Very many ------------------------------------------------------------------------------------------------
+
+
+def test_many_files_are_one_copy_a_table(fresh, monkeypatch):
+    """14,896 tiny song files; 1,200 files in a day: here 20 and 20, in pieces of 2 kB."""
+    world = fresh()
+    monkeypatch.setattr(source, "PIECE_BYTES", 2000)
+    for item in range(20):
+        world.put(log_key("2018-11-01", f"{item:04}.json"), lines(event(D1, item=item)))
+    for number in range(20):
+        world.song(song(f"SO{number}", f"T{number}", artist_id=f"AR{number}"))
+    context = world.context("2018-11-01")
+
+    world.stage(context)
+
+    (chunk,) = context["pushed"]["validate"]
+    assert context["pushed"]["plan"]["files"] == chunk["files"] == 40
+    assert 1 < len(chunk["pieces"]["staging_events"]) < 20
+    assert 1 < len(chunk["pieces"]["staging_songs"]) < 20
+    world.finish(context)
+    assert world.items() == list(range(20))
+    assert world.count("songs") == 20
+
+
+def test_a_large_load_is_validated_in_chunks(fresh, monkeypatch):
+    world = fresh()
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 3)
+    for item in range(7):
+        world.put(log_key("2018-11-01", f"{item:04}.json"), lines(event(D1, item=item)))
+    world.song(song())
+    context = world.context("2018-11-01")
+    planned = world.plan(context)
+    assert len(planned) == 3
+    world.validate(context, planned)
+    assert [chunk["files"] for chunk in context["pushed"]["validate"]] == [3, 3, 2]
+    world.open_run(context)
+    world.copy(context)
+    world.finish(context)
+
+    assert world.items() == list(range(7))
+    assert world.count("songplays", "song_id = 'SO1'") == 7
+
+
+class ManyObjects:
+    """An S3 with any number of objects of one content."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body, self.opened, self.put = body, 0, []
+
+    def get_object(self, **_):
+        self.opened += 1
+        now = datetime.now(UTC)
+        return {
+            "Body": io.BytesIO(self.body),
+            "ETag": '"e"',
+            "ContentLength": len(self.body),
+            "LastModified": now,
+        }
+
+    def put_object(self, Body, **_):
+        self.put.append(len(Body.read()) if hasattr(Body, "read") else len(Body))
+
+
+def objects(kind: str, number: int) -> list[tuple[str, str, int, str, str | None, str]]:
+    """Entries of a chunk."""
+    day = D1.date().isoformat() if kind == "log_data" else None
+    return [(f"{kind}/2018-11-01-{n}.json", "etag", 1, D1.isoformat(), day, "") for n in range(number)]
+
+
+def test_14896_song_files_are_read_a_few_at_a_time():
+    s3 = ManyObjects(json.dumps(song("SO1")).encode())
+    pieces = source.Pieces(s3, "work", "songs")
+    most_ahead = 0
+
+    for read, _ in enumerate(source.read_song_files(s3, "lake", objects("song_data", 14_896), pieces), 1):
+        most_ahead = max(most_ahead, s3.opened - read)
+    pieces.close()
+
+    assert read == 14_896
+    assert most_ahead < source.READERS * 8
+    assert len(s3.put) == 1
+
+
+def test_1200_log_files_of_a_day_are_read_one_after_the_other(fresh):
+    fresh()
+    s3 = ManyObjects(lines(event(D1)))
+    pieces = source.Pieces(s3, "work", "events")
+
+    reading = source.read_log_files(s3, "lake", objects("log_data", 1_200), pieces)
+    for read, found in enumerate(reading, 1):
+        assert s3.opened == read
+        assert (found.file.accepted, found.rejects) == (1, [])
+    pieces.close()
+
+    assert read == 1_200
+    assert len(s3.put) == 1
+
+
+def test_a_song_file_of_any_length_is_one_reject_and_does_not_fill_memory(monkeypatch):
+    monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(source, "_lines", lambda *_: itertools.repeat([b"x" * 10]))  # no end
+    s3 = ManyObjects(b"x")
+
+    (reading,) = source.read_song_files(
+        s3, "lake", objects("song_data", 1), source.Pieces(s3, "work", "songs")
+    )
+
+    assert (reading.file.lines, reading.file.rejected) == (1, 1)
+    assert reading.rejects[0].reason.startswith("longer than 100 bytes")
+
+
+def test_of_very_many_broken_files_at_least_one_line_each_is_kept(fresh, monkeypatch):
+    world = fresh()
+    monkeypatch.setattr(validate, "KEPT_PER_TASK", 2)
+    broken = [world.log("2018-11-01", "oops", "oops", name=name) for name in "abc"]
+
+    with pytest.raises(DataError, match="nothing was published. 3 files are refused"):
+        world.load("2018-11-01")
+
+    assert [key for key, *_ in world.rejected()] == [broken[0], *broken]
+
+
+# The second client, for small objects ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_boto3(monkeypatch):
+    """The keys that boto3 reads."""
+    keys, get = [], lake._get
+    monkeypatch.setattr(lake, "_get", lambda s3, bucket, key: (keys.append(key), get(s3, bucket, key))[1])
+    return keys
+
+
+def read_small(world, *keys: str) -> list[bytes]:
+    """Return what the objects hold; the second client reads what it can."""
+    s3 = lake.client()
+    small, found = lake.SmallObjects(s3, world.lake), []
+    for name in keys:
+        item = LakeObject(name, "etag", 1, D1)
+        with lake.open_object(s3, world.lake, item, small) as (opened, stream):
+            assert opened.etag == lake.find_etag(s3, world.lake, name)
+            assert abs(opened.last_modified - datetime.now(UTC).replace(tzinfo=None)) < timedelta(hours=1)
+            found.append(stream.read())
+            assert opened.size == len(found[-1])
+    return found
+
+
+def test_song_files_are_read_by_the_client_for_small_objects(fresh, by_boto3):
+    world = fresh(absent="warn")
+    packed = gzip.compress(json.dumps(song("SO1")).encode())
+    world.put("song_data/A/TR1.json.gz", packed)
+    world.song(song("SO2"))
+
+    world.load(*NOVEMBER)
+
+    assert world.count("songs") == 2
+    assert by_boto3 == []
+
+
+def test_a_key_that_the_second_client_cannot_name_is_read_by_boto3(fresh, by_boto3):
+    world = fresh()
+    odd = [world.put(f"song_data/{name}.json", name.encode()) for name in ("a//b", "./a", "a/../b")]
+    plain = world.put("song_data/a%2Fb c.json", b"plain")
+
+    assert read_small(world, *odd, plain) == [b"a//b", b"./a", b"a/../b", b"plain"]
+    assert by_boto3 == odd
+
+
+def test_an_object_that_grew_is_streamed_by_boto3(fresh, by_boto3):
+    world = fresh()
+    grown = world.put("song_data/a.json", b"x" * (lake.SMALL_BYTES + 1))
+
+    assert [len(body) for body in read_small(world, grown)] == [lake.SMALL_BYTES + 1]
+    assert by_boto3 == [grown]
+
+
+def test_without_the_second_client_boto3_reads_everything(fresh, by_boto3, monkeypatch, caplog):
+    import obstore
+
+    def refuse(*_):
+        raise obstore.exceptions.GenericError("no route")
+
+    world = fresh()
+    keys = [world.put(f"song_data/{number}.json", b"x") for number in range(3)]
+    monkeypatch.setattr(obstore, "get", refuse)
+
+    assert read_small(world, *keys) == [b"x"] * 3
+    assert by_boto3 == keys
+    # It is asked once.
+    assert caplog.text.count("boto3 reads the small objects, too: no route") == 1
+
+
+def test_the_second_client_assumes_the_role_of_the_connection(fresh, by_boto3, monkeypatch):
+    world = fresh()
+    file = world.put("song_data/a.json", b"x")
+    connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+    connection["extra"] |= {
+        "role_arn": "arn:aws:iam::123456789012:role/reader",
+        "service_config": {"sts": {"endpoint_url": connection["extra"]["endpoint_url"]}},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+
+    assert read_small(world, file) == [b"x"]
+    assert by_boto3 == []
+    credentials = lake.SmallObjects(lake.client(), world.lake)._store.credential_provider()
+    assert credentials["access_key_id"].startswith("ASIA") and credentials["token"]
+
+
+def test_a_connection_without_credentials_is_boto3s_to_refuse(fresh, monkeypatch):
+    world = fresh()
+    file = world.put("song_data/a.json", b"x")
+    monkeypatch.setattr("obstore.auth.boto3.Boto3CredentialProvider", lambda _: 1 / 0)
+
+    assert read_small(world, file) == [b"x"]
+
+
+# S3 that does not answer ----------------------------------------------------------------------------------
+
+
+class Breaking(io.RawIOBase):
+    """A body that gives a few bytes, then an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.given = error, False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer):
+        if self.given:
+            raise self.error
+        self.given = True
+        buffer[:4] = b"{}\n{"
+        return 4
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError("reset"),
+        botocore.exceptions.ReadTimeoutError(endpoint_url="http://s3"),
+        botocore.exceptions.ResponseStreamingError(error="broken"),
+        botocore.exceptions.IncompleteReadError(actual_bytes=4, expected_bytes=10),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_link_lost_while_a_file_is_read_is_transient(read_lines, error):
+    with pytest.raises(TransientError, match="lost s3://lake/log_data.* after line 1"):
+        read_lines(Breaking(error))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "hint"),
+    [
+        ("NoSuchBucket", ConfigurationError, "fix source_bucket or work_bucket"),
+        ("AccessDenied", ConfigurationError, "the role of the workers is not allowed to do this"),
+        ("PermanentRedirect", ConfigurationError, "the bucket is in another region: fix region_name"),
+        (
+            "InvalidAccessKeyId",
+            ConfigurationError,
+            "connection aws_default has a key that AWS does not know",
+        ),
+        ("SlowDown", TransientError, "SlowDown"),
+        ("InternalError", TransientError, "InternalError"),
+    ],
+)
+def test_what_s3_refuses_is_never_taken_for_an_absent_file(code, kind, hint):
+    def refuse(**_):
+        raise botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "operation")
+
+    s3 = types.SimpleNamespace(
+        get_paginator=lambda _: types.SimpleNamespace(paginate=refuse), get_object=refuse, put_object=refuse
+    )
+    item = LakeObject("log_data/1.json", "etag", 1, D1)
+
+    def read():
+        with lake.open_object(s3, "lake", item):
+            pass
+
+    for doing, action in {
+        "list s3://lake/log_data/": lambda: list(lake.list_objects(s3, "lake", "log_data/")),
+        "(read|list) s3://lake/log_data/1.json": read,
+        "write s3://lake/key": lambda: lake.put(s3, "lake", "key", b""),
+    }.items():
+        with pytest.raises(kind, match=f"could not {doing}: .*{hint}"):
+            action()
