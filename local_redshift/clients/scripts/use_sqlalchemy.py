@@ -12,9 +12,16 @@ def use(driver: str) -> None:
     url = sa.URL.create(f"redshift+{driver}", USER, PASSWORD, HOST, PORT, DATABASE)
     engine = sa.create_engine(url, connect_args=SECURITY[driver])
     schema = f"by_{driver}"
+    metadata = sa.MetaData(schema=schema)
+    create_and_fill(driver, engine, metadata)
+    inspect_and_reflect(driver, engine, schema)
+    exchange_frames(driver, engine, schema)
+    unload_and_copy(driver, engine, metadata)
+    engine.dispose()
 
+
+def create_and_fill(driver: str, engine: sa.Engine, metadata: sa.MetaData) -> None:
     with step(f"{driver}: create tables with keys"):
-        metadata = sa.MetaData(schema=schema)
         songs = sa.Table(
             "songs",
             metadata,
@@ -33,13 +40,15 @@ def use(driver: str) -> None:
             sa.Column("at", sa.DateTime),
         )
         with engine.begin() as connection:
-            connection.execute(sa.schema.CreateSchema(schema))
+            connection.execute(sa.schema.CreateSchema(metadata.schema))
             metadata.create_all(connection)
 
     with step(f"{driver}: insert and select"), engine.begin() as connection:
         connection.execute(songs.insert(), [{"song_id": n, "title": f"t{n}", "length": n} for n in range(3)])
         expect(connection.scalar(sa.select(sa.func.count()).select_from(songs)), 3)
 
+
+def inspect_and_reflect(driver: str, engine: sa.Engine, schema: str) -> None:
     with step(f"{driver}: inspect"):
         inspector = sa.inspect(engine)
         expect(sorted(inspector.get_table_names(schema=schema)), ["plays", "songs"])
@@ -70,6 +79,8 @@ def use(driver: str) -> None:
         expect(inspector.get_view_names(schema=schema), ["titles"])
         assert "title" in str(inspector.get_view_definition("titles", schema=schema))
 
+
+def exchange_frames(driver: str, engine: sa.Engine, schema: str) -> None:
     with step(f"{driver}: pandas to_sql"):
         frame = pandas.DataFrame(
             {"id": [1, 2, 3], "name": ["a", "b", None], "at": pandas.Timestamp("2018-11-01")}
@@ -84,7 +95,10 @@ def use(driver: str) -> None:
         back = pandas.read_sql(f"select sum(id) as total from {schema}.frame", engine)
         expect(int(back["total"][0]), 12)
 
+
+def unload_and_copy(driver: str, engine: sa.Engine, metadata: sa.MetaData) -> None:
     with step(f"{driver}: UNLOAD and COPY as constructs"):
+        songs = metadata.tables[f"{metadata.schema}.songs"]
         unload = UnloadFromSelect(
             sa.select(songs.c.song_id, songs.c.title),
             unload_location=f"s3://{BUCKET}/unload/{driver}_",
@@ -94,7 +108,7 @@ def use(driver: str) -> None:
         )
         copied = sa.Table(
             "copied",
-            sa.MetaData(schema=schema),
+            sa.MetaData(schema=metadata.schema),
             sa.Column("song_id", sa.Integer),
             sa.Column("title", sa.String(50)),
         )
@@ -109,7 +123,6 @@ def use(driver: str) -> None:
                     str(command.compile(engine, compile_kwargs={"literal_binds": True}))
                 )
             expect(connection.scalar(sa.select(sa.func.count()).select_from(copied)), 3)
-    engine.dispose()
 
 
 for each in SECURITY:
