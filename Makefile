@@ -17,6 +17,9 @@ CLI := $(PY) -m local.cli
 COMPILE := $(UV) pip compile --universal --generate-hashes --python-version 3.11 \
   --no-header --no-emit-index-url --no-emit-find-links --quiet
 DBT := .local/dbt/bin/dbt
+# The tests of `make check`: with the linters, under a minute. None loads a warehouse.
+FAST := tests/unit tests/dags tests/project \
+  local_redshift/tests/test_dialect.py local_redshift/tests/test_conformance_expressions.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down status report query airflow env sample cloud-demo check test soak mutants bench clients suites dbt docs \
@@ -60,8 +63,8 @@ sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten
 cloud-demo: $(READY) ## Provision, load, pause, resume and tear down a warehouse, all on this machine
 	@$(PY) -W ignore -m local.cloud_demo
 
-check: lint $(READY) ## Lint and the fast tests
-	@$(PY) -m pytest -n auto --dist loadfile -m 'not slow'
+check: lint $(READY) ## Lint and the fast tests, in less than a minute
+	@$(PY) -m pytest -n auto --dist loadfile -m 'not slow' $(FAST)
 
 test: $(READY) ## All tests; TESTS=tests/dags for some of them
 	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
