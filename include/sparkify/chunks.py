@@ -18,7 +18,7 @@ CHUNKS_OF_A_SIZE = 128
 
 log = logging.getLogger(__name__)
 
-# Key, ETag, bytes, last modified (ISO), day (ISO; None for a song file), ETag in the ledger.
+# One file: key, ETag, bytes, last modified (ISO), day (ISO; None for a song file), ETag in the ledger.
 Entry = tuple[str, str, int, str, str | None, str]
 
 
