@@ -18,7 +18,7 @@ import pytest
 from include.sparkify.tables import STAR
 from local import cli, sample, services, up
 from local.dataset import read_folder
-from local.home import Home
+from local.home import AIRFLOW, Home
 from local.warehouse import query
 from tests.e2e import rest
 from tests.pipeline import model
@@ -104,13 +104,22 @@ def plain(value: Any) -> Any:
     return float(value) if isinstance(value, decimal.Decimal) else value
 
 
-def kill_a_task(home: Home) -> str | None:
+def kill_a_task(airflow: Airflow) -> str | None:
     """Kill a process that runs a task of the pipeline, as the kernel does when memory is short; its command line."""
-    for process in up.processes(home):
+    pattern = "(tasks run|task runner:?) .*sparkify .*(build|audit|stage)"
+    if AIRFLOW == 3:
+        running = airflow.call("GET", "/dags/sparkify/dagRuns/~/taskInstances?state=running&limit=100")
+        ids = [
+            task["id"]
+            for task in running["task_instances"]
+            if task["task_id"].startswith(("build", "audit", "stage"))
+        ]
+        pattern = f"^airflow worker -- ({'|'.join(ids)})$" if ids else "^no task$"
+    for process in up.processes(airflow.home):
         for child in process.children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                line = " ".join(child.cmdline())
-                if re.search(r"(tasks run|task runner:?) .*sparkify .*(build|audit|stage)", line):
+                line = " ".join(child.cmdline()).strip()
+                if re.search(pattern, line):
                     child.kill()
                     return line
     return None
@@ -156,7 +165,7 @@ def test_the_scheduler_brings_every_day_and_a_run_by_hand_to_the_same_star(
         killed: list[str] = []
 
         def kill_once() -> bool:
-            if not killed and (line := kill_a_task(airflow.home)):
+            if not killed and (line := kill_a_task(airflow)):
                 killed.append(line)
             all_ended = len(airflow.states()) == DAYS + 1 and "running" not in airflow.states().values()
             return bool(killed) or all_ended
