@@ -133,6 +133,26 @@ def test_show(numbers: Client) -> None:
         ("id", 1, "YES", "integer", None),
         ("kind", 2, "YES", "character varying", 9),
     ]
+    numbers("create view {s}.w as select id from {s}.t with no schema binding")
+    numbers("create materialized view {s}.m as select id from {s}.t")
+    numbers("create table {s}.laid_out (a int, b varchar(50), c date) distkey (a) compound sortkey (a, b)")
+    ((user,),) = numbers("select current_user")
+    tables = numbers(f"show tables from schema {database}.{{s}}")
+    assert [(row[2], row[6], row[10]) for row in tables if not row[2].startswith("mv_tbl")] == [
+        ("laid_out", user, "REGULAR TABLE"),
+        ("m", user, "MATERIALIZED VIEW"),
+        ("t", user, "REGULAR TABLE"),
+        ("v", user, "REGULAR VIEW"),
+        ("w", user, "LATE BINDING VIEW"),
+    ]
+    assert {row[2]: row[9] for row in tables if row[2] in ("t", "v")} == {"t": "AUTO (ALL)", "v": None}
+    columns = numbers(f"show columns from table {database}.{{s}}.laid_out")
+    assert [(row[3], *row[12:15], row[16]) for row in columns] == [
+        ("a", "COMPOUND", 1, 1, None),
+        ("b", "COMPOUND", 2, None, "default"),
+        ("c", None, 0, None, None),
+    ]
+    numbers("drop materialized view {s}.m")
     assert "select" in numbers("show view {s}.v")[0][0].lower()
     assert database in [row[0] for row in numbers("show databases")]
 

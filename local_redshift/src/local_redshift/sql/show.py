@@ -30,8 +30,18 @@ _TABLES = """
 select current_database()::varchar as database_name, n.nspname::varchar as schema_name,
        c.relname::varchar as table_name,
        case c.relkind when 'v' then 'VIEW' else 'TABLE' end::varchar as table_type,
-       null::varchar as table_acl, obj_description(c.oid, 'pg_class')::varchar as remarks
+       null::varchar as table_acl, obj_description(c.oid, 'pg_class')::varchar as remarks,
+       pg_get_userbyid(c.relowner)::varchar as owner, null::timestamp as last_altered_time,
+       null::timestamp as last_modified_time,
+       case when c.relkind = 'v' then null when d.diststyle = 'KEY' then 'KEY(' || d.distkey || ')'
+         when coalesce(d.diststyle, 'AUTO') = 'AUTO' then 'AUTO (ALL)' else d.diststyle end::varchar as dist_style,
+       case when c.relkind <> 'v' then 'REGULAR TABLE'
+         when exists (select from pg_catalog.local_materialized_views as m where m.relid = c.oid)
+           then 'MATERIALIZED VIEW'
+         when exists (select from pg_catalog.local_late_views as l where l.relid = c.oid) then 'LATE BINDING VIEW'
+         else 'REGULAR VIEW' end::varchar as table_subtype
 from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+left join pg_catalog.local_table_design as d on d.relid = c.oid
 where c.relkind in ('r', 'v') and n.nspname = {schema}{like}
 order by 3{limit}
 """
@@ -42,9 +52,17 @@ select c.table_catalog::varchar as database_name, c.table_schema::varchar as sch
        c.is_nullable::varchar as is_nullable, c.data_type::varchar as data_type,
        c.character_maximum_length::integer as character_maximum_length,
        c.numeric_precision::integer as numeric_precision, c.numeric_scale::integer as numeric_scale,
-       col_description(
-         format('%I.%I', c.table_schema, c.table_name)::regclass, c.ordinal_position)::varchar as remarks
-from information_schema.columns as c where c.table_schema = {schema} and c.table_name = {table}{like}
+       col_description(a.attrelid, a.attnum)::varchar as remarks,
+       case when a.attsortkeyord <> 0 then case when d.interleaved then 'INTERLEAVED' else 'COMPOUND' end
+         end::varchar as sort_key_type,
+       a.attsortkeyord::integer as sort_key, case when a.attisdistkey then 1 end::integer as dist_key,
+       format_encoding(a.attencodingtype)::varchar as encoding,
+       case when c.data_type like 'character%' then 'default' end::varchar as collation
+from information_schema.columns as c
+join pg_catalog.pg_attribute as a
+  on a.attrelid = format('%I.%I', c.table_schema, c.table_name)::regclass and a.attname = c.column_name
+left join pg_catalog.local_table_design as d on d.relid = a.attrelid
+where c.table_schema = {schema} and c.table_name = {table}{like}
 order by 5{limit}
 """
 _VIEW = 'select pg_catalog.pg_get_viewdef({view}::regclass, true)::varchar as "Show View DDL statement"'
