@@ -112,6 +112,9 @@ def test_conflict_is_error_1023(client: Client) -> None:
 def test_session_settings(client: Client) -> None:
     client("set query_group to 'nightly'")
     assert client("show query_group") == [("nightly",)]
+    assert client("select current_setting('query_group'), current_setting('statement_timeout')") == [
+        ("nightly", "0")
+    ]
     client("reset query_group")
     client("set search_path to {s}, public")
     client("set enable_result_cache_for_session to off")
@@ -123,7 +126,7 @@ def test_session_settings(client: Client) -> None:
 
 
 def test_settings_have_their_defaults_before_set(client: Client) -> None:
-    assert client("show query_group") == [("unset",)]
+    assert client("show query_group") == client("select current_setting('query_group')") == [("default",)]
     client("set wlm_query_slot_count to 3")
     assert client("show wlm_query_slot_count") == [("3",)]
     client("reset all")

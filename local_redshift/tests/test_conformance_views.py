@@ -110,6 +110,11 @@ def test_a_materialized_view_is_a_view(client: Client) -> None:
     client("drop materialized view {s}.m cascade")
     client("create materialized view {s}.m auto refresh yes as select id from {s}.a")
     assert client("select autorefresh from svv_mv_info where trim(schema_name) = '{s}'") == [("t",)]
+    own = f"trim(name) = 'm' and trim(schema) = '{client.schema}'"
+    assert client(f"select autorefresh from stv_mv_info where {own}") == [("t",)]
+    client("alter materialized view {s}.m auto refresh no")
+    assert client(f"select autorefresh from stv_mv_info where {own}") == [("f",)]
+    client.fails("alter materialized view {s}.v auto refresh yes", "not a materialized view")
     client("drop table {s}.a cascade")
     assert client("select viewname from pg_views where schemaname = '{s}'") == []
 

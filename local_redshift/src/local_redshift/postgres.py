@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib.util
+import json
 import os
 import secrets
 import shutil
@@ -20,6 +21,8 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 from psycopg2 import sql
+
+from .sql import settings
 
 SUPERUSER = "rdsdb"  # Redshift's own name for it; no client can know its password
 
@@ -227,6 +230,8 @@ class Postgres:
             cursor.execute(create.format(user, sql.Literal(self._user_password)))
             for subject in _CATALOG:
                 cursor.execute(Path(__file__).with_name("catalog").joinpath(f"{subject}.sql").read_text())
+            defaults = sql.Literal(json.dumps(settings.DEFAULTS))
+            cursor.execute(sql.SQL(settings.CURRENT_SETTING).format(defaults))
             cursor.execute(sql.SQL("create database {} owner {}").format(database, user))
             cursor.execute(sql.SQL("grant pg_read_all_stats, pg_signal_backend to {}").format(user))
         connection.close()

@@ -6,7 +6,7 @@ set standard_conforming_strings = on;
 update pg_type set typispreferred = (typname = 'timestamp') where typname in ('timestamp', 'timestamptz');
 
 create function pg_catalog.getdate() returns timestamp language sql stable as
-$$ select date_trunc('second', statement_timestamp() at time zone current_setting('timezone')) $$;
+$$ select date_trunc('second', statement_timestamp() at time zone current_setting('timezone', false)) $$;
 
 create function pg_catalog.sysdate() returns timestamp language sql stable as
 $$ select now()::timestamp $$;

@@ -134,7 +134,10 @@ create view pg_catalog.svv_mv_info as
          1 as state, 'f'::char(1) as autorewrite, left(m.refreshed::text, 1)::char(1) as autorefresh
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
   join local_materialized_views as m on m.relid = c.oid;
-create view pg_catalog.stv_mv_info as select * from svv_mv_info;
+create view pg_catalog.stv_mv_info as
+  select database_name as db_name, schema_name as schema, name, 0::bigint as updated_upto_xid, is_stale,
+         user_name as owner_user_name, state, autorewrite, autorefresh
+  from svv_mv_info;
 
 -- External things: the columns that Redshift documents, and no rows.
 create view pg_catalog.svv_external_schemas as

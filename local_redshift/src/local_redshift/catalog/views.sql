@@ -157,6 +157,15 @@ create function pg_catalog.local_refresh(view regclass) returns void language pl
 begin
   execute format('refresh materialized view %s', local_rows_of(view));
 end $$;
+create function pg_catalog.local_set_auto_refresh(view regclass, refreshes boolean) returns void
+language plpgsql security definer as $$
+begin
+  perform local_rows_of(view);
+  if not pg_has_role(session_user, (select relowner from pg_class where oid = view), 'usage') then
+    raise exception 'must be owner of relation %', view using errcode = 'insufficient_privilege';
+  end if;
+  update local_materialized_views set refreshed = refreshes where relid = view;
+end $$;
 create function pg_catalog.local_forget_materialized(view regclass) returns void language sql security definer as
 $$ delete from local_materialized_views where relid = view $$;
 create function pg_catalog.local_drop_materialized(view text, if_exists boolean, cascades boolean) returns void

@@ -1,4 +1,4 @@
-"""SET, SHOW and RESET of settings that only Redshift has, kept under a name of ours."""
+"""SET, SHOW, RESET and current_setting() of settings that only Redshift has, kept under a name of ours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .tokens import Tokens, literal, visible
 CASE_SENSITIVE = "enable_case_sensitive_identifier"
 # Redshift's own settings with their defaults; none of them changes an answer here.
 # https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html
-_DEFAULTS = {
+DEFAULTS = {
     "analyze_threshold_percent": "10",
     "auto_analyze": "on",
     "auto_mv": "on",
@@ -25,7 +25,8 @@ _DEFAULTS = {
     "max_concurrency_scaling_clusters": "1",
     "max_cursor_result_set_size": "0",
     "mv_enable_aqmv_for_session": "on",
-    "query_group": "unset",
+    # As the default parameter group has it.
+    "query_group": "default",
     "spectrum_query_maxerror": "-1",
     "stored_proc_log_min_messages": "log",
     "use_fips_ssl": "off",
@@ -43,6 +44,14 @@ _FIXED = {
     "parse_super_null_on_error": "off",
     "enable_case_sensitive_super_attribute": "off",
 }
+# PostgreSQL's function, which knows the names of ours too; the placeholder is a JSON object of the defaults.
+CURRENT_SETTING = """
+alter function pg_catalog.current_setting(text) rename to local_current_setting;
+create function pg_catalog.current_setting(text) returns text language sql stable strict parallel safe as
+$$ select case when {0}::jsonb ? lower($1)
+     then coalesce(nullif(current_setting('local.' || lower($1), true), ''), {0}::jsonb ->> lower($1))
+     else local_current_setting($1) end $$
+"""
 _TRUE = {"on", "true", "1", "yes", "t"}
 
 
@@ -54,11 +63,11 @@ def setting(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return Statement("plain", render(tokens), case_sensitive=False)
     if name in _FIXED:
         return _fixed(words[0], name, rest)
-    if name not in _DEFAULTS:
+    if name not in DEFAULTS:
         return None
     ours = f"local.{name}"
     if words[0] == "show":
-        return Statement("plain", _shown(name))
+        return Statement("plain", f"select current_setting('{name}')::varchar as {name}")
     if words[0] == "reset":
         return Statement("plain", f"reset {ours}", case_sensitive=False if name == CASE_SENSITIVE else None)
     values = [token for token in visible(tokens) if token.low not in ("set", "session", "local", name)]
@@ -66,7 +75,7 @@ def setting(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     text = value.text[1:-1] if value.kind == "string" else value.low
     scope = "local " if "local" in words[:2] else ""
     if text == "default":
-        text = _DEFAULTS[name]
+        text = DEFAULTS[name]
     case_sensitive = text.lower() in _TRUE if name == CASE_SENSITIVE else None
     return Statement("plain", f"set {scope}{ours} to {literal(text)}", case_sensitive=case_sensitive)
 
@@ -80,8 +89,3 @@ def _fixed(verb: str, name: str, rest: Sequence[str]) -> Statement:
         if (value in _TRUE) != (default in _TRUE) and value != default and value != "default":
             raise not_covered(f"SET {name} TO {value} (only {default})")
     return Statement("plain", f"reset local.{name}")
-
-
-def _shown(name: str) -> str:
-    value = f"coalesce(nullif(current_setting('local.{name}', true), ''), {literal(_DEFAULTS[name])})"
-    return f"select {value}::varchar as {name}"

@@ -18,7 +18,13 @@ from .statement import Names, Statement
 from .tables import create_table, in_turn
 from .tokens import Tokens, fold, identifier, separate_numbers, split, text_of, tokenize, visible
 from .users import check_grant, create_or_alter_user
-from .views import create_materialized_view, create_view, drop_materialized_view, refresh
+from .views import (
+    alter_materialized_view,
+    create_materialized_view,
+    create_view,
+    drop_materialized_view,
+    refresh,
+)
 
 # A long INSERT of values that needs no edit is not taken to pieces.
 _PLAIN_INSERT = re.compile(r"\s*insert\s+into\s+[\w.]+\s*(?:\([\w\s,]*\)\s*)?values\b", re.IGNORECASE)
@@ -119,6 +125,8 @@ def _alter(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return create_or_alter_user(tokens, words)
     if what == "table":
         return alter_table(tokens, words)
+    if words[1:3] == ["materialized", "view"]:
+        return alter_materialized_view(tokens, words)
     if what in ("group", "schema", "default", "database"):
         return None
     raise not_covered(f"ALTER {what.upper()}")

@@ -9,7 +9,7 @@ from .expressions import render
 from .refusals import not_covered
 from .statement import Result, Statement
 from .tables import PARAMETER, Layout, lay_out, table_attributes, table_name, types_of
-from .tokens import Tokens, literal, next_visible, parts, text_of
+from .tokens import Tokens, literal, next_visible, parts, text_of, visible
 
 
 def create_view(tokens: Tokens, words: Sequence[str]) -> Statement | None:
@@ -84,6 +84,17 @@ def refresh(tokens: Tokens, words: Sequence[str]) -> Statement:
         raise Refused("syntax error: REFRESH MATERIALIZED VIEW name")
     call = f"select pg_catalog.local_refresh({literal(name)}::regclass)"
     return Statement("script", call, tag="REFRESH MATERIALIZED VIEW")
+
+
+def alter_materialized_view(tokens: Tokens, words: Sequence[str]) -> Statement:
+    """ALTER MATERIALIZED VIEW name AUTO REFRESH YES | NO."""
+    at = next(i for i, token in enumerate(tokens) if token.low == "view")
+    name, end = table_name(tokens, next_visible(tokens, at))
+    rest = [token.low for token in visible(tokens[end:])]
+    if rest not in (["auto", "refresh", "yes"], ["auto", "refresh", "no"]):
+        raise not_covered("ALTER MATERIALIZED VIEW of anything but AUTO REFRESH YES or NO")
+    call = f"select pg_catalog.local_set_auto_refresh({literal(name)}::regclass, {rest[2] == 'yes'})"
+    return Statement("script", call, tag="ALTER MATERIALIZED VIEW")
 
 
 def drop_materialized_view(tokens: Tokens, words: Sequence[str]) -> Statement:
