@@ -114,7 +114,7 @@ def test_a_materialized_view_is_a_view(client: Client) -> None:
     assert client(f"select autorefresh from stv_mv_info where {own}") == [("t",)]
     client("alter materialized view {s}.m auto refresh no")
     assert client(f"select autorefresh from stv_mv_info where {own}") == [("f",)]
-    client.fails("alter materialized view {s}.v auto refresh yes", "not a materialized view")
+    client.fails("alter materialized view {s}.a auto refresh yes", "not a materialized view")
     client("drop table {s}.a cascade")
     assert client("select viewname from pg_views where schemaname = '{s}'") == []
 
