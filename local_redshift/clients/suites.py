@@ -170,6 +170,8 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="read the last reports again instead of running")
     parser.add_argument("--write", action="store_true", help="replace the figures in the package's README")
     given = parser.parse_args()
+    if given.write and (given.suites or given.selected):
+        parser.error("--write replaces the figures of all suites, so it needs all of them")
     settings = tomllib.loads((environments.HERE / "suites.toml").read_text())
     classes = settings.pop("class")
     tables = []
