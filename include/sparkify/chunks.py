@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import date, datetime
 from typing import Any, Literal, TypedDict
 
 import orjson
@@ -29,6 +30,13 @@ class Chunk(TypedDict):
     songs: list[Entry]
     vanished: list[tuple[str, str, str]]
     """(kind, key, ETag in the ledger) of loaded files that left the lake."""
+
+
+def parse(entry: Entry) -> tuple[LakeObject, str]:
+    """Return the file of an entry as it was listed, and its version in the ledger."""
+    key, etag, size, last_modified, day, ledger_etag = entry
+    moment = datetime.fromisoformat(last_modified)
+    return LakeObject(key, etag, size, moment, date.fromisoformat(day) if day else None), ledger_etag
 
 
 class Chunks:

@@ -27,7 +27,7 @@ import orjson
 from isal import igzip
 
 from include.sparkify import contract, lake
-from include.sparkify.chunks import Entry
+from include.sparkify.chunks import Entry, parse
 from include.sparkify.errors import TransientError
 from include.sparkify.intervals import of_day
 from include.sparkify.lake import LakeObject
@@ -174,7 +174,7 @@ class Pieces:
 def read_log_files(s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces) -> Iterator[Reading]:
     """Validate log files, JSON lines each, one after the other; lines of accepted files go to ``pieces``."""
     threshold = settings().reject_threshold
-    for item, ledger_etag in map(_listed, items):
+    for item, ledger_etag in map(parse, items):
         reading = Reading(_as_listed("events", item, ledger_etag))
         try:
             with lake.open_object(s3, bucket, item) as (found, stream), _spool() as spool:
@@ -261,7 +261,7 @@ def read_song_files(
 
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
         # In batches, so that a failure ends the reading soon and memory stays bounded.
-        for batch in _batches(map(_listed, items)):
+        for batch in _batches(map(parse, items)):
             for result in pool.map(lambda listed: read(*listed), batch):
                 if result is None:
                     continue
@@ -312,12 +312,6 @@ def _batches(items: Iterable[tuple[LakeObject, str]]) -> Iterator[tuple[tuple[La
     iterator = iter(items)
     while batch := tuple(itertools.islice(iterator, READERS * 8)):
         yield batch
-
-
-def _listed(entry: Entry) -> tuple[LakeObject, str]:
-    key, etag, size, last_modified, day, ledger_etag = entry
-    moment = datetime.fromisoformat(last_modified)
-    return LakeObject(key, etag, size, moment, date.fromisoformat(day) if day else None), ledger_etag
 
 
 def _as_listed(kind: str, item: LakeObject, ledger_etag: str) -> ValidatedFile:

@@ -114,7 +114,9 @@ def kill_a_task(airflow: Airflow) -> str | None:
             for task in running["task_instances"]
             if task["task_id"].startswith(("build", "audit", "stage"))
         ]
-        pattern = f"^airflow worker -- ({'|'.join(ids)})$" if ids else "^no task$"
+        if not ids:
+            return None
+        pattern = f"^airflow worker -- ({'|'.join(ids)})$"
     for process in up.processes(airflow.home):
         for child in process.children(recursive=True):
             with contextlib.suppress(psutil.Error):
