@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import gzip
 import io
+import itertools
 import logging
 import re
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ from include.sparkify.intervals import ALL_TIME, Interval, of_day
 AWS_CONN_ID = "aws_default"
 # Objects of at most this many bytes may be read whole.
 SMALL_BYTES = 1 << 20
+# LIST requests at once.
+LISTERS = 8
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +87,7 @@ def list_log_files(s3: Any, bucket: str, prefix: str, interval: Interval) -> Lis
         months = sorted({f"{day:%Y/%m}/" for day in days})
         listed, folders = [], []
         for folder, expected in (("", r"\d{4}/"), *((year, r"\d{4}/\d{2}/") for year in years)):
-            for item, subfolder in _list(s3, bucket, prefix + folder, delimiter="/"):
+            for item, subfolder in _list(s3, bucket, prefix + folder, Delimiter="/"):
                 if subfolder is None:
                     listed.append(item)
                 elif not re.fullmatch(expected, subfolder.removeprefix(prefix)):
@@ -105,12 +109,13 @@ def is_song_file(path: str) -> bool:
     return _SONG_FILE.fullmatch(path) is not None
 
 
-def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[LakeObject]:
-    """Return all objects below a prefix in key order, without folder markers.
+def list_objects(s3: Any, bucket: str, prefix: str, after: str = "") -> Iterator[LakeObject]:
+    """Return the objects below a prefix in key order, without folder markers.
 
+    :param after: only those whose key is greater.
     :raises ConfigurationError, TransientError: see :func:`list_log_files`.
     """
-    for item, _ in _list(s3, bucket, prefix):
+    for item, _ in _list(s3, bucket, prefix, StartAfter=after):
         yield item
 
 
@@ -123,12 +128,11 @@ def log_file_date(path: str) -> date | None:
         return None
 
 
-def _list(s3: Any, bucket: str, prefix: str, delimiter: str = "") -> Iterator[tuple[LakeObject, str | None]]:
+def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[tuple[LakeObject, str | None]]:
     """Return objects in key order; with a delimiter, folders as the second value. Folder markers are left out."""
+    given = {name: value for name, value in options.items() if value}
     try:
-        pages = s3.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=prefix, **({"Delimiter": delimiter} if delimiter else {})
-        )
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **given)
         for page in pages:
             for folder in page.get("CommonPrefixes", []):
                 yield _NO_OBJECT, folder["Prefix"]
@@ -148,10 +152,10 @@ def _object(key: str, etag: str, size: int, last_modified: datetime) -> LakeObje
 _NO_OBJECT = LakeObject("", "", 0, datetime.min)
 
 
-class SmallObjects:
-    """A second client for objects of a few KB, at an eighth of boto3's CPU time per request.
+class ManyObjects:
+    """A second client, for many small objects: it lists and reads them at an eighth of boto3's CPU time, or less.
 
-    It never reports an error: whatever it cannot read, or may not, boto3 reads, or says why it cannot.
+    It never reports an error: whatever it cannot list or read, or may not, boto3 does, or says why it cannot.
     """
 
     def __init__(self, s3: Any, bucket: str) -> None:
@@ -159,12 +163,12 @@ class SmallObjects:
 
         :param s3: its boto3 client.
         """
-        # Only the task that reads song files needs these.
+        # Only the tasks that list and read song files need these.
         from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store
 
         hook, endpoint = S3Hook(aws_conn_id=AWS_CONN_ID), s3.meta.endpoint_url
-        self._store = None
+        self._s3, self._bucket, self._store = s3, bucket, None
         # Only boto3 knows the proxy or the certificate authority of a connection that names one.
         if s3.meta.config.proxies or hook.verify not in (None, True):
             return
@@ -181,6 +185,38 @@ class SmallObjects:
             )
         except Exception as error:  # boto3 says what is wrong, if anything is
             self._give_up(error)
+
+    def list_objects(self, prefix: str, after: str = "") -> Iterator[LakeObject]:
+        """Return what :func:`list_objects` returns."""
+        import obstore
+
+        if self._store is not None:
+            try:
+                for page in obstore.list(self._store, prefix, offset=after or None, chunk_size=1000):
+                    for meta in page:
+                        # A folder marker comes without the slash at its end.
+                        if not meta["size"] and find_etag(self._s3, self._bucket, meta["path"]) is None:
+                            continue
+                        yield _object(meta["path"], meta["e_tag"] or "", meta["size"], meta["last_modified"])
+                        after = meta["path"]
+                return
+            # Of one key, which this client cannot name; or of all.
+            except (OSError, ValueError, obstore.exceptions.BaseError) as error:
+                log.info("boto3 lists s3://%s/%s, too: %s", self._bucket, prefix, _first_line(error))
+        yield from list_objects(self._s3, self._bucket, prefix, after)
+
+    def list_ranges(self, prefix: str, bounds: list[str]) -> Iterator[LakeObject]:
+        """Return the objects after the first of some ascending keys, up to and including the last, in key order.
+
+        The ranges between the keys are listed in parallel, and are in memory.
+        """
+
+        def list_range(after: str, last: str) -> list[LakeObject]:
+            return list(itertools.takewhile(lambda item: item.key <= last, self.list_objects(prefix, after)))
+
+        with concurrent.futures.ThreadPoolExecutor(LISTERS) as pool:
+            for found in pool.map(list_range, bounds, bounds[1:]):
+                yield from found
 
     def read(self, item: LakeObject) -> tuple[LakeObject, io.BufferedReader] | None:
         """Return an object as it is now, and its bytes; None if boto3 has to read it."""
@@ -204,13 +240,17 @@ class SmallObjects:
         return found, io.BufferedReader(io.BytesIO(body))
 
     def _give_up(self, error: Exception) -> None:
-        log.warning("boto3 reads the small objects, too: %s", str(error).partition("\n")[0])
+        log.warning("boto3 reads the small objects, too: %s", _first_line(error))
         self._store = None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 @contextlib.contextmanager
 def open_object(
-    s3: Any, bucket: str, item: LakeObject, small: SmallObjects | None = None
+    s3: Any, bucket: str, item: LakeObject, small: ManyObjects | None = None
 ) -> Iterator[tuple[LakeObject, io.BufferedIOBase]]:
     """Open an object at its latest version: the object as it is read, and its bytes, decompressed if it is gzip.
 

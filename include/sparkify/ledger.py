@@ -13,6 +13,8 @@ from include.sparkify.settings import ops
 
 # Song files of the ledger in memory at once.
 LEDGER_PAGE = 50_000
+# Song files in one value of a result: a value has at most 65,535 bytes, a key 1,024.
+FILES_OF_A_VALUE = 50
 
 
 @dataclasses.dataclass
@@ -48,19 +50,30 @@ def read_ledger(looked_at: Interval) -> Ledger:
     return Ledger(etags, loaded, intervals.union(processed), {(key, etag): why for key, etag, why in refused})
 
 
-def read_song_ledger() -> Iterator[tuple[str, str]]:
-    """Return key and loaded version of the song files in the ledger, in key order."""
+def read_song_ledger() -> Iterator[list[tuple[str, str]]]:
+    """Return key and loaded version of the song files in the ledger, in key order, page by page; the last may be empty.
+
+    Many files come in one value, because redshift_connector needs some microseconds for each.
+    """
     after = ""
     while True:
         rows = warehouse.query(
+            # No key of a song file has an empty folder name, no ETag a blank.
+            "select listagg(etag || ' ' || source_key, '//') within group (order by source_key) from ("
+            f"select source_key, etag, row_number() over (order by source_key) / {FILES_OF_A_VALUE} as part from ("
             f"select source_key, etag from {ops()}.loaded_files where kind = 'songs' and source_key > %s "
-            f"order by source_key limit {LEDGER_PAGE}",
+            f"order by source_key limit {LEDGER_PAGE}) as page) as parts group by part order by part",
             after,
         )
-        yield from ((key, etag) for key, etag in rows)
-        if len(rows) < LEDGER_PAGE:
+        page = []
+        for (files,) in rows:
+            for file in files.split("//"):
+                etag, _, key = file.partition(" ")
+                page.append((key, etag))
+        yield page
+        if len(page) < LEDGER_PAGE:
             return
-        after = rows[-1][0]
+        after = page[-1][0]
 
 
 def note_owed(run_id: str, parts: Iterable[tuple[str, Interval]]) -> None:

@@ -26,9 +26,14 @@ MODES = {
 }
 # Unrecognized keys that a plan names.
 KEPT_KEYS = 100
+# Songs of the ledger for which the lake is listed at once: some LIST requests, each for 1,000 objects.
+SONGS_OF_A_RANGE = 6_000
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+# Key, the object in the lake (None if there is none), and the loaded version (empty if none).
+Compared = tuple[str, LakeObject | None, str]
 
 
 class Plan(TypedDict):
@@ -100,8 +105,8 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     unrecognized = logs.unrecognized[:KEPT_KEYS]
     listed = refused_songs = 0
     if _lists_songs(run_id, interval):
-        listing = lake.list_objects(s3, config.source_bucket, config.song_prefix)
-        listed, refused_songs = _add_songs(chunks, listing, mode, ledger, wanted, unrecognized)
+        songs = _compare_songs(lake.ManyObjects(s3, config.source_bucket), config.song_prefix)
+        listed, refused_songs = _add_songs(chunks, songs, mode, ledger, wanted, unrecognized)
     for key in unrecognized[:20]:
         log.warning(
             "s3://%s/%s is not named as a source file, or in the wrong folder: ignored",
@@ -181,7 +186,7 @@ def _lists_songs(run_id: str, interval: Interval) -> bool:
 
 def _add_songs(
     chunks: Chunks,
-    listing: Iterable[LakeObject],
+    songs: Iterable[Compared],
     mode: str,
     ledger: Ledger,
     replayed: set[str],
@@ -192,7 +197,7 @@ def _add_songs(
     :returns: the number of song files in the lake, and of those that are refused at their present version.
     """
     prefix, listed, refused = settings().song_prefix, 0, 0
-    for key, song, etag in _compare_songs(listing, read_song_ledger()):
+    for key, song, etag in songs:
         if song is None or not lake.is_song_file(key.removeprefix(prefix)):
             if song is not None:
                 unrecognized += [key][: KEPT_KEYS - len(unrecognized)]
@@ -212,10 +217,20 @@ def _add_songs(
     return listed, refused
 
 
-def _compare_songs(
-    listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]
-) -> Iterator[tuple[str, LakeObject | None, str]]:
-    """Return every key of the lake or the ledger, the object in the lake, and the loaded version; empty if none.
+def _compare_songs(songs: lake.ManyObjects, prefix: str) -> Iterator[Compared]:
+    """Compare the lake with the ledger in ranges of keys, so that the lake can be listed in parallel."""
+    after, rest = "", list[tuple[str, str]]()
+    for page in read_song_ledger():
+        rest += page
+        bounds = [after, *(key for key, _ in rest[SONGS_OF_A_RANGE - 1 :: SONGS_OF_A_RANGE])]
+        within = (len(bounds) - 1) * SONGS_OF_A_RANGE
+        yield from compare(songs.list_ranges(prefix, bounds), rest[:within])
+        after, rest = bounds[-1], rest[within:]
+    yield from compare(songs.list_objects(prefix, after), rest)
+
+
+def compare(listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]) -> Iterator[Compared]:
+    """Return every key of the lake or the ledger, the object in the lake, and the loaded version.
 
     Both come in the order of their bytes and are read side by side, so that memory does not grow with the lake.
 

@@ -38,7 +38,7 @@ RESERVED_SCHEMAS = {
 }  # fmt: skip
 
 Bucket = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-Prefix = Annotated[str, Field(pattern=r"^([^/].*/)?$")]
+Prefix = Annotated[str, Field(pattern=r"^([^/]+/)*$")]
 
 
 class Settings(pydantic.BaseModel):

@@ -237,7 +237,7 @@ def read_song_files(
     bucket: str,
     items: Iterable[Entry],
     pieces: Pieces,
-    small: lake.SmallObjects | None = None,
+    small: lake.ManyObjects | None = None,
 ) -> Iterator[Reading]:
     """Validate song files, one JSON object each, several at once, in order; accepted ones go to ``pieces``."""
 

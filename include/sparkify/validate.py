@@ -62,7 +62,7 @@ def validate_chunk(run_id: str, address: str) -> Validated:
     chunk: Chunk = orjson.loads(lake.read(s3, config.work_bucket, address))
     prefix = f"{run_prefix(run_id)}/{address.rpartition('/')[2].removesuffix('.json')}"
     pieces = {table: Pieces(s3, config.work_bucket, f"{prefix}/{table}") for table in STAGING}
-    small = lake.SmallObjects(s3, config.source_bucket) if chunk["songs"] else None
+    small = lake.ManyObjects(s3, config.source_bucket) if chunk["songs"] else None
     readings = itertools.chain(
         read_log_files(s3, config.source_bucket, chunk["events"], pieces["staging_events"]),
         read_song_files(s3, config.source_bucket, chunk["songs"], pieces["staging_songs"], small),

@@ -11,9 +11,11 @@ import types
 from datetime import UTC, datetime, timedelta
 
 import botocore.exceptions
+import orjson
 import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import chunks, contract, lake, source, validate
+from include.sparkify import chunks, contract, lake, ledger, plan, source, validate
 from include.sparkify.errors import ConfigurationError, DataError, TransientError
 from include.sparkify.lake import LakeObject
 from tests.world import event, lines, log_key, song
@@ -158,7 +160,7 @@ def by_boto3(monkeypatch):
 def read_small(world, *keys: str) -> list[bytes]:
     """Return what the objects hold; the second client reads what it can."""
     s3 = lake.client()
-    small, found = lake.SmallObjects(s3, world.lake), []
+    small, found = lake.ManyObjects(s3, world.lake), []
     for name in keys:
         item = LakeObject(name, "etag", 1, D1)
         with lake.open_object(s3, world.lake, item, small) as (opened, stream):
@@ -226,8 +228,95 @@ def test_the_second_client_assumes_the_role_of_the_connection(fresh, by_boto3, m
 
     assert read_small(world, file) == [b"x"]
     assert by_boto3 == []
-    credentials = lake.SmallObjects(lake.client(), world.lake)._store.credential_provider()
+    credentials = lake.ManyObjects(lake.client(), world.lake)._store.credential_provider()
     assert credentials["access_key_id"].startswith("ASIA") and credentials["token"]
+
+
+ODD = (
+    "",
+    "A/",
+    "A.json",
+    "A/a.json",
+    "A/empty.json",
+    "B/a b.json",
+    "B/a%20b.json",
+    "B/x#?.json",
+    "Bü.json",
+    "￮.json",
+)
+UNNAMEABLE = ("B//a.json", "B/../a.json", "B/./a.json")
+
+
+@pytest.mark.parametrize("more", [(), UNNAMEABLE], ids=["keys that it can name", "keys that it cannot"])
+@pytest.mark.parametrize("after", ["", "song_data/A/a.json", "a", "z"])
+def test_both_clients_list_the_same(fresh, more, after):
+    """Folder markers are left out, and what the second client cannot name is listed by boto3."""
+    world = fresh()
+    s3 = lake.client()
+    for name in (*ODD, *more):
+        s3.put_object(
+            Bucket=world.lake,
+            Key=f"song_data/{name}",
+            Body=b"" if "empty" in name or name[-1:] in "/" else b"x",
+        )
+    world.put("song_data2/a.json", b"x")
+
+    found = list(lake.ManyObjects(s3, world.lake).list_objects("song_data/", after))
+
+    assert found == list(lake.list_objects(s3, world.lake, "song_data/", after))
+    if after < "song_data":
+        assert len(found) == len(ODD) - 2 + len(more)
+
+
+def test_boto3_goes_on_where_the_second_client_stops(fresh, monkeypatch):
+    import obstore
+
+    def two_pages(*_, **__):
+        yield pages[0]
+        raise obstore.exceptions.GenericError("reset")
+
+    world = fresh()
+    s3 = lake.client()
+    keys = [world.put(f"song_data/{number}.json", b"x") for number in range(5)]
+    pages = list(obstore.list(lake.ManyObjects(s3, world.lake)._store, "song_data/", chunk_size=2))
+    monkeypatch.setattr(obstore, "list", two_pages)
+
+    assert [item.key for item in lake.ManyObjects(s3, world.lake).list_objects("song_data/")] == keys
+
+
+def test_the_lake_is_listed_in_ranges_of_the_ledger(fresh, monkeypatch):
+    """A million songs in pages of 50,000 and ranges of 6,000: here 12 songs, 5 and 2."""
+    monkeypatch.setattr(ledger, "LEDGER_PAGE", 5)
+    monkeypatch.setattr(ledger, "FILES_OF_A_VALUE", 2)
+    monkeypatch.setattr(plan, "SONGS_OF_A_RANGE", 2)
+    world = fresh(absent="warn")
+
+    def put(name: str, title: str) -> None:
+        world.song(song(f"SO{name}", title, artist_id=f"AR{name}"), f"song_data/{name}.json")
+
+    def due() -> dict[str, list]:
+        _, (key,) = plan.make_plan(world.context(*NOVEMBER))
+        return orjson.loads(lake.read(lake.client(), world.work, key))
+
+    for number in range(10, 22):
+        put(f"{number}", "Title")
+    world.load(*NOVEMBER)
+    with pytest.raises(AirflowSkipException, match="nothing is new"):
+        due()
+    changed, new, gone = ("11", "14", "21"), ("0", "135", "20a", "99"), ("10", "13", "20")
+    for name in (*changed, *new):
+        put(name, "Other title")
+    for name in gone:
+        world.delete(f"song_data/{name}.json")
+
+    assert [key for key, *_ in due()["songs"]] == sorted(
+        f"song_data/{name}.json" for name in (*changed, *new)
+    )
+    world.load(*NOVEMBER)
+    _, (key,) = plan.make_plan(world.context(mode="full_refresh"))
+    refresh = orjson.loads(lake.read(lake.client(), world.work, key))
+    assert len(refresh["songs"]) == 12 - len(gone) + len(new)
+    assert [key for _, key, _ in refresh["vanished"]] == [f"song_data/{name}.json" for name in gone]
 
 
 def test_a_connection_without_credentials_is_boto3s_to_refuse(fresh, monkeypatch):

@@ -28,7 +28,7 @@ def listing(lake: dict[str, str]) -> list[LakeObject]:
 def test_the_lake_and_the_ledger_are_compared_by_key(lake, ledger):
     rows = [(key, ledger[key]) for key in sorted(ledger, key=str.encode)]
 
-    found = [(key, item and item.etag, etag) for key, item, etag in plan._compare_songs(listing(lake), rows)]
+    found = [(key, item and item.etag, etag) for key, item, etag in plan.compare(listing(lake), rows)]
 
     assert found == [
         (key, lake.get(key), ledger.get(key, "")) for key in sorted({*lake, *ledger}, key=str.encode)
@@ -41,9 +41,9 @@ def test_another_order_than_that_of_bytes_is_a_wrong_configuration():
     with pytest.raises(
         ConfigurationError, match="the database sorts text in another order.*'B' comes after 'a'"
     ):
-        list(plan._compare_songs(files, rows))
+        list(plan.compare(files, rows))
     with pytest.raises(ConfigurationError, match="the source bucket lists its keys in another order"):
-        list(plan._compare_songs(reversed(files), []))
+        list(plan.compare(reversed(files), []))
 
 
 def test_chunks_are_written_as_they_fill_and_grow_with_their_number(monkeypatch):
