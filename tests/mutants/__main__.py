@@ -3,7 +3,7 @@
     python -m tests.mutants [FILE ...]     # all files of TESTS if you name none
 
 A mutant that no test notices must be in survivors.yaml with the reason why it is harmless; otherwise the command
-fails. Results are kept in .local/mutants/results.json, so that a later run tries only what is new.
+fails. Results are kept in .local/mutants/results.json, so that a later run tries only what is new, and what survived.
 
 Each mutant runs in a fork of one process that has imported the libraries and started the local services, because both
 take longer than most tests.
@@ -27,6 +27,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hypothesis
+import pytest
 import yaml
 
 from tests.mutants import sql_source
@@ -35,8 +37,8 @@ ROOT = Path(__file__).parents[2]
 HOME = ROOT / ".local" / "mutants"
 COSMIC_RAY = "cosmic-ray==8.7.0"
 SURVIVORS = Path(__file__).with_name("survivors.yaml")
-# An endless loop is noticed too: the tests of a mutant may take so many times what they take without a change.
-LIMIT = 4
+# An endless loop is noticed too: a test may take so many times what it takes without a change, and these seconds.
+LIMIT, GRACE = 5, 20
 
 # The fastest first; without the tests that only repeat on a month what others show on days.
 SCHEDULES = ("tests/pipeline/test_stateful.py", "tests/pipeline/test_any_order.py")
@@ -179,43 +181,50 @@ class _Lent:
         pass
 
 
-def run_tests(tests: tuple[str, ...], log: Path, limit: float = float("inf")) -> str:
-    """Run the tests in a fork for at most ``limit`` seconds; return the first that failed, or nothing."""
+class Watch:
+    """A pytest plugin: note how long each test takes without a change, and end the process if one takes far longer."""
+
+    def __init__(self, unchanged: bool) -> None:
+        self._unchanged = unchanged
+        self._kept = HOME / "seconds.json"
+        self._seconds: dict[str, float] = json.loads(self._kept.read_text()) if self._kept.exists() else {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        begun = time.monotonic()
+        if not self._unchanged:
+            signal.alarm(int(GRACE + LIMIT * self._seconds.get(item.nodeid, 0)))
+        result = yield
+        signal.alarm(0)
+        self._seconds[item.nodeid] = time.monotonic() - begun
+        return result
+
+    def pytest_sessionfinish(self) -> None:
+        if self._unchanged:
+            self._kept.write_text(json.dumps(self._seconds))
+
+
+def run_tests(tests: tuple[str, ...], log: Path, unchanged: bool = False) -> str:
+    """Run the tests in a fork; return the first that failed, or nothing."""
     child = os.fork()
     if not child:
         os.setsid()
         with log.open("wb") as output:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
-        # Two mutants within one second may have the same size: stale byte code would be taken for theirs.
-        sys.dont_write_bytecode = True
-        os.environ["SPARKIFY_SCHEDULES"] = os.environ.get("SPARKIFY_SCHEDULES", "20")
-        import pytest
-
-        arguments = [
-            "-x",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "--no-header",
-            "-k",
-            NOT_NEEDED,
-            *tests,
-        ]
+        # Two mutants within one second may have the same size: stale byte code would be taken for theirs. Only the run
+        # without a change leaves byte code, for all that follow.
+        sys.dont_write_bytecode = not unchanged
+        os.environ["SPARKIFY_SCHEDULES"] = os.environ.get("SPARKIFY_SCHEDULES", "8")
+        # That a schedule fails is enough; a shorter one is not looked for.
+        hypothesis.settings.register_profile("mutants", phases=[hypothesis.Phase.generate])
+        hypothesis.settings.load_profile("mutants")
+        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-k", NOT_NEEDED]
         # By pid: no flush of what the parent had buffered.
-        os._exit(int(pytest.main(arguments)))
-    deadline = time.monotonic() + limit
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            break
-        if time.monotonic() > deadline:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return f"no end within {limit:.0f} s"
-        time.sleep(0.05)
+        os._exit(int(pytest.main([*options, *tests], plugins=[Watch(unchanged)])))
+    _, status = os.waitpid(child, 0)
+    if os.waitstatus_to_exitcode(status) == -signal.SIGALRM:
+        return "a test does not end"
     if status == 0:
         return ""
     failed = [
@@ -231,31 +240,28 @@ def main(names: list[str]) -> int:
     reasons: dict[str, str] = yaml.safe_load(SURVIVORS.read_text()) or {}
     files = central_files(names)
     mutants = list(all_mutants(list(files)))
+    todo = [
+        mutant for mutant in mutants if not results.get(mutant.key()) and mutant.describe() not in reasons
+    ]
     started, tree = time.monotonic(), copy_tree()
     server = warm_up(tree)
     try:
-        limits: dict[tuple[str, ...], float] = {}
-        for tests in sorted({files[mutant.path] for mutant in mutants if mutant.key() not in results}):
-            begun = time.monotonic()
-            if failed := run_tests(tests, HOME / "unchanged.log"):
+        for tests in sorted({files[mutant.path] for mutant in todo}):
+            if failed := run_tests(tests, HOME / "unchanged.log", unchanged=True):
                 print(
                     f"the tests fail without any change: {failed}; see {HOME / 'unchanged.log'}",
                     file=sys.stderr,
                 )
                 return 2
-            limits[tests] = LIMIT * (time.monotonic() - begun)
-        for number, mutant in enumerate(mutants, start=1):
-            if mutant.key() in results:
-                continue
+        for number, mutant in enumerate(todo, start=1):
             (tree / mutant.path).write_text(mutant.mutated)
             begun = time.monotonic()
-            tests = files[mutant.path]
-            results[mutant.key()] = run_tests(tests, HOME / "mutant.log", limits[tests])
+            results[mutant.key()] = run_tests(files[mutant.path], HOME / "mutant.log")
             shutil.copy2(ROOT / mutant.path, tree / mutant.path)
             kept.write_text(json.dumps(results))
             verdict = results[mutant.key()] or "SURVIVED"
             print(
-                f"{number}/{len(mutants)} {time.monotonic() - begun:.0f} s {mutant.describe()}: {verdict}",
+                f"{number}/{len(todo)} {time.monotonic() - begun:.0f} s {mutant.describe()}: {verdict}",
                 flush=True,
             )
     finally:

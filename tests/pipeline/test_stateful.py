@@ -386,7 +386,7 @@ def test_overlapping_runs_over_a_changing_lake_end_in_its_tables(make_world, qui
             deadline=None,
             database=None,
             print_blob=True,
-            phases=[Phase.explicit, Phase.generate, Phase.shrink],
+            phases=set(settings.default.phases) - {Phase.explain},
             suppress_health_check=list(HealthCheck),
         ),
     )
