@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from include.sparkify import intervals, run, warehouse
+from include.sparkify import intervals, ledger, plan, run, warehouse
 from include.sparkify.errors import DataError
 from include.sparkify.intervals import Interval
 from include.sparkify.settings import run_schema
@@ -293,6 +293,7 @@ class Schedule(RuleBasedStateMachine):
                 f"select {key}, count(*) from {schema}.{table} group by {key} having count(*) > 1"
             )
             assert not doubled, (table, doubled)
+        assert world.count("loaded_files", "interval_start >= interval_end") == 0
 
     def teardown(self) -> None:
         for star in self.pair:
@@ -368,6 +369,10 @@ def plain(value: Any) -> Any:
 
 @pytest.mark.slow
 def test_overlapping_runs_over_a_changing_lake_end_in_its_tables(make_world, quick, monkeypatch):
+    # A few songs are to take the way of a million.
+    monkeypatch.setattr(ledger, "LEDGER_PAGE", 3)
+    monkeypatch.setattr(ledger, "FILES_OF_A_VALUE", 2)
+    monkeypatch.setattr(plan, "SONGS_OF_A_RANGE", 2)
     worlds = [make_world(), make_world()]
     pair = tuple(Star(world, make_world.enter) for world in worlds)
     for star in pair:
