@@ -1,0 +1,146 @@
+"""Which part of a log file a run loads, rewrites and notes in the ledger: to the hour, at its bounds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from include.sparkify import run
+from tests.world import event, log_key
+
+D1, D2 = datetime(2018, 11, 1), datetime(2018, 11, 2)
+
+
+def hours(day: datetime, first: int, last: int) -> tuple[datetime, datetime]:
+    return day + timedelta(hours=first), day + timedelta(hours=last)
+
+
+def load(world, start: datetime, end: datetime) -> None:
+    """Load hours as a run by hand does."""
+    world.load(start.isoformat(), end.isoformat(), audited=False)
+
+
+def load_scheduled(world, start: datetime, end: datetime) -> None:
+    """Load hours as a scheduled run does, which looks back."""
+    context = world.context(f"{start:%Y-%m-%d}")
+    context |= {
+        "data_interval_start": start.replace(tzinfo=UTC),
+        "data_interval_end": end.replace(tzinfo=UTC),
+    }
+    world.stage(context)
+    world.build(context)
+    world.pass_all(context)
+    world.publish(context)
+    run.close_run(context["run_id"])
+
+
+def ledger(world) -> list[tuple]:
+    """The parts of the ledger: the day of the file, or `absent`; begin and end; which delivery of the file."""
+    versions = world.versions
+    return [
+        (
+            "absent" if kind == "absent" else int(key.rpartition("-events")[0][-2:]),
+            start,
+            end,
+            versions.get(etag, 0),
+        )
+        for key, kind, start, end, etag in world.rows(
+            "select source_key, kind, interval_start, interval_end, etag from {o}.loaded_files order by 3, 1"
+        )
+    ]
+
+
+def deliver(world, day: datetime, number: int, *at: datetime) -> None:
+    """Deliver the file of a day for the n-th time, with plays at these moments; their item is the delivery."""
+    world.log(f"{day:%Y-%m-%d}", *(event(moment, item=number) for moment in at))
+    etag = world.s3.head_object(Bucket=world.lake, Key=log_key(f"{day:%Y-%m-%d}"))["ETag"].strip('"')
+    world.versions[etag] = number
+
+
+def plays(world) -> list[tuple[datetime, int]]:
+    """Moment and delivery of the published plays."""
+    return world.rows("select start_time, item_in_session from {s}.songplays order by 1, 2")
+
+
+@pytest.fixture
+def world(make_world):
+    world = make_world()
+    world.create_tables()
+    world.versions = {}
+    return world
+
+
+@pytest.mark.parametrize(
+    ("before", "own"),
+    [(hours(D1, 10, 11), hours(D2, 0, 1)), (hours(D1, 22, 24), hours(D2, 10, 11))],
+    ids=[
+        "the second window begins where the first file ends",
+        "the first window ends where the second file begins",
+    ],
+)
+def test_a_file_has_no_part_in_a_window_that_only_touches_its_day(world, before, own):
+    moments = [D1 + timedelta(hours=10, minutes=30), D1 + timedelta(hours=22, minutes=30)]
+    deliver(world, D1, 1, *moments)
+    load(world, *before)
+    deliver(world, D1, 2, *moments)
+    deliver(world, D2, 1, D2 + timedelta(minutes=30), D2 + timedelta(hours=10, minutes=30))
+
+    load_scheduled(world, *own)
+
+    assert ledger(world) == [(1, *before, 2), (2, *own, 1)]
+    assert plays(world) == [
+        (moment, delivery)
+        for moment, delivery in (
+            *((moment, 2) for moment in moments),
+            *((own[0] + timedelta(minutes=30), 1),),
+        )
+        if before[0] <= moment < before[1] or delivery == 1
+    ]
+
+
+def test_parts_beside_the_windows_come_to_the_version_that_is_read(world):
+    at = [D1 + timedelta(hours=hour) for hour in range(10, 14)]
+    deliver(world, D1, 1, *at)
+    load(world, *hours(D1, 10, 11))
+    load(world, *hours(D1, 12, 13))
+    deliver(world, D1, 2, *at)
+
+    load(world, *hours(D1, 11, 12))
+
+    assert ledger(world) == [(1, *hours(D1, 10 + hour, 11 + hour), 2) for hour in range(3)]
+    assert plays(world) == [(moment, 2) for moment in at[:3]]
+
+
+def test_a_window_over_loaded_parts_takes_their_place(world):
+    at = [D1 + timedelta(hours=hour) for hour in range(10, 15)]
+    deliver(world, D1, 1, *at)
+    load(world, *hours(D1, 10, 12))
+    load(world, *hours(D1, 13, 15))
+
+    load(world, *hours(D1, 11, 14))
+
+    assert ledger(world) == [
+        (1, *hours(D1, 10, 11), 1),
+        (1, *hours(D1, 11, 14), 1),
+        (1, *hours(D1, 14, 15), 1),
+    ]
+    assert plays(world) == [(moment, 1) for moment in at]
+
+
+def test_absent_time_stays_in_the_ledger_where_a_late_file_is_not_loaded(world):
+    with pytest.raises(AirflowSkipException):
+        load(world, *hours(D1, 8, 20))
+    deliver(world, D1, 1, *(D1 + timedelta(hours=hour) for hour in (9, 11, 12)))
+
+    load(world, *hours(D1, 10, 12))
+
+    assert ledger(world) == [
+        ("absent", *hours(D1, 8, 10), 0),
+        (1, *hours(D1, 10, 12), 1),
+        ("absent", *hours(D1, 12, 20), 0),
+    ]
+    assert plays(world) == [(D1 + timedelta(hours=11), 1)]
+    load(world, *hours(D1, 0, 24))
+    assert ledger(world) == [(1, *hours(D1, 0, 24), 1)]
