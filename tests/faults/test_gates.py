@@ -124,6 +124,28 @@ MORE_SPOILERS = [
         "coordinates_come_in_pairs",
         "update {run}.artists set longitude = null where artist_id = 'AR1'",
     ),
+    (
+        "staging_events",
+        "all_is_staged",
+        "delete from {run}.staging_events where source_key like '%more%'",
+    ),
+    (
+        "users",
+        "latest_play_wins",
+        "update {run}.users set updated_at = timestamp '2018-11-01' where user_id = 3",
+    ),
+    *(
+        ("songplays", "song_exists", f"update {{run}}.songplays set {change} where song_id = '{song_id}'")
+        for song_id in ("SO1", "SO6")  # of the run, and of an earlier one
+        for change in ("song_id = 'SO2'", "artist_id = 'AR2'", "song = 'X'", "artist = 'X'", "length = 1")
+    ),
+    ("songplays", "song_exists", "update {run}.songs set title = 'New' where song_id = 'SO1'"),
+    ("songplays", "every_play_is_there", "delete from {run}.songplays where user_id = 8"),
+    (
+        "songplays",
+        "every_play_is_there",
+        "delete from {run}.songplays where user_id = 1 and item_in_session = 1",
+    ),
     ("songs", "year_is_sane", "update {run}.songs set year = 1 where song_id = 'SO2'"),
     (
         "new_events",
@@ -178,8 +200,13 @@ class Sound:
     def __init__(self, world) -> None:
         self.world = world
         world.song(song("SO1", "Song", "Artist", artist_id="AR1", artist_latitude=1.5, artist_longitude=2.5))
+        world.song(song("SO4", "Fourth", "Artist", artist_id="AR4"), "song_data/A/1.json")
+        world.song(song("SO6", "Sixth", "Artist", artist_id="AR6"))
         world.log("2018-10-30", event(D1 - timedelta(days=2), user=7, session=7))
-        world.load("2018-10-30", audited=False)
+        world.log("2018-11-03", event(D1 + timedelta(days=2), user=8, session=8))
+        world.load("2018-10-30", "2018-11-04", audited=False)
+        # A second file of a song, which keeps its artist; a play that comes after a newer one of its user.
+        world.song(song("SO4", "Fourth", "Artist", artist_id="AR5"), "song_data/A/2.json")
         world.song(song("SO1", "Song", "Artist", artist_id="AR1", artist_latitude=3.5, artist_longitude=2.5))
         world.song(song("SO2", "Other", "Artist", artist_id="AR2", year=1860))
         world.song(song("SO3", "Third", "Artist", artist_id="AR3", year=0))
@@ -191,7 +218,10 @@ class Sound:
             event(D1, user=None, session=3, page="Home", artist=None, song=None, length=None),
             event(D1 + timedelta(hours=2), user=3, session=4),
             event(D1 - timedelta(hours=12), user=3, session=5),
+            event(D1, user=8, session=6),
+            event(D1, user=1, item=3, song="Sixth"),
         )
+        world.log("2018-11-01", event(D1, user=1, item=2), name="more")
         self.context = world.context("2018-11-01", "2018-11-02")
         world.stage(self.context)
         self.audit(tables.STAGING)
@@ -359,6 +389,102 @@ def test_a_check_fails_where_it_should_and_says_which_rows(sound, table, name, s
     assert result.severity == SEVERITY[table, name]
     assert re.fullmatch(r"[1-9]\d* failing rows", result.actual)
     assert all(json.loads(line) for line in result.sample.splitlines()) and result.sample
+
+
+NO_OTHERS = "delete from {s}.songplays where user_id = 7 and trunc(start_time) = date '2018-10-30'"
+
+
+def history(at: str, number: int, song_id: str = "'SO1'") -> str:
+    """So many plays at a moment, published before the run."""
+    return (
+        f"copy of {{s}}.songplays where user_id = 7: songplay_id = md5('{at}' || coalesce({song_id}, '') || n.n), "
+        f"song_id = {song_id}, start_time = timestamp '{at}'; for n up to {number}"
+    )
+
+
+def plays_107(matched: int = 0) -> list[str]:
+    """A run with 107 plays of which so many have a song."""
+    more = "item_in_session = 100 + n.n; for n up to 99"
+    return [
+        f"copy of {{run}}.plays where user_id = 2: line_number = 100 + n.n, {more}",
+        f"copy of {{run}}.songplays where user_id = 2: songplay_id = md5('now' || n.n), {more}",
+        "update {run}.songplays set song_id = null, artist_id = null",
+        *(
+            f"update {{run}}.songplays set song_id = 'SO1', artist_id = 'AR1' where item_in_session = {100 + n}"
+            for n in range(1, matched + 1)
+        ),
+    ]
+
+
+def usual_107(matched: int) -> list[str]:
+    """As many plays before the run, of which so many have a song."""
+    return [
+        history("2018-10-20", matched),
+        history("2018-10-20", 107 - matched, "null"),
+        NO_OTHERS,
+    ]
+
+
+def moved(moment: str, where: str) -> list[str]:
+    """The run's plays at another moment."""
+    return [
+        f"update {{run}}.{table} set start_time = timestamp '{moment}' where {where}"
+        for table in ("plays", "songplays")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "spoilers", "passed"),
+    {
+        "four weeks back to the moment": (
+            "volume_is_as_usual",
+            [history("2018-10-04", 20), history("2018-10-11", 20)],
+            False,
+        ),
+        "one week is not enough": ("volume_is_as_usual", [history("2018-10-04", 20)], True),
+        "matches four weeks back to the moment": (
+            "match_rate_is_as_usual",
+            [history("2018-10-04", 100), *plays_107()],
+            False,
+        ),
+        "earlier matches do not count": (
+            "match_rate_is_as_usual",
+            [history("2018-10-03 23:59:59", 100), NO_OTHERS, *plays_107()],
+            True,
+        ),
+        "matches of the run's own day do not count": (
+            "match_rate_is_as_usual",
+            [history("2018-11-01", 100), NO_OTHERS, *plays_107()],
+            True,
+        ),
+        "ten matches expected, four found": (
+            "match_rate_is_as_usual",
+            [*usual_107(10), *plays_107(4)],
+            False,
+        ),
+        "ten matches expected, five found": ("match_rate_is_as_usual", [*usual_107(10), *plays_107(5)], True),
+        "nine matches expected, none found": ("match_rate_is_as_usual", [*usual_107(9), *plays_107()], True),
+        "a play at the end is not within": (
+            "no_gap_at_interval_end",
+            [
+                "update {run}.windows set window_end = timestamp '2018-11-03'",
+                *moved("2018-11-03", "user_id = 2"),
+            ],
+            False,
+        ),
+        "the last play a day before the end": (
+            "no_gap_at_interval_end",
+            moved("2018-11-01", "user_id > 0"),
+            True,
+        ),
+    }.values(),
+)
+def test_the_bounds_of_what_is_usual(sound, name, spoilers, passed):
+    sound.spoil(spoilers)
+
+    sound.audit(["songplays"])
+
+    assert sound.checked()["songplays", name].passed == passed
 
 
 def test_lines_at_the_bounds_of_an_hour_pass_every_check(fresh):

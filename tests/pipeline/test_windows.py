@@ -144,3 +144,17 @@ def test_absent_time_stays_in_the_ledger_where_a_late_file_is_not_loaded(world):
     assert plays(world) == [(D1 + timedelta(hours=11), 1)]
     load(world, *hours(D1, 0, 24))
     assert ledger(world) == [(1, *hours(D1, 0, 24), 1)]
+
+
+def test_a_full_refresh_takes_away_what_left_the_lake_and_nothing_else(world):
+    at = [day + timedelta(hours=hour) for day in (D1, D2) for hour in (10, 12)]
+    deliver(world, D1, 1, *at[:2])
+    deliver(world, D2, 1, *at[2:])
+    load(world, *hours(D1, 0, 48))
+    world.delete(log_key("2018-11-01"))
+
+    world.load(mode="full_refresh", audited=False)
+
+    assert [key for key, *_ in ledger(world)] == [2]
+    assert plays(world) == [(moment, 1) for moment in at[2:]]
+    assert world.count("events") == 2
