@@ -41,7 +41,7 @@ def ledger(world) -> list[tuple]:
     versions = world.versions
     return [
         (
-            "absent" if kind == "absent" else int(key.rpartition("-events")[0][-2:]),
+            "absent" if kind == "absent" else int(key.rpartition("/")[2][8:10]),
             start,
             end,
             versions.get(etag, 0),
@@ -52,10 +52,10 @@ def ledger(world) -> list[tuple]:
     ]
 
 
-def deliver(world, day: datetime, number: int, *at: datetime) -> None:
-    """Deliver the file of a day for the n-th time, with plays at these moments; their item is the delivery."""
-    world.log(f"{day:%Y-%m-%d}", *(event(moment, item=number) for moment in at))
-    etag = world.s3.head_object(Bucket=world.lake, Key=log_key(f"{day:%Y-%m-%d}"))["ETag"].strip('"')
+def deliver(world, day: datetime, number: int, *at: datetime, name: str = "events") -> None:
+    """Deliver a file of a day for the n-th time, with plays at these moments; their item is the delivery."""
+    key = world.log(f"{day:%Y-%m-%d}", *(event(moment, item=number) for moment in at), name=name)
+    etag = world.s3.head_object(Bucket=world.lake, Key=key)["ETag"].strip('"')
     world.versions[etag] = number
 
 
@@ -131,19 +131,23 @@ def test_a_window_over_loaded_parts_takes_their_place(world):
 
 def test_absent_time_stays_in_the_ledger_where_a_late_file_is_not_loaded(world):
     with pytest.raises(AirflowSkipException):
-        load(world, *hours(D1, 8, 20))
+        load(world, *hours(D1, 8, 44))
     deliver(world, D1, 1, *(D1 + timedelta(hours=hour) for hour in (9, 11, 12)))
+    deliver(world, D1, 2, D1 + timedelta(hours=11), name="more")
 
     load(world, *hours(D1, 10, 12))
 
+    rest = ("absent", *hours(D2, 0, 20), 0)
     assert ledger(world) == [
         ("absent", *hours(D1, 8, 10), 0),
         (1, *hours(D1, 10, 12), 1),
-        ("absent", *hours(D1, 12, 20), 0),
+        (1, *hours(D1, 10, 12), 2),
+        ("absent", *hours(D1, 12, 24), 0),
+        rest,
     ]
-    assert plays(world) == [(D1 + timedelta(hours=11), 1)]
+    assert plays(world) == [(D1 + timedelta(hours=11), 1), (D1 + timedelta(hours=11), 2)]
     load(world, *hours(D1, 0, 24))
-    assert ledger(world) == [(1, *hours(D1, 0, 24), 1)]
+    assert ledger(world) == [(1, *hours(D1, 0, 24), 1), (1, *hours(D1, 0, 24), 2), rest]
 
 
 def test_a_full_refresh_takes_away_what_left_the_lake_and_nothing_else(world):
@@ -151,6 +155,7 @@ def test_a_full_refresh_takes_away_what_left_the_lake_and_nothing_else(world):
     deliver(world, D1, 1, *at[:2])
     deliver(world, D2, 1, *at[2:])
     load(world, *hours(D1, 0, 48))
+    assert ledger(world) == [(1, *hours(D1, 0, 24), 1), (2, *hours(D2, 0, 24), 1)]
     world.delete(log_key("2018-11-01"))
 
     world.load(mode="full_refresh", audited=False)
