@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict
 
@@ -42,8 +43,16 @@ def parse(entry: Entry) -> tuple[LakeObject, str]:
 class Chunks:
     """Write what is due to the work bucket in chunks of about the same size; one of them is in memory."""
 
-    def __init__(self, s3: Any, bucket: str, prefix: str) -> None:
+    def __init__(self, s3: Any, bucket: str, prefix: str, expected: int = 0) -> None:
+        """Begin the first chunk.
+
+        :param expected: bytes that are to come for certain; they are divided evenly, so that the last chunk is not
+            a small rest.
+        """
         self._s3, self._bucket, self._prefix = s3, bucket, prefix
+        self._limit = CHUNK_BYTES
+        if expected > CHUNK_BYTES:
+            self._limit = math.ceil(expected / math.ceil(expected / CHUNK_BYTES))
         self._keys: list[str] = []
         self.files = self.vanished = 0
         self._open()
@@ -80,7 +89,7 @@ class Chunks:
 
     def _close_if_full(self) -> None:
         size = 2 ** (len(self._keys) // CHUNKS_OF_A_SIZE)
-        if self._bytes >= CHUNK_BYTES * size or self._entries >= CHUNK_FILES * size:
+        if self._bytes >= self._limit * size or self._entries >= CHUNK_FILES * size:
             self._write()
 
     def _write(self) -> None:

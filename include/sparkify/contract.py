@@ -221,11 +221,11 @@ def event(line: bytes, tally: Tally, latest: int = _MAX_TS) -> dict[str, Any]:
 
 
 # Types that the source usually delivers where the rule's own is too narrow: whole numbers with a decimal point, digits
-# in quotes, "Logged Out".
+# in quotes, texts longer than a quarter of their column.
 _DELIVERED = {
     "registration": Annotated[float, msgspec.Meta(ge=_MIN_TS, le=_MAX_TS)],
     "user_id": Annotated[str, msgspec.Meta(max_length=10)],
-    "auth": Annotated[str, msgspec.Meta(max_length=32)],
+    "auth": Literal["Logged In", "Logged Out", "Cancelled", "Guest"],
     "level": Literal[LEVELS],
 }
 _PlainEvent = msgspec.defstruct(
@@ -251,22 +251,28 @@ _SCALE = 10**5
 
 
 def plain_events(
-    lines: list[bytes], number: int, source_key: str, file_date: str, latest: int = _MAX_TS
+    lines: list[bytes],
+    number: int,
+    source_key: str,
+    file_date: str,
+    first: int = _MIN_TS,
+    latest: int = _MAX_TS,
 ) -> list[Any]:
     """Return a row for each line: an :data:`EventRow` with what :func:`event` returns, or None.
 
     None is for every line that breaks the contract or needs a repair, and for a few more; :func:`event` decides on it.
 
     :param number: the number of the first line.
-    :param latest: see :func:`event`.
+    :param first: the first ``ts`` that a row may have, in ms since 1970.
+    :param latest: the last one.
     """
     # Rare, and much faster to find in many lines at once.
     escapes = b"\\u00" in b"".join(lines)
     row_values = msgspec.structs.astuple
-    rows: list[Any] = []
-    for position, text in enumerate(lines, number):
-        rows.append(None)
-        if len(text) > MAX_LINE_BYTES or escapes and b"\\u0000" in text:
+    longest = max(map(len, lines), default=0)
+    rows: list[Any] = [None] * len(lines)
+    for index, text in enumerate(lines):
+        if longest > MAX_LINE_BYTES and len(text) > MAX_LINE_BYTES or escapes and b"\\u0000" in text:
             continue
         try:
             line = _decode_event(text)
@@ -279,7 +285,7 @@ def plain_events(
                 continue
         elif not line.page or line.page.strip().lower() == PLAY.lower():
             continue
-        if line.ts > latest or not (line.auth is None or line.auth.isascii()):
+        if not first <= line.ts <= latest:
             continue
         # Is it the float that is nearest to a number of five decimals?
         if length is not None and int(length * _SCALE + 0.5) / _SCALE != length:
@@ -292,7 +298,7 @@ def plain_events(
             if not registration.is_integer():
                 continue
             line.registration = int(registration)
-        rows[-1] = EventRow(source_key, position, file_date, *row_values(line), line.ts)
+        rows[index] = EventRow(source_key, number + index, file_date, *row_values(line), line.ts)
     return rows
 
 

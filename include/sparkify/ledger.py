@@ -12,7 +12,7 @@ from include.sparkify.intervals import Interval
 from include.sparkify.settings import ops
 
 # Song files of the ledger in memory at once.
-LEDGER_PAGE = 50_000
+LEDGER_PAGE = 100_000
 # Song files in one value of a result: a value has at most 65,535 bytes, a key 1,024.
 FILES_OF_A_VALUE = 50
 

@@ -97,7 +97,8 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     ledger = read_ledger(looked_at)
     wanted = _find_replayed(ledger) if mode == "replay" else set()
     due = _find_due(mode, interval, looked_at, logs.files, ledger, wanted)
-    chunks = Chunks(s3, config.work_bucket, run_prefix(run_id))
+    expected = sum(item.size for item in due.log_files)
+    chunks = Chunks(s3, config.work_bucket, run_prefix(run_id), expected)
     for item in due.log_files:
         chunks.add("events", item, ledger.etags.get(item.key, ""))
     for vanished in due.vanished:

@@ -206,30 +206,29 @@ def _read_lines(
         return contract.event(line, tally, latest)
 
     encode = msgspec.json.Encoder().encode_lines
-    number = 0
+    number = 1
     for lines in _lines(stream, bucket, item):
-        rows, plain = [], 0
-        found = contract.plain_events(lines, number + 1, item.key, cast(str, file.file_date), latest)
-        for line, row in zip(lines, found, strict=True):
-            number += 1
-            if row is not None:
-                plain += 1
-            elif not line.strip():
+        rows = contract.plain_events(
+            lines, number, item.key, cast(str, file.file_date), day_start, min(day_end - 1, latest)
+        )
+        others = [index for index, row in enumerate(rows) if row is None]
+        file.lines += len(rows) - len(others)
+        file.accepted += len(rows) - len(others)
+        for index in others:
+            line = lines[index]
+            if not line.strip():
                 file.blank_lines += 1
                 continue
-            else:
-                values = reading.parse(line.rstrip(b"\r"), number, read)
-                if values is None:
-                    continue
-                row = contract.EventRow(item.key, number, file.file_date, **values)
-            if not day_start <= row.ts < day_end:
-                ts = row.ts
+            values = reading.parse(line.rstrip(b"\r"), number + index, read)
+            if values is None:
+                continue
+            rows[index] = contract.EventRow(item.key, number + index, file.file_date, **values)
+            ts = values["ts"]
+            if not day_start <= ts < day_end:
                 file.first_stray = min(ts, ts if file.first_stray is None else file.first_stray)
                 file.last_stray = max(ts, ts if file.last_stray is None else file.last_stray)
-            rows.append(row)
-        file.lines += plain
-        file.accepted += plain
-        spool.write(encode(rows))
+        spool.write(encode([row for row in rows if row is not None]))
+        number += len(lines)
 
 
 def read_song_files(

@@ -91,7 +91,7 @@ def log_lines(draw: st.DrawFn) -> bytes:
 @example(json.dumps(EVENT).encode() + b" " * contract.MAX_LINE_BYTES)
 @example(b"")
 def test_what_the_fast_way_takes_the_exact_rules_take_unchanged(line):
-    (row,) = contract.plain_events([line], 7, KEY, "2018-11-01", LATEST)
+    (row,) = contract.plain_events([line], 7, KEY, "2018-11-01", latest=LATEST)
     if row is None:
         return
 

@@ -63,6 +63,21 @@ def test_chunks_are_written_as_they_fill_and_grow_with_their_number(monkeypatch)
     assert (opened.files, opened.vanished) == (9, 1)
 
 
+@pytest.mark.parametrize(("files", "sizes"), [(10, [10]), (11, [6, 5]), (13, [7, 6]), (25, [9, 9, 7])])
+def test_what_is_expected_is_divided_evenly(monkeypatch, files, sizes):
+    """Two workers are as good as one if the second has only a rest to read."""
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 10)
+    written: list[dict] = []
+    s3 = types.SimpleNamespace(put_object=lambda Body, **_: written.append(orjson.loads(Body)))
+    opened = chunks.Chunks(s3, "work", "runs/run", expected=files)
+
+    for item in listing({str(number): "etag" for number in range(files)}):
+        opened.add("events", item, "")
+    opened.close()
+
+    assert [len(chunk["events"]) for chunk in written] == sizes
+
+
 @pytest.mark.parametrize(
     ("run_id", "hour", "lists"),
     [

@@ -40,7 +40,18 @@ class Lines:
         self._replacement = _replacing(copy.invalid_characters or INVALID)
 
     async def chunks(self, columns: Sequence[Column]) -> AsyncIterator[bytes]:
-        """Yield whole lines, about CHUNK bytes at a time. Short objects are read by the hundred, and ahead."""
+        """Yield whole lines, about CHUNK bytes at a time; the next are read while PostgreSQL takes these."""
+        found = self._gathered(columns)
+        following = asyncio.ensure_future(anext(found, None))
+        try:
+            while (lines := await following) is not None:
+                following = asyncio.ensure_future(anext(found, None))
+                yield lines
+        finally:
+            following.cancel()
+
+    async def _gathered(self, columns: Sequence[Column]) -> AsyncIterator[bytes]:
+        """Short objects are read by the hundred, and ahead."""
         gathered: list[bytes] = []
         size = 0
         async for piece in self._pieces(columns):
@@ -85,7 +96,7 @@ class Lines:
                 data = await asyncio.to_thread(body.read, CHUNK)
                 done = not data
             if inflate is not None:
-                data = inflate(data, done)
+                data = await asyncio.to_thread(inflate, data, done)
             if rest:
                 data = rest + data
             if done:
