@@ -444,7 +444,7 @@ def moved(moment: str, where: str) -> list[str]:
         "one week is not enough": ("volume_is_as_usual", [history("2018-10-04", 20)], True),
         "matches four weeks back to the moment": (
             "match_rate_is_as_usual",
-            [history("2018-10-04", 100), *plays_107()],
+            [history("2018-10-04", 100), NO_OTHERS, *plays_107()],
             False,
         ),
         "earlier matches do not count": (
