@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.sparkify.errors import ConfigurationError
-from include.sparkify.intervals import Interval, covers, of_day, of_run, subtract, union
+from include.sparkify.intervals import ALL_TIME, Interval, covers, of_day, of_run, subtract, union
 
 HOUR = timedelta(hours=1)
 ORIGIN = datetime(2018, 10, 31)
@@ -135,12 +135,37 @@ def test_an_interval_that_cannot_be_is_refused_by_name(given, message):
         of_run(given)
 
 
-def test_time_that_is_in_no_part():
-    whole = Interval(ORIGIN, ORIGIN + 10 * HOUR)
-    parts = [Interval(ORIGIN - HOUR, ORIGIN + HOUR), Interval(ORIGIN + 3 * HOUR, ORIGIN + 4 * HOUR)]
-    assert subtract(whole, parts) == [
-        Interval(ORIGIN + HOUR, ORIGIN + 3 * HOUR),
-        Interval(ORIGIN + 4 * HOUR, ORIGIN + 10 * HOUR),
-    ]
-    assert subtract(whole, []) == [whole]
-    assert subtract(whole, [Interval(ORIGIN - HOUR, ORIGIN + 11 * HOUR)]) == []
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2000-01-01", "2000-01-02"),
+        ("2008-01-01", "2018-01-08"),  # 3,660 days
+        ("2018-11-01", f"{datetime.now(UTC).date() + timedelta(days=1)}"),
+    ],
+    ids=["the first day", "the longest", "up to tomorrow"],
+)
+def test_an_interval_at_the_bounds_is_taken(start, end):
+    assert of_run(context(start, end)) == Interval(datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [("1999-12-31T23:59:59", "2000-01-02"), ("2008-01-01", "2018-01-08T00:00:01")]
+)
+def test_an_interval_beyond_the_bounds_is_refused(start, end):
+    with pytest.raises(ConfigurationError, match="use mode=full_refresh"):
+        of_run(context(start, end))
+
+
+@pytest.mark.parametrize("times", [(None, None), DATA_INTERVAL])
+def test_all_time_is_for_a_full_refresh_and_for_a_replay_without_times(times):
+    assert of_run(context(data_interval=times, mode="full_refresh")) == ALL_TIME
+    assert of_run(context(data_interval=times, mode="replay")) == ALL_TIME
+    assert of_run(context("2018-11-01", "2018-11-02", mode="replay")) == of_day(date(2018, 11, 1))
+
+
+@given(ANY, SEVERAL)
+def test_time_that_is_in_no_part(whole, parts):
+    rest = subtract(whole, parts)
+
+    assert moments(*rest) == moments(whole) - moments(*parts)
+    assert union(rest) == rest
