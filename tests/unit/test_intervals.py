@@ -128,6 +128,9 @@ def test_parameters_come_before_the_data_interval(start, end):
         (context("1918-11-01", "1919-11-01"), "use mode=full_refresh to load everything"),
         (context("2005-01-01", "2022-01-01"), "is longer than 3660 days"),
         (context("2018-11-01", "2018-11-02", mode="full_refresh"), "leave start and end empty"),
+        (context("2018-11-01", None, mode="full_refresh"), "leave start and end empty"),
+        (context(None, "2018-11-01", mode="replay"), "give both start and end, or neither"),
+        (context(data_interval=(DATA_INTERVAL[0], None)), "this run has no data interval"),
     ],
 )
 def test_an_interval_that_cannot_be_is_refused_by_name(given, message):
