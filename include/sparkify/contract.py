@@ -27,7 +27,7 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 RAW_BYTES = 4096
 
 _MIN_TS = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp() * 1000)
-_MAX_TS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_MAX_TS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000) - 1
 _INTEGER_MAX = 2**31 - 1
 
 

@@ -32,17 +32,40 @@ def song(**changes) -> dict:
     return contract.song(json.dumps(SONG | changes).encode(), Tally())
 
 
-@pytest.mark.parametrize("value", [datetime(2005, 1, 1), datetime(2099, 12, 31, 23, 59, 59)])
-def test_times_from_2005_to_2099_are_taken(value):
-    ts = int(value.replace(tzinfo=UTC).timestamp() * 1000)
+INTEGER_MAX = 2**31 - 1
+TIMES = tuple(
+    int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000) - ms for year, ms in ((2005, 0), (2100, 1))
+)
+BOUNDS = {
+    event: {
+        "itemInSession": (0, INTEGER_MAX),
+        "length": (0, 99_999),
+        "registration": TIMES,
+        "sessionId": (0, INTEGER_MAX),
+        "status": (100, 599),
+        "ts": TIMES,
+        "userId": (1, INTEGER_MAX),
+    },
+    song: {
+        "artist_latitude": (-90, 90),
+        "artist_longitude": (-180, 180),
+        "year": (0, 2100),
+        "duration": (0, 99_999),
+        "num_songs": (0, INTEGER_MAX),
+    },
+}
 
-    assert event(ts=ts)["ts"] == event(ts=ts)["start_time"] == ts
 
-
-@pytest.mark.parametrize("value", [datetime(2004, 12, 31, 23, 59, 59), datetime(2100, 1, 1, 0, 0, 1)])
-def test_times_before_and_after_are_not(value):
-    with pytest.raises(Reject, match="ts: .* is out of range .* ms since 1970"):
-        event(ts=int(value.replace(tzinfo=UTC).timestamp() * 1000))
+@pytest.mark.parametrize(
+    ("read", "name", "bounds"), [(read, *one) for read, fields in BOUNDS.items() for one in fields.items()]
+)
+def test_a_number_is_taken_up_to_its_bounds(read, name, bounds):
+    low, high = bounds
+    for value in bounds:
+        assert value in read(**{name: value}).values() or name == "num_songs"
+    for value in (low - 1, high + 1):
+        with pytest.raises(Reject, match=f"{value} is out of range"):
+            read(**{name: value})
 
 
 @pytest.mark.parametrize("name", [field.source for field in EVENT_FIELDS])

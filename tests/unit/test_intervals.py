@@ -161,6 +161,8 @@ def test_an_interval_beyond_the_bounds_is_refused(start, end):
 
 @pytest.mark.parametrize("times", [(None, None), DATA_INTERVAL])
 def test_all_time_is_for_a_full_refresh_and_for_a_replay_without_times(times):
+    # These moments are in the ledger of what is loaded.
+    assert Interval(datetime(2000, 1, 1), datetime(2101, 1, 1)) == ALL_TIME
     assert of_run(context(data_interval=times, mode="full_refresh")) == ALL_TIME
     assert of_run(context(data_interval=times, mode="replay")) == ALL_TIME
     assert of_run(context("2018-11-01", "2018-11-02", mode="replay")) == of_day(date(2018, 11, 1))
