@@ -40,7 +40,7 @@ def measure(setting: Setting) -> Iterator[Row]:
             ours[0] / usual[0],
             2,
             12,
-            details=f"{ours[0]:.1f} s by {usual[0]:.1f} s; the GET requests alone take "
+            details=f"{ours[0]:.1f} s by {usual[0]:.1f} s; only the GET requests: "
             f"{seconds(lambda: get_all(world)):.1f} s; {errors(world)}",
         )
         yield Row(

@@ -35,7 +35,7 @@ def measure(setting: Setting) -> Iterator[Row]:
         empty = f"{run_prefix(context['run_id'])}/empty.json"
         lake.put(lake.client(), world.work, empty, orjson.dumps({"events": [], "songs": [], "vanished": []}))
 
-        # What Airflow has imported is not to be searched for garbage again and again, by neither.
+        # Neither way is to search what Airflow has imported for garbage, again and again.
         gc.freeze()
 
         def validate_all() -> float:
