@@ -183,15 +183,21 @@ def _record_calls(patch: pytest.MonkeyPatch, record: Record) -> None:
         return call(self, operation, given)
 
     patch.setattr(botocore.client.BaseClient, "_make_api_call", recorded)
-    get = obstore.get
+    # The song files do not pass boto3.
+    get, list_objects = obstore.get, obstore.list
 
     def recorded_get(store: Any, key: str) -> Any:
         given = {"Bucket": store.config["bucket"], "Key": key}
         record.calls.append(Call(record.actor, record.name, "s3", "GetObject", given))
         return get(store, key)
 
-    # The small objects do not pass boto3.
+    def recorded_list(store: Any, prefix: str, **options: Any) -> Any:
+        given = {"Bucket": store.config["bucket"], "Prefix": prefix}
+        record.calls.append(Call(record.actor, record.name, "s3", "ListObjectsV2", given))
+        return list_objects(store, prefix, **options)
+
     patch.setattr(obstore, "get", recorded_get)
+    patch.setattr(obstore, "list", recorded_list)
 
 
 def _record_statements(patch: pytest.MonkeyPatch, record: Record) -> None:

@@ -31,7 +31,7 @@ from include.sparkify.tables import HISTORY, PUBLISHED, STAR
 from tests.pipeline import model
 from tests.world import event, lines, song
 
-SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "25"))
+SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "15"))
 FIRST = datetime(2018, 11, 1)
 DAYS = 3
 LAST = FIRST + timedelta(days=DAYS)

@@ -13,7 +13,7 @@ from include.sparkify import tables
 from tests.pipeline.test_any_order import Schedule
 from tests.reports.updating import update
 
-SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "6"))
+SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "4"))
 
 
 def rows(world: Any) -> dict[str, list[str]]:
