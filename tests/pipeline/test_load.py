@@ -153,16 +153,16 @@ def test_hours_make_the_day(make_world):
 
 
 @pytest.mark.slow
-def test_ten_days_at_once_and_day_by_day_both_ways_are_the_same_star(make_world, tmp_path):
-    sample.write(tmp_path, sample.Spec(days=10, scale=0.1))
+def test_a_week_at_once_and_day_by_day_both_ways_are_the_same_star(make_world, tmp_path):
+    sample.write(tmp_path, sample.Spec(days=7, scale=0.1))
     files = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.json")}
     first = datetime(2018, 11, 1)
     days = [
         (f"{day:%Y-%m-%d}", f"{day + timedelta(days=1):%Y-%m-%d}")
-        for day in (first + timedelta(n) for n in range(10))
+        for day in (first + timedelta(n) for n in range(7))
     ]
     states = []
-    for intervals in ([("2018-11-01", "2018-11-11")], days, days[::-1]):
+    for intervals in ([("2018-11-01", "2018-11-08")], days, days[::-1]):
         world = make_world()
         world.create_tables()
         for key, body in files.items():
