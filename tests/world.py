@@ -176,13 +176,19 @@ class World:
         }
 
     def load(
-        self, start: str | None = None, end: str | None = None, mode: str = "load", audited: bool = True
+        self,
+        start: str | None = None,
+        end: str | None = None,
+        mode: str = "load",
+        audited: bool = True,
+        context: Any = None,
     ) -> publish.Published:
         """One whole run. Skips and failures are the exceptions of the tasks.
 
-        ``audited=False`` notes every check as passed instead of running it, for tests of something else.
+        ``audited=False`` notes every check as passed instead of running it, for tests of something else; ``context``
+        takes the place of the one that the other parameters describe.
         """
-        context = self.context(start, end, mode)
+        context = context or self.context(start, end, mode)
         if audited:
             self.create_tables(rebuild=mode == "full_refresh")
         self.stage(context)

@@ -433,52 +433,52 @@ def moved(moment: str, where: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "spoilers", "passed"),
-    {
-        "four weeks back to the moment": (
-            "volume_is_as_usual",
-            [history("2018-10-04", 20), history("2018-10-11", 20)],
-            False,
-        ),
-        "one week is not enough": ("volume_is_as_usual", [history("2018-10-04", 20)], True),
-        "matches four weeks back to the moment": (
-            "match_rate_is_as_usual",
-            [history("2018-10-04", 100), NO_OTHERS, *plays_107()],
-            False,
-        ),
-        "earlier matches do not count": (
-            "match_rate_is_as_usual",
-            [history("2018-10-03 23:59:59", 100), NO_OTHERS, *plays_107()],
-            True,
-        ),
-        "matches of the run's own day do not count": (
-            "match_rate_is_as_usual",
-            [history("2018-11-01", 100), NO_OTHERS, *plays_107()],
-            True,
-        ),
-        "ten matches expected, four found": (
-            "match_rate_is_as_usual",
-            [*usual_107(10), *plays_107(4)],
-            False,
-        ),
-        "ten matches expected, five found": ("match_rate_is_as_usual", [*usual_107(10), *plays_107(5)], True),
-        "nine matches expected, none found": ("match_rate_is_as_usual", [*usual_107(9), *plays_107()], True),
-        "a play at the end is not within": (
-            "no_gap_at_interval_end",
-            [
-                "update {run}.windows set window_end = timestamp '2018-11-03'",
-                *moved("2018-11-03", "user_id = 2"),
-            ],
-            False,
-        ),
-        "the last play a day before the end": (
-            "no_gap_at_interval_end",
-            moved("2018-11-01", "user_id > 0"),
-            True,
-        ),
-    }.values(),
-)
+USUAL = {
+    "four weeks back to the moment": (
+        "volume_is_as_usual",
+        [history("2018-10-04", 20), history("2018-10-11", 20)],
+        False,
+    ),
+    "one week is not enough": ("volume_is_as_usual", [history("2018-10-04", 20)], True),
+    "matches four weeks back to the moment": (
+        "match_rate_is_as_usual",
+        [history("2018-10-04", 100), NO_OTHERS, *plays_107()],
+        False,
+    ),
+    "earlier matches do not count": (
+        "match_rate_is_as_usual",
+        [history("2018-10-03 23:59:59", 100), NO_OTHERS, *plays_107()],
+        True,
+    ),
+    "matches of the run's own day do not count": (
+        "match_rate_is_as_usual",
+        [history("2018-11-01", 100), NO_OTHERS, *plays_107()],
+        True,
+    ),
+    "ten matches expected, four found": (
+        "match_rate_is_as_usual",
+        [*usual_107(10), *plays_107(4)],
+        False,
+    ),
+    "ten matches expected, five found": ("match_rate_is_as_usual", [*usual_107(10), *plays_107(5)], True),
+    "nine matches expected, none found": ("match_rate_is_as_usual", [*usual_107(9), *plays_107()], True),
+    "a play at the end is not within": (
+        "no_gap_at_interval_end",
+        [
+            "update {run}.windows set window_end = timestamp '2018-11-03'",
+            *moved("2018-11-03", "user_id = 2"),
+        ],
+        False,
+    ),
+    "the last play a day before the end": (
+        "no_gap_at_interval_end",
+        moved("2018-11-01", "user_id > 0"),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "spoilers", "passed"), USUAL.values(), ids=USUAL)
 def test_the_bounds_of_what_is_usual(sound, name, spoilers, passed):
     sound.spoil(spoilers)
 

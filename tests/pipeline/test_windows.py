@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import run
 from tests.world import event, log_key
 
 D1, D2 = datetime(2018, 11, 1), datetime(2018, 11, 2)
@@ -29,11 +28,7 @@ def load_scheduled(world, start: datetime, end: datetime) -> None:
         "data_interval_start": start.replace(tzinfo=UTC),
         "data_interval_end": end.replace(tzinfo=UTC),
     }
-    world.stage(context)
-    world.build(context)
-    world.pass_all(context)
-    world.publish(context)
-    run.close_run(context["run_id"])
+    world.load(audited=False, context=context)
 
 
 def ledger(world) -> list[tuple]:

@@ -32,6 +32,19 @@ def song(**changes) -> dict:
     return contract.song(json.dumps(SONG | changes).encode(), Tally())
 
 
+@pytest.mark.parametrize("value", [datetime(2005, 1, 1), datetime(2099, 12, 31, 23, 59, 59)])
+def test_times_from_2005_to_2099_are_taken(value):
+    ts = int(value.replace(tzinfo=UTC).timestamp() * 1000)
+
+    assert event(ts=ts)["ts"] == event(ts=ts)["start_time"] == ts
+
+
+@pytest.mark.parametrize("value", [datetime(2004, 12, 31, 23, 59, 59), datetime(2100, 1, 1, 0, 0, 1)])
+def test_times_before_and_after_are_not(value):
+    with pytest.raises(Reject, match="ts: .* is out of range .* ms since 1970"):
+        event(ts=int(value.replace(tzinfo=UTC).timestamp() * 1000))
+
+
 INTEGER_MAX = 2**31 - 1
 TIMES = tuple(
     int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000) - ms for year, ms in ((2005, 0), (2100, 1))

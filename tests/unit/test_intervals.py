@@ -168,8 +168,19 @@ def test_all_time_is_for_a_full_refresh_and_for_a_replay_without_times(times):
     assert of_run(context("2018-11-01", "2018-11-02", mode="replay")) == of_day(date(2018, 11, 1))
 
 
+def test_time_that_is_in_no_part():
+    whole = Interval(ORIGIN, ORIGIN + 10 * HOUR)
+    parts = [Interval(ORIGIN - HOUR, ORIGIN + HOUR), Interval(ORIGIN + 3 * HOUR, ORIGIN + 4 * HOUR)]
+    assert subtract(whole, parts) == [
+        Interval(ORIGIN + HOUR, ORIGIN + 3 * HOUR),
+        Interval(ORIGIN + 4 * HOUR, ORIGIN + 10 * HOUR),
+    ]
+    assert subtract(whole, []) == [whole]
+    assert subtract(whole, [Interval(ORIGIN - HOUR, ORIGIN + 11 * HOUR)]) == []
+
+
 @given(ANY, SEVERAL)
-def test_time_that_is_in_no_part(whole, parts):
+def test_the_rest_is_what_is_in_no_part_moment_by_moment(whole, parts):
     rest = subtract(whole, parts)
 
     assert moments(*rest) == moments(whole) - moments(*parts)
