@@ -25,6 +25,8 @@ FAST := tests/unit tests/dags tests/project \
 .PHONY: help run up down status report query airflow env sample cloud-demo check test soak mutants bench clients suites dbt docs \
   screenshots lint lock versions clean
 
+# Many images set this; without byte code below this folder every start of Airflow takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 # A value of the command line is passed on as typed: make expands no $ in a query.
 export SPARKIFY_DATA = $(value DATA)
 export SPARKIFY_SQL = $(value SQL)

@@ -92,7 +92,10 @@ def s3(local_redshift: service.Running) -> Any:
 def make_world(s3: Any, connections: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a function that makes worlds (tests/world.py), each with its own buckets and schemas."""
     from include.sparkify.settings import settings
+    from tests import shortcuts
     from tests.world import World
+
+    shortcuts.take(monkeypatch)
 
     def make(**more: Any) -> World:
         return enter(World(s3, f"t{next(_world_names)}"), **more)

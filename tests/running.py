@@ -12,6 +12,8 @@ from typing import Any
 
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from tests import shortcuts
+
 DAGS = Path(__file__).parents[1] / "dags"
 LOGICAL_DATE = "logical_date" if AIRFLOW_V_3_0_PLUS else "execution_date"
 """The argument that names the moment of a run."""
@@ -31,7 +33,8 @@ def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
     """Run a DAG once; return the state of the run, and of its tasks."""
     # Distinct moments: runs of other tests are in the same database.
     moment = datetime(2026, 1, 1, tzinfo=UTC).replace(microsecond=next(_moments))
-    dag_run = dag.test(**{LOGICAL_DATE: moment}, run_conf=params)
+    with shortcuts.leave():
+        dag_run = dag.test(**{LOGICAL_DATE: moment}, run_conf=params)
     return dag_run.state, {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
 
 

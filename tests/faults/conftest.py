@@ -5,18 +5,17 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import re
 import types
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
 from include.sparkify import lake, run_facts, run_report, source, tables, warehouse
 from include.sparkify.lake import LakeObject
 from include.sparkify.schema import schema_of
 from include.sparkify.settings import settings
+from tests import shortcuts
 from tests.world import World
 
 _names = itertools.count(1)
@@ -97,10 +96,6 @@ class FreshWorld(World):
         return facts, run_report.render(facts)
 
 
-def split(script: str, strip_semicolon: bool = False) -> list[str]:
-    return [statement for statement in re.split(r";\s*\n", script + "\n") if statement.strip()]
-
-
 @pytest.fixture(scope="module")
 def new_world(s3, connections):
     """Makes a world for the tests of a module, with its tables, and puts it in force."""
@@ -109,9 +104,7 @@ def new_world(s3, connections):
         warehouse_connection = json.loads(connections["AIRFLOW_CONN_REDSHIFT_DEFAULT"])
         warehouse_connection["extra"]["application_name"] = "tests"
         patch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(warehouse_connection))
-        patch.setattr(lake, "client", lambda: s3)
-        # Our own scripts are regular; the driver's hook would parse each of them again for every load.
-        patch.setattr(RedshiftSQLHook, "split_sql_string", staticmethod(split))
+        shortcuts.take(patch)
 
         def make() -> FreshWorld:
             world = FreshWorld(s3, f"f{next(_names)}")

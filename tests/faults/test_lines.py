@@ -182,3 +182,17 @@ def test_a_line_longer_than_copy_takes_is_one_reject_and_does_not_fill_memory(re
 
     assert (short, last) == (b"{}", b"{}")
     assert 100 < len(long) < 120
+
+
+@pytest.mark.parametrize(("end", "is_too_long"), [(b"\r", False), (b"\ry", True)])
+def test_a_line_of_the_greatest_length_is_read_and_no_longer_one_is_taken_for_it(
+    read_lines, monkeypatch, end, is_too_long
+):
+    monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(source, "BLOCK_BYTES", 10)
+    # The line ends where a block does.
+    before = b" " * (109 - 100 - len(end))
+
+    _, line, _ = read_lines(before + b"\n" + b"x" * 100 + end + b"\n{}")
+
+    assert (len(line.rstrip(b"\r")) > 100) is is_too_long

@@ -5,16 +5,19 @@
 A mutant that no test notices must be in survivors.yaml with the reason why it is harmless; otherwise the command
 fails. Results are kept in .local/mutants/results.json, so that a later run tries only what is new, and what survived.
 
-Each mutant runs in a fork of one process that has imported the libraries and started the local services, because both
-take longer than most tests.
+One worker per core takes the mutants one by one. Each runs in a fork of its worker, which has imported the libraries
+and started the local services, because both take longer than most tests.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import importlib
 import json
+import multiprocessing
+import multiprocessing.util
 import os
 import shutil
 import signal
@@ -25,7 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import hypothesis
 import pytest
@@ -40,7 +43,6 @@ SURVIVORS = Path(__file__).with_name("survivors.yaml")
 # An endless loop is noticed too: a test may take so many times what it takes without a change, and these seconds.
 LIMIT, GRACE = 5, 20
 
-# The fastest first; without the tests that only repeat on a month what others show on days.
 SCHEDULES = ("tests/pipeline/test_stateful.py", "tests/pipeline/test_any_order.py")
 LOADS = (
     "tests/pipeline/test_windows.py",
@@ -48,29 +50,27 @@ LOADS = (
     "tests/pipeline/test_load.py",
     "tests/pipeline/test_findings.py",
 )
-FILES = (
-    "tests/faults/test_values.py",
-    "tests/faults/test_lines.py",
-    "tests/faults/test_files.py",
-    "tests/faults/test_source_bucket.py",
-)
-RUNS = ("tests/faults/test_gates.py", "tests/faults/test_runs.py")
+CONTRACT = ("tests/unit/test_contract.py", "tests/unit/test_plain_events.py")
+SOURCE = "tests/unit/test_source.py"
+LINES = ("tests/faults/test_values.py", "tests/faults/test_lines.py")
+FILES = ("tests/faults/test_files.py", "tests/faults/test_source_bucket.py")
+GATES, RUNS = "tests/faults/test_gates.py", "tests/faults/test_runs.py"
 NOT_NEEDED = "not a_week_at_once and not hours_make_the_day and not time_zone and not thousands_of_plays"
-# The central files, and the tests that are to notice.
+# The central files, and the tests that are to notice: a mutant that survives runs all of them.
 TESTS: dict[str, tuple[str, ...]] = {
+    "include/sparkify/intervals.py": ("tests/unit/test_intervals.py", *SCHEDULES, *LOADS),
+    "include/sparkify/wait.py": ("tests/faults/test_waiting.py",),
+    "include/sparkify/publish.py": (*SCHEDULES, *LOADS, RUNS),
+    "include/sparkify/run.py": (*FILES, LOADS[-1], RUNS),
+    "include/sparkify/plan.py": ("tests/unit/test_plan.py", *SCHEDULES, *LOADS, *FILES),
+    "include/sparkify/contract.py": (*CONTRACT, *LINES),
+    "include/sparkify/ledger.py": ("tests/unit/test_plan.py", *SCHEDULES, *LOADS, FILES[-1]),
+    "include/sparkify/chunks.py": ("tests/unit/test_plan.py", FILES[-1]),
+    "include/sparkify/source.py": (SOURCE, *CONTRACT, *LINES, *FILES, SCHEDULES[0], LOADS[-1]),
+    "include/sparkify/validate.py": (*LINES, *FILES, SCHEDULES[0], LOADS[-1]),
     **{f"include/sql/{folder}/*.sql": (*SCHEDULES, *LOADS) for folder in ("build", "publish")},
-    "include/sql/guard/*.sql": (LOADS[-1], *RUNS),
-    "include/checks/*.yaml": RUNS[:1],
-    "include/sparkify/intervals.py": ("tests/unit", *SCHEDULES, *LOADS),
-    "include/sparkify/wait.py": ("tests/unit", LOADS[-1]),
-    "include/sparkify/publish.py": (*SCHEDULES, *LOADS, *RUNS),
-    "include/sparkify/run.py": (*SCHEDULES, *LOADS, *RUNS),
-    "include/sparkify/plan.py": ("tests/unit", *SCHEDULES, *LOADS, *FILES),
-    "include/sparkify/contract.py": ("tests/unit", *FILES),
-    "include/sparkify/ledger.py": ("tests/unit", *SCHEDULES, *LOADS),
-    "include/sparkify/chunks.py": ("tests/unit", *FILES),
-    "include/sparkify/source.py": ("tests/unit", *FILES, *LOADS),
-    "include/sparkify/validate.py": ("tests/unit", *FILES, *LOADS),
+    "include/sql/guard/*.sql": (LOADS[-1], GATES, RUNS),
+    "include/checks/*.yaml": (GATES,),
 }
 
 
@@ -131,68 +131,60 @@ def all_mutants(paths: list[str]) -> Iterator[Mutant]:
                 yield Mutant(path, text)
 
 
-def copy_tree() -> Path:
-    """Copy what git knows to a folder in which files can be changed."""
+def begin_worker() -> None:
+    """Give this worker a tree and services of its own, import the libraries, and leave byte code of the tests."""
     tree = Path(tempfile.mkdtemp(prefix="sparkify-mutants-"))
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tree / name)
-    return tree
-
-
-def warm_up(tree: Path) -> Any:
-    """Import the libraries and start the services once; return the services, to be closed."""
+    multiprocessing.util.Finalize(None, shutil.rmtree, (tree, True), exitpriority=1)
+    copy_tree(tree)
     os.chdir(tree)
     sys.path[:] = [str(tree), *(path for path in sys.path if path not in ("", str(ROOT)))]
     os.environ |= {
         "AIRFLOW_HOME": str(tree / ".airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(tree / "plugins"),
+        "SPARKIFY_SCHEDULES": os.environ.get("SPARKIFY_SCHEDULES", "8"),
     }
     from local import airflow_settings
     from local_redshift import service
 
     server = service.server(airflow_settings.service_options())
     running = server.__enter__()
+    multiprocessing.util.Finalize(None, server.__exit__, (None, None, None), exitpriority=2)
     # conftest.py gets these instead of starting its own.
-    service.server = lambda options: _Lent(running)  # type: ignore[assignment]
+    service.server = lambda options: contextlib.nullcontext(running)  # type: ignore[assignment]
     for name in (
         "airflow.providers.amazon.aws.transfers.s3_to_redshift",
         "airflow.providers.common.sql.operators.sql",
-        "boto3", "hypothesis", "msgspec", "pydantic", "pytest", "redshift_connector",
+        "anyio.pytest_plugin", "boto3", "hypothesis", "matplotlib.figure", "msgspec", "obstore", "pydantic", "pytest",
+        "redshift_connector",
     ):  # fmt: skip
         importlib.import_module(name)
-    for name in [
-        name for name in sys.modules if name.split(".")[0] in ("include", "local", "sparkify_plugin")
-    ]:
-        del sys.modules[name]
-    for name in [name for name in sys.modules if name.startswith("tests")]:
-        del sys.modules[name]
-    return server
+    # Those of the first tree; a fork imports those of its own.
+    for name in list(sys.modules):
+        if name.split(".")[0] in ("include", "local", "sparkify_plugin", "tests"):
+            del sys.modules[name]
+    tests = tuple(dict.fromkeys(test for tests in TESTS.values() for test in tests))
+    run_tests(tests, "collected", "--collect-only")
 
 
-class _Lent:
-    """Services that outlive those who use them."""
-
-    def __init__(self, running: Any) -> None:
-        self._running = running
-
-    def __enter__(self) -> Any:
-        return self._running
-
-    def __exit__(self, *_: object) -> None:
-        pass
+def copy_tree(tree: Path) -> None:
+    """Copy what git knows to a folder in which files can be changed."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
 
 
 class Watch:
-    """A pytest plugin: note how long each test takes without a change, and end the process if one takes far longer."""
+    """A pytest plugin: note how long each test takes without a change, or end a process whose test takes far longer."""
 
     def __init__(self, unchanged: bool) -> None:
         self._unchanged = unchanged
-        self._kept = HOME / "seconds.json"
-        self._seconds: dict[str, float] = json.loads(self._kept.read_text()) if self._kept.exists() else {}
+        self._seconds: dict[str, float] = {}
+        if not unchanged:
+            for kept in HOME.glob("*.seconds.json"):
+                self._seconds |= json.loads(kept.read_text())
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -204,77 +196,97 @@ class Watch:
         self._seconds[item.nodeid] = time.monotonic() - begun
         return result
 
-    def pytest_sessionfinish(self) -> None:
-        if self._unchanged:
-            self._kept.write_text(json.dumps(self._seconds))
+    def keep(self, name: str) -> None:
+        (HOME / f"{name}.seconds.json").write_text(json.dumps(self._seconds))
 
 
-def run_tests(tests: tuple[str, ...], log: Path, unchanged: bool = False) -> str:
-    """Run the tests in a fork; return the first that failed, or nothing."""
+def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool = False) -> str:
+    """Run the tests in a fork; return the first that failed, or nothing.
+
+    :param name: of the log below .local/mutants, and of the seconds of a run without a change.
+    """
+    log = HOME / f"{name}.log"
     child = os.fork()
     if not child:
         os.setsid()
         with log.open("wb") as output:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
-        # Two mutants within one second may have the same size: stale byte code would be taken for theirs. Only the run
-        # without a change leaves byte code, for all that follow.
-        sys.dont_write_bytecode = not unchanged
-        os.environ["SPARKIFY_SCHEDULES"] = os.environ.get("SPARKIFY_SCHEDULES", "8")
+        # Two mutants within one second may have the same size: stale byte code would be taken for theirs.
+        sys.dont_write_bytecode = "--collect-only" not in options
         # That a schedule fails is enough; a shorter one is not looked for.
         hypothesis.settings.register_profile("mutants", phases=[hypothesis.Phase.generate])
         hypothesis.settings.load_profile("mutants")
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-k", NOT_NEEDED]
+        # The plugins collect garbage at the end of each mutant, or need a folder.
+        off = [
+            option
+            for name in ("cacheprovider", "unraisableexception", "xdist")
+            for option in ("-p", f"no:{name}")
+        ]
+        given = ["-x", "-q", *off, "--no-header", "-k", NOT_NEEDED]
+        watch = Watch(unchanged)
+        status = int(pytest.main([*given, *options, *tests], plugins=[watch]))
+        if unchanged:
+            watch.keep(name)
         # By pid: no flush of what the parent had buffered.
-        os._exit(int(pytest.main([*options, *tests], plugins=[Watch(unchanged)])))
-    _, status = os.waitpid(child, 0)
-    if os.waitstatus_to_exitcode(status) == -signal.SIGALRM:
+        os._exit(status)
+    _, ended = os.waitpid(child, 0)
+    status = os.waitstatus_to_exitcode(ended)
+    if status == -signal.SIGALRM:
         return "a test does not end"
     if status == 0:
         return ""
-    failed = [
-        line for line in log.read_text(errors="replace").splitlines() if line.startswith(("FAILED", "ERROR"))
-    ]
-    return failed[0].split(" - ")[0] if failed else f"exit status {os.waitstatus_to_exitcode(status)}"
+    lines = log.read_text(errors="replace").splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    return failed[0].split(" - ")[0] if failed else f"exit status {status}"
+
+
+def try_unchanged(test: str) -> str:
+    """Run a test file or folder without a change; return the first test that failed, or nothing."""
+    return run_tests((test,), test.replace("/", "."), unchanged=True)
+
+
+def try_mutant(mutant: Mutant) -> tuple[Mutant, str, float]:
+    """Return the mutant, the test that notices it (empty if none does), and the seconds until then."""
+    begun = time.monotonic()
+    changed = Path(mutant.path)
+    changed.write_text(mutant.mutated)
+    try:
+        tests = next(tests for pattern, tests in TESTS.items() if changed.match(pattern))
+        found = run_tests(tests, f"mutant-{os.getpid()}")
+    finally:
+        shutil.copy2(ROOT / mutant.path, changed)
+    return mutant, found, time.monotonic() - begun
 
 
 def main(names: list[str]) -> int:
     HOME.mkdir(parents=True, exist_ok=True)
     kept = HOME / "results.json"
     results: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
-    reasons = {known["mutant"]: known["reason"] for known in yaml.safe_load(SURVIVORS.read_text())}
+    harmless = {mutant for known in yaml.safe_load(SURVIVORS.read_text()) for mutant in known["mutants"]}
     files = central_files(names)
     mutants = list(all_mutants(list(files)))
     todo = [
-        mutant for mutant in mutants if not results.get(mutant.key()) and mutant.describe() not in reasons
+        mutant for mutant in mutants if not results.get(mutant.key()) and mutant.describe() not in harmless
     ]
-    started, tree = time.monotonic(), copy_tree()
-    server = warm_up(tree)
-    try:
-        for tests in sorted({files[mutant.path] for mutant in todo}):
-            if failed := run_tests(tests, HOME / "unchanged.log", unchanged=True):
-                print(
-                    f"the tests fail without any change: {failed}; see {HOME / 'unchanged.log'}",
-                    file=sys.stderr,
-                )
+    started = time.monotonic()
+    tests = dict.fromkeys(test for mutant in todo for test in files[mutant.path])
+    with multiprocessing.get_context("fork").Pool(os.cpu_count(), begin_worker) as pool:
+        for test, failed in zip(tests, pool.map(try_unchanged, tests, chunksize=1), strict=True):
+            if failed:
+                log = HOME / f"{test.replace('/', '.')}.log"
+                print(f"the tests fail without any change: {failed}; see {log}", file=sys.stderr)
                 return 2
-        for number, mutant in enumerate(todo, start=1):
-            (tree / mutant.path).write_text(mutant.mutated)
-            begun = time.monotonic()
-            results[mutant.key()] = run_tests(files[mutant.path], HOME / "mutant.log")
-            shutil.copy2(ROOT / mutant.path, tree / mutant.path)
+        for number, (mutant, found, seconds) in enumerate(pool.imap_unordered(try_mutant, todo), start=1):
+            results[mutant.key()] = found
             kept.write_text(json.dumps(results))
-            verdict = results[mutant.key()] or "SURVIVED"
             print(
-                f"{number}/{len(todo)} {time.monotonic() - begun:.0f} s {mutant.describe()}: {verdict}",
-                flush=True,
+                f"{number}/{len(todo)} {seconds:.0f} s {mutant.describe()}: {found or 'SURVIVED'}", flush=True
             )
-    finally:
-        server.__exit__(None, None, None)
-        os.chdir(ROOT)
-        shutil.rmtree(tree, ignore_errors=True)
-    survivors = [mutant.describe() for mutant in mutants if not results[mutant.key()]]
-    unexplained = [survivor for survivor in survivors if survivor not in reasons]
+        pool.close()
+        pool.join()
+    survivors = [mutant.describe() for mutant in mutants if not results.get(mutant.key())]
+    unexplained = [survivor for survivor in survivors if survivor not in harmless]
     counts = Counter(mutant.path for mutant in mutants)
     print(*(f"{count:5} {path}" for path, count in counts.items()), sep="\n")
     print(

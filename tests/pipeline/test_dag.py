@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.sparkify import tables, warehouse
+from include.sparkify import tables, wait, warehouse
 from include.sparkify.settings import run_schema
 from include.sparkify.tables import STAR
 from tests.running import dag_of, run
@@ -69,6 +69,24 @@ def test_a_run_loads_its_interval_and_leaves_no_schema(dag, world):
     assert world.rows(
         "select count(*) from pg_catalog.pg_namespace where nspname like '{s}_run_%'".replace("%", "%%")
     ) == [(0,)]
+
+
+def test_a_run_does_not_plan_before_its_file_is_there(dag, world, monkeypatch):
+    """How long it waits is shown in tests/faults/test_waiting.py."""
+    tried = []
+
+    def deliver_at_last(context):
+        if tried:
+            world.log("2018-11-01", event(D1))
+        tried.append(context["params"]["start"])
+        return len(tried) > 1
+
+    monkeypatch.setattr(wait, "has_waited_enough", deliver_at_last)
+    monkeypatch.setattr(dag.get_task("wait_for_events"), "poke_interval", 0.1)
+    state, _ = run(dag, start="2018-11-01", end="2018-11-02")
+
+    assert (state, tried) == ("success", ["2018-11-01"] * 2)
+    assert world.count("songplays") == 1
 
 
 def test_with_nothing_new_the_run_is_skipped(dag, world):

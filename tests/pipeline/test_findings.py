@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import warehouse
+from include.sparkify import plan, warehouse
 from include.sparkify.errors import DataError, TransientError, aws_error, warehouse_error
 from include.sparkify.settings import run_prefix, run_schema, settings
 from include.sparkify.tables import HISTORY, STAR
@@ -160,6 +160,21 @@ def test_load_and_full_refresh_see_the_same_files_and_name_the_others(world):
     assert sorted(context["pushed"]["plan"]["unrecognized"]) == sorted([*others, folder])
     world.load(mode="full_refresh", audited=False)
     assert world.state(*STAR, *HISTORY) == before
+
+
+@pytest.mark.finding("A5")
+@pytest.mark.parametrize(("logs", "songs"), [(3, 3), (1, 3), (0, 3)])
+def test_a_plan_names_the_first_files_of_very_many_that_it_does_not_recognize(
+    world, monkeypatch, logs, songs
+):
+    monkeypatch.setattr(plan, "KEPT_KEYS", 2)
+    odd = [world.put(f"log_data/{number}.json", b"") for number in range(logs)]
+    odd += [world.put(f"song_data/{number}.txt", b"") for number in range(songs)]
+    world.log("2018-11-01", event(D1))
+    context = world.context(*DAY1)
+    world.plan(context)
+
+    assert context["pushed"]["plan"]["unrecognized"] == odd[:2]
 
 
 @pytest.mark.finding("A6")
@@ -340,6 +355,9 @@ def test_nothing_is_owed_twice(world):
     with pytest.raises(AirflowSkipException):
         world.load("2018-11-01T06:00", "2018-11-02T06:00", audited=False)
     rows = world.rows("select interval_start, interval_end from {o}.loaded_files order by 1")
+    assert world.rows("select distinct etag, size, lines, accepted, rejected from {o}.loaded_files") == [
+        ("", 0, 0, 0, 0)
+    ]
     assert rows == [
         (datetime(2018, 11, 1), datetime(2018, 11, 2)),
         (datetime(2018, 11, 2), datetime(2018, 11, 2, 6)),

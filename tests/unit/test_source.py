@@ -1,0 +1,143 @@
+"""`source` at its bounds: which event belongs to the day of its file, is too young, or makes a file one to refuse."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from include.sparkify import contract, source
+from include.sparkify.settings import settings
+from tests.world import event, lines, song
+
+DAY, NEXT_DAY = datetime(2018, 11, 1), datetime(2018, 11, 2)
+MS = timedelta(milliseconds=1)
+# The fast way reads the first as it is; the second has a field that only the exact rules take.
+WAYS = {"plain": {}, "exact": {"device": "x"}}
+
+
+class Lake:
+    """An S3 with one object, which keeps what is written."""
+
+    def __init__(self, body: bytes, last_modified: datetime) -> None:
+        self.body, self.last_modified, self.written = body, last_modified, []
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        return {
+            "Body": io.BytesIO(self.body),
+            "ETag": '"e"',
+            "ContentLength": len(self.body),
+            "LastModified": self.last_modified.replace(tzinfo=UTC),
+        }
+
+    def put_object(self, Body: Any, **_: Any) -> None:
+        self.written += map(orjson.loads, gzip.decompress(Body.read()).splitlines())
+
+
+@pytest.fixture
+def threshold(monkeypatch):
+    """Sets the share of lines that may be rejected."""
+
+    def set_threshold(share: float) -> None:
+        monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", json.dumps({"reject_threshold": share}))
+        settings.cache_clear()
+
+    yield set_threshold
+    settings.cache_clear()
+
+
+def read_log(
+    *events: dict[str, Any] | str, last_modified: datetime = NEXT_DAY
+) -> tuple[source.Reading, list]:
+    """Return what is found in a log file of DAY, and the rows for COPY."""
+    s3 = Lake(lines(*events), last_modified)
+    pieces = source.Pieces(s3, "work", "events")
+    entry = ("log_data/2018/11/2018-11-01-events.json", "e", 1, last_modified.isoformat(), "2018-11-01", "")
+    (reading,) = source.read_log_files(s3, "lake", [entry], pieces)
+    pieces.close()
+    assert pieces.rows == len(s3.written)
+    return reading, s3.written
+
+
+@pytest.mark.parametrize("more", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    ("moment", "is_stray"),
+    [(DAY - MS, True), (DAY, False), (NEXT_DAY - MS, False), (NEXT_DAY, True)],
+    ids=["before", "first", "last", "after"],
+)
+def test_the_day_of_a_file_is_half_open(threshold, moment, is_stray, more):
+    threshold(0.0)
+
+    reading, rows = read_log(event(moment, **more))
+
+    ts = event(moment)["ts"]
+    assert [row["ts"] for row in rows] == [ts]
+    assert (reading.file.first_stray, reading.file.last_stray) == ((ts, ts) if is_stray else (None, None))
+
+
+def test_strays_are_from_the_first_to_the_last_in_any_order(threshold):
+    threshold(0.0)
+    moments = [DAY - MS, NEXT_DAY + 2 * MS, DAY - 3 * MS, DAY, NEXT_DAY]
+
+    reading, rows = read_log(*(event(moment, item=item) for item, moment in enumerate(moments)))
+
+    assert (reading.file.first_stray, reading.file.last_stray) == (
+        event(DAY - 3 * MS)["ts"],
+        event(NEXT_DAY + 2 * MS)["ts"],
+    )
+    assert [(row["line_number"], row["item_in_session"]) for row in rows] == [
+        (number, number - 1) for number in range(1, 6)
+    ]
+
+
+@pytest.mark.parametrize("more", WAYS.values(), ids=WAYS)
+def test_an_event_is_at_most_a_day_younger_than_its_file(threshold, more):
+    threshold(0.5)
+    written = DAY - timedelta(hours=12)
+    latest = written + timedelta(days=1)
+
+    reading, rows = read_log(event(latest, **more), event(latest + MS, item=1, **more), last_modified=written)
+
+    assert [row["item_in_session"] for row in rows] == [0]
+    assert [(reject.line_number, reject.column_name) for reject in reading.rejects] == [(2, "ts")]
+
+
+@pytest.mark.parametrize(("bad", "refused"), [(1, False), (2, True)])
+def test_a_share_of_rejected_lines_up_to_the_threshold_is_accepted(threshold, bad, refused):
+    threshold(0.25)
+
+    reading, rows = read_log(*(event(DAY, item=item) for item in range(4 - bad)), *["oops"] * bad)
+
+    assert bool(reading.refusal) is refused
+    assert len(rows) == (0 if refused else 3)
+    assert (reading.file.lines, reading.file.accepted, reading.file.rejected) == (4, 4 - bad, bad)
+
+
+def test_blank_lines_and_lines_are_counted(threshold):
+    threshold(0.0)
+
+    reading, rows = read_log(event(DAY), "", "\r", event(DAY, item=1), " ")
+
+    assert (reading.file.lines, reading.file.blank_lines, reading.file.accepted) == (2, 3, 2)
+    assert [row["line_number"] for row in rows] == [1, 4]
+
+
+def test_a_song_file_of_the_longest_document_is_read_to_its_end(monkeypatch):
+    """What comes after so many bytes is read before the verdict, so that nothing is accepted in part."""
+    document = orjson.dumps(song())
+    monkeypatch.setattr(contract, "MAX_LINE_BYTES", len(document) + 1)
+    s3 = Lake(document + b"\n", NEXT_DAY)
+
+    def read(*blocks: list[bytes]) -> source.Reading:
+        monkeypatch.setattr(source, "_lines", lambda *_: iter(blocks))
+        entry = ("song_data/A/TR1.json", "e", 1, NEXT_DAY.isoformat(), None, "")
+        (reading,) = source.read_song_files(s3, "lake", [entry], source.Pieces(s3, "work", "songs"))
+        return reading
+
+    assert not read([document]).refusal
+    assert read([document], [b"{}"]).refusal.startswith("document: longer than")
