@@ -114,3 +114,58 @@ def make_world(s3: Any, connections: dict[str, str], monkeypatch: pytest.MonkeyP
 def world(make_world: Any) -> Any:
     """A world of the test's own, with the default settings."""
     return make_world()
+
+
+@pytest.fixture(scope="module")
+def new_world(s3: Any, connections: dict[str, str]) -> Iterator[Any]:
+    """Makes a world for the tests of a module, with its tables, and puts it in force."""
+    from include.sparkify.settings import settings
+    from tests import shortcuts
+    from tests.fresh_world import FreshWorld
+
+    with pytest.MonkeyPatch.context() as patch:
+        shortcuts.take(patch)
+
+        def make() -> FreshWorld:
+            world = FreshWorld(s3, f"f{next(_world_names)}")
+            patch.setenv("AIRFLOW_VAR_SPARKIFY", world.settings())
+            settings.cache_clear()
+            world.create_tables()
+            return world
+
+        yield make
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def module_world(new_world: Any) -> Any:
+    return new_world()
+
+
+@pytest.fixture
+def own_sessions(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every transaction has its own session, as in production."""
+    from tests import shortcuts
+
+    shortcuts.connect_anew(monkeypatch)
+
+
+@pytest.fixture
+def enter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Puts a module's world in force for one test, with settings that are to differ from the defaults."""
+    from include.sparkify.settings import settings
+
+    def enter(world: Any, **more: Any) -> Any:
+        monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", world.settings(**more))
+        settings.cache_clear()
+        return world
+
+    yield enter
+    settings.cache_clear()
+
+
+@pytest.fixture
+def fresh(module_world: Any, enter: Any) -> Any:
+    """The module's world, empty; called with settings that are to differ from the defaults."""
+    enter(module_world).empty()
+    return lambda **more: enter(module_world, **more)

@@ -67,6 +67,11 @@ world.publish(context)
 
 
 @pytest.fixture
+def world(fresh):
+    return fresh()
+
+
+@pytest.fixture
 def two_days(world):
     """A world whose first day is loaded and whose second day, with its song, waits; and what it must become."""
     world.log("2018-11-01", event(D1), event(D1, user=2, item=1))
@@ -119,6 +124,7 @@ def test_a_killed_run_leaves_all_or_nothing_and_its_rerun_repairs(two_days, wher
     assert world.count("loaded_files") == 3
 
 
+@pytest.mark.usefixtures("own_sessions")
 def test_a_commit_whose_acknowledgement_is_lost_is_recognised(two_days, monkeypatch):
     world = two_days
     context = world.context("2018-11-02", "2018-11-03")
@@ -157,6 +163,7 @@ TRANSIENT = {
 
 
 @pytest.mark.parametrize("error", TRANSIENT.values(), ids=TRANSIENT)
+@pytest.mark.usefixtures("own_sessions")
 def test_a_transient_error_is_survived_four_times(world, monkeypatch, error):
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     failures = [error] * (warehouse.ATTEMPTS - 1)
@@ -170,6 +177,7 @@ def test_a_transient_error_is_survived_four_times(world, monkeypatch, error):
     assert warehouse.transaction(work, "try") == 1
 
 
+@pytest.mark.usefixtures("own_sessions")
 def test_the_fifth_transient_error_fails_and_publishes_nothing(two_days, monkeypatch):
     world = two_days
     context = world.context("2018-11-02", "2018-11-03")
@@ -217,6 +225,7 @@ def test_an_error_of_the_server_is_not_tried_again_and_is_classed(world, state, 
     assert len(calls) == 1
 
 
+@pytest.mark.usefixtures("own_sessions")
 def test_a_paused_cluster_is_transient_and_says_so(world, monkeypatch):
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     unreachable = json.loads(os.environ["AIRFLOW_CONN_REDSHIFT_DEFAULT"]) | {"port": 1}

@@ -44,32 +44,33 @@ SURVIVORS = Path(__file__).with_name("survivors.yaml")
 LIMIT, GRACE = 5, 20
 
 SCHEDULES = ("tests/pipeline/test_stateful.py", "tests/pipeline/test_any_order.py")
+FINDINGS = "tests/pipeline/test_findings.py"
 LOADS = (
-    "tests/pipeline/test_windows.py",
     "tests/faults/test_model.py",
+    "tests/pipeline/test_windows.py",
     "tests/pipeline/test_load.py",
-    "tests/pipeline/test_findings.py",
+    FINDINGS,
 )
 CONTRACT = ("tests/unit/test_contract.py", "tests/unit/test_plain_events.py")
-SOURCE = "tests/unit/test_source.py"
 LINES = ("tests/faults/test_values.py", "tests/faults/test_lines.py")
 FILES = ("tests/faults/test_files.py", "tests/faults/test_source_bucket.py")
 GATES, RUNS = "tests/faults/test_gates.py", "tests/faults/test_runs.py"
 NOT_NEEDED = "not a_week_at_once and not hours_make_the_day and not time_zone and not thousands_of_plays"
-# The central files, and the tests that are to notice: a mutant that survives runs all of them.
+# The central files, and the tests that are to notice: those first that notice most, because a mutant that survives
+# runs all of them.
 TESTS: dict[str, tuple[str, ...]] = {
-    "include/sparkify/intervals.py": ("tests/unit/test_intervals.py", *SCHEDULES, *LOADS),
+    "include/sparkify/intervals.py": ("tests/unit/test_intervals.py", *LOADS, *SCHEDULES),
     "include/sparkify/wait.py": ("tests/faults/test_waiting.py",),
-    "include/sparkify/publish.py": (*SCHEDULES, *LOADS, RUNS),
-    "include/sparkify/run.py": (*FILES, LOADS[-1], RUNS),
-    "include/sparkify/plan.py": ("tests/unit/test_plan.py", *SCHEDULES, *LOADS, *FILES),
+    "include/sparkify/publish.py": (FINDINGS, RUNS, *SCHEDULES),
+    "include/sparkify/run.py": (*FILES, FINDINGS, RUNS),
+    "include/sparkify/plan.py": ("tests/unit/test_plan.py", *LOADS, *FILES, *SCHEDULES),
     "include/sparkify/contract.py": (*CONTRACT, *LINES),
-    "include/sparkify/ledger.py": ("tests/unit/test_plan.py", *SCHEDULES, *LOADS, FILES[-1]),
+    "include/sparkify/ledger.py": ("tests/unit/test_plan.py", FINDINGS, FILES[-1], *SCHEDULES),
     "include/sparkify/chunks.py": ("tests/unit/test_plan.py", FILES[-1]),
-    "include/sparkify/source.py": (SOURCE, *CONTRACT, *LINES, *FILES, SCHEDULES[0], LOADS[-1]),
-    "include/sparkify/validate.py": (*LINES, *FILES, SCHEDULES[0], LOADS[-1]),
+    "include/sparkify/source.py": ("tests/unit/test_source.py", *CONTRACT, *LINES, *FILES, FINDINGS),
+    "include/sparkify/validate.py": (*LINES, *FILES, FINDINGS),
+    "include/sql/guard/*.sql": ("tests/faults/test_guard.py",),
     **{f"include/sql/{folder}/*.sql": (*SCHEDULES, *LOADS) for folder in ("build", "publish")},
-    "include/sql/guard/*.sql": (LOADS[-1], GATES, RUNS),
     "include/checks/*.yaml": (GATES,),
 }
 

@@ -125,7 +125,7 @@ class Schedule:
 
 
 @pytest.mark.slow
-def test_any_schedule_ends_in_the_star_of_its_files(make_world, quick):
+def test_any_schedule_ends_in_the_star_of_its_files(make_world):
     # Songs come without logs, too.
     world = make_world(absent="warn")
     world.create_tables()

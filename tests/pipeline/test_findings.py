@@ -21,10 +21,8 @@ MONTH = ("2018-11-01", "2018-12-01")
 
 
 @pytest.fixture
-def world(make_world):
-    world = make_world()
-    world.create_tables()
-    return world
+def world(fresh):
+    return fresh()
 
 
 def staged(world, *interval, mode="load", run_id=""):
@@ -94,9 +92,8 @@ def test_a_broken_delivery_of_loaded_song_files_changes_nothing(world):
 
 
 @pytest.mark.finding("A2")
-def test_one_bad_song_file_of_many_is_left_out_and_named(make_world):
-    world = make_world(reject_threshold=0.2)
-    world.create_tables()
+def test_one_bad_song_file_of_many_is_left_out_and_named(fresh):
+    world = fresh(reject_threshold=0.2)
     for number in range(9):
         world.song(song(f"SO{number}", f"T{number}"))
     bad = world.put("song_data/A/BAD.json", b"[]")
@@ -178,9 +175,8 @@ def test_a_plan_names_the_first_files_of_very_many_that_it_does_not_recognize(
 
 
 @pytest.mark.finding("A6")
-def test_an_event_younger_than_its_file_is_rejected_and_freezes_no_user(make_world):
-    world = make_world(reject_threshold=0.5)
-    world.create_tables()
+def test_an_event_younger_than_its_file_is_rejected_and_freezes_no_user(fresh):
+    world = fresh(reject_threshold=0.5)
     world.log("2018-11-01", event(D1), event(datetime(2099, 12, 31), level="paid", item=1))
     world.load(*DAY1, audited=False)
     assert world.rows("select level, updated_at from {s}.users") == [("free", D1)]
@@ -231,9 +227,8 @@ def test_a_restored_older_version_is_loaded_whatever_its_age(world):
 
 
 @pytest.mark.finding("A10")
-def test_a_play_under_another_spelling_or_without_its_song_is_rejected(make_world):
-    world = make_world(reject_threshold=0.9)
-    world.create_tables()
+def test_a_play_under_another_spelling_or_without_its_song_is_rejected(fresh):
+    world = fresh(reject_threshold=0.9)
     world.log(
         "2018-11-01", event(D1), event(D1, item=1, page="nextsong"), event(D1, item=2, page="NextSong "),
         event(D1, item=3, song=""),
@@ -244,6 +239,7 @@ def test_a_play_under_another_spelling_or_without_its_song_is_rejected(make_worl
 
 
 @pytest.mark.finding("B1")
+@pytest.mark.usefixtures("own_sessions")
 def test_a_reader_of_any_table_keeps_no_writer_waiting(world):
     world.log("2018-11-01", event(D1))
     reader = warehouse.connect()
@@ -260,9 +256,9 @@ def test_a_reader_of_any_table_keeps_no_writer_waiting(world):
 
 
 @pytest.mark.finding("B1")
-def test_a_held_lock_ends_in_a_message_that_names_the_session(make_world):
-    world = make_world(lock_minutes=0.02)
-    world.create_tables()
+@pytest.mark.usefixtures("own_sessions")
+def test_a_held_lock_ends_in_a_message_that_names_the_session(fresh):
+    world = fresh(lock_minutes=0.02)
     holder = warehouse.connect()
     try:
         cursor = holder.cursor()
@@ -280,9 +276,9 @@ def test_a_held_lock_ends_in_a_message_that_names_the_session(make_world):
 
 
 @pytest.mark.finding("B1")
-def test_a_statement_that_waits_for_a_locked_table_ends(make_world):
-    world = make_world(statement_minutes=0.02)
-    world.create_tables()
+@pytest.mark.usefixtures("own_sessions")
+def test_a_statement_that_waits_for_a_locked_table_ends(fresh):
+    world = fresh(statement_minutes=0.02)
     holder = warehouse.connect()
     try:
         holder.cursor().execute(f"lock table {world.schema}.songplays")

@@ -12,6 +12,11 @@ D1 = datetime(2018, 11, 1, 12)
 D2 = datetime(2018, 11, 2, 12)
 
 
+@pytest.fixture
+def world(fresh):
+    return fresh()
+
+
 def files_read(world, *load, **more):
     """The keys of the files that a load read, from the ledger's own account of its run."""
     world.load(*load, audited=False, **more)
@@ -61,7 +66,6 @@ def test_nothing_new_reads_nothing_and_changes_nothing_and_a_reload_ends_in_the_
 
 
 def test_a_new_song_file_is_the_only_one_read_and_its_earlier_plays_find_it(world):
-    world.create_tables()
     world.song(song("SO1", "Old"))
     world.log("2018-11-01", event(D1), event(D1, item=1, song="New"))
     world.load("2018-11-01", "2018-11-02", audited=False)
@@ -75,7 +79,6 @@ def test_a_new_song_file_is_the_only_one_read_and_its_earlier_plays_find_it(worl
 
 
 def test_a_changed_song_file_takes_its_plays_along(world):
-    world.create_tables()
     key = world.song(song("SO1", "Song"))
     world.log("2018-11-01", event(D1))
     world.load("2018-11-01", "2018-11-02", audited=False)
@@ -88,7 +91,6 @@ def test_a_changed_song_file_takes_its_plays_along(world):
 
 
 def test_a_changed_log_file_changes_only_its_day_in_a_load_of_the_month(world):
-    world.create_tables()
     days = [D1 + timedelta(days=n) for n in range(5)]
     for day in days:
         world.log(f"{day:%Y-%m-%d}", event(day))
@@ -102,7 +104,6 @@ def test_a_changed_log_file_changes_only_its_day_in_a_load_of_the_month(world):
 
 
 def test_a_file_that_comes_late_is_found_by_a_later_scheduled_run(world):
-    world.create_tables()
     with pytest.raises(AirflowSkipException, match="no log file"):
         world.load("2018-11-01", audited=False)
     late = world.log("2018-11-01", event(D1))
@@ -114,7 +115,6 @@ def test_a_file_that_comes_late_is_found_by_a_later_scheduled_run(world):
 
 
 def test_look_back_takes_up_only_what_was_processed_once(world):
-    world.create_tables()
     world.log("2018-11-01", event(D1))
     on_time = world.log("2018-11-02", event(D2))
 
@@ -123,7 +123,6 @@ def test_look_back_takes_up_only_what_was_processed_once(world):
 
 
 def test_a_change_beyond_look_back_is_taken_up_by_a_run_with_start_and_end(world):
-    world.create_tables()
     world.log("2018-11-01", event(D1))
     world.load("2018-11-01", audited=False)
     world.log("2018-11-01", event(D1, user=9))
@@ -177,7 +176,6 @@ def test_a_week_at_once_and_day_by_day_both_ways_are_the_same_star(make_world, t
 
 def test_a_corrected_file_that_takes_events_away_is_squared_with_every_table(world):
     """Not only by a full refresh: the history behind the star knows what else there was of the user."""
-    world.create_tables()
     world.log("2018-11-01", event(D1), event(D1 + timedelta(hours=1), user=2, level="free"))
     world.log("2018-11-02", event(D2, level="paid"), event(D2 + timedelta(hours=1), user=3))
     world.load("2018-11-01", "2018-11-03", audited=False)

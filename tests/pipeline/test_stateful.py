@@ -368,7 +368,7 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_overlapping_runs_over_a_changing_lake_end_in_its_tables(make_world, quick, monkeypatch):
+def test_overlapping_runs_over_a_changing_lake_end_in_its_tables(make_world, monkeypatch):
     # A few songs are to take the way of a million.
     monkeypatch.setattr(ledger, "LEDGER_PAGE", 3)
     monkeypatch.setattr(ledger, "FILES_OF_A_VALUE", 2)

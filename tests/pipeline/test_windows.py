@@ -60,9 +60,8 @@ def plays(world) -> list[tuple[datetime, int]]:
 
 
 @pytest.fixture
-def world(make_world):
-    world = make_world()
-    world.create_tables()
+def world(fresh):
+    world = fresh()
     world.versions = {}
     return world
 

@@ -1,0 +1,89 @@
+"""A world for tests that only fill and load one: its tables are made once, and emptied for every test."""
+
+from __future__ import annotations
+
+import types
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from include.sparkify import tables, warehouse
+from include.sparkify.schema import schema_of
+from tests.world import World
+
+
+class FreshWorld(World):
+    """A world that can be emptied, and tells what its loads left behind."""
+
+    def empty(self) -> None:
+        """Empty the lake and the warehouse; schemas of earlier runs stay and disturb no test."""
+        for listed in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.lake):
+            for item in listed.get("Contents", []):
+                self.delete(item["Key"])
+
+        def empty(cursor) -> None:
+            for table in tables.PUBLISHED:
+                cursor.execute(f"delete from {schema_of(table)}.{table}")
+
+        warehouse.transaction(empty, "empty the tables")
+
+    def finish(self, context: Any) -> None:
+        """Build and publish a staged run, without its checks."""
+        self.build(context)
+        self.pass_all(context)
+        self.check_complete(context, self.publish(context))
+
+    def items(self) -> list[int]:
+        """item_in_session of every songplay: what identifies the lines of these tests."""
+        return [item for (item,) in self.rows("select item_in_session from {s}.songplays order by 1")]
+
+    def rejected(self) -> list[tuple[str, int, str, str]]:
+        """(key, line number, column, reason) of every rejected line, in order."""
+        return self.rows(
+            "select source_key, line_number, column_name, reason from {o}.rejected_lines order by 1, 2"
+        )
+
+    def ledger(self) -> dict[str, tuple[int, int, int]]:
+        """(lines, accepted, rejected) of every file in the ledger."""
+        found = self.rows(
+            "select source_key, lines, accepted, rejected from {o}.loaded_files where kind <> 'absent'"
+        )
+        return {key: (lines, accepted, rejected) for key, lines, accepted, rejected in found}
+
+    def warnings(self) -> dict[str, str]:
+        """Failing rows by the name of every ``warn`` check that did not pass."""
+        return dict(
+            self.rows(
+                "select table_name || '.' || check_name, sample from {o}.quality_results "
+                "where not passed and severity = 'warn'"
+            )
+        )
+
+    def report(self, start: str, end: str) -> tuple[dict[str, Any], str]:
+        """The report of the latest run, of this interval: its facts and its page."""
+        # Imports matplotlib, which few tests need.
+        from include.sparkify import run_facts, run_report
+
+        (run_id,) = self.rows("select run_id from {o}.publish_log order by version desc limit 1")[0]
+        now = datetime.now(UTC)
+        plan, publish = (
+            types.SimpleNamespace(
+                task_id=task,
+                state="success",
+                start_date=now - timedelta(minutes=1),
+                end_date=now,
+                try_number=1,
+            )
+            for task in ("plan", "publish")
+        )
+        context = self.context(start, end, run_id=run_id)
+        told = {"began_at": plan.start_date.isoformat(), "interval_start": start, "interval_end": end}
+        context["ti"] = types.SimpleNamespace(
+            task_id="run_report",
+            dag_id="sparkify",
+            xcom_pull=lambda task_ids, key="return_value": told if task_ids == "plan" else None,
+        )
+        context["dag_run"] = types.SimpleNamespace(
+            start_date=plan.start_date, get_task_instances=lambda: [plan, publish]
+        )
+        facts = run_facts.gather(context)
+        return facts, run_report.render(facts)
