@@ -75,7 +75,7 @@ soak: $(READY) ## Random schedules of loads and of overlapping runs, as many of 
 	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest -n 2 --dist loadfile tests/pipeline/test_stateful.py \
 	  tests/pipeline/test_any_order.py
 
-mutants: $(READY) ## Change the central files line by line and see a test fail; FILE=path for one file; takes hours
+mutants: $(READY) ## Change the central files line by line and see a test fail; tries what changed; FILE=path for one file
 	@$(PY) -m tests.mutants $(FILE)
 
 bench: $(READY) ## What a run costs, as ratios; PART="events history" for some of them

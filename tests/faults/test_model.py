@@ -147,6 +147,18 @@ def test_a_song_that_comes_after_its_plays_is_pointed_to_and_counted(fresh):
     assert changed["changed"]["songplays"] == {"deleted": 0, "inserted": 1, "updated": 2}
 
 
+def test_a_play_follows_its_song_to_another_id_and_to_another_artist(fresh):
+    """Each alone: the same artist's song of a smaller id, then another artist of the same song."""
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    for song_id, artist_id in (("SO2", "AR1"), ("SO1", "AR1"), ("SO1", "AR2")):
+        world.song(song(song_id, artist_id=artist_id))
+
+        load(world, "2018-11-01")
+
+        assert world.rows("select song_id, artist_id from {s}.songplays") == [(song_id, artist_id)]
+
+
 def test_a_song_that_is_renamed_loses_its_plays(fresh):
     world = fresh()
     world.log("2018-11-01", event(D1))

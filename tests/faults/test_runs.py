@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -266,6 +266,21 @@ def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
     with pytest.raises(DataError, match="another version.*run the interval again"):
         world.check_complete(slow, published)
     assert world.state() == before
+
+
+def test_the_rest_of_a_file_that_was_left_out_is_found_by_the_next_scheduled_run(world):
+    morning, evening = D2 - timedelta(hours=6), D2 + timedelta(hours=6)
+    file = world.log("2018-11-02", event(morning, item=1), event(evening, item=2))
+    slow = staged(world, "2018-11-02")
+    world.log("2018-11-02", event(morning, item=11), event(evening, item=12))
+    world.load("2018-11-02", "2018-11-02T12:00", audited=False)
+    assert world.publish(slow)["replaced"] == [file]
+    assert world.items() == [11]
+
+    world.log("2018-11-03", event(D2 + timedelta(days=1), item=13))
+    world.load("2018-11-03", audited=False)
+
+    assert world.items() == [11, 12, 13]
 
 
 def test_a_file_that_leaves_the_lake_while_its_run_works_is_loaded_as_it_was_read(two_days):

@@ -3,7 +3,8 @@
     python -m tests.mutants [FILE ...]     # all files of TESTS if you name none
 
 A mutant that no test notices must be in survivors.yaml with the reason why it is harmless; otherwise the command
-fails. Results are kept in .local/mutants/results.json, so that a later run tries only what is new, and what survived.
+fails. Those that a test notices are in killed.tsv with the test, so that a later run tries only the files that changed,
+and what survived. Delete lines of it to try those mutants again, for example after a change of the tests.
 
 One worker per core takes the mutants one by one. Each runs in a fork of its worker, which has imported the libraries
 and started the local services, because both take longer than most tests.
@@ -12,6 +13,7 @@ and started the local services, because both take longer than most tests.
 from __future__ import annotations
 
 import contextlib
+import csv
 import difflib
 import hashlib
 import importlib
@@ -40,6 +42,7 @@ ROOT = Path(__file__).parents[2]
 HOME = ROOT / ".local" / "mutants"
 COSMIC_RAY = "cosmic-ray==8.7.0"
 SURVIVORS = Path(__file__).with_name("survivors.yaml")
+KILLED = Path(__file__).with_name("killed.tsv")
 # An endless loop is noticed too: a test may take so many times what it takes without a change, and these seconds.
 LIMIT, GRACE = 5, 20
 
@@ -59,18 +62,18 @@ NOT_NEEDED = "not a_week_at_once and not hours_make_the_day and not time_zone an
 # The central files, and the tests that are to notice: those first that notice most, because a mutant that survives
 # runs all of them.
 TESTS: dict[str, tuple[str, ...]] = {
-    "include/sparkify/intervals.py": ("tests/unit/test_intervals.py", *LOADS, *SCHEDULES),
+    "include/sparkify/intervals.py": ("tests/unit/test_intervals.py", SCHEDULES[0], *LOADS),
     "include/sparkify/wait.py": ("tests/faults/test_waiting.py",),
-    "include/sparkify/publish.py": (FINDINGS, RUNS, *SCHEDULES),
-    "include/sparkify/run.py": (*FILES, FINDINGS, RUNS),
-    "include/sparkify/plan.py": ("tests/unit/test_plan.py", *LOADS, *FILES, *SCHEDULES),
     "include/sparkify/contract.py": (*CONTRACT, *LINES),
-    "include/sparkify/ledger.py": ("tests/unit/test_plan.py", FINDINGS, FILES[-1], *SCHEDULES),
     "include/sparkify/chunks.py": ("tests/unit/test_plan.py", FILES[-1]),
     "include/sparkify/source.py": ("tests/unit/test_source.py", *CONTRACT, *LINES, *FILES, FINDINGS),
     "include/sparkify/validate.py": (*LINES, *FILES, FINDINGS),
+    "include/sparkify/ledger.py": ("tests/unit/test_plan.py", SCHEDULES[0], FINDINGS, FILES[-1]),
     "include/sql/guard/*.sql": ("tests/faults/test_guard.py",),
     **{f"include/sql/{folder}/*.sql": (*SCHEDULES, *LOADS) for folder in ("build", "publish")},
+    "include/sparkify/plan.py": ("tests/unit/test_plan.py", SCHEDULES[0], *LOADS, *FILES),
+    "include/sparkify/run.py": (*FILES, FINDINGS, RUNS),
+    "include/sparkify/publish.py": (SCHEDULES[0], FINDINGS, RUNS),
     "include/checks/*.yaml": (GATES,),
 }
 
@@ -90,7 +93,7 @@ class Mutant(NamedTuple):
         return f"{self.path}: {' '.join(changes)}"
 
     def key(self) -> str:
-        return hashlib.sha256(f"{self.path}\n{self.mutated}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.path}\n{self.mutated}".encode()).hexdigest()[:12]
 
 
 def central_files(names: list[str]) -> dict[str, tuple[str, ...]]:
@@ -216,7 +219,8 @@ def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool 
         # Two mutants within one second may have the same size: stale byte code would be taken for theirs.
         sys.dont_write_bytecode = "--collect-only" not in options
         # That a schedule fails is enough; a shorter one is not looked for.
-        hypothesis.settings.register_profile("mutants", phases=[hypothesis.Phase.generate])
+        phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+        hypothesis.settings.register_profile("mutants", phases=phases)
         hypothesis.settings.load_profile("mutants")
         # The plugins collect garbage at the end of each mutant, or need a folder.
         off = [
@@ -260,16 +264,31 @@ def try_mutant(mutant: Mutant) -> tuple[Mutant, str, float]:
     return mutant, found, time.monotonic() - begun
 
 
+def read_killed() -> dict[str, tuple[str, str]]:
+    """Return the file of a mutant and the test that noticed it, by the key of the mutant."""
+    rows = csv.reader(KILLED.read_text().splitlines(), delimiter="\t") if KILLED.exists() else ()
+    return {key: (path, test) for path, test, keys in rows for key in keys.split()}
+
+
+def write_killed(killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> None:
+    """Write one line per file and test, without the mutants that are no longer made of the files in ``mutants``."""
+    made, tried = {mutant.key() for mutant in mutants}, {mutant.path for mutant in mutants}
+    groups: dict[tuple[str, str], list[str]] = {}
+    for key, group in killed.items():
+        if key in made or group[0] not in tried:
+            groups.setdefault(group, []).append(key)
+    with KILLED.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerows((*group, " ".join(sorted(keys))) for group, keys in sorted(groups.items()))
+
+
 def main(names: list[str]) -> int:
     HOME.mkdir(parents=True, exist_ok=True)
-    kept = HOME / "results.json"
-    results: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
+    killed = read_killed()
     harmless = {mutant for known in yaml.safe_load(SURVIVORS.read_text()) for mutant in known["mutants"]}
     files = central_files(names)
     mutants = list(all_mutants(list(files)))
-    todo = [
-        mutant for mutant in mutants if not results.get(mutant.key()) and mutant.describe() not in harmless
-    ]
+    todo = [mutant for mutant in mutants if mutant.key() not in killed and mutant.describe() not in harmless]
     started = time.monotonic()
     tests = dict.fromkeys(test for mutant in todo for test in files[mutant.path])
     with multiprocessing.get_context("fork").Pool(os.cpu_count(), begin_worker) as pool:
@@ -279,14 +298,15 @@ def main(names: list[str]) -> int:
                 print(f"the tests fail without any change: {failed}; see {log}", file=sys.stderr)
                 return 2
         for number, (mutant, found, seconds) in enumerate(pool.imap_unordered(try_mutant, todo), start=1):
-            results[mutant.key()] = found
-            kept.write_text(json.dumps(results))
+            if found:
+                killed[mutant.key()] = mutant.path, found
+                write_killed(killed, mutants)
             print(
                 f"{number}/{len(todo)} {seconds:.0f} s {mutant.describe()}: {found or 'SURVIVED'}", flush=True
             )
         pool.close()
         pool.join()
-    survivors = [mutant.describe() for mutant in mutants if not results.get(mutant.key())]
+    survivors = [mutant.describe() for mutant in mutants if mutant.key() not in killed]
     unexplained = [survivor for survivor in survivors if survivor not in harmless]
     counts = Counter(mutant.path for mutant in mutants)
     print(*(f"{count:5} {path}" for path, count in counts.items()), sep="\n")

@@ -19,7 +19,7 @@ def world(fresh):
 
 def files_read(world, *load, **more):
     """The keys of the files that a load read, from the ledger's own account of its run."""
-    world.load(*load, audited=False, **more)
+    world.published = world.load(*load, audited=False, **more)
     run_id = f"manual__{world._runs}"
     return [
         key
@@ -101,6 +101,23 @@ def test_a_changed_log_file_changes_only_its_day_in_a_load_of_the_month(world):
     assert files_read(world, "2018-11-01", "2018-12-01") == [changed]
     after = set(world.rows("select start_time, user_id from {s}.songplays"))
     assert before ^ after == {(days[2], 1), (days[2], 9)}
+    for table in ("events", "songplays", "time"):
+        assert world.published["changed"][table] == {"deleted": 1, "inserted": 1, "updated": 0}
+
+
+def test_every_version_of_the_star_names_the_days_that_it_changed_once(world):
+    """Those whose plays gained or lost their song, too: the reports follow them."""
+    for day in (D1, D2):
+        world.log(f"{day:%Y-%m-%d}", event(day))
+    world.load("2018-11-01", "2018-11-03", audited=False)
+    world.log("2018-11-01", event(D1), event(D1, item=1))
+    world.song(song())
+    world.load("2018-11-01", "2018-11-02", audited=False)
+
+    days = [D1.date(), D2.date()]
+    assert world.rows("select version, day from {o}.changed_days order by 1, 2") == [
+        (version, day) for version in (1, 2) for day in days
+    ]
 
 
 def test_a_file_that_comes_late_is_found_by_a_later_scheduled_run(world):

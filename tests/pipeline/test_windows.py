@@ -140,6 +140,9 @@ def test_absent_time_stays_in_the_ledger_where_a_late_file_is_not_loaded(world):
         rest,
     ]
     assert plays(world) == [(D1 + timedelta(hours=11), 1), (D1 + timedelta(hours=11), 2)]
+    assert world.rows(
+        "select distinct etag, size, lines, accepted, rejected from {o}.loaded_files where kind = 'absent'"
+    ) == [("", 0, 0, 0, 0)]
     load(world, *hours(D1, 0, 24))
     assert ledger(world) == [(1, *hours(D1, 0, 24), 1), (1, *hours(D1, 0, 24), 2), rest]
 

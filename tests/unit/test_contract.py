@@ -45,6 +45,17 @@ def test_times_before_and_after_are_not(value):
         event(ts=int(value.replace(tzinfo=UTC).timestamp() * 1000))
 
 
+@pytest.mark.parametrize(
+    ("read", "line"), [(contract.event, EVENT), (contract.song, SONG)], ids=["event", "song"]
+)
+def test_a_line_has_at_most_the_bytes_that_copy_takes(read, line):
+    longest = json.dumps(line).encode().ljust(4 * 1024 * 1024)
+
+    assert read(longest, Tally())
+    with pytest.raises(Reject, match="longer than 4194304 bytes, the limit of COPY"):
+        read(longest + b" ", Tally())
+
+
 INTEGER_MAX = 2**31 - 1
 TIMES = tuple(
     int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000) - ms for year, ms in ((2005, 0), (2100, 1))
@@ -104,12 +115,27 @@ def test_no_field_takes_what_is_no_scalar(name, value):
         event(**{name: value})
 
 
-def test_a_field_that_may_be_null_is_null():
-    optional = [field for field in EVENT_FIELDS if not field.required]
+REQUIRED = {
+    event: "itemInSession level page sessionId ts".split(),
+    song: "song_id title artist_id artist_name year duration".split(),
+}
 
-    row = event(**{field.source: None for field in optional}, page="Home")
 
-    assert {row[field.column] for field in optional} == {None}
+@pytest.mark.parametrize(
+    ("read", "name"), [(read, name) for read, names in REQUIRED.items() for name in names]
+)
+def test_a_field_that_identifies_a_line_must_not_be_null(read, name):
+    with pytest.raises(Reject, match="empty"):
+        read(**{name: None})
+
+
+def test_every_other_field_may_be_null():
+    for read, line, more in ((event, EVENT, {"page": "Home"}), (song, SONG, {})):
+        optional = line.keys() - {*REQUIRED[read]}
+
+        row = read(**dict.fromkeys(optional), **more)
+
+        assert list(row.values()).count(None) == len(optional) - (read is song)  # num_songs is no column
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,19 @@ def test_blank_lines_and_lines_are_counted(threshold):
     assert [row["line_number"] for row in rows] == [1, 4]
 
 
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [("x" * 4097, "x" * 4096), ("x" + "é" * 2048, "x" + "é" * 2047), ("x" * 4096, "x" * 4096)],
+    ids=["longer than its column", "to the edge of a character", "as long as its column"],
+)
+def test_of_a_rejected_line_as_much_is_kept_as_its_column_takes(threshold, line, kept):
+    threshold(1.0)
+
+    reading, _ = read_log(event(DAY), line)
+
+    assert [reject.raw_line for reject in reading.rejects] == [kept]
+
+
 def test_a_song_file_of_the_longest_document_is_read_to_its_end(monkeypatch):
     """What comes after so many bytes is read before the verdict, so that nothing is accepted in part."""
     document = orjson.dumps(song())
