@@ -54,7 +54,7 @@ LOADS = (
     "tests/pipeline/test_load.py",
     FINDINGS,
 )
-CONTRACT = ("tests/unit/test_contract.py", "tests/unit/test_plain_events.py")
+CONTRACT = ("tests/unit/test_contract.py", "tests/unit/test_plain_events.py", "tests/unit/test_source.py")
 LINES = ("tests/faults/test_values.py", "tests/faults/test_lines.py")
 FILES = ("tests/faults/test_files.py", "tests/faults/test_source_bucket.py")
 GATES, RUNS = "tests/faults/test_gates.py", "tests/faults/test_runs.py"
@@ -66,7 +66,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/wait.py": ("tests/faults/test_waiting.py",),
     "include/sparkify/contract.py": (*CONTRACT, *LINES),
     "include/sparkify/chunks.py": ("tests/unit/test_plan.py", FILES[-1]),
-    "include/sparkify/source.py": ("tests/unit/test_source.py", *CONTRACT, *LINES, *FILES, FINDINGS),
+    "include/sparkify/source.py": (*CONTRACT, *LINES, *FILES, FINDINGS),
     "include/sparkify/validate.py": (*LINES, *FILES, FINDINGS),
     "include/sparkify/ledger.py": ("tests/unit/test_plan.py", SCHEDULES[0], FINDINGS, FILES[-1]),
     "include/sql/guard/*.sql": ("tests/faults/test_guard.py",),

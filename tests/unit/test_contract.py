@@ -92,6 +92,30 @@ def test_a_number_is_taken_up_to_its_bounds(read, name, bounds):
             read(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("read", "name", "scale"),
+    [
+        (event, "length", 5),
+        (song, "duration", 5),
+        (song, "artist_latitude", 6),
+        (song, "artist_longitude", 6),
+    ],
+)
+def test_a_number_has_as_many_decimals_as_its_column(read, name, scale):
+    assert 1 + 10**-scale in read(**{name: 1 + 10**-scale}).values()
+    with pytest.raises(Reject, match=f"more than {scale} decimals"):
+        read(**{name: 1 + 10 ** -(scale + 1)})
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "width"),
+    [(event, "level", 16), (event, "page", 64), (song, "song_id", 32), (song, "artist_id", 32)],
+)
+def test_a_text_that_decides_is_never_cut(read, name, width):
+    with pytest.raises(Reject, match=f"longer than {width} bytes"):
+        read(**{name: "x" * (width + 1)})
+
+
 @pytest.mark.parametrize("name", [field.source for field in EVENT_FIELDS])
 def test_every_field_of_an_event_must_be_there(name):
     line = {key: value for key, value in EVENT.items() if key != name}

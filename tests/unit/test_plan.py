@@ -63,6 +63,19 @@ def test_chunks_are_written_as_they_fill_and_grow_with_their_number(monkeypatch)
     assert (opened.files, opened.vanished) == (9, 1)
 
 
+def test_files_that_vanished_fill_chunks_too(monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 2)
+    written: list[dict] = []
+    s3 = types.SimpleNamespace(put_object=lambda Body, **_: written.append(orjson.loads(Body)))
+    opened = chunks.Chunks(s3, "work", "runs/run")
+
+    for number in range(5):
+        opened.add_vanished("events", f"{number}", "etag")
+
+    assert len(opened.close()) == 3
+    assert [len(chunk["vanished"]) for chunk in written] == [2, 2, 1]
+
+
 @pytest.mark.parametrize(("files", "sizes"), [(10, [10]), (11, [6, 5]), (13, [7, 6]), (25, [9, 9, 7])])
 def test_what_is_expected_is_divided_evenly(monkeypatch, files, sizes):
     """Two workers are as good as one if the second has only a rest to read."""
