@@ -12,7 +12,7 @@ import pytest
 from include.sparkify import checks, tables, warehouse
 from include.sparkify.errors import ConfigurationError, DataError
 from include.sparkify.settings import run_schema
-from tests.world import event, log_key, song
+from tests.world import event, song
 
 D1 = datetime(2018, 11, 1, 12)
 TABLES = (*tables.STAGING, *tables.CANDIDATES)
@@ -495,18 +495,6 @@ def test_lines_at_the_bounds_of_an_hour_pass_every_check(fresh):
     world.load("2018-11-01T12:00:00", "2018-11-01T13:00:00")
 
     assert world.items() == [1]
-    assert world.warnings() == {}
-
-
-def test_a_full_refresh_of_a_lake_that_lost_a_file_passes_every_check(fresh):
-    world = fresh()
-    for day in ("2018-11-01", "2018-11-02"):
-        world.log(day, event(datetime.fromisoformat(day)))
-    world.load("2018-11-01", "2018-11-03", audited=False)
-    world.delete(log_key("2018-11-01"))
-
-    world.load(mode="full_refresh")
-
     assert world.warnings() == {}
 
 

@@ -56,6 +56,14 @@ def test_the_last_line_is_read_with_and_without_a_newline(read_lines, end):
     ]
 
 
+def test_a_byte_order_mark_is_removed_only_where_the_file_begins(read_lines, monkeypatch):
+    monkeypatch.setattr(source, "BLOCK_BYTES", 3)
+    mark = b"\xef\xbb\xbf"
+
+    assert list(read_lines(mark + b"{}\n" + mark + b"{}\n" + mark)) == [b"{}", mark + b"{}", mark]
+    assert list(read_lines(mark)) == [b""]
+
+
 # Broken lines ---------------------------------------------------------------------------------------------
 
 

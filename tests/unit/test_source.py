@@ -114,6 +114,8 @@ def test_a_share_of_rejected_lines_up_to_the_threshold_is_accepted(threshold, ba
     reading, rows = read_log(*(event(DAY, item=item) for item in range(4 - bad)), *["oops"] * bad)
 
     assert bool(reading.refusal) is refused
+    assert ("2 of 4 lines were rejected" in reading.refusal) is refused
+    assert ("first: line 3, whole line: not valid JSON" in reading.refusal) is refused
     assert len(rows) == (0 if refused else 3)
     assert (reading.file.lines, reading.file.accepted, reading.file.rejected) == (4, 4 - bad, bad)
 
