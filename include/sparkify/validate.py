@@ -44,8 +44,6 @@ class Validated(TypedDict):
     """Rows for staging_files."""
     rows: int
     """Rows for staging_events and staging_songs."""
-    rejected: int
-    """Rejected lines."""
     refused_songs: int
     refused: list[str]
     """``key: reason`` of the refused files, the first 100 per chunk."""
@@ -104,7 +102,6 @@ def validate_chunk(run_id: str, address: str) -> Validated:
         "pieces": {table: piece.addresses for table, piece in pieces.items()},
         "files": len(files),
         "rows": pieces["staging_events"].rows + pieces["staging_songs"].rows,
-        "rejected": rejected,
         "refused_songs": sum(reading.file.kind == "songs" for reading in refused),
         "refused": [f"{reading.file.source_key}: {reading.refusal}" for reading in refused[:100]],
     }

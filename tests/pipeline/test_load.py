@@ -55,13 +55,15 @@ def test_a_day_becomes_a_star(world):
 
 
 def test_nothing_new_reads_nothing_and_changes_nothing_and_a_reload_ends_in_the_same(world):
+    both_days = ("2018-11-01", "2018-11-03")
     world.song(song())
     world.log("2018-11-01", event(D1))
-    world.load("2018-11-01", "2018-11-02")
+    world.log("2018-11-02", event(D2))
+    world.load(*both_days)
     before = world.state()
     with pytest.raises(AirflowSkipException, match="nothing is new"):
-        world.load("2018-11-01", "2018-11-02")
-    world.load("2018-11-01", "2018-11-02", mode="reload")
+        world.load(*both_days)
+    world.load(*both_days, mode="reload")
     assert world.state() == before
 
 
