@@ -1,6 +1,6 @@
 """Shortcuts for tests of many loads, which would otherwise spend most of their time on connecting and on parsing SQL.
 
-They change nothing but time. A DAG run (tests/running.py) goes the long way, and so does another process.
+They change nothing but time. A DAG run (tests/running.py) does not take them, and neither does another process.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def test_a_key_that_would_be_published_twice_stops_the_run_and_is_named(ready, n
 
 
 def test_keys_of_the_days_and_files_of_other_runs_are_not_asked_for(ready):
-    """The guard costs what is new, and what it finds can be put right by the run that it stops."""
+    """The guard costs what is new, and the run that it stops can correct what it finds."""
     world, context = ready
     for user in (8, 9):
         change(

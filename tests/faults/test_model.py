@@ -148,7 +148,7 @@ def test_a_song_that_comes_after_its_plays_is_pointed_to_and_counted(fresh):
 
 
 def test_a_play_follows_its_song_to_another_id_and_to_another_artist(fresh):
-    """Each alone: the same artist's song of a smaller id, then another artist of the same song."""
+    """One after the other: the same artist's song of a smaller id, then another artist of the same song."""
     world = fresh()
     world.log("2018-11-01", event(D1))
     for song_id, artist_id in (("SO2", "AR1"), ("SO1", "AR1"), ("SO1", "AR2")):

@@ -136,7 +136,7 @@ def all_mutants(paths: list[str]) -> Iterator[Mutant]:
 
 
 def begin_worker() -> None:
-    """Give this worker a tree and services of its own, import the libraries, and leave byte code of the tests."""
+    """Give this worker its own tree and services, import the libraries, and write byte code of the tests."""
     tree = Path(tempfile.mkdtemp(prefix="sparkify-mutants-"))
     multiprocessing.util.Finalize(None, shutil.rmtree, (tree, True), exitpriority=1)
     copy_tree(tree)
@@ -163,7 +163,7 @@ def begin_worker() -> None:
         "redshift_connector",
     ):  # fmt: skip
         importlib.import_module(name)
-    # Those of the first tree; a fork imports those of its own.
+    # They are of the first tree; a fork imports its own.
     for name in list(sys.modules):
         if name.split(".")[0] in ("include", "local", "sparkify_plugin", "tests"):
             del sys.modules[name]

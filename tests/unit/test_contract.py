@@ -159,7 +159,7 @@ def test_every_other_field_may_be_null():
 
         row = read(**dict.fromkeys(optional), **more)
 
-        assert list(row.values()).count(None) == len(optional) - (read is song)  # num_songs is no column
+        assert list(row.values()).count(None) == len(optional) - (read is song)  # num_songs has no column
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_of_a_rejected_line_as_much_is_kept_as_its_column_takes(threshold, line,
 
 
 def test_a_song_file_of_the_longest_document_is_read_to_its_end(monkeypatch):
-    """What comes after so many bytes is read before the verdict, so that nothing is accepted in part."""
+    """More than so many bytes are read before the verdict, so that nothing is accepted in part."""
     document = orjson.dumps(song())
     monkeypatch.setattr(contract, "MAX_LINE_BYTES", len(document) + 1)
     s3 = Lake(document + b"\n", NEXT_DAY)
