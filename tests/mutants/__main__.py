@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +81,8 @@ TESTS: dict[str, tuple[str, ...]] = {
 class Mutant(NamedTuple):
     path: str
     mutated: str
+    number: int = 1
+    """Which one it is of those that change such lines of the file in this way."""
 
     def describe(self) -> str:
         """Return the changed lines, without their numbers: the same as long as the code is the same."""
@@ -90,7 +92,7 @@ class Mutant(NamedTuple):
             for line in difflib.unified_diff(before, self.mutated.splitlines(), n=0, lineterm="")
             if line[:1] in "+-" and line[:3] not in ("+++", "---")
         ]
-        return f"{self.path}: {' '.join(changes)}"
+        return f"{self.path}: {' '.join(changes)}" + (f" ({self.number})" if self.number > 1 else "")
 
     def key(self) -> str:
         return hashlib.sha256(f"{self.path}\n{self.mutated}".encode()).hexdigest()[:12]
@@ -133,6 +135,16 @@ def all_mutants(paths: list[str]) -> Iterator[Mutant]:
         if path.endswith((".sql", ".yaml")):
             for text in sql_source.mutants((ROOT / path).read_text()):
                 yield Mutant(path, text)
+
+
+def number(mutants: Iterable[Mutant]) -> list[Mutant]:
+    """Return the mutants with their numbers, so that each description is of one of them."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for mutant in mutants:
+        seen[mutant.describe()] += 1
+        numbered.append(mutant._replace(number=seen[mutant.describe()]))
+    return numbered
 
 
 def begin_worker() -> None:
@@ -287,7 +299,7 @@ def main(names: list[str]) -> int:
     killed = read_killed()
     harmless = {mutant for known in yaml.safe_load(SURVIVORS.read_text()) for mutant in known["mutants"]}
     files = central_files(names)
-    mutants = list(all_mutants(list(files)))
+    mutants = number(all_mutants(list(files)))
     todo = [mutant for mutant in mutants if mutant.key() not in killed and mutant.describe() not in harmless]
     started = time.monotonic()
     tests = dict.fromkeys(test for mutant in todo for test in files[mutant.path])
@@ -297,12 +309,12 @@ def main(names: list[str]) -> int:
                 log = HOME / f"{test.replace('/', '.')}.log"
                 print(f"the tests fail without any change: {failed}; see {log}", file=sys.stderr)
                 return 2
-        for number, (mutant, found, seconds) in enumerate(pool.imap_unordered(try_mutant, todo), start=1):
+        for count, (mutant, found, seconds) in enumerate(pool.imap_unordered(try_mutant, todo), start=1):
             if found:
                 killed[mutant.key()] = mutant.path, found
                 write_killed(killed, mutants)
             print(
-                f"{number}/{len(todo)} {seconds:.0f} s {mutant.describe()}: {found or 'SURVIVED'}", flush=True
+                f"{count}/{len(todo)} {seconds:.0f} s {mutant.describe()}: {found or 'SURVIVED'}", flush=True
             )
         pool.close()
         pool.join()
