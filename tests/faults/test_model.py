@@ -90,6 +90,26 @@ def test_of_an_artists_variants_the_same_one_decides_in_any_order(fresh, order):
     ]
 
 
+def test_the_artist_of_another_file_of_a_song_stays_as_it_is(fresh):
+    """The run sees one of its songs only, and must not decide by that one."""
+    world = fresh(absent="warn")
+    world.song(song("SO1", artist="Plain", artist_id="AR2"), "song_data/A/2.json")
+    world.song(song("SO9", artist="Best", artist_id="AR2", artist_latitude=1.5, artist_longitude=2.5))
+    load(world, "2018-11-01")
+
+    world.song(song("SO1", artist="First", artist_id="AR1"), "song_data/A/1.json")
+    load(world, "2018-11-01")
+
+    assert world.rows("select artist_id, name from {s}.artists order by 1") == [
+        ("AR1", "First"),
+        ("AR2", "Best"),
+    ]
+    assert world.rows("select song_id, artist_id from {s}.songs order by 1") == [
+        ("SO1", "AR1"),
+        ("SO9", "AR2"),
+    ]
+
+
 def test_a_play_without_a_song_is_kept_without_ids_and_the_match_rate_is_reported(fresh):
     world = fresh()
     world.song(song("SO1", "Song", "Artist", 200.5))
