@@ -7,19 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.reports import agents, publish
 from include.sparkify import warehouse
 from include.sparkify.settings import ops, star
+from tests import shortcuts
 
 ROOT = Path(__file__).parents[2]
 _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "include/sql"))
 
 
 def update(remake: bool = False) -> None:
-    """Do what the tasks of the DAG `reports` do, with the same functions and the same rendered SQL."""
-    with contextlib.suppress(AirflowSkipException):
+    """Do what the tasks of the DAG `reports` do, with the same functions and the same rendered SQL.
+
+    Each transaction has its own session, because some make temporary tables.
+    """
+    with contextlib.suppress(AirflowSkipException), pytest.MonkeyPatch.context() as patch:
+        shortcuts.connect_anew(patch)
         plan = publish.make_plan(remake)
         warehouse.transaction(lambda cursor: _working_tables(cursor, plan), "make the working tables")
         publish.publish(plan, {name: _rendered(path, plan) for name, path in publish.scripts().items()})
