@@ -19,7 +19,7 @@ class Backend:
 
     def __init__(
         self,
-        to_postgres: wire.Packets,
+        to_postgres: asyncio.StreamWriter,
         to_client: asyncio.StreamWriter,
         rewrite: Callable[[dict[str, str]], dict[str, str]],
     ) -> None:

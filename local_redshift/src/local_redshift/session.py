@@ -59,7 +59,7 @@ class Session:
     ) -> None:
         """`clients` is the pair of boto3 clients (S3, IAM) that COPY uses."""
         self._client_in, self._client_out = client
-        self._in, self._out = postgres[0], wire.Packets(postgres[1])
+        self._in, self._out = postgres
         self._history, self._clients = history, clients
         self._backend = Backend(self._out, self._client_out, self._rewritten)
         self._names = Names()

@@ -2,42 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST, PROTOCOL_3 = 80877103, 80877104, 80877102, 196608
 BLOCK = 1 << 16  # bytes read at a time
-
-
-class Packets:
-    """Send the messages of one turn of the event loop together.
-
-    A statement of the extended protocol is five messages, and a write to a socket costs more than translating it.
-    """
-
-    def __init__(self, stream: asyncio.StreamWriter) -> None:
-        self._stream, self._waiting = stream, bytearray()
-
-    def write(self, data: bytes) -> None:
-        """Send the data before the event loop waits for anything."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting += data
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self._stream.write(bytes(self._waiting))
-            self._waiting.clear()
-
-    async def drain(self) -> None:
-        """Send what was written, and wait while the other side does not take it."""
-        self._flush()
-        await self._stream.drain()
-
-    def close(self) -> None:
-        """Send what was written, and close."""
-        self._flush()
-        self._stream.close()
 
 
 def message(kind: bytes, payload: bytes = b"") -> bytes:
