@@ -142,8 +142,9 @@ def number(mutants: Iterable[Mutant]) -> list[Mutant]:
     seen: Counter[str] = Counter()
     numbered = []
     for mutant in mutants:
-        seen[mutant.describe()] += 1
-        numbered.append(mutant._replace(number=seen[mutant.describe()]))
+        description = mutant.describe()
+        seen[description] += 1
+        numbered.append(mutant._replace(number=seen[description]))
     return numbered
 
 
@@ -306,6 +307,9 @@ def main(names: list[str]) -> int:
     with multiprocessing.get_context("fork").Pool(os.cpu_count(), begin_worker) as pool:
         for test, failed in zip(tests, pool.map(try_unchanged, tests, chunksize=1), strict=True):
             if failed:
+                # Not `terminate`, which is what leaving the pool does: workers delete their trees when they end.
+                pool.close()
+                pool.join()
                 log = HOME / f"{test.replace('/', '.')}.log"
                 print(f"the tests fail without any change: {failed}; see {log}", file=sys.stderr)
                 return 2
