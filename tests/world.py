@@ -206,6 +206,14 @@ class World:
         self.check_complete(context, published)
         return published
 
+    def prepare(self, *interval: str, mode: str = "load", run_id: str = "") -> Any:
+        """Stage and build a run, note every check as passed, and return its context: it is ready to be published."""
+        context = self.context(*interval, mode=mode, run_id=run_id)
+        self.stage(context)
+        self.build(context)
+        self.pass_all(context)
+        return context
+
     def create_tables(self, rebuild: bool = False) -> None:
         schema.create_tables(self.rendered("create", tables.PUBLISHED), rebuild)
 

@@ -68,11 +68,7 @@ def ready(fresh):
     for number in (1, 2):
         world.song(song(f"SO{number}", f"T{number}", artist_id=f"AR{number}"))
     world.log("2018-11-01", event(MIDNIGHT, 1), event(MIDNIGHT + timedelta(hours=1), 2))
-    context = world.context("2018-11-01", "2018-11-02")
-    world.stage(context)
-    world.build(context)
-    world.pass_all(context)
-    return world, context
+    return world, world.prepare("2018-11-01", "2018-11-02")
 
 
 def change(world, context, statements: list[str]) -> None:

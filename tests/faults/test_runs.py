@@ -32,7 +32,6 @@ from tests.world import World
 where, name = sys.argv[1:]
 world = World.__new__(World)
 world.name, world.schema = name, f"sparkify_{name}"
-context = world.context("2018-11-02", "2018-11-03", run_id="doomed")
 commit, execute = redshift_connector.Connection.commit, redshift_connector.Cursor.execute
 
 def die():
@@ -58,9 +57,7 @@ def doomed_execute(cursor, sql, *args, **kwargs):
 
 redshift_connector.Connection.commit = doomed_commit
 redshift_connector.Cursor.execute = doomed_execute
-world.stage(context)
-world.build(context)
-world.pass_all(context)
+context = world.prepare("2018-11-02", "2018-11-03", run_id="doomed")
 Doom.publishing = True
 world.publish(context)
 """
@@ -82,13 +79,9 @@ def two_days(world):
     return world
 
 
-def staged(world, *interval):
-    """The context of a run that is ready to be published."""
-    context = world.context(*interval or ("2018-11-02", "2018-11-03"))
-    world.stage(context)
-    world.build(context)
-    world.pass_all(context)
-    return context
+def staged(world):
+    """The context of a run of the second day that is ready to be published."""
+    return world.prepare("2018-11-02", "2018-11-03")
 
 
 @pytest.mark.parametrize(
@@ -127,10 +120,7 @@ def test_a_killed_run_leaves_all_or_nothing_and_its_rerun_repairs(two_days, wher
 @pytest.mark.usefixtures("own_sessions")
 def test_a_commit_whose_acknowledgement_is_lost_is_recognised(two_days, monkeypatch):
     world = two_days
-    context = world.context("2018-11-02", "2018-11-03")
-    world.stage(context)
-    world.build(context)
-    world.pass_all(context)
+    context = staged(world)
     commit, lost = redshift_connector.Connection.commit, []
 
     def commit_and_lose_the_link(connection):
@@ -180,10 +170,7 @@ def test_a_transient_error_is_survived_four_times(world, monkeypatch, error):
 @pytest.mark.usefixtures("own_sessions")
 def test_the_fifth_transient_error_fails_and_publishes_nothing(two_days, monkeypatch):
     world = two_days
-    context = world.context("2018-11-02", "2018-11-03")
-    world.stage(context)
-    world.build(context)
-    world.pass_all(context)
+    context = staged(world)
     before = world.state()
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     tries = []
@@ -268,10 +255,22 @@ def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
     assert world.state() == before
 
 
+def test_a_song_file_that_another_run_has_replaced_is_left_out(two_days):
+    """It belongs to no day, so the ledger owes nothing of it."""
+    world = two_days
+    slow = staged(world)
+    file = world.song(song(year=1999))
+    world.load("2018-11-02", "2018-11-03", audited=False)
+    before = world.state()
+
+    assert world.publish(slow)["replaced"] == [file]
+    assert world.state() == before
+
+
 def test_the_rest_of_a_file_that_was_left_out_is_found_by_the_next_scheduled_run(world):
     morning, evening = D2 - timedelta(hours=6), D2 + timedelta(hours=6)
     file = world.log("2018-11-02", event(morning, item=1), event(evening, item=2))
-    slow = staged(world, "2018-11-02")
+    slow = world.prepare("2018-11-02")
     world.log("2018-11-02", event(morning, item=11), event(evening, item=12))
     world.load("2018-11-02", "2018-11-02T12:00", audited=False)
     assert world.publish(slow)["replaced"] == [file]
@@ -385,6 +384,21 @@ def test_publishing_alone_after_the_schema_was_made_anew_is_refused(two_days):
     assert world.state() == before
 
 
+@pytest.mark.parametrize(
+    ("table", "has"), [("staging_files", "3 rows of 0 files"), ("staging_events", "1 rows of 2 files")]
+)
+def test_nothing_is_published_if_staged_rows_are_missing(two_days, table, has):
+    world = two_days
+    context = staged(world)
+    before = world.state()
+    warehouse.transaction(
+        lambda cursor: cursor.execute(f"delete from {run_schema(context['run_id'])}.{table}"), "lose rows"
+    )
+    with pytest.raises(DataError, match=has):
+        world.publish(context)
+    assert world.state() == before
+
+
 def test_nothing_is_published_that_was_not_audited(two_days):
     world = two_days
     context = world.context("2018-11-02", "2018-11-03")
@@ -404,8 +418,7 @@ def test_a_worker_in_another_time_zone_makes_the_same_rows(two_days):
     script = (
         "import sys; from tests.world import World\n"
         "world = World.__new__(World); world.name = sys.argv[1]; world.schema = f'sparkify_{world.name}'\n"
-        "context = world.context('2018-11-01', '2018-11-03', 'reload', run_id='abroad')\n"
-        "world.stage(context); world.build(context); world.pass_all(context); world.publish(context)\n"
+        "world.publish(world.prepare('2018-11-01', '2018-11-03', mode='reload', run_id='abroad'))\n"
     )
     subprocess.run(
         [sys.executable, "-c", script, world.name],

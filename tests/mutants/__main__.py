@@ -295,43 +295,55 @@ def write_killed(killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> N
         writer.writerows((*group, " ".join(sorted(keys))) for group, keys in sorted(groups.items()))
 
 
-def main(names: list[str]) -> int:
-    HOME.mkdir(parents=True, exist_ok=True)
-    killed = read_killed()
-    harmless = {mutant for known in yaml.safe_load(SURVIVORS.read_text()) for mutant in known["mutants"]}
-    files = central_files(names)
-    mutants = number(all_mutants(list(files)))
-    todo = [mutant for mutant in mutants if mutant.key() not in killed and mutant.describe() not in harmless]
-    started = time.monotonic()
+def try_all(todo: list[Mutant], killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> bool:
+    """Try the mutants, and add those that a test notices to ``killed`` and to its file as they come.
+
+    :returns: whether the tests pass without a change; if they do not, no mutant is tried.
+    """
+    files = central_files([])
     tests = dict.fromkeys(test for mutant in todo for test in files[mutant.path])
     with multiprocessing.get_context("fork").Pool(os.cpu_count(), begin_worker) as pool:
-        for test, failed in zip(tests, pool.map(try_unchanged, tests, chunksize=1), strict=True):
-            if failed:
-                # Not `terminate`, which is what leaving the pool does: workers delete their trees when they end.
-                pool.close()
-                pool.join()
-                log = HOME / f"{test.replace('/', '.')}.log"
-                print(f"the tests fail without any change: {failed}; see {log}", file=sys.stderr)
-                return 2
-        for count, (mutant, found, seconds) in enumerate(pool.imap_unordered(try_mutant, todo), start=1):
+        failed = [test for test in pool.map(try_unchanged, tests, chunksize=1) if test]
+        tried = pool.imap_unordered(try_mutant, [] if failed else todo)
+        for count, (mutant, found, seconds) in enumerate(tried, start=1):
             if found:
                 killed[mutant.key()] = mutant.path, found
                 write_killed(killed, mutants)
             print(
                 f"{count}/{len(todo)} {seconds:.0f} s {mutant.describe()}: {found or 'SURVIVED'}", flush=True
             )
+        # Not `terminate`, which is what leaving the pool does: workers delete their trees when they end.
         pool.close()
         pool.join()
+    for test in failed:
+        print(f"the tests fail without any change: {test}; see the logs in {HOME}", file=sys.stderr)
+    return not failed
+
+
+def main(names: list[str]) -> int:
+    HOME.mkdir(parents=True, exist_ok=True)
+    killed = read_killed()
+    harmless = {mutant for known in yaml.safe_load(SURVIVORS.read_text()) for mutant in known["mutants"]}
+    mutants = number(all_mutants(list(central_files(names))))
+    todo = [mutant for mutant in mutants if mutant.key() not in killed and mutant.describe() not in harmless]
+    started = time.monotonic()
+    if todo and not try_all(todo, killed, mutants):
+        return 2
     survivors = [mutant.describe() for mutant in mutants if mutant.key() not in killed]
     unexplained = [survivor for survivor in survivors if survivor not in harmless]
     counts = Counter(mutant.path for mutant in mutants)
+    # A line that has changed may not be harmless any more.
+    outdated = sorted(
+        known for known in harmless if known.split(": ")[0] in counts and known not in survivors
+    )
     print(*(f"{count:5} {path}" for path, count in counts.items()), sep="\n")
     print(
         f"{len(mutants)} mutants: {len(mutants) - len(survivors)} killed, {len(survivors) - len(unexplained)} survived "
         f"with a reason, {len(unexplained)} without; {time.monotonic() - started:.0f} s"
     )
-    print(*unexplained, sep="\n")
-    return 1 if unexplained else 0
+    for line in (*unexplained, *(f"outdated in {SURVIVORS.name}: {known}" for known in outdated)):
+        print(line)
+    return 1 if unexplained or outdated else 0
 
 
 if __name__ == "__main__":

@@ -25,15 +25,6 @@ def world(fresh):
     return fresh()
 
 
-def staged(world, *interval, mode="load", run_id=""):
-    """The context of a run that is ready to be published."""
-    context = world.context(*interval, mode=mode, run_id=run_id)
-    world.stage(context)
-    world.build(context)
-    world.pass_all(context)
-    return context
-
-
 def items(world):
     return [item for (item,) in world.rows("select item_in_session from {s}.songplays order by 1")]
 
@@ -41,9 +32,9 @@ def items(world):
 @pytest.mark.finding("A1")
 def test_a_version_published_in_between_is_superseded(world):
     world.log("2018-11-01", event(D1, item=1), event(D1, item=2))
-    older = staged(world, *DAY1)
+    older = world.prepare(*DAY1)
     world.log("2018-11-01", event(D1, item=3))
-    newer = staged(world, *DAY1)
+    newer = world.prepare(*DAY1)
     world.publish(older)
     world.publish(newer)
 
@@ -54,8 +45,8 @@ def test_a_version_published_in_between_is_superseded(world):
 def test_overlapping_runs_over_one_file_do_not_double_the_history(world):
     stray = event(D1 - timedelta(days=2), item=9)
     world.log("2018-11-01", *(event(D1 + timedelta(hours=hour), item=hour) for hour in range(4)), stray)
-    hours = [staged(world, f"2018-11-01T{12 + hour}:00", f"2018-11-01T{13 + hour}:00") for hour in range(4)]
-    month = staged(world, *MONTH)
+    hours = [world.prepare(f"2018-11-01T{12 + hour}:00", f"2018-11-01T{13 + hour}:00") for hour in range(4)]
+    month = world.prepare(*MONTH)
     for context in (*hours, month):
         world.publish(context)
 
@@ -188,7 +179,7 @@ def test_an_event_younger_than_its_file_is_rejected_and_freezes_no_user(fresh):
 def test_an_older_plan_does_not_bring_back_a_file_that_a_full_refresh_has_dropped(world):
     gone = world.log("2018-11-01", event(D1, item=1))
     world.log("2018-11-02", event(D2, item=2))
-    older = staged(world, *DAY1)
+    older = world.prepare(*DAY1)
     world.delete(gone)
     world.load(mode="full_refresh", audited=False)
     published = world.publish(older)

@@ -147,6 +147,18 @@ def test_absent_time_stays_in_the_ledger_where_a_late_file_is_not_loaded(world):
     assert ledger(world) == [(1, *hours(D1, 0, 24), 1), (1, *hours(D1, 0, 24), 2), rest]
 
 
+def test_a_file_that_is_read_again_leaves_the_events_of_another_at_the_same_moment_and_line(world):
+    deliver(world, D1, 1, D1)
+    deliver(world, D1, 2, D1, name="more")
+    load(world, *hours(D1, 0, 24))
+    deliver(world, D1, 3, D1)
+    load(world, *hours(D1, 0, 24))
+
+    events = world.rows("select item_in_session from {s}.events order by 1")
+    assert events == [(2,), (3,)]
+    assert plays(world) == [(D1, 2), (D1, 3)]
+
+
 def test_a_full_refresh_takes_away_what_left_the_lake_and_nothing_else(world):
     at = [day + timedelta(hours=hour) for day in (D1, D2) for hour in (10, 12)]
     deliver(world, D1, 1, *at[:2])
