@@ -37,15 +37,16 @@ def test_a_play_delivered_twice_in_a_file_and_in_two_files_is_one_and_the_copies
 
 
 def test_of_copies_that_differ_the_first_file_decides_whichever_is_loaded_first(fresh):
+    """And of one file the first line, for the play and for its user."""
     world = fresh()
-    world.log("2018-11-01", event(D1, location="b"), name="b")
-    load(world, "2018-11-01")
-    assert world.rows("select location from {s}.songplays") == [("b",)]
+    for name in ("b", "a"):
+        copies = (event(D1, location=f"{name}{line}", lastName=f"{name}{line}") for line in (1, 2))
+        world.log("2018-11-01", *copies, name=name)
 
-    world.log("2018-11-01", event(D1, location="a"), name="a")
-    load(world, "2018-11-01")
+        load(world, "2018-11-01")
 
-    assert world.rows("select location from {s}.songplays") == [("a",)]
+        assert world.rows("select location from {s}.songplays") == [(f"{name}1",)]
+        assert world.rows("select last_name from {s}.users") == [(f"{name}1",)]
 
 
 def test_two_users_at_one_instant_are_two_plays_and_one_moment(fresh):
@@ -223,6 +224,29 @@ def test_of_two_plays_of_a_user_at_one_instant_the_later_session_and_item_decide
     load(world, "2018-11-01")
 
     assert world.rows("select level, last_name from {s}.users") == [("paid", "Last")]
+
+
+def test_a_corrected_latest_play_corrects_its_user(fresh):
+    world = fresh()
+    for level in ("free", "paid"):
+        world.log("2018-11-01", event(D1, level=level))
+
+        load(world, "2018-11-01")
+
+        assert world.rows("select level, updated_at from {s}.users") == [(level, D1)]
+
+
+def test_a_user_without_a_play_left_leaves_and_the_others_stay(fresh):
+    world = fresh()
+    midnight = datetime(2018, 11, 1)
+    world.log("2018-11-01", event(midnight, user=1), event(D1, user=2))
+    world.log("2018-11-02", event(D2, user=3))
+    load(world, *BOTH_DAYS)
+    world.log("2018-11-01", event(D1, user=2))
+
+    load(world, "2018-11-01")
+
+    assert world.rows("select user_id, updated_at from {s}.users order by 1") == [(2, D1), (3, D2)]
 
 
 # Midnight -------------------------------------------------------------------------------------------------

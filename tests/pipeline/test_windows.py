@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from tests.world import event, log_key
 
-D1, D2 = datetime(2018, 11, 1), datetime(2018, 11, 2)
+D1, D2, D3 = (datetime(2018, 11, day) for day in (1, 2, 3))
 
 
 def hours(day: datetime, first: int, last: int) -> tuple[datetime, datetime]:
@@ -121,6 +121,19 @@ def test_a_window_over_loaded_parts_takes_their_place(world):
         (1, *hours(D1, 14, 15), 1),
     ]
     assert plays(world) == [(moment, 1) for moment in at]
+
+
+def test_each_of_several_windows_takes_the_place_of_what_is_loaded(world):
+    for day in (D1, D2, D3):
+        deliver(world, day, 1, day)
+    load(world, *hours(D1, 0, 72))
+    for day in (D1, D3):
+        deliver(world, day, 2, day)
+
+    load(world, *hours(D1, 0, 72))
+
+    assert ledger(world) == [(1, *hours(D1, 0, 24), 2), (2, *hours(D2, 0, 24), 1), (3, *hours(D3, 0, 24), 2)]
+    assert plays(world) == [(D1, 2), (D2, 1), (D3, 2)]
 
 
 def test_absent_time_stays_in_the_ledger_where_a_late_file_is_not_loaded(world):
