@@ -59,6 +59,15 @@ def test_two_users_at_one_instant_are_two_plays_and_one_moment(fresh):
     assert world.rows("select start_time from {s}.time") == [(D1,)]
 
 
+def test_plays_of_one_session_and_item_at_two_moments_are_two(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1), event(D1 + timedelta(seconds=1)))
+
+    load(world, "2018-11-01")
+
+    assert world.count("songplays") == 2
+
+
 # Songs and artists ----------------------------------------------------------------------------------------
 
 VARIANTS = {
@@ -109,6 +118,48 @@ def test_the_artist_of_another_file_of_a_song_stays_as_it_is(fresh):
         ("SO1", "AR1"),
         ("SO9", "AR2"),
     ]
+
+
+@pytest.mark.parametrize("first", ["files of both", "songs", "plays"])
+def test_a_play_has_the_song_of_its_title_artist_and_length(fresh, first):
+    world = fresh(absent="warn")
+    near = {
+        "SO1": ("Song", "Artist", 200.5),
+        "SO2": ("Song", "Artist", 100.5),
+        "SO3": ("Song", "Other", 200.5),
+        "SO4": ("Else", "Artist", 200.5),
+        "SO5": ("Else", "Other", 100.5),
+    }
+    none = ("None", "Other", 300.5)
+    if first != "plays":
+        for song_id, names in near.items():
+            world.song(song(song_id, *names, artist_id=f"AR{song_id}"))
+    if first == "songs":
+        load(world, "2018-11-01")
+    plays = (
+        event(D1, item=item, song=names[0], artist=names[1], length=names[2])
+        for item, names in enumerate([none, *near.values()])
+    )
+    world.log("2018-11-01", *plays)
+    load(world, "2018-11-01")
+    if first == "plays":
+        for song_id, names in near.items():
+            world.song(song(song_id, *names, artist_id=f"AR{song_id}"))
+        load(world, "2018-11-01")
+
+    found = world.rows("select song_id, artist_id from {s}.songplays order by item_in_session")
+    assert found == [(None, None), *((song_id, f"AR{song_id}") for song_id in near)]
+
+
+@pytest.mark.parametrize("order", [("1", "2"), ("2", "1")], ids="".join)
+def test_of_two_files_of_a_song_the_first_by_key_decides_in_any_order(fresh, order):
+    world = fresh(absent="warn")
+    for name in order:
+        world.song(song("SO1", f"Song {name}", f"Artist {name}"), f"song_data/A/{name}.json")
+        load(world, "2018-11-01")
+
+    assert world.rows("select title from {s}.songs") == [("Song 1",)]
+    assert world.rows("select name from {s}.artists") == [("Artist 1",)]
 
 
 def test_a_play_without_a_song_is_kept_without_ids_and_the_match_rate_is_reported(fresh):
@@ -178,6 +229,21 @@ def test_a_play_follows_its_song_to_another_id_and_to_another_artist(fresh):
         load(world, "2018-11-01")
 
         assert world.rows("select song_id, artist_id from {s}.songplays") == [(song_id, artist_id)]
+
+
+def test_a_song_whose_plays_stay_changes_no_day(fresh):
+    """What counts is the song and the artist of a play: only then reports have to be made again."""
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    world.song(song("SO1", year=1999))
+    load(world, "2018-11-01")
+    world.song(song("SO1", year=2000))
+
+    changed = load(world, "2018-11-01")
+
+    assert changed["changed"]["songs"] == {"deleted": 1, "inserted": 1, "updated": 0}
+    assert changed["changed"]["songplays"] == {"deleted": 0, "inserted": 0, "updated": 0}
+    assert world.count("changed_days", f"version = {changed['version']}") == 0
 
 
 def test_a_song_that_is_renamed_loses_its_plays(fresh):

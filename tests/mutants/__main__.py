@@ -70,7 +70,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/validate.py": (*LINES, *FILES, LOADS[1], FINDINGS),
     "include/sparkify/ledger.py": ("tests/unit/test_plan.py", SCHEDULES[0], LOADS[2], FINDINGS, FILES[-1]),
     "include/sql/guard/*.sql": ("tests/faults/test_guard.py",),
-    **{f"include/sql/{folder}/*.sql": (*SCHEDULES, *LOADS) for folder in ("build", "publish")},
+    **{f"include/sql/{folder}/*.sql": (*LOADS, *SCHEDULES) for folder in ("build", "publish")},
     "include/sparkify/plan.py": ("tests/unit/test_plan.py", SCHEDULES[0], *LOADS, *FILES),
     "include/sparkify/run.py": (*FILES, FINDINGS, RUNS),
     "include/sparkify/publish.py": (SCHEDULES[0], FINDINGS, RUNS),
@@ -255,7 +255,8 @@ def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool 
     if status == 0:
         return ""
     lines = log.read_text(errors="replace").splitlines()
-    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    # Not what tests log, which may begin like this, too.
+    failed = [line for line in lines if line.startswith(("FAILED tests/", "ERROR tests/"))]
     return failed[0].split(" - ")[0] if failed else f"exit status {status}"
 
 
