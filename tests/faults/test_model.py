@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from include.sparkify.settings import run_schema
 from include.sparkify.tables import STAR
 from tests.world import event, song
 
@@ -313,6 +314,20 @@ def test_a_user_without_a_play_left_leaves_and_the_others_stay(fresh):
     load(world, "2018-11-01")
 
     assert world.rows("select user_id, updated_at from {s}.users order by 1") == [(2, D1), (3, D2)]
+
+
+def test_only_a_user_whose_latest_play_may_go_is_looked_up_in_the_history(fresh):
+    world = fresh()
+    next_midnight = datetime(2018, 11, 2)
+    stay = [event(D1, user=2, item=1), event(D1 + timedelta(hours=1), user=2, item=2)]
+    world.log("2018-11-01", event(D1, user=1), *stay)
+    world.log("2018-11-02", event(next_midnight, user=3))
+    load(world, *BOTH_DAYS)
+    world.log("2018-11-01", *stay)
+
+    context = world.prepare("2018-11-01", "2018-11-02")
+
+    assert world.rows(f"select user_id from {run_schema(context['run_id'])}.retracted_users") == [(1,)]
 
 
 # Midnight -------------------------------------------------------------------------------------------------
