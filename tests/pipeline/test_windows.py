@@ -160,16 +160,17 @@ def test_absent_time_stays_in_the_ledger_where_a_late_file_is_not_loaded(world):
     assert ledger(world) == [(1, *hours(D1, 0, 24), 1), (1, *hours(D1, 0, 24), 2), rest]
 
 
-def test_a_file_that_is_read_again_leaves_the_events_of_another_at_the_same_moment_and_line(world):
-    deliver(world, D1, 1, D1)
-    deliver(world, D1, 2, D1, name="more")
+def test_a_file_that_is_read_again_leaves_the_events_of_another_at_the_same_moments_and_lines(world):
+    """The second moment is of another day than the files'."""
+    at = (D1, D2 + timedelta(hours=1))
+    deliver(world, D1, 1, *at)
+    deliver(world, D1, 2, *at, name="more")
     load(world, *hours(D1, 0, 24))
-    deliver(world, D1, 3, D1)
+    deliver(world, D1, 3, *at)
     load(world, *hours(D1, 0, 24))
 
-    events = world.rows("select item_in_session from {s}.events order by 1")
-    assert events == [(2,), (3,)]
-    assert plays(world) == [(D1, 2), (D1, 3)]
+    events = world.rows("select start_time, item_in_session from {s}.events order by 1, 2")
+    assert events == plays(world) == [(moment, number) for moment in at for number in (2, 3)]
 
 
 def test_a_full_refresh_takes_away_what_left_the_lake_and_nothing_else(world):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -29,10 +30,7 @@ def given(monkeypatch):
         ({"reject_threshold": float("nan")}, "reject_threshold: Input should be a finite number"),
         ({"reject_threshold": True}, "reject_threshold: Input should be a valid number"),
         ({"keep_days": 0}, "keep_days: Input should be greater than or equal to 1"),
-        ({"keep_run_days": -3}, "keep_run_days"),
-        ({"look_back_days": -1}, "look_back_days"),
-        ({"look_back_days": 1e9}, "look_back_days"),
-        ({"lock_minutes": 0}, "lock_minutes"),
+        ({"keep_days": "400"}, "keep_days: Input should be a valid integer"),
         ({"log_prefix": "log_data"}, "log_prefix: String should match pattern"),
         ({"schema": "user"}, "reserved name"),
         ({"schema": "pg_sparkify"}, "reserved name"),
@@ -40,6 +38,7 @@ def given(monkeypatch):
         ({"schema": "Sparkify; drop"}, "schema: String should match pattern"),
         ({"source_bucket": "one-bucket", "work_bucket": "one-bucket"}, "must not be the source bucket"),
         ({"log_prefix": "data/", "song_prefix": "data/songs/"}, "must not contain each other"),
+        ({"log_prefix": "data/logs/", "song_prefix": "data/"}, "must not contain each other"),
         ({"absent": "ignore"}, "absent: Input should be 'skip', 'warn' or 'fail'"),
         ({"no_such_key": 1}, "no_such_key: Extra inputs are not permitted"),
     ],
@@ -50,6 +49,39 @@ def test_an_impossible_setting_is_named(given, values, said):
     with pytest.raises(ConfigurationError, match="Variable `sparkify`: .*Known keys: ") as raised:
         settings.settings()
     assert said in str(raised.value)
+
+
+# Below the least, the least, the default, the greatest, above the greatest; None: there is no greatest.
+NUMBERS = {
+    "wait_minutes": (-1, 0, 180, 7 * 24 * 60, 7 * 24 * 60 + 1),
+    "look_back_days": (-1, 0, 3, 366, 367),
+    "reject_threshold": (-0.01, 0, 0.01, 1, 1.01),
+    "lock_minutes": (0, 0.01, 10, 24 * 60, 24 * 60 + 0.01),
+    "statement_minutes": (0, 0.01, 60, 24 * 60, 24 * 60 + 0.01),
+    "keep_days": (0, 1, 400, None, None),
+    "keep_run_days": (0, 1, 14, None, None),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_each_number_has_a_default_and_bounds(given, name):
+    below, least, default, greatest, above = NUMBERS[name]
+    given()
+    assert getattr(settings.settings(), name) == default
+    for value in (least, greatest):
+        if value is not None:
+            given(**{name: value})
+            assert getattr(settings.settings(), name) == value
+    for value in (below, above):
+        if value is not None:
+            given(**{name: value})
+            with pytest.raises(ConfigurationError, match=f"{name}: Input should be"):
+                settings.settings()
+
+
+def test_the_variable_is_read_once(given):
+    given()
+    assert settings.settings() is settings.settings()
 
 
 def test_the_variable_must_be_an_object(monkeypatch):
@@ -66,8 +98,71 @@ def test_good_settings_are_taken(given):
     assert (settings.star(), settings.ops(), found.reject_threshold) == ("star_2", "star_2_ops", 0)
 
 
+def test_names_of_a_run_are_unique_per_star_run_and_environment(given, monkeypatch):
+    """Pinned: tasks and tries of a run must find each other, during an upgrade, too."""
+    run_id = "scheduled__2018-11-01T00:00:00+00:00"
+    here = {"conn_type": "redshift", "host": "one", "port": 5439, "schema": "dev"}
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(here))
+    given(schema="a_star_of_more_than_20_letters")
+    name, prefix = settings.run_schema(run_id), settings.run_prefix(run_id)
+
+    assert name == "a_star_of_more_than__run_scheduled_2018_11_01t0_e2687e9433b6"
+    assert prefix == f"runs/{name}-8f6836c3"
+    assert settings.run_schema(run_id.replace("+00:00", "+01:00")) != name
+    given(schema="a_star_of_more_than_20_others")
+    assert settings.run_schema(run_id) != name
+    given(schema="a_star_of_more_than_20_letters")
+    for change in ({"host": "other"}, {"port": 5440}, {"schema": "prod"}):
+        monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(here | change))
+        assert settings.run_prefix(run_id) != prefix
+
+
+ENVIRONMENT = ("SPARKIFY_SCHEDULE", "SPARKIFY_START_DATE", "SPARKIFY_LAST_DAY", "SPARKIFY_POOL")
+
+
+def test_the_environment_has_defaults(monkeypatch):
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    settings.check_environment()
+    assert settings.schedule() == "@daily"
+    assert settings.start_date() == datetime(2018, 11, 1, tzinfo=UTC)
+    assert settings.last_day() is None
+    assert settings.pool() == "default_pool"
+
+
+def test_the_environment_decides_the_schedule(monkeypatch):
+    for name, value in zip(ENVIRONMENT, ("@hourly", "2019-01-02", "2019-02-03", "warehouse"), strict=True):
+        monkeypatch.setenv(name, value)
+    settings.check_environment()
+    assert settings.schedule() == "@hourly"
+    assert settings.start_date() == datetime(2019, 1, 2, tzinfo=UTC)
+    assert settings.last_day() == datetime(2019, 2, 3, tzinfo=UTC)
+    assert settings.pool() == "warehouse"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SPARKIFY_SCHEDULE", "hourly"), ("SPARKIFY_START_DATE", "2018-11"), ("SPARKIFY_LAST_DAY", "today")],
+)
+def test_an_environment_that_cannot_be_fails_at_run_time_and_not_at_import(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    assert settings.schedule() == "@daily"
+    assert settings.start_date() == datetime(2018, 11, 1, tzinfo=UTC)
+    assert settings.last_day() is None
+    with pytest.raises(ConfigurationError, match=name):
+        settings.check_environment()
+
+
+@pytest.mark.parametrize(("value", "hours"), [("0.5", 0.5), ("1", 1), ("8760", 8760)])
+def test_limits_are_hours(monkeypatch, value, hours):
+    monkeypatch.setenv("SPARKIFY_TASK_HOURS", value)
+    monkeypatch.setenv("SPARKIFY_RUN_HOURS", value)
+    settings.check_environment()
+    assert settings.task_limit() == settings.run_limit() == timedelta(hours=hours)
+
+
 @pytest.mark.parametrize("name", ["SPARKIFY_TASK_HOURS", "SPARKIFY_RUN_HOURS"])
-@pytest.mark.parametrize("value", ["", "x", "-1", "0", "nan", "1e9"])
+@pytest.mark.parametrize("value", ["", "x", "-1", "0", "nan", "8760.5"])
 def test_a_limit_that_cannot_be_fails_at_run_time_and_not_at_import(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     assert settings.task_limit().total_seconds() == 4 * 3600
