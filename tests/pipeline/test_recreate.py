@@ -48,11 +48,16 @@ def test_creating_tables_again_changes_nothing(loaded):
     [
         ("alter table {s}.users drop column gender", "users differs in gender varchar(16)"),
         ("alter table {s}.users add column nickname varchar(10)", "users differs in nickname varchar(10)"),
+        (
+            "alter table {s}.users drop column gender;\nalter table {s}.users add column gender varchar(16)",
+            "users differs in the order of its columns",
+        ),
     ],
-    ids=["missing", "added"],
+    ids=["missing", "added", "in another order"],
 )
 def test_a_table_that_is_not_as_declared_is_found_before_anything_is_changed(loaded, change, said):
-    warehouse.transaction(lambda cursor: cursor.execute(change.replace("{s}", loaded.schema)), "alter")
+    change = change.replace("{s}", loaded.schema)
+    warehouse.transaction(lambda cursor: warehouse.execute(cursor, change), "alter")
     with pytest.raises(ConfigurationError) as raised:
         loaded.create_tables()
     assert said in str(raised.value)
