@@ -262,6 +262,20 @@ def test_a_song_that_is_renamed_loses_its_plays(fresh):
     assert world.rows("select song_id, title from {s}.songs") == [("SO1", "Renamed")]
 
 
+def test_a_song_file_that_names_another_song_takes_the_old_one_away(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    key = world.song(song("SO1", artist_id="AR1"))
+    load(world, "2018-11-01")
+    world.song(song("SO2", "Other", "Other", artist_id="AR2"), key)
+
+    load(world, "2018-11-01")
+
+    assert world.rows("select song_id from {s}.songs") == [("SO2",)]
+    assert world.rows("select artist_id from {s}.artists") == [("AR2",)]
+    assert world.rows("select song_id, artist_id from {s}.songplays") == [(None, None)]
+
+
 # Users ----------------------------------------------------------------------------------------------------
 
 
@@ -316,6 +330,25 @@ def test_a_user_without_a_play_left_leaves_and_the_others_stay(fresh):
     load(world, "2018-11-01")
 
     assert world.rows("select user_id, updated_at from {s}.users order by 1") == [(2, D1), (3, D2)]
+
+
+def test_a_user_who_loses_the_latest_play_is_as_of_the_one_before(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1, user=1, level="paid"), event(D1, user=3))
+    world.log("2018-11-02", event(D2, user=1))
+    load(world, *BOTH_DAYS)
+    world.log("2018-11-02", event(D2, user=2))
+
+    context = world.prepare("2018-11-02", "2018-11-03")
+    candidates = world.rows(f"select user_id from {run_schema(context['run_id'])}.users order by 1")
+    world.publish(context)
+
+    assert candidates == [(1,), (2,)]
+    assert world.rows("select user_id, level, updated_at from {s}.users order by 1") == [
+        (1, "paid", D1),
+        (2, "free", D2),
+        (3, "free", D1),
+    ]
 
 
 def test_only_a_user_whose_latest_play_may_go_is_looked_up_in_the_history(fresh):

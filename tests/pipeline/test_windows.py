@@ -160,6 +160,32 @@ def test_absent_time_stays_in_the_ledger_where_a_late_file_is_not_loaded(world):
     assert ledger(world) == [(1, *hours(D1, 0, 24), 1), (1, *hours(D1, 0, 24), 2), rest]
 
 
+def test_a_file_with_strays_on_both_sides_keeps_what_is_loaded_of_its_own_day(world):
+    at = (D1 + timedelta(hours=1), D2 + timedelta(hours=6), D2 + timedelta(hours=18), D3 + timedelta(hours=1))
+    deliver(world, D2, 1, *at)
+
+    for first, last in ((0, 12), (12, 24)):
+        load(world, *hours(D2, first, last))
+
+    assert plays(world) == [(moment, 1) for moment in at]
+    assert world.count("events") == 4
+
+
+def test_a_user_who_loses_a_play_keeps_the_earlier_one_of_a_file_that_is_read_in_parts(world):
+    """The second part of the file has only a stray, so that its own day is not affected."""
+    earlier, later = D1 + timedelta(hours=6), D2 + timedelta(hours=2)
+    world.log("2018-11-01", event(earlier, user=1), event(D2, user=9))
+    world.log("2018-11-02", event(later, user=1))
+    load(world, *hours(D1, 0, 12))
+    load(world, *hours(D2, 0, 24))
+    world.log("2018-11-02", event(later, user=2))
+
+    load(world, *hours(D1, 12, 48))
+
+    users = world.rows("select user_id, updated_at from {s}.users order by 1")
+    assert users == [(1, earlier), (2, later), (9, D2)]
+
+
 def test_a_file_that_is_read_again_leaves_the_events_of_another_at_the_same_moments_and_lines(world):
     """The second moment is of another day than the files'."""
     at = (D1, D2 + timedelta(hours=1))
