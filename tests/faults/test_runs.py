@@ -139,6 +139,11 @@ def test_a_commit_whose_acknowledgement_is_lost_is_recognised(two_days, monkeypa
     assert world.count("songplays") == 4
 
 
+def test_only_a_second_attempt_asks_whether_the_first_had_committed(world):
+    answer = warehouse.transaction(lambda cursor: 1, "try", lambda cursor: pytest.fail("asked"))
+    assert answer == 1
+
+
 def conflict(state: str, message: str) -> redshift_connector.ProgrammingError:
     """An error as the driver hands it on."""
     return redshift_connector.ProgrammingError({"S": "ERROR", "C": state, "M": message})
