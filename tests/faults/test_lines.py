@@ -118,6 +118,52 @@ def test_a_file_without_one_good_line_is_refused_whatever_its_share(fresh):
     assert world.count("songplays") == 9
 
 
+def test_a_refused_file_is_read_again_only_if_it_is_asked_for(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1, item=1))
+    bad = world.log("2018-11-02", event(D2, item=2), "oops")
+    with pytest.raises(DataError, match="everything else is loaded"):
+        world.load(*NOVEMBER, audited=False)
+
+    # It stops a run of its day before anything is read, and no run of another day.
+    with pytest.raises(DataError, match=f"nothing was published. 1 files are refused: {bad}"):
+        world.plan(world.context(*NOVEMBER))
+    world.log("2018-11-03", event(D2 + timedelta(days=1), item=3))
+    world.load("2018-11-03", audited=False)
+    assert world.items() == [1, 3]
+
+    assert planned(world, *NOVEMBER, mode="reload")["files"] == 3
+    fresh(reject_threshold=0.5)
+    world.load(*NOVEMBER, mode="replay", audited=False)
+    assert world.items() == [1, 2, 3]
+
+
+def planned(world, *what: str, **how) -> dict:
+    context = world.context(*what, **how)
+    world.plan(context)
+    return context["pushed"]["plan"]
+
+
+def test_a_replay_reads_refused_files_and_those_with_rejected_lines(fresh):
+    world = fresh(reject_threshold=0.5)
+    world.song(song("SO1"))
+    refused_song = world.put("song_data/A/BAD.json", b"[]")
+    world.log("2018-11-01", event(D1, item=1))
+    rejected = world.log("2018-11-02", event(D2, item=2), "oops")
+    with pytest.raises(DataError, match="everything else is loaded"):
+        world.load("2018-11-01", "2018-11-03", audited=False)
+
+    context = world.context(*NOVEMBER, mode="replay")
+    chunk = json.loads(world.s3.get_object(Bucket=world.work, Key=world.plan(context)[0])["Body"].read())
+
+    assert [entry[0] for kind in ("events", "songs") for entry in chunk[kind]] == [rejected, refused_song]
+    day = ("2018-11-02T00:00:00", "2018-11-03T00:00:00")
+    assert context["pushed"]["plan"]["windows"] == [day]
+    evening = ("2018-11-02T18:00:00", "2018-11-03T06:00:00")
+    assert planned(world, *evening, mode="replay")["windows"] == [(evening[0], day[1])]
+    assert planned(world, "2018-11-01", "2018-11-02", mode="replay")["files"] == 1
+
+
 def test_only_lines_that_are_one_object_are_accepted(fresh):
     """A JSON array; a pretty-printed object; two objects on one line."""
     world = fresh(reject_threshold=1.0)

@@ -71,7 +71,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/ledger.py": ("tests/unit/test_plan.py", SCHEDULES[0], LOADS[2], FINDINGS, FILES[-1]),
     "include/sql/guard/*.sql": ("tests/faults/test_guard.py",),
     **{f"include/sql/{folder}/*.sql": (*LOADS, *SCHEDULES) for folder in ("build", "publish")},
-    "include/sparkify/plan.py": ("tests/unit/test_plan.py", SCHEDULES[0], *LOADS, *FILES),
+    "include/sparkify/plan.py": ("tests/unit/test_plan.py", SCHEDULES[0], *LOADS, *FILES, *LINES, RUNS),
     "include/sparkify/run.py": (*FILES, FINDINGS, RUNS),
     "include/sparkify/publish.py": (SCHEDULES[0], FINDINGS, RUNS),
     "include/checks/*.yaml": (GATES,),

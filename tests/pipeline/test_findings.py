@@ -96,6 +96,15 @@ def test_one_bad_song_file_of_many_is_left_out_and_named(fresh):
     # It is not read again, and does not fail every later run.
     world.log("2018-11-02", event(D2))
     world.load("2018-11-02", audited=False)
+    world.log("2018-11-03", event(D2 + timedelta(days=1)))
+    fresh(reject_threshold=0.1)
+    context = world.context("2018-11-03")
+    world.plan(context)
+    plan = context["pushed"]["plan"]
+    assert (plan["files"], plan["listed_songs"], plan["refused_songs"]) == (1, 10, 1)
+    fresh(reject_threshold=0.09)
+    with pytest.raises(DataError, match=f"1 of 10 song files are refused.*First: {bad}: "):
+        world.plan(context)
 
 
 @pytest.mark.finding("A3")
