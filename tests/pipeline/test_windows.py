@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from tests.world import event, log_key
+from tests.world import event, log_key, song
 
 D1, D2, D3 = (datetime(2018, 11, day) for day in (1, 2, 3))
 
@@ -21,14 +21,16 @@ def load(world, start: datetime, end: datetime) -> None:
     world.load(start.isoformat(), end.isoformat(), audited=False)
 
 
-def load_scheduled(world, start: datetime, end: datetime) -> None:
-    """Load hours as a scheduled run does, which looks back."""
-    context = world.context(f"{start:%Y-%m-%d}")
-    context |= {
+def scheduled(world, start: datetime, end: datetime, run_id: str = "") -> dict:
+    """The context of a run of the scheduler, which looks back."""
+    return world.context(f"{start:%Y-%m-%d}", run_id=run_id) | {
         "data_interval_start": start.replace(tzinfo=UTC),
         "data_interval_end": end.replace(tzinfo=UTC),
     }
-    world.load(audited=False, context=context)
+
+
+def load_scheduled(world, start: datetime, end: datetime) -> None:
+    world.load(audited=False, context=scheduled(world, start, end))
 
 
 def ledger(world) -> list[tuple]:
@@ -121,6 +123,18 @@ def test_a_window_over_loaded_parts_takes_their_place(world):
         (1, *hours(D1, 14, 15), 1),
     ]
     assert plays(world) == [(moment, 1) for moment in at]
+
+
+@pytest.mark.parametrize(("first", "last", "songs"), [(22, 23, 0), (23, 24, 1)])
+def test_only_the_last_hour_of_a_day_lists_songs(world, first, last, songs):
+    world.song(song())
+    deliver(world, D1, 1, D1 + timedelta(hours=first))
+    context = scheduled(world, *hours(D1, first, last), run_id=f"scheduled__{first}")
+
+    world.plan(context)
+
+    plan = context["pushed"]["plan"]
+    assert (plan["files"], plan["listed_songs"], plan["refused_songs"]) == (1 + songs, songs, 0)
 
 
 def test_each_of_several_windows_takes_the_place_of_what_is_loaded(world):
