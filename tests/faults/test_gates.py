@@ -146,6 +146,16 @@ MORE_SPOILERS = [
         "every_play_is_there",
         "delete from {run}.songplays where user_id = 1 and item_in_session = 1",
     ),
+    (
+        "songplays",
+        "every_play_is_there",
+        "copy of {run}.plays where user_id = 2: user_id = 3, line_number = 99",
+    ),
+    (
+        "songplays",
+        "no_unexpected_rows",
+        "copy of {run}.songplays where user_id = 2: songplay_id = md5('copy'), user_id = 3",
+    ),
     ("songs", "year_is_sane", "update {run}.songs set year = 1 where song_id = 'SO2'"),
     (
         "new_events",
@@ -461,6 +471,16 @@ USUAL = {
         False,
     ),
     "ten matches expected, five found": ("match_rate_is_as_usual", [*usual_107(10), *plays_107(5)], True),
+    "twenty-one matches expected, ten found": (
+        "match_rate_is_as_usual",
+        [*usual_107(21), *plays_107(10)],
+        False,
+    ),
+    "nine and a half matches expected, none found": (
+        "match_rate_is_as_usual",
+        [history("2018-10-20", 19), history("2018-10-20", 195, "null"), NO_OTHERS, *plays_107()],
+        True,
+    ),
     "nine matches expected, none found": ("match_rate_is_as_usual", [*usual_107(9), *plays_107()], True),
     "a play at the end is not within": (
         "no_gap_at_interval_end",
@@ -475,6 +495,16 @@ USUAL = {
         moved("2018-11-01", "user_id > 0"),
         True,
     ),
+    "the first play long before the end": (
+        "no_gap_at_interval_end",
+        moved("2018-10-31", "user_id = 2"),
+        True,
+    ),
+    "no play at all": (
+        "no_gap_at_interval_end",
+        ["update {run}.windows set window_end = timestamp '2018-10-01'"],
+        False,
+    ),
 }
 
 
@@ -485,6 +515,15 @@ def test_the_bounds_of_what_is_usual(sound, name, spoilers, passed):
     sound.audit(["songplays"])
 
     assert sound.checked()["songplays", name].passed == passed
+
+
+def test_the_last_play_before_a_gap_is_told(sound):
+    sound.spoil(SPOILERS["songplays", "no_gap_at_interval_end"])
+
+    sound.audit(["songplays"])
+
+    (line,) = sound.checked()["songplays", "no_gap_at_interval_end"].sample.splitlines()
+    assert json.loads(line) == {"window_end": "2018-11-04T00:00:00", "last_play": "2018-11-01T14:00:00"}
 
 
 def test_lines_at_the_bounds_of_an_hour_pass_every_check(fresh):
@@ -572,6 +611,54 @@ def test_a_volume_far_off_the_usual_stops_the_run_where_the_policy_says_fail(thr
         world.load("2018-11-22")
 
     assert world.count("songplays") == 30
+
+
+def days_warned_about(world) -> list[str]:
+    warned = world.warnings().get("songplays.volume_is_as_usual", "")
+    return sorted(json.loads(line)["day"][:10] for line in warned.splitlines())
+
+
+def test_each_of_several_days_is_compared_with_the_weeks_before_it_published_or_not(fresh):
+    world = fresh()
+    for week in (0, 1, 5):
+        plays(world, week, 10)
+    world.load("2018-11-01", "2018-12-31", audited=False)
+    for week, number in ((4, 3), (6, 30)):
+        plays(world, week, number)
+
+    world.load("2018-11-01", "2018-12-31")
+
+    assert days_warned_about(world) == ["2018-11-29", "2018-12-13"]
+
+
+def test_a_day_that_is_loaded_again_counts_once_as_the_week_before(fresh):
+    """One week is not enough to compare with."""
+    world = fresh()
+    plays(world, 0, 10)
+    plays(world, 1, 30)
+    for mode in ("load", "reload"):
+        world.load("2018-11-01", "2018-11-30", mode=mode)
+        assert days_warned_about(world) == []
+
+
+def test_the_match_rate_is_compared_with_the_weeks_before_the_first_day(fresh):
+    world = fresh()
+    world.song(song())
+
+    def deliver(day: datetime, number: int, **names) -> None:
+        world.log(f"{day:%Y-%m-%d}", *(event(day, item=item, **names) for item in range(number)))
+
+    fifth, sixth = D1 + timedelta(days=4), D1 + timedelta(days=5)
+    deliver(D1, 20)
+    deliver(fifth, 100, song="Unknown")
+    world.load("2018-11-01", "2018-11-07", audited=False)
+    deliver(fifth, 20, song="Unknown")
+    deliver(sixth, 20, song="Unknown")
+
+    world.load("2018-11-01", "2018-11-07")
+
+    (line,) = world.warnings()["songplays.match_rate_is_as_usual"].splitlines()
+    assert json.loads(line) == {"matched": 0, "plays": 40, "usual_matched": 20, "usual_plays": 20}
 
 
 # The warehouse's tables -----------------------------------------------------------------------------------
