@@ -570,6 +570,19 @@ def test_the_match_rate_passes_while_plays_find_their_song_as_before(sound):
     assert all(result.passed for result in sound.checked().values())
 
 
+def test_a_file_that_left_the_lake_is_not_taken_for_an_empty_one(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    gone = world.log("2018-11-01", event(D1, item=1), name="gone")
+    world.load("2018-11-01", audited=False)
+    world.delete(gone)
+
+    world.load(mode="full_refresh")
+
+    assert world.items() == [0]
+    assert world.warnings() == {}
+
+
 # Volume and match rate ------------------------------------------------------------------------------------
 
 
