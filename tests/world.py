@@ -19,7 +19,7 @@ from typing import Any
 
 import jinja2
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from include.sparkify import checks, plan, publish, run, schema, tables, validate, warehouse
 from include.sparkify.errors import DataError
@@ -264,7 +264,7 @@ class World:
                 failed = None
                 try:
                     execute(operator, context)
-                except AirflowException as error:
+                except AirflowFailException as error:
                     failed = error
                 renders.check_results = operator.check_results
                 context["task"] = renders

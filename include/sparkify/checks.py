@@ -230,11 +230,7 @@ def _pack(rows: list[dict[str, Any]]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, decimal.Decimal):
-        return float(value)
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    return str(value)
+    return float(value) if isinstance(value, decimal.Decimal) else str(value)
 
 
 def _record(context: Mapping[str, Any], results: list[tuple[Check, int, str]]) -> None:

@@ -16,7 +16,7 @@ def schema_of(table: str) -> str:
     return ops() if table in OPS else star()
 
 
-def create_tables(scripts: Mapping[str, str], rebuild: bool = False) -> None:
+def create_tables(scripts: Mapping[str, str], rebuild: bool) -> None:
     """Create the published tables that are missing, and compare the others with their declarations.
 
     :param scripts: rendered scripts of ``include/sql/create`` by table.

@@ -75,10 +75,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/run.py": (*FILES, FINDINGS, RUNS),
     "include/sparkify/publish.py": (SCHEDULES[0], FINDINGS, RUNS),
     "include/checks/*.yaml": (GATES,),
-    "include/sparkify/checks.py": (GATES,),
+    "include/sparkify/checks.py": ("tests/unit/test_checks.py", GATES),
     "include/sparkify/warehouse.py": ("tests/unit/test_warehouse.py", RUNS, FINDINGS),
     "include/sparkify/schema.py": ("tests/pipeline/test_recreate.py", GATES),
-    "include/sparkify/settings.py": ("tests/unit/test_settings.py",),
+    "include/sparkify/settings.py": ("tests/unit/test_settings.py", "tests/project/test_docs.py"),
 }
 
 
