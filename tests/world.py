@@ -251,8 +251,11 @@ class World:
             )
             execute(copy, {})
 
-    def audit(self, context: Any, names: Iterable[str]) -> None:
-        """Run every check; the first table with a failed check raises :class:`DataError`, as its task fails."""
+    def audit(self, context: Any, names: Iterable[str]) -> list[str]:
+        """Run every check, and return those that warn.
+
+        The first table with a failed check raises :class:`DataError`, as its task fails.
+        """
         for table in names:
             for make in (checks.check_columns, checks.check_rows):
                 operator = make(table)
@@ -276,7 +279,7 @@ class World:
                     context["exception"] = failed
                     checks.record_failed(context)
                     raise DataError(messages[-1])
-        checks.count_warnings(context, names)
+        return checks.count_warnings(context, names)
 
     def pass_all(self, context: Any) -> None:
         """Note every required check as passed."""

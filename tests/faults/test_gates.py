@@ -243,8 +243,8 @@ class Sound:
         self.columns = self._columns()
         self._keep()
 
-    def audit(self, tables) -> None:
-        self.world.audit(self.context, tables)
+    def audit(self, tables) -> list[str]:
+        return self.world.audit(self.context, tables)
 
     def checked(self) -> dict[tuple[str, str], types.SimpleNamespace]:
         """Results by (table, check)."""
@@ -357,6 +357,7 @@ SEVERITY = {
 
 
 def test_a_sound_run_passes_every_check(sound):
+    assert sound.audit(TABLES) == []
     assert {check for check, result in sound.results.items() if not result.passed} == set()
     assert set(sound.results) == set(SEVERITY)
 
@@ -390,7 +391,7 @@ def test_a_check_fails_where_it_should_and_says_which_rows(sound, table, name, s
         ):
             sound.audit([table])
     else:
-        sound.audit([table])
+        assert sound.audit([table]) == [f"{table}.{name}"]
 
     results = sound.checked()
     failed = {check for (_, check), result in results.items() if not result.passed}
