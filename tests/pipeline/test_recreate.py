@@ -5,8 +5,9 @@ from datetime import datetime
 import pytest
 
 from include.sparkify import schema, warehouse
-from include.sparkify.errors import ConfigurationError
+from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.tables import PUBLISHED, STAR
+from tests import shortcuts
 from tests.world import event, song
 
 
@@ -35,6 +36,25 @@ def test_recreated_tables_are_empty_and_load_to_the_same_rows(loaded):
     assert loaded.state(*STAR, "events", "song_files") == {
         table: value for table, value in before.items() if table != "loaded_files"
     }
+
+
+def test_tables_are_recreated_where_none_are(world):
+    schema.recreate_tables(world.rendered("create", PUBLISHED), world.schema)
+    assert {table: world.count(table) for table in STAR} == dict.fromkeys(STAR, 0)
+
+
+def test_recreating_waits_for_a_run_that_is_publishing(loaded, make_world, monkeypatch):
+    shortcuts.connect_anew(monkeypatch)
+    before = loaded.state()
+    make_world.enter(loaded, lock_minutes=0.02)
+    holder = warehouse.connect()
+    try:
+        holder.cursor().execute(f"lock table {loaded.schema}_ops.publish_lock")
+        with pytest.raises(TransientError, match="another session has held"):
+            schema.recreate_tables(loaded.rendered("create", PUBLISHED), loaded.schema)
+    finally:
+        holder.close()
+    assert loaded.state() == before
 
 
 def test_creating_tables_again_changes_nothing(loaded):
