@@ -78,6 +78,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/checks.py": ("tests/unit/test_checks.py", GATES),
     "include/sparkify/warehouse.py": ("tests/unit/test_warehouse.py", RUNS, FINDINGS),
     "include/sparkify/schema.py": ("tests/pipeline/test_recreate.py", GATES),
+    "include/sparkify/lake.py": (*FILES, *LOADS[2:], SCHEDULES[0]),
+    "include/sparkify/errors.py": ("tests/unit/test_errors.py",),
     "include/sparkify/settings.py": ("tests/unit/test_settings.py", "tests/project/test_docs.py"),
 }
 

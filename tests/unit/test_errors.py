@@ -1,0 +1,95 @@
+"""The error of a driver is transient, of the data or of the configuration, and its message says what to do next."""
+
+from __future__ import annotations
+
+import botocore.exceptions
+import pytest
+import redshift_connector
+
+from include.sparkify.errors import (
+    ConfigurationError,
+    DataError,
+    TransientError,
+    aws_error,
+    is_transient,
+    warehouse_error,
+)
+
+
+def client_error(code: str) -> botocore.exceptions.ClientError:
+    return botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "ListObjectsV2")
+
+
+def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
+    """An error as the server describes it."""
+    return redshift_connector.ProgrammingError({"S": "ERROR", "C": state, "M": message})
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (client_error("SlowDown"), TransientError, "SlowDown"),
+        (client_error("AccessDenied"), ConfigurationError, "Next: the role of the workers is not allowed"),
+        (client_error("SomethingNew"), ConfigurationError, "Next: see the message of AWS"),
+        (
+            botocore.exceptions.NoCredentialsError(),
+            ConfigurationError,
+            "give connection aws_default credentials",
+        ),
+        (
+            botocore.exceptions.EndpointConnectionError(endpoint_url="http://nowhere"),
+            TransientError,
+            "EndpointConnectionError: Could not connect",
+        ),
+    ],
+    ids=["slow down", "no right", "unknown", "no credentials", "no connection"],
+)
+def test_errors_of_aws(error, kind, said):
+    found = aws_error(error, "list s3://lake/")
+
+    assert type(found) is kind
+    assert "could not list s3://lake/: " in str(found)
+    assert said in str(found)
+
+
+WAREHOUSE = {
+    "socket": (OSError("reset"), TransientError, "reset"),
+    "lost link": (redshift_connector.InterfaceError("closed"), TransientError, "closed"),
+    "no state, operational": (redshift_connector.OperationalError("gone"), TransientError, "gone"),
+    "serialization": (answer("40001", "conflict"), TransientError, "conflict"),
+    "1023": (answer("XX000", "1023: Serializable isolation violation"), TransientError, "1023"),
+    "concurrent": (answer("XX000", "tuple concurrently updated"), TransientError, "concurrently"),
+    "disk full": (
+        answer("53100", "no space"),
+        TransientError,
+        "no space. Nothing was changed. Next: free space",
+    ),
+    "timeout": (
+        answer("57014", "canceled"),
+        TransientError,
+        "canceled. Next: if another session holds a lock",
+    ),
+    "no table": (answer("42P01", "no table"), ConfigurationError, "no table (42P01). Next: check connection"),
+    "no state": (redshift_connector.ProgrammingError("what"), ConfigurationError, "what (no SQLSTATE). Next"),
+    "nothing": (redshift_connector.ProgrammingError(), ConfigurationError, "(no SQLSTATE). Next"),
+    "division": (answer("22012", "division by zero"), DataError, "division by zero (SQLSTATE 22012)"),
+    "internal": (answer("XX000", "assertion"), DataError, "assertion (SQLSTATE XX000)"),
+}
+
+
+@pytest.mark.parametrize(("error", "kind", "said"), WAREHOUSE.values(), ids=WAREHOUSE)
+def test_errors_of_the_warehouse(error, kind, said):
+    found = warehouse_error(error, "publish 1")
+
+    assert type(found) is kind
+    assert "could not publish 1: " in str(found)
+    assert said in str(found)
+
+
+def test_what_is_tried_again_at_once():
+    """Not a statement that took too long: it would take as long again."""
+    tried_again = {name for name, (error, *_) in WAREHOUSE.items() if is_transient(error)}
+
+    transient = {name for name, (_, kind, _) in WAREHOUSE.items() if kind is TransientError}
+    assert tried_again == transient - {"timeout"}
+    assert not is_transient(ValueError("ours"))
