@@ -76,7 +76,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/publish.py": (SCHEDULES[0], FINDINGS, RUNS),
     "include/checks/*.yaml": (GATES,),
     "include/sparkify/checks.py": ("tests/unit/test_checks.py", GATES),
-    "include/sparkify/warehouse.py": ("tests/unit/test_warehouse.py", RUNS, FINDINGS),
+    "include/sparkify/warehouse.py": ("tests/unit/test_warehouse.py", LOADS[2], RUNS, FINDINGS),
     "include/sparkify/schema.py": ("tests/pipeline/test_recreate.py", GATES),
     "include/sparkify/lake.py": (*FILES, *LOADS[2:], SCHEDULES[0]),
     "include/sparkify/errors.py": ("tests/unit/test_errors.py",),
