@@ -268,6 +268,35 @@ def test_both_clients_list_the_same(fresh, more, after):
         assert len(found) == len(ODD) - 2 + len(more)
 
 
+def test_song_files_are_listed_by_the_second_client(fresh, monkeypatch):
+    world = fresh()
+    s3 = lake.client()
+    keys = [world.put(f"song_data/{number}.json", b"x") for number in range(5)]
+    monkeypatch.setattr(lake, "list_objects", lambda *given: pytest.fail(f"boto3 lists {given}"))
+
+    assert [item.key for item in lake.ManyObjects(s3, world.lake).list_objects("song_data/")] == keys
+
+
+@pytest.mark.parametrize(
+    ("more", "both"),
+    [
+        ({"verify": True}, True),
+        ({"verify": False}, False),
+        ({"verify": "/certificates/of-the-company.pem"}, False),
+        ({"config_kwargs": {"proxies": {"https": "http://proxy:8080"}}}, False),
+    ],
+    ids=["verify", "do not verify", "another certificate authority", "proxy"],
+)
+def test_a_connection_that_names_a_proxy_or_certificates_is_for_boto3_alone(fresh, monkeypatch, more, both):
+    world = fresh()
+    connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+    config = connection["extra"].get("config_kwargs", {}) | more.get("config_kwargs", {})
+    connection["extra"] |= more | {"config_kwargs": config}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+
+    assert (lake.ManyObjects(lake.client(), world.lake)._store is not None) is both
+
+
 def test_boto3_goes_on_where_the_second_client_stops(fresh, monkeypatch):
     import obstore
 
