@@ -264,6 +264,7 @@ def test_both_clients_list_the_same(fresh, more, after):
     found = list(lake.ManyObjects(s3, world.lake).list_objects("song_data/", after))
 
     assert found == list(lake.list_objects(s3, world.lake, "song_data/", after))
+    assert all(item.last_modified.microsecond == 0 for item in found)
     if after < "song_data":
         assert len(found) == len(ODD) - 2 + len(more)
 
