@@ -118,6 +118,12 @@ def test_a_file_without_one_good_line_is_refused_whatever_its_share(fresh):
     assert world.count("songplays") == 9
 
 
+def planned(world, *what: str, **how) -> dict:
+    context = world.context(*what, **how)
+    world.plan(context)
+    return context["pushed"]["plan"]
+
+
 def test_a_refused_file_is_read_again_only_if_it_is_asked_for(fresh):
     world = fresh()
     world.log("2018-11-01", event(D1, item=1))
@@ -136,12 +142,6 @@ def test_a_refused_file_is_read_again_only_if_it_is_asked_for(fresh):
     fresh(reject_threshold=0.5)
     world.load(*NOVEMBER, mode="replay", audited=False)
     assert world.items() == [1, 2, 3]
-
-
-def planned(world, *what: str, **how) -> dict:
-    context = world.context(*what, **how)
-    world.plan(context)
-    return context["pushed"]["plan"]
 
 
 def test_a_replay_reads_refused_files_and_those_with_rejected_lines(fresh):
