@@ -518,7 +518,7 @@ def test_the_bounds_of_what_is_usual(sound, name, spoilers, passed):
     assert sound.checked()["songplays", name].passed == passed
 
 
-def test_the_last_play_before_a_gap_is_told(sound):
+def test_the_last_play_before_a_gap_is_named(sound):
     sound.spoil(SPOILERS["songplays", "no_gap_at_interval_end"])
 
     sound.audit(["songplays"])

@@ -121,8 +121,8 @@ def test_the_artist_of_another_file_of_a_song_stays_as_it_is(fresh):
     ]
 
 
-@pytest.mark.parametrize("first", ["files of both", "songs", "plays"])
-def test_a_play_has_the_song_of_its_title_artist_and_length(fresh, first):
+@pytest.mark.parametrize("steps", ["songs plays load", "songs load plays load", "plays load songs load"])
+def test_a_play_has_the_song_of_its_title_artist_and_length(fresh, steps):
     world = fresh(absent="warn")
     near = {
         "SO1": ("Song", "Artist", 200.5),
@@ -132,21 +132,18 @@ def test_a_play_has_the_song_of_its_title_artist_and_length(fresh, first):
         "SO5": ("Else", "Other", 100.5),
     }
     none = ("None", "Other", 300.5)
-    if first != "plays":
+
+    def deliver_songs() -> None:
         for song_id, names in near.items():
             world.song(song(song_id, *names, artist_id=f"AR{song_id}"))
-    if first == "songs":
-        load(world, "2018-11-01")
-    plays = (
-        event(D1, item=item, song=names[0], artist=names[1], length=names[2])
-        for item, names in enumerate([none, *near.values()])
-    )
-    world.log("2018-11-01", *plays)
-    load(world, "2018-11-01")
-    if first == "plays":
-        for song_id, names in near.items():
-            world.song(song(song_id, *names, artist_id=f"AR{song_id}"))
-        load(world, "2018-11-01")
+
+    def deliver_plays() -> None:
+        plays = enumerate([none, *near.values()])
+        world.log("2018-11-01", *(event(D1, 1, 1, item, *names) for item, names in plays))
+
+    step = {"songs": deliver_songs, "plays": deliver_plays, "load": lambda: load(world, "2018-11-01")}
+    for name in steps.split():
+        step[name]()
 
     found = world.rows("select song_id, artist_id from {s}.songplays order by item_in_session")
     assert found == [(None, None), *((song_id, f"AR{song_id}") for song_id in near)]
