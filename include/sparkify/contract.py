@@ -255,7 +255,6 @@ def plain_events(
     number: int,
     source_key: str,
     file_date: str,
-    first: int = _MIN_TS,
     latest: int = _MAX_TS,
 ) -> list[Any]:
     """Return a row for each line: an :data:`EventRow` with what :func:`event` returns, or None.
@@ -263,8 +262,7 @@ def plain_events(
     None is for every line that breaks the contract or needs a repair, and for a few more; :func:`event` decides on it.
 
     :param number: the number of the first line.
-    :param first: the first ``ts`` that a row may have, in ms since 1970.
-    :param latest: the last one.
+    :param latest: the last ``ts`` that a row may have, in ms since 1970.
     """
     # Rare, and much faster to find in many lines at once.
     escapes = b"\\u00" in b"".join(lines)
@@ -285,7 +283,7 @@ def plain_events(
                 continue
         elif not line.page or line.page.strip().lower() == PLAY.lower():
             continue
-        if not first <= line.ts <= latest:
+        if line.ts > latest:
             continue
         # Is it the float that is nearest to a number of five decimals?
         if length is not None and int(length * _SCALE + 0.5) / _SCALE != length:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -50,36 +50,6 @@ def of_day(day: date) -> Interval:
     """Return the whole UTC day."""
     start = datetime.combine(day, datetime.min.time())
     return Interval(start, start + timedelta(days=1))
-
-
-def union(intervals: Iterable[Interval]) -> list[Interval]:
-    """Return the same time as disjoint intervals in order; neighbours are joined."""
-    merged: list[Interval] = []
-    for interval in sorted(intervals):
-        if merged and interval.start <= merged[-1].end:
-            merged[-1] = Interval(merged[-1].start, max(merged[-1].end, interval.end))
-        else:
-            merged.append(interval)
-    return merged
-
-
-def covers(intervals: Iterable[Interval], wanted: Interval) -> bool:
-    """Return whether every moment of ``wanted`` is in one of ``intervals``."""
-    return any(part.start <= wanted.start and wanted.end <= part.end for part in union(intervals))
-
-
-def subtract(whole: Interval, parts: Iterable[Interval]) -> list[Interval]:
-    """Return the time of ``whole`` that is in none of ``parts``, in order."""
-    rest, start = [], whole.start
-    for part in union(parts):
-        if part.start >= whole.end:
-            break
-        if part.start > start:
-            rest.append(Interval(start, part.start))
-        start = max(start, part.end)
-    if start < whole.end:
-        rest.append(Interval(start, whole.end))
-    return rest
 
 
 def of_run(context: Mapping[str, Any]) -> Interval:

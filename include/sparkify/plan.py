@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypedDict, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
@@ -15,7 +15,7 @@ from include.sparkify.chunks import Chunks
 from include.sparkify.errors import ConfigurationError, DataError
 from include.sparkify.intervals import Interval
 from include.sparkify.lake import LakeObject
-from include.sparkify.ledger import Ledger, note_owed, read_ledger, read_song_ledger
+from include.sparkify.ledger import Ledger, read_ledger, read_song_ledger
 from include.sparkify.settings import Settings, check_environment, ops, run_prefix, settings
 
 MODES = {
@@ -45,8 +45,6 @@ class Plan(TypedDict):
     interval_start: str
     interval_end: str
     """The interval of the run, ISO."""
-    windows: list[tuple[str, str]]
-    """The disjoint intervals that the run publishes, ISO."""
     files: int
     """Files to read."""
     listed_songs: int
@@ -61,12 +59,11 @@ class Plan(TypedDict):
 
 @dataclasses.dataclass
 class Due:
-    """The log files that a run has to read, and the intervals that it publishes."""
+    """The log files that a run has to read."""
 
     log_files: list[LakeObject]
-    windows: list[Interval]
     vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
-    absent: list[Interval] = dataclasses.field(default_factory=list)
+    absent: list[date] = dataclasses.field(default_factory=list)
     refused: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -118,7 +115,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     reasons = [f"{key}: {reason}" for (key, _), reason in ledger.refused.items()]
     check_refused_songs(refused_songs, listed, reasons)
     if interval != intervals.ALL_TIME:
-        _apply_absent_policy(due, interval, run_id, config)
+        _apply_absent_policy(due, interval, config)
     if not (chunks.files or chunks.vanished):
         if due.refused:
             raise DataError(f"nothing was published. {describe_left_out(due.refused, [])}")
@@ -128,7 +125,6 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
         "began_at": began.isoformat(),
         "interval_start": interval.start.isoformat(),
         "interval_end": interval.end.isoformat(),
-        "windows": [(window.start.isoformat(), window.end.isoformat()) for window in due.windows],
         "files": chunks.files,
         "listed_songs": listed,
         "refused_songs": refused_songs,
@@ -275,67 +271,40 @@ def _find_replayed(ledger: Ledger) -> set[str]:
 def _find_due(
     mode: str, interval: Interval, looked_at: Interval, logs: list[LakeObject], ledger: Ledger, replayed: set[str]
 ) -> Due:  # fmt: skip
+    """Return the log files that are not loaded at the present version, or that the mode asks for."""
     if mode == "full_refresh":
         present = {item.key for item in logs}
-        return Due(
-            logs,
-            [interval],
-            [("events", key, etag) for key, etag in sorted(ledger.etags.items()) if key not in present],
-        )
+        gone = [("events", key, etag) for key, etag in sorted(ledger.etags.items()) if key not in present]
+        return Due(logs, gone)
     if mode == "replay":
-        logs = [item for item in logs if item.key in replayed]
-        days = [intervals.of_day(item.file_date) for item in logs if item.file_date]
-        return Due(logs, intervals.union(part for day in days if (part := day.intersection(interval))))
-    return _find_due_log_files(mode, interval, looked_at, logs, ledger)
-
-
-def _find_due_log_files(
-    mode: str, interval: Interval, looked_at: Interval, logs: list[LakeObject], ledger: Ledger
-) -> Due:
-    """Return the log files of which a part is not loaded at the present version, and those parts."""
-    before: list[Interval] = []
-    if looked_at.start < interval.start:
-        past = Interval(looked_at.start, interval.start)
-        before = [part for known in ledger.processed if (part := known.intersection(past))]
-    due, windows = Due([], []), []
+        return Due([item for item in logs if item.key in replayed])
+    due = Due([])
     for item in logs:
         assert item.file_date is not None
-        day = intervals.of_day(item.file_date)
-        loaded = ledger.loaded.get(item.key, []) if ledger.etags.get(item.key) == item.etag else []
-        own = day.intersection(interval)
-        # The run owes its own part of the day; of the days before, only the time that was processed once.
-        owed = [part for part in (own, *(part.intersection(day) for part in before)) if part]
-        late = [part for part in owed if mode == "reload" or not intervals.covers(loaded, part)]
+        own = intervals.of_day(item.file_date).intersection(interval)
         reason = ledger.refused.get((item.key, item.etag)) if mode == "load" else None
-        if late and reason is None:
+        if reason is not None:
+            due.refused += [f"{item.key}: {reason}"] if own else []
+        elif mode == "reload" or ledger.etags.get(item.key) != item.etag:
             due.log_files.append(item)
-            windows += late
-        elif reason is not None and own in late:
-            due.refused.append(f"{item.key}: {reason}")
-    present = {item.file_date for item in logs}
-    due.absent = [
-        part
-        for day in interval.days()
-        if day not in present and (part := intervals.of_day(day).intersection(interval))
-    ]
-    due.windows = intervals.union(windows)
+    present_days = {item.file_date for item in logs}
+    due.absent = [day for day in interval.days() if day not in present_days]
     return due
 
 
-def _apply_absent_policy(due: Due, interval: Interval, run_id: str, config: Settings) -> None:
-    """Apply the policy for days without a log file; the ledger records them, so that a late file is found.
+def _apply_absent_policy(due: Due, interval: Interval, config: Settings) -> None:
+    """Apply the policy for days without a log file.
 
     :raises AirflowSkipException, DataError: according to the policy.
     """
     if not due.absent:
         return
-    missing = ", ".join(f"{part.start:%Y-%m-%d}" for part in due.absent[:10])
+    missing = ", ".join(map(str, due.absent[:10]))
     message = f"no log file for {len(due.absent)} day(s) of {interval}: {missing}"
     if config.absent == "fail":
         raise DataError(
             f"{message}. Nothing was loaded. Next: have the files delivered, then run the interval again."
         )
-    note_owed(run_id, [(f"{config.log_prefix}{part.start:%Y/%m/%Y-%m-%d}", part) for part in due.absent])
     log.warning("%s; a late file is found by look-back, or by a run with start and end", message)
-    if config.absent == "skip" and not due.log_files and intervals.union(due.absent) == [interval]:
+    if config.absent == "skip" and not due.log_files and due.absent == list(interval.days()):
         raise AirflowSkipException(message)

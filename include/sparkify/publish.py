@@ -6,14 +6,11 @@ import concurrent.futures
 import logging
 import uuid
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Any, TypedDict
 
 from include.sparkify import lake, warehouse
 from include.sparkify.checks import required
 from include.sparkify.errors import DataError
-from include.sparkify.intervals import Interval, of_day
-from include.sparkify.ledger import insert_owed
 from include.sparkify.plan import Plan
 from include.sparkify.settings import ops, run_schema, settings
 from include.sparkify.source import READERS
@@ -70,7 +67,7 @@ def publish(
         replaced: list[str] = []
         if now != base:
             log.info("another run has published since: deriving the candidates again under the lock")
-            replaced = _leave_out_replaced(cursor, schema, run_id, plan, base)
+            replaced = _leave_out_replaced(cursor, schema, base)
             for script in build.values():
                 warehouse.execute(cursor, script)
         cursor.execute(
@@ -127,12 +124,11 @@ def _assert_staged_and_audited(cursor: Any, schema: str, run_id: str, validated:
         raise DataError(f"not passed in this run: {', '.join(missing)}; nothing was published. {_CLEAR}")
 
 
-def _leave_out_replaced(cursor: Any, schema: str, run_id: str, plan: Plan, base: int) -> list[str]:
+def _leave_out_replaced(cursor: Any, schema: str, base: int) -> list[str]:
     """Take files out of the run of which another run has published another version since the plan.
 
     The lake decides which of the two is the present version. After a full refresh, files that left the lake are taken
-    out too. Time of the run for which a file that is left out may not be loaded yet stays owed in the ledger, so that
-    look-back finds it.
+    out too.
 
     :param base: the version of the star when the schema of the run was created.
     :returns: the keys of the files that were left out.
@@ -142,29 +138,25 @@ def _leave_out_replaced(cursor: Any, schema: str, run_id: str, plan: Plan, base:
     )
     refreshed = cursor.fetchone()[0] > 0
     cursor.execute(
-        "select f.source_key, f.etag, f.file_date, f.vanished, "
+        "select f.source_key, f.etag, f.vanished, "
         "coalesce(max(l.etag), '') <> f.ledger_etag and coalesce(max(l.etag), '') <> f.etag as is_conflict "
         f"from {schema}.staging_files as f left join {ops()}.loaded_files as l "
         "on f.source_key = l.source_key and l.kind = f.kind "
-        "group by f.source_key, f.etag, f.file_date, f.vanished, f.ledger_etag"
+        "group by f.source_key, f.etag, f.vanished, f.ledger_etag"
     )
-    files: list[tuple[str, str, date | None, bool, bool]] = [tuple(row) for row in cursor.fetchall()]
-    suspects = [file for file in files if file[4] or refreshed]
+    files: list[tuple[str, str, bool, bool]] = [tuple(row) for row in cursor.fetchall()]
+    suspects = [file for file in files if file[3] or refreshed]
     s3, bucket = lake.client(), settings().source_bucket
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
         present = list(pool.map(lambda file: lake.find_etag(s3, bucket, file[0]), suspects))
     replaced = []
-    for (key, etag, file_date, vanished, is_conflict), now in zip(suspects, present, strict=True):
+    for (key, etag, vanished, is_conflict), now in zip(suspects, present, strict=True):
         if now == (None if vanished else etag) or not (is_conflict or now is None):
             continue
         log.warning(
             "%s was published by another run meanwhile, and this run's version is not the present one", key
         )
         replaced.append(key)
-        if file_date and now is not None:
-            windows = [Interval(*map(datetime.fromisoformat, window)) for window in plan["windows"]]
-            parts = [part for window in windows if (part := window.intersection(of_day(file_date)))]
-            insert_owed(cursor, run_id, [(key, part) for part in parts])
     for table in STAGING:
         warehouse.delete_keys(cursor, f"{schema}.{table}", replaced)
     return replaced

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -62,8 +61,6 @@ def open_run(
         cursor.execute(f"create schema {schema}")
         for script in scripts.values():
             warehouse.execute(cursor, script)
-        windows = [tuple(map(datetime.fromisoformat, window)) for window in plan["windows"]]
-        warehouse.insert(cursor, f"{schema}.windows", ("window_start", "window_end"), windows)
 
     # Register the schema before creating it, so that `sweep` finds it if the worker dies in between.
     warehouse.transaction(announce, f"register schema {schema}")

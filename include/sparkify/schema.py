@@ -27,7 +27,7 @@ def create_tables(scripts: Mapping[str, str], rebuild: bool) -> None:
     found = _find_columns()
     missing = [table for table in scripts if table not in found]
     if missing and "loaded_files" in found and not rebuild:
-        ((loaded,),) = warehouse.query(f"select count(*) from {ops()}.loaded_files where kind <> 'absent'")
+        ((loaded,),) = warehouse.query(f"select count(*) from {ops()}.loaded_files")
         if loaded:
             raise ConfigurationError(
                 f"missing tables: {', '.join(missing)}, although the ledger has {loaded} loaded files. Nothing was "

@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO, cast
 
 import botocore.exceptions
@@ -29,7 +29,6 @@ from isal import igzip
 from include.sparkify import contract, lake
 from include.sparkify.chunks import Entry, parse
 from include.sparkify.errors import TransientError
-from include.sparkify.intervals import of_day
 from include.sparkify.lake import LakeObject
 from include.sparkify.settings import settings
 
@@ -71,8 +70,6 @@ class ValidatedFile:
     rejected: int = 0
     cut_values: int = 0
     unknown_fields: str = ""
-    first_stray: int | None = None
-    last_stray: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,8 +195,6 @@ def _read_lines(
     bucket: str, item: LakeObject, stream: io.BufferedIOBase, reading: Reading, spool: IO[bytes]
 ) -> None:
     file = reading.file
-    day = of_day(cast(date, item.file_date))
-    day_start, day_end = _ms(day.start), _ms(day.end)
     latest = _ms(item.last_modified) + CLOCK_SKEW
 
     def read(line: bytes, tally: contract.Tally) -> dict[str, Any]:
@@ -208,9 +203,7 @@ def _read_lines(
     encode = msgspec.json.Encoder().encode_lines
     number = 1
     for lines in _lines(stream, bucket, item):
-        rows = contract.plain_events(
-            lines, number, item.key, cast(str, file.file_date), day_start, min(day_end - 1, latest)
-        )
+        rows = contract.plain_events(lines, number, item.key, cast(str, file.file_date), latest)
         others = [index for index, row in enumerate(rows) if row is None]
         file.lines += len(rows) - len(others)
         file.accepted += len(rows) - len(others)
@@ -223,10 +216,6 @@ def _read_lines(
             if values is None:
                 continue
             rows[index] = contract.EventRow(item.key, number + index, file.file_date, **values)
-            ts = values["ts"]
-            if not day_start <= ts < day_end:
-                file.first_stray = min(ts, ts if file.first_stray is None else file.first_stray)
-                file.last_stray = max(ts, ts if file.last_stray is None else file.last_stray)
         spool.write(encode([row for row in rows if row is not None]))
         number += len(lines)
 

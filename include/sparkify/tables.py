@@ -34,13 +34,11 @@ PUBLISHED = (*OPS, *HISTORY, *STAR)
 
 # The run's own schema. COPY fills the staging tables, one task each.
 STAGING = ("staging_files", "staging_events", "staging_songs")
-OPEN_RUN = ("base_version", "windows", *STAGING)
+OPEN_RUN = ("base_version", *STAGING)
 # Derived tables in the order in which they can be built, each with the derived tables that it reads.
 BUILD: dict[str, tuple[str, ...]] = {
-    "file_windows": (),
-    "superseded_events": ("file_windows",),
-    "new_events": ("file_windows",),
-    "affected_days": ("superseded_events", "new_events"),
+    "superseded_events": (),
+    "affected_days": ("superseded_events",),
     "plays": ("affected_days",),
     "touched_songs": (),
     "song_versions": ("touched_songs",),
@@ -54,7 +52,7 @@ BUILD: dict[str, tuple[str, ...]] = {
     "users": ("retracted_users",),
 }
 # Audited before anything is published.
-CANDIDATES = ("new_events", *STAR)
+CANDIDATES = STAR
 # Written by the publishing transaction, in this order.
 PUBLISH = (*STAR, *HISTORY, "loaded_files", "changed_days")
 

@@ -9,7 +9,7 @@ create table {{ run_schema(run_id) }}.affected_days (
 ) diststyle all;
 insert into {{ run_schema(run_id) }}.affected_days (day_start, day_end)
 with days as (
-    select date_trunc('day', start_time) as day_start from {{ run_schema(run_id) }}.new_events
+    select date_trunc('day', start_time) as day_start from {{ run_schema(run_id) }}.staging_events
     union
     select date_trunc('day', start_time) as day_start from {{ run_schema(run_id) }}.superseded_events
 )

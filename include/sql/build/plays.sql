@@ -6,7 +6,7 @@ drop table if exists {{ run_schema(run_id) }}.plays;
 create table {{ run_schema(run_id) }}.plays (like {{ star() }}.events);
 insert into {{ run_schema(run_id) }}.plays ({{ columns("events") }})
 select {{ columns("events", "n") }}
-from {{ run_schema(run_id) }}.new_events as n
+from {{ run_schema(run_id) }}.staging_events as n
 where n.page = 'NextSong'
 union all
 select {{ columns("events", "e") }}

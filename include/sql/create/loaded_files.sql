@@ -1,5 +1,5 @@
--- one row per loaded file and interval loaded of it (songs: one row, no interval), and per absent interval of a day
--- key: source_key, interval_start
+-- one row per loaded file
+-- key: source_key
 -- load: the ledger; written in the transaction that publishes the rows
 -- late data: a file that is new, or has another ETag than here, is due
 create table if not exists {{ ops() }}.loaded_files (
@@ -8,28 +8,22 @@ create table if not exists {{ ops() }}.loaded_files (
     etag varchar(64) not null,
     size bigint not null,
     last_modified timestamp,
-    interval_start timestamp,
-    interval_end timestamp,
+    file_date date,
     lines integer not null,
     accepted integer not null,
     rejected integer not null,
-    first_stray timestamp,
-    last_stray timestamp,
     run_id varchar(256) not null,
     loaded_at timestamp not null
 ) diststyle all;
-comment on table {{ ops() }}.loaded_files is 'Ledger: which file was loaded at which version for which interval';
-comment on column {{ ops() }}.loaded_files.source_key is 'S3 key of the file; for an absent interval the prefix without a file, or the file to load';
-comment on column {{ ops() }}.loaded_files.kind is 'events, songs, or absent';
+comment on table {{ ops() }}.loaded_files is 'Ledger: which file is loaded at which version';
+comment on column {{ ops() }}.loaded_files.source_key is 'S3 key of the file';
+comment on column {{ ops() }}.loaded_files.kind is 'events or songs';
 comment on column {{ ops() }}.loaded_files.etag is 'ETag of the version loaded; one version per file';
 comment on column {{ ops() }}.loaded_files.size is 'Bytes of that version';
 comment on column {{ ops() }}.loaded_files.last_modified is 'Time at which that version was written, UTC';
-comment on column {{ ops() }}.loaded_files.interval_start is 'Start of what was loaded of it, UTC; NULL for songs';
-comment on column {{ ops() }}.loaded_files.interval_end is 'End of what was loaded of it, UTC, exclusive; NULL for songs';
+comment on column {{ ops() }}.loaded_files.file_date is 'Day in the name of a log file, UTC; NULL for songs';
 comment on column {{ ops() }}.loaded_files.lines is 'Lines in the file that are not blank';
 comment on column {{ ops() }}.loaded_files.accepted is 'Lines accepted, of the whole file';
 comment on column {{ ops() }}.loaded_files.rejected is 'Lines rejected, of the whole file';
-comment on column {{ ops() }}.loaded_files.first_stray is 'Earliest accepted line of another day than the file''s, UTC; NULL without one';
-comment on column {{ ops() }}.loaded_files.last_stray is 'Latest accepted line of another day than the file''s, UTC; NULL without one';
 comment on column {{ ops() }}.loaded_files.run_id is 'DAG run that loaded it last';
 comment on column {{ ops() }}.loaded_files.loaded_at is 'Time of the load, UTC';

@@ -57,9 +57,9 @@ having count(*) > 1
 union all
 select
     'loaded_files' as table_name,
-    l.source_key || ' ' || coalesce(l.interval_start::varchar, '') as key
+    l.source_key as key
 from {{ ops() }}.loaded_files as l
 inner join {{ run_schema(run_id) }}.staging_files as f on l.source_key = f.source_key
-group by l.source_key, coalesce(l.interval_start::varchar, '')
+group by l.source_key
 having count(*) > 1
 limit 20;

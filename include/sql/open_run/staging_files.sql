@@ -16,7 +16,5 @@ create table {{ run_schema(run_id) }}.staging_files (
     accepted integer not null,
     rejected integer not null,
     cut_values integer not null,
-    unknown_fields varchar(2048) not null,
-    first_stray timestamp,
-    last_stray timestamp
+    unknown_fields varchar(2048) not null
 ) diststyle all;

@@ -8,4 +8,4 @@ where
     and events.line_number = x.line_number;
 insert into {{ star() }}.events ({{ columns("events") }})
 select {{ columns("events") }}
-from {{ run_schema(run_id) }}.new_events;
+from {{ run_schema(run_id) }}.staging_events;
