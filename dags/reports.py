@@ -58,7 +58,7 @@ def remake(ti: Any) -> bool:
 
 
 @dag(
-    schedule=[assets.SONGPLAYS],
+    schedule=[assets.STAR["songplays"]],
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     catchup=False,
     # It only follows the pipeline, so it is on from the start.

@@ -52,7 +52,6 @@ from airflow.providers.common.compat.sdk import (
     chain,
     dag,
     get_current_context,
-    setup,
     task,
     task_group,
     teardown,
@@ -81,9 +80,10 @@ WAREHOUSE_POOL = {"pool": settings.pool()}
         "settings": settings.settings,
         "star": settings.star,
         "ops": settings.ops,
-        "run_schema": settings.run_schema,
-        "run_prefix": settings.run_prefix,
+        "run_schema": planning.run_schema,
+        "run_prefix": planning.prefix_of_run,
         "columns": tables.columns,
+        "guarded": tables.guarded(),
         "statement_timeout": warehouse.statement_timeout,
     },
     params={
@@ -105,6 +105,12 @@ WAREHOUSE_POOL = {"pool": settings.pool()}
             type=["null", "string"],
             title="End",
             description="First moment after the interval, UTC, for example 2018-12-01. Give both or neither.",
+        ),
+        "confirm_deletes": Param(
+            False,
+            type="boolean",
+            title="Confirm deletes",
+            description="Let this run take away more of what is loaded than the setting delete_threshold allows.",
         ),
     },
     tags=["sparkify", "redshift"],
@@ -135,7 +141,6 @@ def sparkify() -> None:
         """Compare the files of a chunk with the contract: good lines go to the work bucket, the others are kept."""
         return validate_chunk(get_current_context()["run_id"], chunk)
 
-    @setup
     @task(templates_exts=[".sql"])
     def open_run(plan: Any, validated: Any, scripts: dict[str, str]) -> None:
         """Create the schema of this run with empty staging tables, and write the COPY manifests."""
@@ -147,10 +152,10 @@ def sparkify() -> None:
         for table in tables.STAGING:
             S3ToRedshiftOperator(
                 task_id=table,
-                schema="{{ run_schema(run_id) }}",
+                schema="{{ run_schema() }}",
                 table=table,
                 s3_bucket="{{ settings().work_bucket }}",
-                s3_key=f"{{{{ run_prefix(run_id) }}}}/{table}.manifest",
+                s3_key=f"{{{{ run_prefix() }}}}/{table}.manifest",
                 # A COPY that is tried again after it had committed must not load its lines twice.
                 method="REPLACE",
                 copy_options=["manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'"],
@@ -160,51 +165,41 @@ def sparkify() -> None:
             )
 
     @task_group(default_args=WAREHOUSE_POOL)
-    def audit_staging() -> None:
-        """Check that everything validated is staged and keeps the contract."""
-        audit(tables.STAGING)
-
-    @task_group(default_args=WAREHOUSE_POOL)
     def build() -> None:
-        """Derive the candidates, the rows of every table as they will be: one task per file of include/sql/build."""
+        """Derive the candidates, the rows of every table as they will be, from the staged files and the history."""
         tasks = {
-            table: SQLExecuteQueryOperator(
-                task_id=table,
-                sql=f"{{{{ statement_timeout() }}}};\n{{% include 'build/{table}.sql' %}}",
+            name: SQLExecuteQueryOperator(
+                task_id=name,
+                sql="\n".join(
+                    [
+                        "{{ statement_timeout() }};",
+                        *(f"{{% include 'build/{table}.sql' %}}" for table in derived),
+                    ]
+                ),
                 conn_id=warehouse.CONN_ID,
                 split_statements=True,
                 autocommit=False,
-                doc_md=f"Runs include/sql/build/{table}.sql.",
+                doc_md=f"Runs {', '.join(derived)} of include/sql/build in one transaction.",
             )
-            for table in tables.BUILD
+            for name, derived in tables.BUILD.items()
         }
-        for table, upstream in tables.BUILD.items():
-            for name in upstream:
-                tasks[name] >> tasks[table]
+        changes = tasks.pop("changes")
+        changes >> list(tasks.values())
 
     @task_group(default_args=WAREHOUSE_POOL)
     def audit_star() -> None:
         """Check that the candidates are a sound star; a failed check leaves the published one unchanged."""
-        audit(tables.CANDIDATES)
+        for table in tables.STAR:
+            checks.operators(table, table)
 
-    def audit(names: tuple[str, ...]) -> None:
-        for table in names:
-            checks.check_columns(table)
-            checks.check_rows(table)
-        warnings(names)
-
-    @task
-    def warnings(names: list[str]) -> list[str]:
-        """Count the checks with severity warn, which do not stop the run."""
-        return checks.count_warnings(get_current_context(), names)
-
-    @task(templates_exts=[".sql"], outlets=list(assets.STAR))
+    @task(templates_exts=[".sql"], outlets=list(assets.STAR.values()), pool=settings.pool())
     def publish(
-        plan: Any, validated: Any, build: dict[str, str], apply: dict[str, str], duplicate_keys: str
+        validated: Any, build: dict[str, str], apply: dict[str, str], duplicate_keys: str
     ) -> publishing.Published:
         """Replace the affected rows by the candidates and write the ledger, in one transaction."""
-        run_id = get_current_context()["run_id"]
-        return publishing.publish(run_id, plan, list(validated), build, apply, duplicate_keys)
+        context = get_current_context()
+        passed = checks.passed_checks(context, check_tasks(context))
+        return publishing.publish(context, list(validated), passed, build, apply, duplicate_keys)
 
     @task
     def check_complete(plan: Any, validated: Any, published: Any) -> None:
@@ -216,49 +211,51 @@ def sparkify() -> None:
 
     @teardown
     @task
-    def run_report() -> str:
-        """Write the run report (HTML and JSON) under `reports/` in the work bucket, even if the run failed.
+    def close_run() -> str:
+        """Drop the schema of this run, and write the run report (HTML and JSON) below `reports/` in the work bucket.
 
-        Failing to write it does not fail the run.
+        It runs however the run ends, and a failure of it does not fail the run.
         """
         # Imports matplotlib, which only this task needs.
         from include.sparkify import run_report
 
-        return run_report.write(get_current_context())
+        context = get_current_context()
+        run.close_run(context, check_tasks(context))
+        return run_report.write(context)
 
-    @teardown
-    @task
-    def close_run() -> None:
-        """Drop the schema of this run."""
-        run.close_run(get_current_context()["run_id"])
+    def check_tasks(context: Any) -> list[str]:
+        return [name for name in context["dag"].task_ids if name.startswith(("audit_staging", "audit_star."))]
 
     chunks = plan()
     decision = chunks["plan"]
     validated = validate.expand(chunk=chunks)
     opened = open_run(decision, validated, tables.scripts("open_run", tables.OPEN_RUN))
+    (audit_staging,) = checks.operators("audit_staging", *tables.STAGING, **WAREHOUSE_POOL)
     published = publish(
-        decision,
         validated,
-        tables.scripts("build", tables.BUILD),
+        tables.scripts("build", tables.DERIVED),
         tables.scripts("publish", tables.PUBLISH),
         "guard/duplicate_keys.sql",
     )
     complete = check_complete(decision, validated, published)
-    closed = close_run().as_teardown(setups=opened)
+    closed = close_run()
 
+    staged, built, audited = stage(), build(), audit_star()
     chain(
         [create_tables(tables.scripts("create", tables.PUBLISHED)), wait_for_events()],
         chunks,
         validated,
         opened,
-        stage(),
-        audit_staging(),
-        build(),
-        audit_star(),
+        staged,
+        built,
+        audited,
         published,
         complete,
-        [run_report(), closed],
+        closed,
     )
+    chain(staged, audit_staging, published)
+    # After a failure, too, the schema is dropped only when no task reads it any more.
+    [staged, audit_staging, built, audited] >> closed
 
 
 pipeline = sparkify()

@@ -23,7 +23,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from include.sparkify import checks, plan, publish, run, schema, tables, validate, warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.settings import ops, run_prefix, run_schema, settings, star
+from include.sparkify.settings import ops, run_prefix, settings, star
 
 # Columns that say when and by which run a row was written.
 _WHEN = {
@@ -36,6 +36,8 @@ _WHEN = {
     "checked_at",
     "commit_id",
 }
+# The tasks of the DAG that run checks.
+CHECK_TASKS = ["audit_staging", *(f"audit_star.{table}" for table in tables.STAR)]
 # Tables that are a function of the lake once everything is loaded.
 STATE = (*tables.STAR, *tables.HISTORY, "loaded_files")
 
@@ -132,6 +134,8 @@ class World:
                 "work_bucket": self.work,
                 "schema": self.schema,
                 "wait_minutes": 0,
+                # Lakes of a few files: losing one is losing much.
+                "delete_threshold": 1,
                 **more,
             }
         )
@@ -163,17 +167,29 @@ class World:
             with self._counting:
                 self._runs += 1
                 run_id = f"manual__{self._runs}"
-        params = {"mode": mode, "start": start if end else None, "end": end}
+        params = {"mode": mode, "start": start if end else None, "end": end, "confirm_deletes": False}
         day = datetime.fromisoformat(start).replace(tzinfo=UTC) if start and not end else None
         pushed: dict[str, Any] = {}
-        return {
+
+        def pull(task_ids: str | list[str], key: str = "return_value") -> Any:
+            if isinstance(task_ids, list):
+                return [pushed.get((task, key)) for task in task_ids]
+            return pushed.get((task_ids, key))
+
+        context = {
             "run_id": run_id,
             "params": params,
             "data_interval_start": day,
             "data_interval_end": day + timedelta(days=1) if day else None,
-            "ti": types.SimpleNamespace(xcom_pull=lambda task_ids, key="return_value": pushed[task_ids]),
             "pushed": pushed,
         }
+        render = lambda text, context: _template(text).render(self._macros(context))  # noqa: E731
+        context["task"] = types.SimpleNamespace(task_id="", render_template=render)
+        context["ti"] = types.SimpleNamespace(
+            xcom_pull=pull,
+            xcom_push=lambda key, value: pushed.update({(context["task"].task_id, key): value}),
+        )
+        return context
 
     def load(
         self,
@@ -194,15 +210,15 @@ class World:
         self.stage(context)
         try:
             if audited:
-                self.audit(context, tables.STAGING)
+                self.audit(context, "audit_staging", tables.STAGING)
             self.build(context)
             if audited:
-                self.audit(context, tables.CANDIDATES)
+                self.audit_star(context)
             else:
                 self.pass_all(context)
             published = self.publish(context)
         finally:
-            run.close_run(context["run_id"])
+            self.close_run(context)
         self.check_complete(context, published)
         return published
 
@@ -218,18 +234,21 @@ class World:
         schema.create_tables(self.rendered("create", tables.PUBLISHED), rebuild)
 
     def plan(self, context: Any) -> list[str]:
-        context["pushed"]["plan"], chunks = plan.make_plan(context)
+        context["pushed"]["plan", "plan"], chunks = plan.make_plan(context)
         return chunks
 
     def validate(self, context: Any, chunks: list[str]) -> None:
-        context["pushed"]["validate"] = [
+        context["pushed"]["validate", "return_value"] = [
             validate.validate_chunk(context["run_id"], chunk) for chunk in chunks
         ]
+
+    def run_schema(self, context: Any) -> str:
+        return plan.run_schema_of(context)
 
     def open_run(self, context: Any) -> None:
         pushed = context["pushed"]
         scripts = self.rendered("open_run", tables.OPEN_RUN, context)
-        run.open_run(context["run_id"], pushed["plan"], pushed["validate"], scripts)
+        run.open_run(context["run_id"], pushed["plan", "plan"], pushed["validate", "return_value"], scripts)
 
     def stage(self, context: Any) -> None:
         """plan, validate, open_run and the COPYs."""
@@ -241,88 +260,72 @@ class World:
         for table in tables.STAGING:
             copy = S3ToRedshiftOperator(
                 task_id=table,
-                schema=run_schema(context["run_id"]),
+                schema=self.run_schema(context),
                 table=table,
                 s3_bucket=settings().work_bucket,
-                s3_key=f"{run_prefix(context['run_id'])}/{table}.manifest",
+                s3_key=f"{run_prefix(self.run_schema(context))}/{table}.manifest",
                 method="REPLACE",
                 copy_options=["manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'"],
                 aws_conn_id="aws_copy_role",
             )
             execute(copy, {})
 
-    def audit(self, context: Any, names: Iterable[str]) -> list[str]:
-        """Run every check, and return those that warn.
+    def audit_star(self, context: Any) -> None:
+        for table in tables.STAR:
+            self.audit(context, f"audit_star.{table}", [table])
 
-        The first table with a failed check raises :class:`DataError`, as its task fails.
-        """
-        for table in names:
-            for make in (checks.check_columns, checks.check_rows):
-                operator = make(table)
-                operator.sql = _template(operator.sql).render(self._macros(context))
-                renders = types.SimpleNamespace(
-                    task_id=operator.task_id,
-                    render_template=lambda text, context: _template(text).render(self._macros(context)),
-                )
-                failed = None
-                try:
-                    execute(operator, context)
-                except AirflowFailException as error:
-                    failed = error
-                renders.check_results = operator.check_results
-                context["task"] = renders
-                if failed is None:
-                    checks.record_passed(context)
-                else:
-                    messages: list[str] = []
-                    context["ti"].xcom_push = lambda key, value, kept=messages: kept.append(value)
-                    context["exception"] = failed
-                    checks.record_failed(context)
-                    raise DataError(messages[-1])
-        return checks.count_warnings(context, names)
+    def audit(self, context: Any, task_id: str, names: Iterable[str]) -> None:
+        """Run every check that stops a run; one that fails raises :class:`DataError`, as its task fails."""
+        for operator in checks.operators(task_id, *names):
+            operator.sql = _template(operator.sql).render(self._macros(context))
+            context["task"].task_id = operator.task_id
+            context["task"].check_results = []
+            try:
+                execute(operator, context)
+            except AirflowFailException as error:
+                context["task"].check_results = operator.check_results
+                context["exception"] = error
+                operator.on_failure_callback(context)
+                raise DataError(context["pushed"][operator.task_id, "failure"]) from error
+            operator.post_execute(context, None)
 
     def pass_all(self, context: Any) -> None:
         """Note every required check as passed."""
-
-        names = " union all ".join(
-            f"select '{table}' as t, '{check}' as c" for table, check in checks.required()
-        )
-
-        def note(cursor: Any) -> None:
-            cursor.execute(
-                f"insert into {ops()}.quality_results (table_name, check_name, severity, description, actual, passed, "
-                "sample, run_id, interval_start, interval_end, checked_at) "
-                "select t, c, 'fail', '', '', true, '', %s, getdate(), getdate(), getdate() "
-                f"from ({names}) as names",
-                (context["run_id"],),
-            )
-
-        warehouse.transaction(note, "note checks as passed")
+        passed = [[check.table, check.name] for check in checks.required()]
+        context["pushed"]["audit_staging", checks.PASSED] = {
+            "run_schema": self.run_schema(context),
+            "checks": passed,
+        }
 
     def build(self, context: Any) -> None:
         def work(cursor: Any) -> None:
-            for script in self.rendered("build", tables.BUILD, context).values():
+            for script in self.rendered("build", tables.DERIVED, context).values():
                 warehouse.execute(cursor, script)
 
         warehouse.transaction(work, "build")
 
     def publish(self, context: Any) -> publish.Published:
         pushed = context["pushed"]
-        return publish.publish(
-            context["run_id"],
-            pushed["plan"],
-            pushed["validate"],
-            self.rendered("build", tables.BUILD, context),
+        published = publish.publish(
+            context,
+            pushed["validate", "return_value"],
+            checks.passed_checks(context, CHECK_TASKS),
+            self.rendered("build", tables.DERIVED, context),
             self.rendered("publish", tables.PUBLISH, context),
             _SCRIPTS.get_template("guard/duplicate_keys.sql").render(self._macros(context)),
         )
+        pushed["publish", "return_value"] = published
+        return published
+
+    def close_run(self, context: Any) -> None:
+        run.close_run(context, CHECK_TASKS)
 
     def check_complete(self, context: Any, published: publish.Published) -> None:
         """Raise if a file of the interval was left out."""
         pushed = context["pushed"]
         refused = [
-            *pushed["plan"]["refused"],
-            *(file for chunk in pushed["validate"] for file in chunk["refused"]),
+            *pushed["plan", "plan"]["refused"],
+            *(file for chunk in pushed["validate", "return_value"] for file in chunk["refused"]),
         ]
         if refused or published["replaced"]:
             raise DataError(
@@ -334,13 +337,14 @@ class World:
         return {name: _SCRIPTS.get_template(f"{folder}/{name}.sql").render(macros) for name in names}
 
     def _macros(self, context: Any) -> dict[str, Any]:
-        run_id = context["run_id"] if context else ""
         return {
             "star": star,
             "ops": ops,
-            "run_schema": run_schema,
+            "settings": settings,
+            "run_schema": lambda: self.run_schema(context),
             "columns": tables.columns,
-            "run_id": run_id,
+            "guarded": tables.guarded(),
+            "params": context["params"] if context else {},
         }
 
     # The warehouse --------------------------------------------------------------------------------------

@@ -9,9 +9,7 @@ from include.sparkify import tables
 # A logical address in the form that Airflow 3 requires; the connection has the real host.
 _BASE = "redshift://sparkify:5439/dev"
 
-SONGPLAYS, USERS, SONGS, ARTISTS, TIME = STAR = tuple(
-    Asset(f"{_BASE}/sparkify/{table}") for table in tables.STAR
-)
+STAR = {table: Asset(f"{_BASE}/sparkify/{table}") for table in tables.STAR}
 
 
 def report_asset(table: str) -> Asset:

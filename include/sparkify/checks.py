@@ -1,8 +1,9 @@
 """Checks: declared in ``include/checks``, one file per table, and run by the provider's check operators.
 
-A check with severity ``fail`` is part of SQLColumnCheckOperator or SQLTableCheckOperator and stops the run. A check
-with severity ``warn`` is counted by the task `warnings`. The results of all are kept in ``quality_results``, with a
-sample of the failing rows; only a check that failed costs a second query.
+A check with severity ``fail`` is part of SQLColumnCheckOperator or SQLTableCheckOperator and stops the run. Checks
+with severity ``warn`` are run by `publish`, before it waits for the lock. If the candidates have to be derived again
+under the lock, every check runs again in the same transaction. The results of all are kept in ``quality_results``,
+with a sample of the failing rows.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import dataclasses
 import datetime
 import decimal
 import functools
+import itertools
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import yaml
@@ -21,18 +23,18 @@ from airflow.providers.common.sql.operators.sql import SQLColumnCheckOperator, S
 
 from include.sparkify import notify, warehouse
 from include.sparkify.errors import DataError
+from include.sparkify.plan import run_schema_of
 from include.sparkify.settings import ops
-from include.sparkify.tables import CANDIDATES, INCLUDE, STAGING
+from include.sparkify.tables import INCLUDE, STAGING, STAR
 
 FOLDER = INCLUDE / "checks"
-# The provider's bounds, in words.
-WORDS = {
-    "equal_to": "exactly",
-    "greater_than": "over",
-    "less_than": "under",
-    "geq_to": "at least",
-    "leq_to": "at most",
-}
+# The tables that have checks.
+CHECKED = (*STAGING, *STAR)
+# The provider's bounds in words, and the comparison that is true of a value beyond one.
+WORDS = {"geq_to": "at least", "leq_to": "at most"}
+BEYOND = {"geq_to": "<", "leq_to": ">"}
+# Key of the XCom of a check task that passed.
+PASSED = "passed"
 # Failing rows kept with a result, and the bytes they may take.
 SAMPLE_ROWS = 5
 SAMPLE_BYTES = 8192
@@ -53,6 +55,15 @@ class Check:
     """SQL template."""
 
 
+class Result(NamedTuple):
+    """The outcome of a check: it passed if no row fails."""
+
+    check: Check
+    failing: int
+    sample: str
+    """The first failing rows as JSON lines."""
+
+
 @functools.cache
 def declaration(table: str) -> dict[str, Any]:
     """Return the checks of a table: ``columns`` in the provider's words, ``rows`` as in the file."""
@@ -65,19 +76,16 @@ def row_checks(table: str) -> list[Check]:
 
     :raises TypeError: a check lacks its description, severity or failing_rows, or has anything else.
     """
-    return [Check(table, name, **check) for name, check in declaration(table)["rows"].items()]
+    return [Check(table, name, **check) for name, check in declaration(table).get("rows", {}).items()]
 
 
 def column_checks(table: str) -> list[Check]:
     """Return the checks declared under ``columns``, which all stop the run."""
-    relation = f"{{{{ run_schema(run_id) }}}}.{table}"
+    relation = f"{{{{ run_schema() }}}}.{table}"
     checks = []
-    for column, kinds in declaration(table)["columns"].items():
+    for column, kinds in declaration(table).get("columns", {}).items():
         for kind, bound in kinds.items():
-            if kind == "null_check":
-                description = f"{column} is never null"
-                failing_rows = f"select * from {relation} where {column} is null"
-            elif kind == "unique_check":
+            if kind == "unique_check":
                 description = f"{column} is unique"
                 failing_rows = (
                     f"select {column}, count(*) as copies from {relation} group by 1 having count(*) > 1"
@@ -85,137 +93,207 @@ def column_checks(table: str) -> list[Check]:
             else:
                 limits = " and ".join(f"{WORDS[word]} {value}" for word, value in bound.items())
                 description = f"the {kind} of {column} is {limits}"
-                failing_rows = f"select {kind}({column}) as {kind}_{column} from {relation}"
+                beyond = " or ".join(f"{column} {BEYOND[word]} {value}" for word, value in bound.items())
+                failing_rows = f"select * from {relation} where {beyond}"
             checks.append(Check(table, f"{column}.{kind}", description, "fail", failing_rows))
     return checks
 
 
-def all_checks(tables: Iterable[str] = (*STAGING, *CANDIDATES)) -> list[Check]:
+def all_checks(tables: Iterable[str] = CHECKED) -> list[Check]:
     """Return every check of the tables."""
     return [check for table in tables for check in column_checks(table) + row_checks(table)]
 
 
-def required() -> list[tuple[str, str]]:
-    """Return every (table, check) that has to pass before anything is published."""
-    return [(check.table, check.name) for check in all_checks() if check.severity == "fail"]
+def required() -> list[Check]:
+    """Return the checks that must pass before anything is published."""
+    return [check for check in all_checks() if check.severity == "fail"]
 
 
-def check_columns(table: str) -> SQLColumnCheckOperator:
-    """Return the task that runs the checks declared under ``columns``."""
-    return SQLColumnCheckOperator(
-        task_id=f"{table}_columns",
-        table=f"{{{{ run_schema(run_id) }}}}.{table}",
-        # The provider writes its results into the mapping: each task gets a copy.
-        column_mapping={
-            column: {kind: dict(bound) for kind, bound in kinds.items()}
-            for column, kinds in declaration(table)["columns"].items()
-        },
-        conn_id=warehouse.CONN_ID,
-        retry_on_failure=False,
-        post_execute=record_passed,
-        on_failure_callback=record_failed,
-        doc_md=f"The `columns` of include/checks/{table}.yaml",
-    )
+def operators(
+    task_id: str, *tables: str, **arguments: Any
+) -> list[SQLColumnCheckOperator | SQLTableCheckOperator]:
+    """Return the tasks that run the checks of the tables that stop the run: one per operator with something to run.
+
+    :param task_id: the id, with ``_columns`` appended for the column checks of a table that has row checks, too.
+    :param arguments: further arguments of the operators.
+    """
+    found: list[SQLColumnCheckOperator | SQLTableCheckOperator] = []
+    rows = [check for table in tables for check in row_checks(table) if check.severity == "fail"]
+    common: dict[str, Any] = {"conn_id": warehouse.CONN_ID, "retry_on_failure": False, **arguments}
+    if rows:
+        found.append(
+            SQLTableCheckOperator(
+                task_id=task_id,
+                table=f"{{{{ run_schema() }}}}.{tables[0]}",
+                checks={_alias(check): {"check_statement": _statement(check)} for check in rows},
+                post_execute=functools.partial(keep_passed, rows),
+                on_failure_callback=functools.partial(record_failed, rows),
+                doc_md=f"The `rows` of include/checks/{{{','.join(tables)}}}.yaml with severity fail",
+                **common,
+            )
+        )
+    for table in tables:
+        if columns := column_checks(table):
+            found.append(
+                SQLColumnCheckOperator(
+                    task_id=f"{task_id}_columns" if rows else task_id,
+                    table=f"{{{{ run_schema() }}}}.{table}",
+                    # The provider writes its results into the mapping: each task gets a copy.
+                    column_mapping={
+                        column: {kind: dict(bound) for kind, bound in kinds.items()}
+                        for column, kinds in declaration(table)["columns"].items()
+                    },
+                    post_execute=functools.partial(keep_passed, columns),
+                    on_failure_callback=functools.partial(record_failed, columns),
+                    doc_md=f"The `columns` of include/checks/{table}.yaml",
+                    **common,
+                )
+            )
+    return found
 
 
-def check_rows(table: str) -> SQLTableCheckOperator:
-    """Return the task that runs the checks declared under ``rows`` that stop the run."""
-    return SQLTableCheckOperator(
-        task_id=f"{table}_rows",
-        table=f"{{{{ run_schema(run_id) }}}}.{table}",
-        checks={
-            check.name: {
-                # The aggregate makes it one row: over an empty table the provider would find no result.
-                "check_statement": f"count(*) >= 0 and (select count(*) from ({check.failing_rows}) as failing) = 0"
-            }
-            for check in row_checks(table)
-            if check.severity == "fail"
-        },
-        conn_id=warehouse.CONN_ID,
-        retry_on_failure=False,
-        post_execute=record_passed,
-        on_failure_callback=record_failed,
-        doc_md=f"The `rows` of include/checks/{table}.yaml with severity fail",
-    )
+def _alias(check: Check) -> str:
+    return f"{check.table}__{check.name}"
 
 
-def record_passed(context: Mapping[str, Any], result: Any = None) -> None:
-    """Keep the results of a check task that succeeded: Airflow's ``post_execute``."""
-    _record(context, [(check, 0, "") for check in _checks_of(context["task"])])
+def _statement(check: Check) -> str:
+    """Return the condition of a row check for SQLTableCheckOperator.
+
+    A check that compares the candidates with published rows says nothing if another run has published since they were
+    derived. It passes then, because `publish` derives them again and runs every check on the result.
+    """
+    # The aggregate makes it one row: over an empty table the provider would find no result.
+    condition = f"count(*) >= 0 and ((select count(*) from ({check.failing_rows}) as failing) = 0"
+    if "{{ star() }}" in check.failing_rows or "{{ ops() }}" in check.failing_rows:
+        condition += (
+            " or (select coalesce(max(version), 0) from {{ ops() }}.publish_log)"
+            " > (select max(version) from {{ run_schema() }}.base_version)"
+        )
+    return condition + ")"
 
 
-def record_failed(context: Mapping[str, Any]) -> None:
+def keep_passed(checks: list[Check], context: Mapping[str, Any], result: Any = None) -> None:
+    """Keep for `publish` which checks passed, and in which schema: Airflow's ``post_execute``."""
+    passed = {"run_schema": run_schema_of(context), "checks": [[check.table, check.name] for check in checks]}
+    context["ti"].xcom_push(key=PASSED, value=passed)
+
+
+def passed_checks(context: Mapping[str, Any], task_ids: Iterable[str]) -> set[tuple[str, str]]:
+    """Return (table, check) of the checks that passed in the run's schema, as the check tasks kept them."""
+    schema, found = run_schema_of(context), set()
+    for kept in context["ti"].xcom_pull(task_ids=list(task_ids), key=PASSED) or []:
+        if kept and kept["run_schema"] == schema:
+            found |= {(table, name) for table, name in kept["checks"]}
+    return found
+
+
+def record_failed(checks: list[Check], context: Mapping[str, Any]) -> None:
     """Keep the results of a check task that failed, with a sample of the failing rows, and notify."""
     task = context["task"]
-    passed = {result.name: bool(result.success) for result in getattr(task, "check_results", [])}
-    results, messages = [], []
-    for check in _checks_of(task):
-        if check.name not in passed:
-            continue
-        count, sample = (0, "") if passed[check.name] else _sample(_render(task, check, context))
-        results.append((check, count, sample))
-        if count:
-            messages.append(_describe(check, count, sample))
-            log.error("%s", messages[-1])
-    if results:
-        _record(context, results)
-    if messages:
-        error = DataError(
-            "the star is unchanged; failed: "
-            + "\n".join(messages)
-            + f"\nAll results: select * from {ops()}.quality_results where run_id = '{context['run_id']}'"
-        )
-        notify.failure(context, error)
-    else:
+    outcome = {result.name: bool(result.success) for result in getattr(task, "check_results", [])}
+    ran = [check for check in checks if check.name in outcome or _alias(check) in outcome]
+    failed = [check for check in ran if not outcome.get(check.name, outcome.get(_alias(check)))]
+    if not failed:
         notify.failure(context)
+        return
+
+    def record(cursor: Any) -> list[Result]:
+        found = run_checks(cursor, context, failed)
+        rest = [Result(check, 0, "") for check in ran if check not in failed]
+        insert_results(cursor, context, [*rest, *found])
+        return found
+
+    results = warehouse.transaction(record, "record check results") or []
+    for result in results:
+        log.error("%s", describe(result))
+    error = DataError(
+        "the star is unchanged; failed: "
+        + "\n".join(map(describe, results))
+        + f"\nAll results: select * from {ops()}.quality_results where run_id = '{context['run_id']}'"
+    )
+    notify.failure(context, error)
 
 
-def count_warnings(context: Mapping[str, Any], tables: Iterable[str]) -> list[str]:
-    """Run the checks with severity ``warn``, keep their results, and return the failed ones."""
-    results, failed = [], []
-    for table in tables:
-        for check in row_checks(table):
-            if check.severity == "warn":
-                count, sample = _sample(_render(context["task"], check, context))
-                results.append((check, count, sample))
-                if count:
-                    log.warning("%s", _describe(check, count, sample))
-                    failed.append(f"{table}.{check.name}")
-    _record(context, results)
-    return failed
+def warnings(context: Mapping[str, Any]) -> list[Result]:
+    """Run the checks with severity ``warn`` on the candidates, and log the failed ones."""
+    checks = [check for check in all_checks() if check.severity == "warn"]
+    results = (
+        warehouse.transaction(lambda cursor: run_checks(cursor, context, checks), "count warnings") or []
+    )
+    log_warnings(results)
+    return results
 
 
-def _checks_of(task: Any) -> list[Check]:
-    """Return the checks that a check task runs, from its id."""
-    table, kind = task.task_id.rpartition(".")[2].rsplit("_", 1)
-    if kind == "columns":
-        return column_checks(table)
-    return [check for check in row_checks(table) if check.severity == "fail"]
+def log_warnings(results: Iterable[Result]) -> None:
+    """Log the results with failing rows."""
+    for result in results:
+        if result.failing:
+            log.warning("%s", describe(result))
 
 
-def _render(task: Any, check: Check, context: Mapping[str, Any]) -> str:
-    return str(task.render_template(check.failing_rows, context))
+def run_checks(cursor: Any, context: Mapping[str, Any], checks: Iterable[Check]) -> list[Result]:
+    """Run checks in the transaction of a cursor: one statement per table, and one more for each check that fails."""
+    results = []
+    for _, of_table in itertools.groupby(checks, key=lambda check: check.table):
+        group = list(of_table)
+        rendered = {
+            check.name: str(context["task"].render_template(check.failing_rows, context)) for check in group
+        }
+        cursor.execute(
+            " union all ".join(
+                f"select '{name}' as name, count(*) as failing from ({rows}) as failing_rows"
+                for name, rows in rendered.items()
+            )
+        )
+        counts = dict(cursor.fetchall())
+        results += [
+            Result(
+                check, counts[check.name], _sample(cursor, rendered[check.name]) if counts[check.name] else ""
+            )
+            for check in group
+        ]
+    return results
 
 
-def _describe(check: Check, count: int, sample: str) -> str:
+def insert_results(cursor: Any, context: Mapping[str, Any], results: Iterable[Result]) -> None:
+    """Replace the results of these checks in ``quality_results``, in the transaction of a cursor."""
+    table, run_id = f"{ops()}.quality_results", context["run_id"]
+    plan = context["ti"].xcom_pull(task_ids="plan", key="plan")
+    interval = [datetime.datetime.fromisoformat(plan[name]) for name in ("interval_start", "interval_end")]
+    columns = (
+        "table_name", "check_name", "severity", "description", "actual", "passed", "sample",
+        "run_id", "interval_start", "interval_end", "checked_at",
+    )  # fmt: skip
+    cursor.execute("select getdate()")
+    now = cursor.fetchone()[0]
+    rows = [
+        (
+            check.table, check.name, check.severity, check.description,
+            f"{count} failing rows" if count else "passed", not count, sample, run_id, *interval, now,
+        )
+        for check, count, sample in results
+    ]  # fmt: skip
+    pairs = " or ".join(["(table_name = %s and check_name = %s)"] * len(rows))
+    cursor.execute(
+        f"delete from {table} where run_id = %s and ({pairs})",
+        (run_id, *(value for row in rows for value in row[:2])),
+    )
+    warehouse.insert(cursor, table, columns, rows)
+
+
+def describe(result: Result) -> str:
+    """Return what failed, with a sample of the rows."""
+    check, count, sample = result
     return (
         f"{check.table}.{check.name} ({check.severity}): {check.description}; {count} failing rows:\n{sample}"
     )
 
 
-def _sample(failing_rows: str) -> tuple[int, str]:
-    """Return the number of failing rows, and the first of them as JSON lines."""
-
-    def look(cursor: Any) -> tuple[int, str]:
-        cursor.execute(f"select count(*) from ({failing_rows}) as failing_rows")
-        (count,) = cursor.fetchone()
-        if not count:
-            return 0, ""
-        cursor.execute(f"select * from ({failing_rows}) as failing_rows limit {SAMPLE_ROWS}")
-        names = [column[0] for column in cursor.description]
-        return count, _pack([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
-
-    return warehouse.transaction(look, "select failing rows") or (0, "")
+def _sample(cursor: Any, failing_rows: str) -> str:
+    """Return the first failing rows as JSON lines."""
+    cursor.execute(f"select * from ({failing_rows}) as failing_rows limit {SAMPLE_ROWS}")
+    names = [column[0] for column in cursor.description]
+    return _pack([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
 
 
 def _pack(rows: list[dict[str, Any]]) -> str:
@@ -231,35 +309,3 @@ def _pack(rows: list[dict[str, Any]]) -> str:
 
 def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, decimal.Decimal) else str(value)
-
-
-def _record(context: Mapping[str, Any], results: list[tuple[Check, int, str]]) -> None:
-    """Replace the results of these checks in ``quality_results``."""
-    table, run_id = f"{ops()}.quality_results", context["run_id"]
-    plan = context["ti"].xcom_pull(task_ids="plan", key="plan")
-    interval = [datetime.datetime.fromisoformat(plan[name]) for name in ("interval_start", "interval_end")]
-    columns = (
-        "table_name", "check_name", "severity", "description", "actual", "passed", "sample",
-        "run_id", "interval_start", "interval_end", "checked_at",
-    )  # fmt: skip
-    rows = [
-        (
-            check.table, check.name, check.severity, check.description,
-            f"{count} failing rows" if count else "passed", not count, sample,
-        )
-        for check, count, sample in results
-    ]  # fmt: skip
-
-    def record(cursor: Any) -> None:
-        warehouse.lock(cursor)
-        pairs = " or ".join(["(table_name = %s and check_name = %s)"] * len(rows))
-        cursor.execute(
-            f"delete from {table} where run_id = %s and ({pairs})",
-            (run_id, *(value for row in rows for value in row[:2])),
-        )
-        cursor.execute("select getdate()")
-        now = cursor.fetchone()[0]
-        warehouse.insert(cursor, table, columns, [(*row, run_id, *interval, now) for row in rows])
-
-    if rows:
-        warehouse.transaction(record, "record check results")

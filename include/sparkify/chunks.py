@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from datetime import date, datetime
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 import orjson
 
@@ -27,8 +27,8 @@ Entry = tuple[str, str, int, str, str | None, str]
 class Chunk(TypedDict):
     """The files that one task validates."""
 
-    events: list[Entry]
-    songs: list[Entry]
+    files: dict[str, list[Entry]]
+    """By source."""
     vanished: list[tuple[str, str, str]]
     """(kind, key, ETag in the ledger) of loaded files that left the lake."""
 
@@ -57,12 +57,13 @@ class Chunks:
         self.files = self.vanished = 0
         self._open()
 
-    def add(self, kind: Literal["events", "songs"], item: LakeObject, ledger_etag: str) -> None:
+    def add(self, kind: str, item: LakeObject, ledger_etag: str) -> None:
         """Add a file to read."""
         day = item.file_date.isoformat() if item.file_date else None
         entry = (item.key, item.etag, item.size, item.last_modified.isoformat(), day, ledger_etag)
-        self._chunk[kind].append(entry)
+        self._chunk["files"].setdefault(kind, []).append(entry)
         self.files += 1
+        self._entries += 1
         self._bytes += item.size
         self._close_if_full()
 
@@ -70,6 +71,7 @@ class Chunks:
         """Add a loaded file that is no longer in the lake."""
         self._chunk["vanished"].append((kind, key, ledger_etag))
         self.vanished += 1
+        self._entries += 1
         self._close_if_full()
 
     def close(self) -> list[str]:
@@ -80,12 +82,8 @@ class Chunks:
         return self._keys
 
     def _open(self) -> None:
-        self._chunk: Chunk = {"events": [], "songs": [], "vanished": []}
-        self._bytes = 0
-
-    @property
-    def _entries(self) -> int:
-        return len(self._chunk["events"]) + len(self._chunk["songs"]) + len(self._chunk["vanished"])
+        self._chunk: Chunk = {"files": {}, "vanished": []}
+        self._bytes = self._entries = 0
 
     def _close_if_full(self) -> None:
         size = 2 ** (len(self._keys) // CHUNKS_OF_A_SIZE)

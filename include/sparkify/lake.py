@@ -18,7 +18,7 @@ import botocore.exceptions
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
 from include.sparkify.errors import aws_error
-from include.sparkify.intervals import ALL_TIME, Interval, of_day
+from include.sparkify.intervals import ALL_TIME, ALL_TIME_END, ALL_TIME_START, Interval, of_day
 
 AWS_CONN_ID = "aws_default"
 # Objects of at most this many bytes may be read whole.
@@ -27,10 +27,6 @@ SMALL_BYTES = 1 << 20
 LISTERS = 8
 
 log = logging.getLogger(__name__)
-
-# Below the log prefix: 2018/11/2018-11-01-events.json, and any number of files per day: 2018-11-01-0001.json.gz
-_LOG_FILE = re.compile(r"(\d{4})/(\d{2})/(\1-\2-\d{2})[^/]*\.json(\.gz)?")
-_SONG_FILE = re.compile(r"(?:[^/]+/)*[^/]+\.json(\.gz)?")
 
 
 class ObjectGone(Exception):
@@ -52,12 +48,12 @@ class LakeObject:
     last_modified: datetime
     """Naive UTC, whole seconds."""
     file_date: date | None = None
-    """The UTC day of a log file; None for a song file."""
+    """The UTC day of a daily file; None for others."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """The log files in the lake."""
+    """The files of a daily source in the lake."""
 
     files: list[LakeObject]
     unrecognized: list[str]
@@ -69,12 +65,13 @@ def client() -> Any:
     return S3Hook(aws_conn_id=AWS_CONN_ID).get_conn()
 
 
-def list_log_files(s3: Any, bucket: str, prefix: str, interval: Interval) -> Listing:
-    """List the log files of the days of an interval.
+def list_daily(s3: Any, bucket: str, prefix: str, path: str, interval: Interval) -> Listing:
+    """List the files of a daily source of the days of an interval.
 
-    A log file is ``YYYY/MM/YYYY-MM-DD….json`` or ``….json.gz`` below the prefix. The months of the interval are listed
-    whole, and the folders above them by name, so that a file with another name or in another folder is found.
+    They are in the folder ``YYYY/MM/`` of their day below the prefix. The months of the interval are listed whole, and
+    the folders above them by name, so that a file with another name or in another folder is found.
 
+    :param path: regular expression of a file, see :class:`include.sparkify.tables.Source`.
     :raises ConfigurationError: no such bucket, not allowed to list it, wrong region.
     :raises TransientError: throttled or unreachable.
     """
@@ -96,7 +93,7 @@ def list_log_files(s3: Any, bucket: str, prefix: str, interval: Interval) -> Lis
             listed += list_objects(s3, bucket, prefix + month)
     files, unrecognized = [], folders
     for item in listed:
-        day = log_file_date(item.key.removeprefix(prefix))
+        day = file_date(path, item.key.removeprefix(prefix))
         if day is None:
             unrecognized.append(item.key)
         elif interval.intersection(of_day(day)):
@@ -104,28 +101,29 @@ def list_log_files(s3: Any, bucket: str, prefix: str, interval: Interval) -> Lis
     return Listing(files, unrecognized)
 
 
-def is_song_file(path: str) -> bool:
-    """Return whether a path below the song prefix is that of a song file: ``.json`` or ``.json.gz``, in any folder."""
-    return _SONG_FILE.fullmatch(path) is not None
+def is_file(pattern: str, path: str) -> bool:
+    """Return whether a path below the prefix of a source is that of one of its files."""
+    return re.fullmatch(pattern, path) is not None
+
+
+def file_date(pattern: str, path: str) -> date | None:
+    """Return the UTC day of a daily file, from its path; None if the path is not that of one."""
+    match = re.fullmatch(pattern, path)
+    try:
+        day = date.fromisoformat(match["day"]) if match else None
+    except ValueError:
+        return None
+    return day if day and ALL_TIME_START.date() <= day < ALL_TIME_END.date() else None
 
 
 def list_objects(s3: Any, bucket: str, prefix: str, after: str = "") -> Iterator[LakeObject]:
     """Return the objects below a prefix in key order, without folder markers.
 
     :param after: only those whose key is greater.
-    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
+    :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     for item, _ in _list(s3, bucket, prefix, StartAfter=after):
         yield item
-
-
-def log_file_date(path: str) -> date | None:
-    """Return the UTC day of a log file, from its path below the log prefix; None if the path is not that of one."""
-    match = _LOG_FILE.fullmatch(path)
-    try:
-        return date.fromisoformat(match[3]) if match else None
-    except ValueError:
-        return None
 
 
 def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[tuple[LakeObject, str | None]]:
@@ -257,7 +255,7 @@ def open_object(
     :param small: reads the object if it can.
     :raises ObjectGone: it was deleted since it was listed.
     :raises MisnamedObject: its name and its content disagree on gzip.
-    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
+    :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     try:
         found, stream = (small and small.read(item)) or _get(s3, bucket, item.key)
@@ -286,7 +284,7 @@ def find_etag(s3: Any, bucket: str, key: str) -> str | None:
 
     By LIST: a GET or HEAD of a missing key answers 403 to a role that may list only some prefixes.
 
-    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
+    :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     return next((item.etag for item in list_objects(s3, bucket, key) if item.key == key), None)
 
@@ -296,7 +294,7 @@ def put(
 ) -> str:
     """Write an object and return its ``s3://`` address.
 
-    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
+    :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
@@ -308,7 +306,7 @@ def put(
 def read(s3: Any, bucket: str, key: str) -> bytes:
     """Return the content of a small object of the work bucket.
 
-    :raises ConfigurationError, TransientError: see :func:`list_log_files`.
+    :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     try:
         return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())

@@ -9,9 +9,9 @@ from include.sparkify import warehouse
 from include.sparkify.intervals import Interval
 from include.sparkify.settings import ops
 
-# Song files of the ledger in memory at once.
+# Files of the ledger in memory at once, of a source without days.
 LEDGER_PAGE = 100_000
-# Song files in one value of a result: a value has at most 65,535 bytes, a key 1,024.
+# Files in one value of a result: a value has at most 65,535 bytes, a key 1,024.
 FILES_OF_A_VALUE = 50
 
 
@@ -20,36 +20,43 @@ class Ledger:
     """The files that are loaded or refused."""
 
     etags: dict[str, str]
-    """The loaded version by key of a log file."""
+    """The loaded version by key of a daily file."""
+    kinds: dict[str, str]
+    """The source of each of them."""
     refused: dict[tuple[str, str], str]
     """The reason by key and ETag of the refused versions."""
 
 
-def read_ledger(looked_at: Interval) -> Ledger:
-    """Read the ledger of the log files of the days of ``looked_at``."""
+def read(looked_at: Interval) -> Ledger:
+    """Return the files that are loaded of the days of ``looked_at``, and all that are refused."""
     rows = warehouse.query(
-        f"select source_key, etag from {ops()}.loaded_files "
-        "where kind = 'events' and file_date >= %s and file_date < %s",
+        f"select source_key, kind, etag from {ops()}.loaded_files where file_date >= %s and file_date < %s",
         looked_at.start.date(),
         looked_at.end,
     )
     refused = warehouse.query(f"select source_key, etag, reason from {ops()}.refused_files")
-    return Ledger(dict(rows), {(key, etag): why for key, etag, why in refused})
+    return Ledger(
+        {key: etag for key, _, etag in rows},
+        {key: kind for key, kind, _ in rows},
+        {(key, etag): why for key, etag, why in refused},
+    )
 
 
-def read_song_ledger() -> Iterator[list[tuple[str, str]]]:
-    """Return key and loaded version of the song files in the ledger, in key order, page by page; the last may be empty.
+def read_pages(kind: str) -> Iterator[list[tuple[str, str]]]:
+    """Return key and loaded version of the files of a source without days, in key order, page by page; the last may be
+    empty.
 
     Many files come in one value, because redshift_connector needs some microseconds for each.
     """
     after = ""
     while True:
         rows = warehouse.query(
-            # No key of a song file has an empty folder name, no ETag a blank.
+            # No key has an empty folder name, no ETag a blank.
             "select listagg(etag || ' ' || source_key, '//') within group (order by source_key) from ("
             f"select source_key, etag, row_number() over (order by source_key) / {FILES_OF_A_VALUE} as part from ("
-            f"select source_key, etag from {ops()}.loaded_files where kind = 'songs' and source_key > %s "
+            f"select source_key, etag from {ops()}.loaded_files where kind = %s and source_key > %s "
             f"order by source_key limit {LEDGER_PAGE}) as page) as parts group by part order by part",
+            kind,
             after,
         )
         page = []
@@ -61,3 +68,9 @@ def read_song_ledger() -> Iterator[list[tuple[str, str]]]:
         if len(page) < LEDGER_PAGE:
             return
         after = page[-1][0]
+
+
+def find_replayed(ledger: Ledger) -> set[str]:
+    """Return the keys of refused files, and of files with rejected lines."""
+    rows = warehouse.query(f"select distinct source_key from {ops()}.rejected_lines")
+    return {key for key, _ in ledger.refused} | {key for (key,) in rows}

@@ -11,7 +11,7 @@ import redshift_connector
 from include.sparkify import lake, warehouse
 from include.sparkify.errors import aws_error, warehouse_error
 from include.sparkify.schema import schema_of
-from include.sparkify.settings import ops, settings
+from include.sparkify.settings import environment, ops, settings
 from include.sparkify.tables import PUBLISHED
 
 # Tables whose rows expire, and the column with their age.
@@ -66,8 +66,8 @@ def delete_old_files() -> int:
     s3, deleted = lake.client(), 0
     old = [
         item.key
-        for prefix, days in (("runs/", settings().keep_run_days), ("reports/", settings().keep_days))
-        for item in lake.list_objects(s3, bucket, prefix)
+        for prefix, days in (("runs", settings().keep_run_days), ("reports", settings().keep_days))
+        for item in lake.list_objects(s3, bucket, f"{prefix}/{environment()}/")
         if item.last_modified < now - timedelta(days=days)
     ]
     try:

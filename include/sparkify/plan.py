@@ -8,15 +8,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypedDict, TypeVar
 
+import jinja2
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import intervals, lake, warehouse
+from include.sparkify import intervals, lake, ledger
 from include.sparkify.chunks import Chunks
 from include.sparkify.errors import ConfigurationError, DataError
 from include.sparkify.intervals import Interval
 from include.sparkify.lake import LakeObject
-from include.sparkify.ledger import Ledger, read_ledger, read_song_ledger
-from include.sparkify.settings import Settings, check_environment, ops, run_prefix, settings
+from include.sparkify.settings import (
+    Settings,
+    check_environment,
+    new_run_schema,
+    ops,
+    prefix_of,
+    run_prefix,
+    settings,
+)
+from include.sparkify.tables import SOURCES, Source
 
 MODES = {
     "load": "new and changed files",
@@ -24,10 +33,12 @@ MODES = {
     "replay": "files with rejected lines and refused files (all of them, or of the interval given)",
     "full_refresh": "everything, from all files in the lake",
 }
+# What to do about a run whose tasks do not fit together.
+CLEAR = "Next: clear the task `plan` with everything downstream; the run starts over, which is safe."
 # Unrecognized keys that a plan names.
 KEPT_KEYS = 100
-# Songs of the ledger for which the lake is listed at once: some LIST requests, each for 1,000 objects.
-SONGS_OF_A_RANGE = 6_000
+# Files of the ledger for which the lake is listed at once: some LIST requests, each for 1,000 objects.
+FILES_OF_A_RANGE = 6_000
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,6 +50,8 @@ Compared = tuple[str, LakeObject | None, str]
 class Plan(TypedDict):
     """The decision of `plan`, for the tasks that follow."""
 
+    run_schema: str
+    """The schema of this try of the run; the name is its identity."""
     mode: str
     began_at: str
     """When this try of `plan` began, ISO, UTC: of what is older, an earlier try of the run is the author."""
@@ -47,28 +60,72 @@ class Plan(TypedDict):
     """The interval of the run, ISO."""
     files: int
     """Files to read."""
-    listed_songs: int
-    """Song files in the lake; 0 if the run does not list them."""
-    refused_songs: int
+    chunks: int
+    """Tasks of `validate`."""
+    listed: dict[str, int]
+    """Files in the lake by kind, of the sources without days that the run lists."""
+    refused_of: dict[str, int]
     """Those of them that are refused at their present version and not read again."""
     refused: list[str]
-    """``key: reason`` of log files of the interval that are refused at their present version and not read again."""
+    """``key: reason`` of daily files of the interval that are refused at their present version and not read again."""
     unrecognized: list[str]
     """Keys and folders in the lake that are not where, or not named as, a source file must be (the first 100)."""
 
 
+def of_run(context: Mapping[str, Any]) -> Plan | None:
+    """Return the plan of the run; None if there is none."""
+    found: Plan | None = context["ti"].xcom_pull(task_ids="plan", key="plan")
+    return found
+
+
+def run_schema_of(context: Mapping[str, Any]) -> str:
+    """Return the schema of the run.
+
+    :raises DataError: the run has no plan, because its tasks were cleared one by one.
+    """
+    plan = of_run(context)
+    if plan is None:
+        raise DataError(f"the run has no plan. {CLEAR}")
+    return plan["run_schema"]
+
+
+@jinja2.pass_context
+def run_schema(variables: jinja2.runtime.Context) -> str:
+    """Return the schema of the run, for SQL templates. They name it often, so one task asks Airflow once."""
+    ti = variables["ti"]
+    task = (ti.run_id, ti.task_id, ti.map_index, ti.try_number)
+    if _known.get("task") != task:
+        _known.update(task=task, schema=run_schema_of(dict(variables)))
+    return str(_known["schema"])
+
+
+@jinja2.pass_context
+def prefix_of_run(variables: jinja2.runtime.Context) -> str:
+    """Return the prefix of the run in the work bucket, for templates."""
+    return run_prefix(run_schema(variables))
+
+
+_known: dict[str, Any] = {}
+
+
 @dataclasses.dataclass
 class Due:
-    """The log files that a run has to read."""
+    """The daily files that a run has to read."""
 
-    log_files: list[LakeObject]
+    files: list[tuple[str, LakeObject]] = dataclasses.field(default_factory=list)
+    """(kind, file)."""
     vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
-    absent: list[date] = dataclasses.field(default_factory=list)
+    """(kind, key, loaded version) of files that left the lake."""
+    absent: dict[str, list[date]] = dataclasses.field(default_factory=dict)
+    """Days of the interval without a file, by kind."""
     refused: list[str] = dataclasses.field(default_factory=list)
+    unrecognized: list[str] = dataclasses.field(default_factory=list)
 
 
 def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     """Decide what is due, and write it to the work bucket in chunks.
+
+    The lake and the ledger alone decide: a file is due if it is not loaded at its present version.
 
     :param context: the Airflow context of a task in the run.
     :returns: the plan, and the keys of the chunks in the work bucket (at least one).
@@ -90,64 +147,69 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     looked_at = Interval(interval.start - timedelta(days=back), interval.end)
 
     s3 = lake.client()
-    logs = lake.list_log_files(s3, config.source_bucket, config.log_prefix, looked_at)
-    ledger = read_ledger(looked_at)
-    wanted = _find_replayed(ledger) if mode == "replay" else set()
-    due = _find_due(mode, interval, looked_at, logs.files, ledger, wanted)
-    expected = sum(item.size for item in due.log_files)
-    chunks = Chunks(s3, config.work_bucket, run_prefix(run_id), expected)
-    for item in due.log_files:
-        chunks.add("events", item, ledger.etags.get(item.key, ""))
+    loaded = ledger.read(looked_at)
+    wanted = ledger.find_replayed(loaded) if mode == "replay" else set()
+    due = _find_due(s3, mode, interval, looked_at, loaded, wanted)
+    schema = new_run_schema(run_id)
+    expected = sum(item.size for _, item in due.files)
+    chunks = Chunks(s3, config.work_bucket, run_prefix(schema), expected)
+    for kind, item in due.files:
+        chunks.add(kind, item, loaded.etags.get(item.key, ""))
     for vanished in due.vanished:
         chunks.add_vanished(*vanished)
-    unrecognized = logs.unrecognized[:KEPT_KEYS]
-    listed = refused_songs = 0
-    if _lists_songs(run_id, interval):
-        songs = _compare_songs(lake.ManyObjects(s3, config.source_bucket), config.song_prefix)
-        listed, refused_songs = _add_songs(chunks, songs, mode, ledger, wanted, unrecognized)
-    for key in unrecognized[:20]:
+    listed: dict[str, int] = {}
+    refused: dict[str, int] = {}
+    for source in SOURCES:
+        if not source.daily and _is_listed(run_id, interval):
+            compared = _compare(lake.ManyObjects(s3, config.source_bucket), source)
+            listed[source.kind], refused[source.kind] = _add_due(
+                chunks, source, compared, mode, loaded, wanted, due.unrecognized
+            )
+            reasons = [f"{key}: {reason}" for (key, _), reason in loaded.refused.items()]
+            check_refused(source, refused[source.kind], listed[source.kind], reasons)
+    for key in due.unrecognized[:20]:
         log.warning(
             "s3://%s/%s is not named as a source file, or in the wrong folder: ignored",
             config.source_bucket,
             key,
         )
-
-    reasons = [f"{key}: {reason}" for (key, _), reason in ledger.refused.items()]
-    check_refused_songs(refused_songs, listed, reasons)
     if interval != intervals.ALL_TIME:
         _apply_absent_policy(due, interval, config)
     if not (chunks.files or chunks.vanished):
         if due.refused:
             raise DataError(f"nothing was published. {describe_left_out(due.refused, [])}")
         raise AirflowSkipException(f"nothing is new for {interval}: every file is loaded at its version")
+    keys = chunks.close()
     plan: Plan = {
+        "run_schema": schema,
         "mode": mode,
         "began_at": began.isoformat(),
         "interval_start": interval.start.isoformat(),
         "interval_end": interval.end.isoformat(),
         "files": chunks.files,
-        "listed_songs": listed,
-        "refused_songs": refused_songs,
+        "chunks": len(keys),
+        "listed": listed,
+        "refused_of": refused,
         "refused": due.refused,
-        "unrecognized": unrecognized,
+        "unrecognized": due.unrecognized[:KEPT_KEYS],
     }
-    return plan, chunks.close()
+    return plan, keys
 
 
-def check_refused_songs(refused: int, listed: int, reasons: list[str]) -> None:
-    """Stop before anything is loaded if too many of the song files in the lake are refused.
+def check_refused(source: Source, refused: int, listed: int, reasons: list[str]) -> None:
+    """Stop before anything is loaded if too many of the files of a source without days are refused.
 
-    :param reasons: ``key: reason`` of refused files, song files among them.
+    :param reasons: ``key: reason`` of refused files, some of this source among them.
     :raises DataError: more than ``reject_threshold`` of them are.
     """
-    config = settings()
-    if refused > config.reject_threshold * listed:
-        first = next((reason for reason in reasons if reason.startswith(config.song_prefix)), "")
+    threshold, prefix = settings().reject_threshold, prefix_of(source)
+    if refused > threshold * listed:
+        first = next((reason for reason in reasons if reason.startswith(prefix)), "")
         raise DataError(
-            f"{refused} of {listed} song files are refused (threshold {config.reject_threshold:.2%}); nothing was "
-            f"published. First: {first}. All: select * from {ops()}.refused_files where kind = 'songs'. Next: have the "
-            "files corrected and delivered again (new versions are found automatically), or fix the contract and run "
-            "with mode=replay."
+            f"{refused} of {listed} files of {source.kind} are refused (threshold {threshold:.2%}); nothing was "
+            f"published. First: {first}. All: select * from {ops()}.refused_files where kind = '{source.kind}'. Next: "
+            "have the files corrected and delivered again (new versions are found automatically), or fix the contract "
+            "and run with mode=replay."
         )
 
 
@@ -172,8 +234,40 @@ def describe_left_out(refused: list[str], replaced: list[str]) -> str:
     return " ".join(text)
 
 
-def _lists_songs(run_id: str, interval: Interval) -> bool:
-    """Return whether the run looks for new song files.
+def _find_due(
+    s3: Any, mode: str, interval: Interval, looked_at: Interval, loaded: ledger.Ledger, replayed: set[str]
+) -> Due:
+    """Return the files of the daily sources that are not loaded at their present version, or that the mode asks for."""
+    due, present = Due(), set()
+    for source in SOURCES:
+        if not source.daily:
+            continue
+        found = lake.list_daily(s3, settings().source_bucket, prefix_of(source), source.path, looked_at)
+        due.unrecognized += found.unrecognized
+        present |= {item.key for item in found.files}
+        for item in found.files:
+            assert item.file_date is not None
+            reason = loaded.refused.get((item.key, item.etag)) if mode == "load" else None
+            if reason is not None:
+                own = intervals.of_day(item.file_date).intersection(interval)
+                due.refused += [f"{item.key}: {reason}"] if own else []
+            elif {
+                "load": loaded.etags.get(item.key) != item.etag,
+                "replay": item.key in replayed,
+            }.get(mode, True):
+                due.files.append((source.kind, item))
+        days = {item.file_date for item in found.files}
+        due.absent[source.kind] = [
+            day for day in interval.days() if interval != intervals.ALL_TIME and day not in days
+        ]
+    if mode == "full_refresh":
+        gone = [key for key in sorted(loaded.etags) if key not in present]
+        due.vanished = [(loaded.kinds[key], key, loaded.etags[key]) for key in gone]
+    return due
+
+
+def _is_listed(run_id: str, interval: Interval) -> bool:
+    """Return whether the run looks for new files of the sources without days.
 
     The scheduled run whose interval ends a day does, and every run by hand: listing song files costs one request per
     1,000 of them, every time.
@@ -181,49 +275,50 @@ def _lists_songs(run_id: str, interval: Interval) -> bool:
     return interval.end.time() == time() or not run_id.startswith(("scheduled__", "backfill__"))
 
 
-def _add_songs(
+def _add_due(
     chunks: Chunks,
-    songs: Iterable[Compared],
+    source: Source,
+    compared: Iterable[Compared],
     mode: str,
-    ledger: Ledger,
+    loaded: ledger.Ledger,
     replayed: set[str],
     unrecognized: list[str],
 ) -> tuple[int, int]:
-    """Add the song files that are due to the chunks, and keys that are not named as a song file to ``unrecognized``.
+    """Add the files that are due to the chunks, and the keys that are not named as a file to ``unrecognized``.
 
-    :returns: the number of song files in the lake, and of those that are refused at their present version.
+    :returns: the number of files in the lake, and of those that are refused at their present version.
     """
-    prefix, listed, refused = settings().song_prefix, 0, 0
-    for key, song, etag in songs:
-        if song is None or not lake.is_song_file(key.removeprefix(prefix)):
-            if song is not None:
+    prefix, listed, refused = prefix_of(source), 0, 0
+    for key, item, etag in compared:
+        if item is None or not lake.is_file(source.path, key.removeprefix(prefix)):
+            if item is not None:
                 unrecognized += [key][: KEPT_KEYS - len(unrecognized)]
             if mode == "full_refresh" and etag:
-                chunks.add_vanished("songs", key, etag)
+                chunks.add_vanished(source.kind, key, etag)
             continue
         listed += 1
         if mode in ("replay", "full_refresh"):
             is_due = mode == "full_refresh" or key in replayed
-        elif (key, song.etag) in ledger.refused:
+        elif (key, item.etag) in loaded.refused:
             refused += 1
             is_due = False
         else:
-            is_due = song.etag != etag
+            is_due = item.etag != etag
         if is_due:
-            chunks.add("songs", song, etag)
+            chunks.add(source.kind, item, etag)
     return listed, refused
 
 
-def _compare_songs(songs: lake.ManyObjects, prefix: str) -> Iterator[Compared]:
+def _compare(objects: lake.ManyObjects, source: Source) -> Iterator[Compared]:
     """Compare the lake with the ledger in ranges of keys, so that the lake can be listed in parallel."""
-    after, rest = "", list[tuple[str, str]]()
-    for page in read_song_ledger():
+    prefix, after, rest = prefix_of(source), "", list[tuple[str, str]]()
+    for page in ledger.read_pages(source.kind):
         rest += page
-        bounds = [after, *(key for key, _ in rest[SONGS_OF_A_RANGE - 1 :: SONGS_OF_A_RANGE])]
-        within = (len(bounds) - 1) * SONGS_OF_A_RANGE
-        yield from compare(songs.list_ranges(prefix, bounds), rest[:within])
+        bounds = [after, *(key for key, _ in rest[FILES_OF_A_RANGE - 1 :: FILES_OF_A_RANGE])]
+        within = (len(bounds) - 1) * FILES_OF_A_RANGE
+        yield from compare(objects.list_ranges(prefix, bounds), rest[:within])
         after, rest = bounds[-1], rest[within:]
-    yield from compare(songs.list_objects(prefix, after), rest)
+    yield from compare(objects.list_objects(prefix, after), rest)
 
 
 def compare(listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]) -> Iterator[Compared]:
@@ -262,49 +357,23 @@ def _ascending(pairs: Iterator[tuple[str, T]], what: str) -> Iterator[tuple[str,
         yield pair
 
 
-def _find_replayed(ledger: Ledger) -> set[str]:
-    """Return the keys of refused files, and of files with rejected lines."""
-    rows = warehouse.query(f"select distinct source_key from {ops()}.rejected_lines")
-    return {key for key, _ in ledger.refused} | {key for (key,) in rows}
-
-
-def _find_due(
-    mode: str, interval: Interval, looked_at: Interval, logs: list[LakeObject], ledger: Ledger, replayed: set[str]
-) -> Due:  # fmt: skip
-    """Return the log files that are not loaded at the present version, or that the mode asks for."""
-    if mode == "full_refresh":
-        present = {item.key for item in logs}
-        gone = [("events", key, etag) for key, etag in sorted(ledger.etags.items()) if key not in present]
-        return Due(logs, gone)
-    if mode == "replay":
-        return Due([item for item in logs if item.key in replayed])
-    due = Due([])
-    for item in logs:
-        assert item.file_date is not None
-        own = intervals.of_day(item.file_date).intersection(interval)
-        reason = ledger.refused.get((item.key, item.etag)) if mode == "load" else None
-        if reason is not None:
-            due.refused += [f"{item.key}: {reason}"] if own else []
-        elif mode == "reload" or ledger.etags.get(item.key) != item.etag:
-            due.log_files.append(item)
-    present_days = {item.file_date for item in logs}
-    due.absent = [day for day in interval.days() if day not in present_days]
-    return due
-
-
 def _apply_absent_policy(due: Due, interval: Interval, config: Settings) -> None:
     """Apply the policy for days without a log file.
 
     :raises AirflowSkipException, DataError: according to the policy.
     """
-    if not due.absent:
+    missing = {kind: days for kind, days in due.absent.items() if days}
+    if not missing:
         return
-    missing = ", ".join(map(str, due.absent[:10]))
-    message = f"no log file for {len(due.absent)} day(s) of {interval}: {missing}"
+    message = "; ".join(
+        f"no file of {kind} for {len(days)} day(s) of {interval}: {', '.join(map(str, days[:10]))}"
+        for kind, days in missing.items()
+    )
     if config.absent == "fail":
         raise DataError(
             f"{message}. Nothing was loaded. Next: have the files delivered, then run the interval again."
         )
     log.warning("%s; a late file is found by look-back, or by a run with start and end", message)
-    if config.absent == "skip" and not due.log_files and due.absent == list(interval.days()):
+    all_days = list(interval.days())
+    if config.absent == "skip" and not due.files and all(days == all_days for days in due.absent.values()):
         raise AirflowSkipException(message)

@@ -8,23 +8,22 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from include.sparkify import lake, warehouse
-from include.sparkify.checks import required
+from include.sparkify import checks, lake, warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.plan import Plan
-from include.sparkify.settings import ops, run_schema, settings
+from include.sparkify.plan import CLEAR, of_run
+from include.sparkify.run import results_of
+from include.sparkify.settings import ops, settings
 from include.sparkify.source import READERS
-from include.sparkify.tables import STAGING
+from include.sparkify.tables import SOURCES, STAGING
 from include.sparkify.validate import Validated
 
 log = logging.getLogger(__name__)
-
-_CLEAR = "Next: clear the task `plan` with everything downstream; the run starts over, which is safe."
 
 
 class Published(TypedDict):
     """The result of the task `publish`."""
 
+    run_schema: str
     version: int
     changed: dict[str, dict[str, int]]
     """Rows ``deleted``, ``inserted`` and ``updated`` by table."""
@@ -33,9 +32,9 @@ class Published(TypedDict):
 
 
 def publish(
-    run_id: str,
-    plan: Plan,
+    context: Mapping[str, Any],
     validated: list[Validated],
+    passed: set[tuple[str, str]],
     build: Mapping[str, str],
     apply: Mapping[str, str],
     duplicate_keys: str,
@@ -44,32 +43,51 @@ def publish(
 
     Writers queue up on one lock. The candidates are published as they were audited, unless another run has published
     since the schema of the run was created: then they are derived again, under the lock, by the same SQL from the same
-    audited lines. So any order of any number of runs ends in the same rows.
+    staged lines, and every check runs on the result in the same transaction. So nothing is published that was not
+    audited, and any order of any number of runs ends in the same rows.
 
+    :param context: the Airflow context of the task.
     :param validated: the results of all chunks.
+    :param passed: (table, check) of the checks that passed.
     :param build: rendered scripts of ``include/sql/build`` by table, in their order.
     :param apply: rendered scripts of ``include/sql/publish`` by table, in their order.
     :param duplicate_keys: rendered script that selects (table, key) of published rows that share a key.
-    :raises DataError: the schema of the run is not what was staged and audited, or a key would be published twice.
+    :raises DataError: the schema of the run is not what was staged and audited, a check failed under the lock, or a key
+        would be published twice; nothing is changed.
     :raises TransientError, ConfigurationError: the warehouse did not answer, or refused access; nothing is changed.
     """
-    schema, commit_id = run_schema(run_id), uuid.uuid4().hex
-    result: Published = {"version": 0, "changed": {}, "replaced": []}
+    run_id, plan = context["run_id"], of_run(context)
+    if plan is None:
+        raise DataError(f"the run has no plan; nothing was published. {CLEAR}")
+    schema, commit_id = plan["run_schema"], uuid.uuid4().hex
+    chunks = results_of(plan, validated)
+    missing = sorted(
+        f"{check.table}.{check.name}"
+        for check in checks.required()
+        if (check.table, check.name) not in passed
+    )
+    if missing:
+        raise DataError(f"not passed in this run: {', '.join(missing)}; nothing was published. {CLEAR}")
+    audited = [checks.Result(check, 0, "") for check in checks.required()]
+    warned = checks.warnings(context)
+    result: Published = {"run_schema": schema, "version": 0, "changed": {}, "replaced": []}
 
     def work(cursor: Any) -> None:
         warehouse.lock(cursor)
-        _assert_staged_and_audited(cursor, schema, run_id, validated)
+        _assert_staged(cursor, schema, chunks)
         cursor.execute(
             f"select (select coalesce(max(version), 0) from {ops()}.publish_log), "
             f"(select version from {schema}.base_version)"
         )
         now, base = cursor.fetchone()
         replaced: list[str] = []
+        results = [*audited, *warned]
         if now != base:
             log.info("another run has published since: deriving the candidates again under the lock")
             replaced = _leave_out_replaced(cursor, schema, base)
             for script in build.values():
                 warehouse.execute(cursor, script)
+            results = _audit_again(cursor, context)
         cursor.execute(
             f"insert into {ops()}.publish_log (version, commit_id, run_id, mode, published_at) "
             "values (%s, %s, %s, %s, getdate())",
@@ -81,8 +99,9 @@ def publish(
         if doubled:
             keys = "; ".join(f"{table}: {key}" for table, key in doubled[:10])
             raise DataError(
-                f"rows with the same key would be published; nothing was changed. {keys}. {_CLEAR}"
+                f"rows with the same key would be published; nothing was changed. {keys}. {CLEAR}"
             )
+        checks.insert_results(cursor, context, results)
         # Not returned: the acknowledgement of the commit may be lost.
         result.update({"version": now + 1, "changed": changed, "replaced": replaced})
 
@@ -96,32 +115,37 @@ def publish(
     return result
 
 
-def _assert_staged_and_audited(cursor: Any, schema: str, run_id: str, validated: list[Validated]) -> None:
+def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
     """Refuse a schema that was created again and is empty, which happens if single tasks are cleared.
 
-    :raises DataError: not everything validated is staged, or a check did not pass since the schema was created.
+    :raises DataError: not everything validated is staged.
     """
-    cursor.execute(
-        f"select (select count(*) from {schema}.staging_files), "
-        f"(select count(*) from {schema}.staging_events) + (select count(*) from {schema}.staging_songs)"
-    )
+    counts = [f"(select count(*) from {schema}.{source.staging})" for source in SOURCES]
+    cursor.execute(f"select (select count(*) from {schema}.staging_files), {' + '.join(counts)}")
     files, rows = cursor.fetchone()
-    wanted_files, wanted_rows = (sum(chunk[name] for chunk in validated) for name in ("files", "rows"))
+    wanted_files, wanted_rows = (sum(chunk[name] for chunk in chunks) for name in ("files", "rows"))
     if files != wanted_files or rows != wanted_rows:
         raise DataError(
             f"{schema} has {rows} rows of {files} files, but {wanted_rows} rows of {wanted_files} files were "
-            f"validated; nothing was published. {_CLEAR}"
+            f"validated; nothing was published. {CLEAR}"
         )
-    cursor.execute(
-        f"select q.table_name, q.check_name, q.passed from {ops()}.quality_results as q "
-        f"inner join {ops()}.run_schemas as r on q.run_id = r.run_id and q.checked_at >= r.created_at "
-        "where r.run_schema = %s and q.severity = 'fail'",
-        (schema,),
-    )
-    results = {(table, check): passed for table, check, passed in cursor.fetchall()}
-    missing = sorted(f"{table}.{check}" for table, check in required() if not results.get((table, check)))
-    if missing:
-        raise DataError(f"not passed in this run: {', '.join(missing)}; nothing was published. {_CLEAR}")
+
+
+def _audit_again(cursor: Any, context: Mapping[str, Any]) -> list[checks.Result]:
+    """Run every check on the candidates that were derived again.
+
+    :raises DataError: one that stops the run failed.
+    """
+    results = checks.run_checks(cursor, context, checks.all_checks())
+    failed = [result for result in results if result.failing and result.check.severity == "fail"]
+    if failed:
+        described = "\n".join(map(checks.describe, failed))
+        raise DataError(
+            "another run has published meanwhile, and the candidates that were derived again under the lock failed. "
+            f"Nothing was published. {described}\n{CLEAR}"
+        )
+    checks.log_warnings(results)
+    return results
 
 
 def _leave_out_replaced(cursor: Any, schema: str, base: int) -> list[str]:

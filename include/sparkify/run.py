@@ -5,22 +5,33 @@ from __future__ import annotations
 import gzip
 import logging
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import orjson
 
-from include.sparkify import lake, warehouse
+from include.sparkify import checks, lake, warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.plan import Plan, check_refused_songs, describe_left_out
-from include.sparkify.settings import ops, run_prefix, run_schema, settings
-from include.sparkify.tables import STAGING
+from include.sparkify.plan import CLEAR, Plan, check_refused, describe_left_out, of_run
+from include.sparkify.settings import ops, run_limit, run_prefix, settings
+from include.sparkify.tables import SOURCES, STAGING
 from include.sparkify.validate import Validated
 
-# No run lasts this long (SPARKIFY_RUN_HOURS), so older schemas are orphans.
-ABANDONED_AFTER_DAYS = 2
 _EMPTY_GZIP = gzip.compress(b"", mtime=0)
 
 log = logging.getLogger(__name__)
+
+
+def results_of(plan: Plan, validated: Iterable[Validated]) -> list[Validated]:
+    """Return the results of this try's chunks: Airflow keeps those of an earlier try that had more.
+
+    :raises DataError: one is missing.
+    """
+    prefix = f"{run_prefix(plan['run_schema'])}/"
+    found = [result for result in validated if result["chunk"].startswith(prefix)]
+    if len(found) != plan["chunks"]:
+        raise DataError(f"{len(found)} of {plan['chunks']} chunks of the plan are validated. {CLEAR}")
+    return found
 
 
 def open_run(
@@ -33,10 +44,13 @@ def open_run(
     :raises DataError: no file is left to load because all were refused, or too many song files were.
     :raises TransientError, ConfigurationError: AWS or the warehouse did not answer, or refused access.
     """
-    chunks = list(validated)
+    chunks = results_of(plan, validated)
     refused = [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
-    refused_songs = plan["refused_songs"] + sum(chunk["refused_songs"] for chunk in chunks)
-    check_refused_songs(refused_songs, plan["listed_songs"], refused)
+    for source in SOURCES:
+        if not source.daily:
+            count = plan["refused_of"].get(source.kind, 0)
+            count += sum(chunk["refused_of"].get(source.kind, 0) for chunk in chunks)
+            check_refused(source, count, plan["listed"].get(source.kind, 0), refused)
     if not sum(chunk["files"] for chunk in chunks):
         raise DataError(
             f"nothing was published. {describe_left_out(refused, [])}"
@@ -45,32 +59,30 @@ def open_run(
                 "every file of the run was deleted from the lake after it was listed. Next: run the interval again."
             )
         )
-    schema = run_schema(run_id)
-    sweep()
-
-    def announce(cursor: Any) -> None:
-        warehouse.lock(cursor)
-        cursor.execute(f"delete from {ops()}.run_schemas where run_schema = %s", (schema,))
-        cursor.execute(
-            f"insert into {ops()}.run_schemas (run_schema, run_id, created_at) values (%s, %s, getdate())",
-            (schema, run_id),
-        )
+    schema = plan["run_schema"]
+    # The time limit of this deployment: another one that shares the star may have a shorter one.
+    seconds = int((run_limit() + timedelta(days=1)).total_seconds())
 
     def create(cursor: Any) -> None:
-        cursor.execute(f"drop schema if exists {schema} cascade")
+        _sweep(cursor)
+        _drop(cursor, schema)
+        # In one transaction, so that `sweep` finds the schema whenever the worker dies.
+        cursor.execute(
+            f"insert into {ops()}.run_schemas (run_schema, run_id, expires_at) "
+            f"values (%s, %s, dateadd(second, {seconds}, getdate()))",
+            (schema, run_id),
+        )
         cursor.execute(f"create schema {schema}")
         for script in scripts.values():
             warehouse.execute(cursor, script)
 
-    # Register the schema before creating it, so that `sweep` finds it if the worker dies in between.
-    warehouse.transaction(announce, f"register schema {schema}")
     warehouse.transaction(create, f"create schema {schema}")
-    return _write_manifests(run_id, chunks)
+    return _write_manifests(plan, chunks)
 
 
-def _write_manifests(run_id: str, chunks: list[Validated]) -> dict[str, str]:
+def _write_manifests(plan: Plan, chunks: list[Validated]) -> dict[str, str]:
     """Write one COPY manifest per staging table; a table without rows gets an empty piece."""
-    s3, bucket, prefix = lake.client(), settings().work_bucket, run_prefix(run_id)
+    s3, bucket, prefix = lake.client(), settings().work_bucket, run_prefix(plan["run_schema"])
     manifests = {}
     for table in STAGING:
         addresses = [address for chunk in chunks for address in chunk["pieces"][table]]
@@ -82,31 +94,46 @@ def _write_manifests(run_id: str, chunks: list[Validated]) -> dict[str, str]:
     return manifests
 
 
-def close_run(run_id: str) -> None:
-    """Drop the schema of the run, and its registration."""
-    _drop(run_schema(run_id))
+def close_run(context: Mapping[str, Any], check_tasks: Iterable[str]) -> None:
+    """Drop the schema of the run, and record the checks that passed unless `publish` did.
+
+    :param check_tasks: the ids of the check tasks.
+    """
+    plan = of_run(context)
+    if plan is None:
+        return
+    published = context["ti"].xcom_pull(task_ids="publish")
+    passed: set[tuple[str, str]] = set()
+    if not published or published["run_schema"] != plan["run_schema"]:
+        passed = checks.passed_checks(context, check_tasks)
+    results = [
+        checks.Result(check, 0, "") for check in checks.required() if (check.table, check.name) in passed
+    ]
+
+    def close(cursor: Any) -> None:
+        _drop(cursor, plan["run_schema"])
+        if results:
+            checks.insert_results(cursor, context, results)
+
+    warehouse.transaction(close, f"drop schema {plan['run_schema']}")
 
 
 def sweep() -> list[str]:
     """Drop the schemas of dead runs, and return their names."""
-    dead = warehouse.query(
-        f"select run_schema from {ops()}.run_schemas "
-        f"where created_at < dateadd(day, -{ABANDONED_AFTER_DAYS}, getdate()) order by run_schema"
+    return warehouse.transaction(_sweep, "drop the schemas of dead runs") or []
+
+
+def _sweep(cursor: Any) -> list[str]:
+    cursor.execute(
+        f"select run_schema from {ops()}.run_schemas where expires_at < getdate() order by run_schema"
     )
-    for (schema,) in dead:
+    dead = [schema for (schema,) in cursor.fetchall()]
+    for schema in dead:
         log.warning("dropping schema %s of a dead run", schema)
-        _drop(schema)
-    return [schema for (schema,) in dead]
+        _drop(cursor, schema)
+    return dead
 
 
-def _drop(schema: str) -> None:
-    def drop(cursor: Any) -> None:
-        cursor.execute(f"drop schema if exists {schema} cascade")
-
-    def forget(cursor: Any) -> None:
-        warehouse.lock(cursor)
-        cursor.execute(f"delete from {ops()}.run_schemas where run_schema = %s", (schema,))
-
-    # Two transactions: a session that still reads a table of the schema must not make the writers wait.
-    warehouse.transaction(drop, f"drop schema {schema}")
-    warehouse.transaction(forget, f"forget schema {schema}")
+def _drop(cursor: Any, schema: str) -> None:
+    cursor.execute(f"drop schema if exists {schema} cascade")
+    cursor.execute(f"delete from {ops()}.run_schemas where run_schema = %s", (schema,))

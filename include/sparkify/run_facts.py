@@ -16,10 +16,11 @@ import botocore.exceptions
 import orjson
 
 from include.sparkify import checks, intervals, lake, notify, warehouse
+from include.sparkify import plan as planning
 from include.sparkify.errors import ConfigurationError, DataError, TransientError, aws_error
 from include.sparkify.intervals import Interval
 from include.sparkify.settings import ops, run_prefix, settings, star
-from include.sparkify.tables import HISTORY, STAR
+from include.sparkify.tables import HISTORY, SOURCES, STAR
 
 # Days that a chart can show and still be read.
 CHART_DAYS = 62
@@ -57,7 +58,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     if state.get("publish") == "success":
         verdict = "published"
     interval = _interval(context)
-    read_files = read("input", _read_input, run_id, plan_began)
+    read_files = read("input", _read_input, context)
     began = context["dag_run"].start_date
     return {
         "run": {
@@ -87,7 +88,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plan_began(context: Mapping[str, Any]) -> datetime | None:
-    plan = context["ti"].xcom_pull(task_ids="plan", key="plan")
+    plan = planning.of_run(context)
     return datetime.fromisoformat(plan["began_at"]) if plan else None
 
 
@@ -143,10 +144,11 @@ def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _interval(context: Mapping[str, Any]) -> Interval | None:
     """Return the interval of the run; None for all time, or if its parameters are wrong."""
-    plan = context["ti"].xcom_pull(task_ids="plan", key="plan")
+    plan = planning.of_run(context)
     try:
         if plan:
-            found = Interval(*(datetime.fromisoformat(plan[f"interval_{end}"]) for end in ("start", "end")))
+            ends = (plan["interval_start"], plan["interval_end"])
+            found = Interval(*map(datetime.fromisoformat, ends))
         else:
             found = intervals.of_run(context)
     except ConfigurationError:
@@ -154,18 +156,19 @@ def _interval(context: Mapping[str, Any]) -> Interval | None:
     return None if found == intervals.ALL_TIME else found
 
 
-def _read_input(run_id: str, since: datetime | None) -> dict[str, Any] | None:
+def _read_input(context: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what was read of the lake; None if the latest try did not get so far.
 
-    :returns: ``kinds``, totals of log files and song files; ``noted``, files with rejects, truncated values, unknown
-        fields, or nothing in them.
+    :returns: ``kinds``, totals by source; ``noted``, files with rejects, truncated values, unknown fields, or nothing
+        in them.
     """
+    plan = planning.of_run(context)
+    if plan is None:
+        return None
     s3, bucket = lake.client(), settings().work_bucket
-    key = f"{run_prefix(run_id)}/staging_files.manifest"
+    key = f"{run_prefix(plan['run_schema'])}/staging_files.manifest"
     try:
         manifest = s3.get_object(Bucket=bucket, Key=key)
-        if since is None or manifest["LastModified"] < since - CLOCK_SKEW:
-            return None
         files: list[dict[str, Any]] = []
         for entry in orjson.loads(manifest["Body"].read())["entries"]:
             piece = s3.get_object(Bucket=bucket, Key=entry["url"].removeprefix(f"s3://{bucket}/"))
@@ -191,7 +194,7 @@ def _read_input(run_id: str, since: datetime | None) -> dict[str, Any] | None:
         "kinds": [
             {"kind": kind, "files": len(of_kind)}
             | {name: sum(file[name] for file in of_kind) for name in sums}
-            for kind in ("events", "songs")
+            for kind in (source.kind for source in SOURCES)
             for of_kind in [[file for file in read if file["kind"] == kind]]
         ],
         "noted": sorted(noted, key=lambda file: (-file["rejected"], file["source_key"]))[:SAMPLES],

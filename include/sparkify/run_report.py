@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ import jinja2
 import orjson
 
 from include.sparkify import charts, lake, run_facts
-from include.sparkify.settings import run_prefix, settings
+from include.sparkify.settings import environment, settings
 
 PREFIX = "reports"
 TEMPLATE = Path(__file__).with_name("run_report.html")
@@ -25,10 +27,16 @@ def write(context: Mapping[str, Any]) -> str:
     """
     facts = run_facts.gather(context)
     s3, bucket = lake.client(), settings().work_bucket
-    folder = f"{PREFIX}/{run_prefix(context['run_id']).removeprefix('runs/')}"
+    folder = f"{PREFIX}/{environment()}/{_folder_name(context['run_id'])}"
     body = orjson.dumps(facts, option=orjson.OPT_INDENT_2)
     lake.put(s3, bucket, f"{folder}/report.json", body, "application/json")
     return lake.put(s3, bucket, f"{folder}/report.html", render(facts).encode(), "text/html; charset=utf-8")
+
+
+def _folder_name(run_id: str) -> str:
+    """Return a readable name that is different for each run; a run that is tried again replaces its report."""
+    plain = re.sub(r"[^a-z0-9]+", "_", run_id.lower()).strip("_")[:40]
+    return f"{plain}_{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
 
 
 def render(facts: Mapping[str, Any]) -> str:

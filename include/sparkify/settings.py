@@ -12,6 +12,7 @@ import functools
 import hashlib
 import os
 import re
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -19,6 +20,7 @@ import pydantic
 from pydantic import Field
 
 from include.sparkify.errors import ConfigurationError
+from include.sparkify.tables import Source
 
 VARIABLE = "sparkify"
 SCHEDULES = ("@hourly", "@daily")
@@ -67,6 +69,9 @@ class Settings(pydantic.BaseModel):
     reject_threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
     """Share of rejected lines above which a log file is refused, and share of refused song files above which nothing
     is loaded."""
+    delete_threshold: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the loaded lines, or of the loaded song files, above which a run that takes them away fails before it
+    publishes anything. The parameter ``confirm_deletes`` of the DAG allows it for one run."""
     lock_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 10
     """Minutes that a run waits for the right to write before it fails and names the session that holds it."""
     statement_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60
@@ -126,25 +131,33 @@ def ops() -> str:
     return f"{star()}_ops"
 
 
-def run_schema(run_id: str) -> str:
-    """Return the schema of one DAG run, for SQL templates: the same for every task and try of the run.
+def prefix_of(source: Source) -> str:
+    """Return the prefix of the files of a source."""
+    return str(getattr(settings(), source.prefix))
 
-    At most 63 bytes, the shorter limit of the two engines. The hash keeps stars apart that share a database.
+
+def new_run_schema(run_id: str) -> str:
+    """Return a name for the schema of one try of a DAG run, different at every call.
+
+    At most 63 bytes, the shorter limit of the two engines. The name is the identity of the try: two deployments that
+    share a warehouse have runs of the same id.
     """
     plain = re.sub(r"[^a-z0-9]+", "_", run_id.lower()).strip("_")[:22]
-    return f"{star()[:20]}_run_{plain}_{hashlib.sha256(f'{star()} {run_id}'.encode()).hexdigest()[:12]}"
+    return f"{star()[:20]}_run_{plain}_{secrets.token_hex(6)}"
 
 
-def run_prefix(run_id: str) -> str:
-    """Return the prefix of one DAG run in the work bucket, without a slash at the end.
-
-    The hash of the warehouse keeps environments apart that share a work bucket.
-    """
+def environment() -> str:
+    """Return a name for this star in its warehouse, which keeps environments apart that share a work bucket."""
     from airflow.providers.common.compat.sdk import BaseHook
 
     warehouse = BaseHook.get_connection("redshift_default")
-    place = f"{warehouse.host}:{warehouse.port}/{warehouse.schema}"
-    return f"runs/{run_schema(run_id)}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+    place = f"{warehouse.host}:{warehouse.port}/{warehouse.schema} {star()}"
+    return f"{star()}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+
+
+def run_prefix(run_schema: str) -> str:
+    """Return the prefix of one try of a run in the work bucket, without a slash at the end."""
+    return f"runs/{environment()}/{run_schema}"
 
 
 def schedule() -> str:

@@ -126,6 +126,14 @@ class Reading:
                 f"; first: line {first.line_number}, {first.column_name or 'whole line'}: {first.reason}"
             )
 
+    def refuse_empty(self) -> None:
+        """Refuse a file without a line if another version of it is loaded: it would take its rows away."""
+        if not (self.file.lines or self.refusal) and self.file.ledger_etag not in ("", self.file.etag):
+            self.refusal = (
+                "it is empty, and a version of it is loaded, whose rows stay; to take them away, delete the file and "
+                "run mode=full_refresh"
+            )
+
     def close(self) -> None:
         self.file.cut_values = self.tally.cut_values
         self.file.unknown_fields = _without_nul(", ".join(sorted(self.tally.unknown_fields)))[:500]
@@ -179,6 +187,7 @@ def read_log_files(s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces)
                 try:
                     _read_lines(bucket, found, stream, reading, spool)
                     reading.judge(threshold)
+                    reading.refuse_empty()
                 except _Corrupt as error:
                     reading.refusal = str(error)
                 if not reading.refusal:
@@ -225,9 +234,9 @@ def read_song_files(
     bucket: str,
     items: Iterable[Entry],
     pieces: Pieces,
-    small: lake.ManyObjects | None = None,
 ) -> Iterator[Reading]:
     """Validate song files, one JSON object each, several at once, in order; accepted ones go to ``pieces``."""
+    small = lake.ManyObjects(s3, bucket)
 
     def read(item: LakeObject, ledger_etag: str) -> tuple[Reading, bytes] | None:
         reading = Reading(_as_listed("songs", item, ledger_etag))
@@ -263,7 +272,12 @@ def read_song_files(
                         row = {"source_key": reading.file.source_key} | row
                         line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
                         pieces.append(io.BytesIO(line), 1)
+                reading.refuse_empty()
                 yield reading
+
+
+# How the files of each source are read.
+READ = {"events": read_log_files, "songs": read_song_files}
 
 
 class _Corrupt(Exception):

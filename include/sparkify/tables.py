@@ -16,9 +16,48 @@ from pathlib import Path
 INCLUDE = Path(__file__).parents[1]
 SQL = INCLUDE / "sql"
 
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One kind of source file: where it is in the lake, and the tables that its rows go to."""
+
+    kind: str
+    """Its name in the ledger."""
+    prefix: str
+    """The key of the Variable ``sparkify`` that has the prefix of its files."""
+    path: str
+    """Regular expression for the path of a file below the prefix; the group ``day`` is its UTC day, if it has one."""
+    staging: str
+    """Staging table."""
+    history: str
+    """Published table that keeps the accepted rows, each with its file."""
+    daily: bool
+    """A file belongs to a day, and a run reads the files of its days; otherwise every run reads what is new."""
+
+
+SOURCES = (
+    Source(
+        kind="events",
+        prefix="log_prefix",
+        # 2018/11/2018-11-01-events.json, and any number of files per day: 2018-11-01-0001.json.gz
+        path=r"(?P<year>\d{4})/(?P<month>\d{2})/(?P<day>(?P=year)-(?P=month)-\d{2})[^/]*\.json(\.gz)?",
+        staging="staging_events",
+        history="events",
+        daily=True,
+    ),
+    Source(
+        kind="songs",
+        prefix="song_prefix",
+        path=r"(?:[^/]+/)*[^/]+\.json(\.gz)?",
+        staging="staging_songs",
+        history="song_files",
+        daily=False,
+    ),
+)
+
 # Published tables. Schema `sparkify`: the star, and the history that it is derived from.
 STAR = ("songplays", "users", "songs", "artists", "time")
-HISTORY = ("events", "song_files")
+HISTORY = tuple(source.history for source in SOURCES)
 # Schema `sparkify_ops`: the pipeline's own tables.
 OPS = (
     "publish_lock",
@@ -33,26 +72,19 @@ OPS = (
 PUBLISHED = (*OPS, *HISTORY, *STAR)
 
 # The run's own schema. COPY fills the staging tables, one task each.
-STAGING = ("staging_files", "staging_events", "staging_songs")
+STAGING = ("staging_files", *(source.staging for source in SOURCES))
 OPEN_RUN = ("base_version", *STAGING)
-# Derived tables in the order in which they can be built, each with the derived tables that it reads.
+# The tasks of the build and the tables that each derives, in order, in one transaction. The first derives what the
+# others share, and they are independent of each other.
 BUILD: dict[str, tuple[str, ...]] = {
-    "superseded_events": (),
-    "affected_days": ("superseded_events",),
-    "plays": ("affected_days",),
-    "touched_songs": (),
-    "song_versions": ("touched_songs",),
-    "songs": ("song_versions",),
-    "artists": ("song_versions",),
-    "song_matches": ("plays", "songs"),
-    "songplays": ("song_matches",),
-    "repointed_songplays": ("song_matches",),
-    "time": ("songplays",),
-    "retracted_users": ("plays",),
-    "users": ("retracted_users",),
+    "changes": ("affected_days", "plays", "touched_songs", "song_versions"),
+    "songplays": ("song_matches", "songplays", "repointed_songplays"),
+    "users": ("retracted_users", "users"),
+    "songs": ("songs",),
+    "artists": ("artists",),
+    "time": ("time",),
 }
-# Audited before anything is published.
-CANDIDATES = STAR
+DERIVED = tuple(table for names in BUILD.values() for table in names)
 # Written by the publishing transaction, in this order.
 PUBLISH = (*STAR, *HISTORY, "loaded_files", "changed_days")
 
@@ -91,6 +123,40 @@ def published(name: str) -> Table:
     :raises ValueError: a line of the header, or the comment of a column, is missing.
     """
     return read_create_script(SQL / "create" / f"{name}.sql")
+
+
+@dataclasses.dataclass(frozen=True)
+class Guarded:
+    """A published table as the guard against duplicate keys reads it."""
+
+    name: str
+    is_ops: bool
+    """In the schema of the pipeline's own tables."""
+    key: tuple[str, ...]
+    text: str
+    """SQL expression: the key as text, from the alias ``p``."""
+    scope: str
+    """The rows that a run may change: ``day``, those of the affected days; else the table of the run that has the key's
+    first column of each of them."""
+
+
+def guarded() -> list[Guarded]:
+    """Return every table that a run publishes and that has a key of its own, for the guard."""
+    found = []
+    for name in PUBLISH:
+        table = published(name)
+        key = tuple(table.key.split(", "))
+        if any(column.name == "start_time" for column in table.columns):
+            scope = "day"
+        elif name in DERIVED:
+            scope = name
+        elif key == ("source_key",):
+            scope = "staging_files"
+        else:
+            continue
+        text = " || ' ' || ".join(f"p.{column}::varchar" for column in key)
+        found.append(Guarded(name, name in OPS, key, text if len(key) > 1 else f"{text} || ''", scope))
+    return found
 
 
 def columns(name: str, alias: str = "") -> str:

@@ -5,6 +5,7 @@ A refused version of a file takes nothing away: what was loaded of the file befo
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 import logging
@@ -15,17 +16,16 @@ import orjson
 
 from include.sparkify import lake, warehouse
 from include.sparkify.chunks import Chunk
-from include.sparkify.settings import ops, run_prefix, settings
+from include.sparkify.settings import ops, settings
 from include.sparkify.source import (
+    READ,
     SPOOL_BYTES,
     Pieces,
     Reading,
     RejectedLine,
     ValidatedFile,
-    read_log_files,
-    read_song_files,
 )
-from include.sparkify.tables import STAGING
+from include.sparkify.tables import SOURCES, STAGING
 
 # Rejected lines kept in full per task, so that memory stays bounded. All are counted.
 KEPT_PER_TASK = 20_000
@@ -40,11 +40,14 @@ class Validated(TypedDict):
 
     pieces: dict[str, list[str]]
     """Addresses of the pieces for COPY, by staging table."""
+    chunk: str
+    """Key of the chunk."""
     files: int
     """Rows for staging_files."""
     rows: int
-    """Rows for staging_events and staging_songs."""
-    refused_songs: int
+    """Rows for the staging tables of the sources."""
+    refused_of: dict[str, int]
+    """Refused files by source."""
     refused: list[str]
     """``key: reason`` of the refused files, the first 100 per chunk."""
 
@@ -58,14 +61,14 @@ def validate_chunk(run_id: str, address: str) -> Validated:
     """
     config, s3 = settings(), lake.client()
     chunk: Chunk = orjson.loads(lake.read(s3, config.work_bucket, address))
-    prefix = f"{run_prefix(run_id)}/{address.rpartition('/')[2].removesuffix('.json')}"
+    prefix = address.removesuffix(".json")
     pieces = {table: Pieces(s3, config.work_bucket, f"{prefix}/{table}") for table in STAGING}
-    small = lake.ManyObjects(s3, config.source_bucket) if chunk["songs"] else None
-    readings = itertools.chain(
-        read_log_files(s3, config.source_bucket, chunk["events"], pieces["staging_events"]),
-        read_song_files(s3, config.source_bucket, chunk["songs"], pieces["staging_songs"], small),
+    readings = itertools.chain.from_iterable(
+        READ[source.kind](s3, config.source_bucket, chunk["files"][source.kind], pieces[source.staging])
+        for source in SOURCES
+        if source.kind in chunk["files"]
     )
-    total = len(chunk["events"]) + len(chunk["songs"])
+    total = sum(map(len, chunk["files"].values()))
     files = [
         ValidatedFile(kind, key, "", 0, None, None, etag, vanished=True)
         for kind, key, etag in chunk["vanished"]
@@ -100,9 +103,10 @@ def validate_chunk(run_id: str, address: str) -> Validated:
     log.info("%d files read: %d refused, %d lines rejected", total, len(refused), rejected)
     return {
         "pieces": {table: piece.addresses for table, piece in pieces.items()},
+        "chunk": address,
         "files": len(files),
-        "rows": pieces["staging_events"].rows + pieces["staging_songs"].rows,
-        "refused_songs": sum(reading.file.kind == "songs" for reading in refused),
+        "rows": sum(pieces[source.staging].rows for source in SOURCES),
+        "refused_of": dict(collections.Counter(reading.file.kind for reading in refused)),
         "refused": [f"{reading.file.source_key}: {reading.refusal}" for reading in refused[:100]],
     }
 

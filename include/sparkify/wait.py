@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.sparkify import intervals, lake
-from include.sparkify.settings import settings
+from include.sparkify.settings import prefix_of, settings
+from include.sparkify.tables import SOURCES
 
 
 def has_waited_enough(context: Mapping[str, Any]) -> bool:
@@ -22,7 +23,9 @@ def has_waited_enough(context: Mapping[str, Any]) -> bool:
     until = interval.end + timedelta(minutes=settings().wait_minutes)
     if context["params"]["mode"] not in ("load", "reload") or datetime.now(UTC).replace(tzinfo=None) >= until:
         return True
-    last_day = intervals.of_day(list(interval.days())[-1])
-    return bool(
-        lake.list_log_files(lake.client(), settings().source_bucket, settings().log_prefix, last_day).files
+    last_day, bucket = intervals.of_day(list(interval.days())[-1]), settings().source_bucket
+    return all(
+        lake.list_daily(lake.client(), bucket, prefix_of(source), source.path, last_day).files
+        for source in SOURCES
+        if source.daily
     )

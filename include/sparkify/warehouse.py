@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -34,12 +36,24 @@ def connect() -> redshift_connector.Connection:
     return RedshiftSQLHook(redshift_conn_id=CONN_ID).get_conn()
 
 
+# A task logs in once: each thread keeps its connection between transactions.
+_kept = threading.local()
+
+
+def _take() -> redshift_connector.Connection:
+    """Return the connection that this thread keeps, or a new one: none is kept while a transaction uses it."""
+    connection, _kept.connection = getattr(_kept, "connection", None), None
+    return connection or connect()
+
+
 def transaction(
     work: Callable[[redshift_connector.Cursor], T],
     doing: str,
     is_done: Callable[[redshift_connector.Cursor], bool] | None = None,
 ) -> T | None:
     """Run ``work`` in one transaction and commit; after a transient error run it again on a new connection.
+
+    A connection that was kept and has died meanwhile is such an error.
 
     :param work: gets a cursor inside an open transaction; may be called several times.
     :param doing: the action in a few words, for error messages.
@@ -50,25 +64,29 @@ def transaction(
     """
 
     def attempt() -> T | None:
-        connection = connect()
+        connection = _take()
         try:
             cursor = connection.cursor()
             cursor.execute(statement_timeout())
             if is_done is not None and attempts.statistics["attempt_number"] > 1:
                 if is_done(cursor):
                     log.info("%s: an earlier attempt had committed; its acknowledgement was lost", doing)
+                    connection.close()
                     return None
                 # End the snapshot of the question: the one of the work must begin after its wait for the lock.
                 connection.commit()
             result = work(cursor)
             connection.commit()
-            return result
-        finally:
+        except BaseException:
             # Closing rolls back what was not committed; a dead connection has nothing left to close.
-            try:
+            with contextlib.suppress(redshift_connector.Error, OSError):
                 connection.close()
-            except (redshift_connector.Error, OSError):
-                log.debug("the connection was closed already")
+            raise
+        if getattr(_kept, "connection", None) is None:
+            _kept.connection = connection
+        else:
+            connection.close()
+        return result
 
     attempts = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),

@@ -2,16 +2,16 @@
 -- key: artist_id
 -- load: derived from all variants of the artist
 -- late data: none
-drop table if exists {{ run_schema(run_id) }}.artists;
-create table {{ run_schema(run_id) }}.artists (like {{ star() }}.artists);
-insert into {{ run_schema(run_id) }}.artists (artist_id, name, location, latitude, longitude)
+drop table if exists {{ run_schema() }}.artists;
+create table {{ run_schema() }}.artists (like {{ star() }}.artists);
+insert into {{ run_schema() }}.artists (artist_id, name, location, latitude, longitude)
 select
     v.artist_id,
     v.artist_name,
     v.artist_location,
     v.artist_latitude,
     v.artist_longitude
-from {{ run_schema(run_id) }}.song_versions as v
+from {{ run_schema() }}.song_versions as v
 where
     v.artist_preference = 1
-    and v.artist_id in (select t.artist_id from {{ run_schema(run_id) }}.touched_songs as t);
+    and v.artist_id in (select t.artist_id from {{ run_schema() }}.touched_songs as t);

@@ -2,21 +2,15 @@
 -- key: songplay_id
 -- load: derived
 -- late data: none
-drop table if exists {{ run_schema(run_id) }}.repointed_songplays;
-create table {{ run_schema(run_id) }}.repointed_songplays (
-    songplay_id char(32) not null,
-    start_time timestamp not null sortkey,
-    song_id varchar(32),
-    artist_id varchar(32)
-);
-insert into {{ run_schema(run_id) }}.repointed_songplays (songplay_id, start_time, song_id, artist_id)
+drop table if exists {{ run_schema() }}.repointed_songplays;
+create table {{ run_schema() }}.repointed_songplays sortkey (start_time) as
 select
     p.songplay_id,
     p.start_time,
     m.song_id,
     m.artist_id
 from {{ star() }}.songplays as p
-inner join {{ run_schema(run_id) }}.song_matches as m
+inner join {{ run_schema() }}.song_matches as m
     on p.song = m.title and p.artist = m.artist_name and p.length = m.duration
 where
     m.touched

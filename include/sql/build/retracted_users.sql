@@ -2,18 +2,17 @@
 -- key: user_id
 -- load: derived; the whole history of these users decides their rows
 -- late data: none
-drop table if exists {{ run_schema(run_id) }}.retracted_users;
-create table {{ run_schema(run_id) }}.retracted_users (user_id integer not null) diststyle all;
-insert into {{ run_schema(run_id) }}.retracted_users (user_id)
+drop table if exists {{ run_schema() }}.retracted_users;
+create table {{ run_schema() }}.retracted_users diststyle all as
 with latest_plays as (
     select
         user_id,
         max(start_time) as latest
-    from {{ run_schema(run_id) }}.plays
+    from {{ run_schema() }}.plays
     group by user_id
 )
 select u.user_id
 from {{ star() }}.users as u
-inner join {{ run_schema(run_id) }}.affected_days as d on u.updated_at >= d.day_start and u.updated_at < d.day_end
+inner join {{ run_schema() }}.affected_days as d on u.updated_at >= d.day_start and u.updated_at < d.day_end
 left join latest_plays as p on u.user_id = p.user_id
 where p.latest is null or p.latest < u.updated_at;

@@ -2,23 +2,32 @@
 -- key: title, artist_name, duration
 -- load: derived for the plays of the run, and for the touched songs (as they were and as they will be)
 -- late data: none
-drop table if exists {{ run_schema(run_id) }}.song_matches;
-create table {{ run_schema(run_id) }}.song_matches (
-    title varchar(1024) not null sortkey,
-    artist_name varchar(1024) not null,
-    duration decimal(10, 5) not null,
-    touched boolean not null,
-    song_id varchar(32),
-    artist_id varchar(32)
-) diststyle all;
-insert into {{ run_schema(run_id) }}.song_matches (title, artist_name, duration, touched, song_id, artist_id)
-with asked as (
+drop table if exists {{ run_schema() }}.song_matches;
+create table {{ run_schema() }}.song_matches diststyle all sortkey (title) as
+with touched_ids as (
+    select distinct song_id
+    from {{ run_schema() }}.touched_songs
+),
+
+candidates as (
+    select
+        v.title,
+        v.artist_name,
+        v.duration,
+        v.song_id,
+        v.artist_id
+    from {{ run_schema() }}.song_versions as v
+    inner join touched_ids as t on v.song_id = t.song_id
+    where v.preference = 1
+),
+
+asked as (
     select
         p.song as title,
         p.artist as artist_name,
         p.length as duration,
         0 as touched
-    from {{ run_schema(run_id) }}.plays as p
+    from {{ run_schema() }}.plays as p
     union
     select
         s.title,
@@ -26,14 +35,14 @@ with asked as (
         s.duration,
         1 as touched
     from {{ star() }}.songs as s
-    inner join (select distinct song_id from {{ run_schema(run_id) }}.touched_songs) as t on s.song_id = t.song_id
+    inner join touched_ids as t on s.song_id = t.song_id
     union
     select
         c.title,
         c.artist_name,
         c.duration,
         1 as touched
-    from {{ run_schema(run_id) }}.songs as c
+    from candidates as c
 ),
 
 keys as (
@@ -56,7 +65,7 @@ matches as (
     from keys as k
     inner join {{ star() }}.songs as s
         on k.title = s.title and k.artist_name = s.artist_name and k.duration = s.duration
-    left join {{ run_schema(run_id) }}.touched_songs as t on s.song_id = t.song_id
+    left join touched_ids as t on s.song_id = t.song_id
     where t.song_id is null
     union all
     select
@@ -65,7 +74,7 @@ matches as (
         c.duration,
         c.song_id,
         c.artist_id
-    from {{ run_schema(run_id) }}.songs as c
+    from candidates as c
 ),
 
 choices as (

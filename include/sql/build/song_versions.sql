@@ -3,40 +3,26 @@
 -- key: source_key
 -- load: derived
 -- late data: none
-drop table if exists {{ run_schema(run_id) }}.song_versions;
-create table {{ run_schema(run_id) }}.song_versions (
-    source_key varchar(1024) not null,
-    song_id varchar(32) not null sortkey,
-    title varchar(1024) not null,
-    artist_id varchar(32) not null,
-    artist_name varchar(1024) not null,
-    artist_location varchar(1024),
-    artist_latitude decimal(9, 6),
-    artist_longitude decimal(9, 6),
-    year integer not null,
-    duration decimal(10, 5) not null,
-    preference integer not null,
-    artist_preference integer not null
-) diststyle all;
-insert into {{ run_schema(run_id) }}.song_versions ({{ columns("song_files") }}, preference, artist_preference)
+drop table if exists {{ run_schema() }}.song_versions;
+create table {{ run_schema() }}.song_versions diststyle all sortkey (song_id) as
 with published as (
     select {{ columns("song_files", "c") }}
     from {{ star() }}.song_files as c
-    inner join (select distinct song_id from {{ run_schema(run_id) }}.touched_songs) as t on c.song_id = t.song_id
+    inner join (select distinct song_id from {{ run_schema() }}.touched_songs) as t on c.song_id = t.song_id
     union
     select {{ columns("song_files", "c") }}
     from {{ star() }}.song_files as c
-    inner join (select distinct artist_id from {{ run_schema(run_id) }}.touched_songs) as t on c.artist_id = t.artist_id
+    inner join (select distinct artist_id from {{ run_schema() }}.touched_songs) as t on c.artist_id = t.artist_id
 ),
 
 versions as (
     select {{ columns("song_files", "p") }}
     from published as p
-    left join {{ run_schema(run_id) }}.staging_files as f on p.source_key = f.source_key
+    left join {{ run_schema() }}.staging_files as f on p.source_key = f.source_key
     where f.source_key is null
     union all
     select {{ columns("song_files", "s") }}
-    from {{ run_schema(run_id) }}.staging_songs as s
+    from {{ run_schema() }}.staging_songs as s
 )
 
 select

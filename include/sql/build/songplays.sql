@@ -2,9 +2,9 @@
 -- key: songplay_id
 -- load: derived; of several deliveries of a play the first file by key, then the first line, decides
 -- late data: a play belongs to the day of its own start_time
-drop table if exists {{ run_schema(run_id) }}.songplays;
-create table {{ run_schema(run_id) }}.songplays (like {{ star() }}.songplays);
-insert into {{ run_schema(run_id) }}.songplays (
+drop table if exists {{ run_schema() }}.songplays;
+create table {{ run_schema() }}.songplays (like {{ star() }}.songplays);
+insert into {{ run_schema() }}.songplays (
     songplay_id, start_time, user_id, level, song_id, artist_id, session_id, location, user_agent, item_in_session,
     song, artist, length
 )
@@ -25,7 +25,7 @@ with deliveries as (
             partition by ts, user_id, session_id, item_in_session
             order by source_key, line_number
         ) as delivery
-    from {{ run_schema(run_id) }}.plays
+    from {{ run_schema() }}.plays
 )
 select
     md5(
@@ -44,6 +44,6 @@ select
     p.artist,
     p.length
 from deliveries as p
-left join {{ run_schema(run_id) }}.song_matches as m
+left join {{ run_schema() }}.song_matches as m
     on p.song = m.title and p.artist = m.artist_name and p.length = m.duration
 where p.delivery = 1;

@@ -2,9 +2,9 @@
 -- key: song_id
 -- load: derived from all versions of the song
 -- late data: none
-drop table if exists {{ run_schema(run_id) }}.songs;
-create table {{ run_schema(run_id) }}.songs (like {{ star() }}.songs);
-insert into {{ run_schema(run_id) }}.songs (song_id, title, artist_id, year, duration, artist_name)
+drop table if exists {{ run_schema() }}.songs;
+create table {{ run_schema() }}.songs (like {{ star() }}.songs);
+insert into {{ run_schema() }}.songs (song_id, title, artist_id, year, duration, artist_name)
 select
     v.song_id,
     v.title,
@@ -12,7 +12,7 @@ select
     v.year,
     v.duration,
     v.artist_name
-from {{ run_schema(run_id) }}.song_versions as v
+from {{ run_schema() }}.song_versions as v
 where
     v.preference = 1
-    and v.song_id in (select t.song_id from {{ run_schema(run_id) }}.touched_songs as t);
+    and v.song_id in (select t.song_id from {{ run_schema() }}.touched_songs as t);

@@ -1,10 +1,10 @@
 -- one row per distinct start_time of the plays on the affected days
 -- key: start_time
--- load: derived
+-- load: derived from plays
 -- late data: a moment belongs to its own day
-drop table if exists {{ run_schema(run_id) }}.time;
-create table {{ run_schema(run_id) }}.time (like {{ star() }}.time);
-insert into {{ run_schema(run_id) }}.time (start_time, hour, day, week, month, year, weekday)
+drop table if exists {{ run_schema() }}.time;
+create table {{ run_schema() }}.time (like {{ star() }}.time);
+insert into {{ run_schema() }}.time (start_time, hour, day, week, month, year, weekday)
 select distinct
     start_time,
     extract(hour from start_time) as hour,
@@ -13,4 +13,4 @@ select distinct
     extract(month from start_time) as month,
     extract(year from start_time) as year,
     extract(dow from start_time) as weekday
-from {{ run_schema(run_id) }}.songplays;
+from {{ run_schema() }}.plays;

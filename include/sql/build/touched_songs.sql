@@ -2,20 +2,16 @@
 -- key: song_id, artist_id
 -- load: derived
 -- late data: none
-drop table if exists {{ run_schema(run_id) }}.touched_songs;
-create table {{ run_schema(run_id) }}.touched_songs (
-    song_id varchar(32) not null,
-    artist_id varchar(32) not null
-) diststyle all;
-insert into {{ run_schema(run_id) }}.touched_songs (song_id, artist_id)
+drop table if exists {{ run_schema() }}.touched_songs;
+create table {{ run_schema() }}.touched_songs diststyle all as
 select
     s.song_id,
     s.artist_id
-from {{ run_schema(run_id) }}.staging_songs as s
+from {{ run_schema() }}.staging_songs as s
 union
 select
     c.song_id,
     c.artist_id
 from {{ star() }}.song_files as c
-inner join {{ run_schema(run_id) }}.staging_files as f on c.source_key = f.source_key
+inner join {{ run_schema() }}.staging_files as f on c.source_key = f.source_key
 where f.kind = 'songs';

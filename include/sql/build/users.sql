@@ -2,9 +2,9 @@
 -- key: user_id
 -- load: derived; the latest play decides (ties: higher session_id, then item_in_session, then first file and line)
 -- late data: a play older than the published row changes nothing
-drop table if exists {{ run_schema(run_id) }}.users;
-create table {{ run_schema(run_id) }}.users (like {{ star() }}.users);
-insert into {{ run_schema(run_id) }}.users (user_id, first_name, last_name, gender, level, updated_at)
+drop table if exists {{ run_schema() }}.users;
+create table {{ run_schema() }}.users (like {{ star() }}.users);
+insert into {{ run_schema() }}.users (user_id, first_name, last_name, gender, level, updated_at)
 with user_plays as (
     select
         user_id,
@@ -17,7 +17,7 @@ with user_plays as (
         item_in_session,
         source_key,
         line_number
-    from {{ run_schema(run_id) }}.plays
+    from {{ run_schema() }}.plays
     union all
     select
         e.user_id,
@@ -31,10 +31,9 @@ with user_plays as (
         e.source_key,
         e.line_number
     from {{ star() }}.events as e
-    inner join {{ run_schema(run_id) }}.retracted_users as r on e.user_id = r.user_id
-    left join {{ run_schema(run_id) }}.superseded_events as x
-        on e.source_key = x.source_key and e.line_number = x.line_number and e.start_time = x.start_time
-    where e.page = 'NextSong' and x.source_key is null
+    inner join {{ run_schema() }}.retracted_users as r on e.user_id = r.user_id
+    left join {{ run_schema() }}.staging_files as f on e.source_key = f.source_key
+    where e.page = 'NextSong' and f.source_key is null
 ),
 
 ranked_plays as (
@@ -61,5 +60,5 @@ select
     p.start_time
 from ranked_plays as p
 left join {{ star() }}.users as u on p.user_id = u.user_id
-left join {{ run_schema(run_id) }}.retracted_users as r on p.user_id = r.user_id
+left join {{ run_schema() }}.retracted_users as r on p.user_id = r.user_id
 where p.recency = 1 and (u.user_id is null or u.updated_at <= p.start_time or r.user_id is not null);

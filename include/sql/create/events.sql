@@ -1,6 +1,6 @@
 -- one row per accepted line of a loaded log file, all pages: the history that the star is derived from
 -- key: source_key, line_number
--- load: a loaded file's lines in the run's windows are replaced; a new version replaces all of them
+-- load: a new version of a file replaces all lines of the version before
 -- late data: a line of another day than its file's is kept, and belongs to its own day
 create table if not exists {{ star() }}.events (
     source_key varchar(1024) not null,

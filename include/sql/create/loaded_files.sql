@@ -9,6 +9,8 @@ create table if not exists {{ ops() }}.loaded_files (
     size bigint not null,
     last_modified timestamp,
     file_date date,
+    first_event timestamp,
+    last_event timestamp,
     lines integer not null,
     accepted integer not null,
     rejected integer not null,
@@ -22,6 +24,8 @@ comment on column {{ ops() }}.loaded_files.etag is 'ETag of the version loaded; 
 comment on column {{ ops() }}.loaded_files.size is 'Bytes of that version';
 comment on column {{ ops() }}.loaded_files.last_modified is 'Time at which that version was written, UTC';
 comment on column {{ ops() }}.loaded_files.file_date is 'Day in the name of a log file, UTC; NULL for songs';
+comment on column {{ ops() }}.loaded_files.first_event is 'Earliest start_time in a log file, UTC; NULL for songs and for empty files';
+comment on column {{ ops() }}.loaded_files.last_event is 'Latest start_time in a log file, UTC';
 comment on column {{ ops() }}.loaded_files.lines is 'Lines in the file that are not blank';
 comment on column {{ ops() }}.loaded_files.accepted is 'Lines accepted, of the whole file';
 comment on column {{ ops() }}.loaded_files.rejected is 'Lines rejected, of the whole file';

@@ -1,5 +1,5 @@
 -- one row per play: a NextSong event, however often and in however many files it was delivered
--- key: start_time, user_id, session_id, item_in_session (songplay_id is their hash)
+-- key: songplay_id
 -- load: the affected days are replaced; plays point to a song that arrives later than they do
 -- late data: belongs to the interval of its own start_time
 create table if not exists {{ star() }}.songplays (

@@ -2,6 +2,6 @@
 -- key: version
 -- load: inserted once; if a later version is published first, the candidates are derived again
 -- late data: none
-create table {{ run_schema(run_id) }}.base_version (version bigint not null) diststyle all;
-insert into {{ run_schema(run_id) }}.base_version (version)
+create table {{ run_schema() }}.base_version (version bigint not null) diststyle all;
+insert into {{ run_schema() }}.base_version (version)
 select coalesce(max(version), 0) from {{ ops() }}.publish_log;

@@ -2,4 +2,4 @@
 -- key: source_key, line_number
 -- load: COPY of the validated lines
 -- late data: none; the run's schema is dropped when the run ends
-create table {{ run_schema(run_id) }}.staging_events (like {{ star() }}.events);
+create table {{ run_schema() }}.staging_events (like {{ star() }}.events);

@@ -2,7 +2,7 @@
 -- key: source_key
 -- load: COPY of what `validate` found in each file
 -- late data: none; the run's schema is dropped when the run ends
-create table {{ run_schema(run_id) }}.staging_files (
+create table {{ run_schema() }}.staging_files (
     kind varchar(16) not null,
     source_key varchar(1024) not null,
     etag varchar(64) not null,

@@ -2,4 +2,4 @@
 -- key: source_key
 -- load: COPY of the validated files
 -- late data: none; the run's schema is dropped when the run ends
-create table {{ run_schema(run_id) }}.staging_songs (like {{ star() }}.song_files);
+create table {{ run_schema() }}.staging_songs (like {{ star() }}.song_files);

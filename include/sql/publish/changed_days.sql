@@ -2,9 +2,9 @@
 -- load: the days of this version are appended
 insert into {{ ops() }}.changed_days (version, day)
 with days as (
-    select trunc(day_start) as day from {{ run_schema(run_id) }}.affected_days
+    select trunc(day_start) as day from {{ run_schema() }}.affected_days
     union
-    select trunc(start_time) as day from {{ run_schema(run_id) }}.repointed_songplays
+    select trunc(start_time) as day from {{ run_schema() }}.repointed_songplays
 )
 select
     v.version,

@@ -1,11 +1,12 @@
 -- one row per accepted line of a loaded log file
--- load: the superseded events are replaced by the new ones
+-- load: the lines of the run's files replace those of the versions that were loaded before
 delete from {{ star() }}.events
-using {{ run_schema(run_id) }}.superseded_events as x
+using {{ ops() }}.loaded_files as l, {{ run_schema() }}.staging_files as f
 where
-    events.start_time = x.start_time
-    and events.source_key = x.source_key
-    and events.line_number = x.line_number;
+    events.source_key = l.source_key
+    and events.start_time >= l.first_event
+    and events.start_time <= l.last_event
+    and l.source_key = f.source_key;
 insert into {{ star() }}.events ({{ columns("events") }})
 select {{ columns("events") }}
-from {{ run_schema(run_id) }}.staging_events;
+from {{ run_schema() }}.staging_events;

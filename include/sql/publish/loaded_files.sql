@@ -1,10 +1,11 @@
 -- one row per loaded file
 -- load: the rows of the run's files are replaced
 delete from {{ ops() }}.loaded_files
-using {{ run_schema(run_id) }}.staging_files as f
+using {{ run_schema() }}.staging_files as f
 where loaded_files.source_key = f.source_key;
 insert into {{ ops() }}.loaded_files (
-    source_key, kind, etag, size, last_modified, file_date, lines, accepted, rejected, run_id, loaded_at
+    source_key, kind, etag, size, last_modified, file_date, first_event, last_event, lines, accepted, rejected, run_id,
+    loaded_at
 )
 select
     f.source_key,
@@ -13,11 +14,21 @@ select
     f.size,
     f.last_modified,
     f.file_date,
+    e.first_event,
+    e.last_event,
     f.lines,
     f.accepted,
     f.rejected,
     r.run_id,
     getdate() as loaded_at
-from {{ run_schema(run_id) }}.staging_files as f
-inner join {{ ops() }}.run_schemas as r on r.run_schema = '{{ run_schema(run_id) }}'
+from {{ run_schema() }}.staging_files as f
+left join (
+    select
+        source_key,
+        min(start_time) as first_event,
+        max(start_time) as last_event
+    from {{ run_schema() }}.staging_events
+    group by source_key
+) as e on f.source_key = e.source_key
+inner join {{ ops() }}.run_schemas as r on r.run_schema = '{{ run_schema() }}'
 where not f.vanished;

@@ -1,12 +1,12 @@
 -- one row per play
 -- load: the affected days are replaced by the candidates; plays of other days gain or lose their song
 delete from {{ star() }}.songplays
-using {{ run_schema(run_id) }}.affected_days as d
+using {{ run_schema() }}.affected_days as d
 where songplays.start_time >= d.day_start and songplays.start_time < d.day_end;
 insert into {{ star() }}.songplays ({{ columns("songplays") }})
 select {{ columns("songplays") }}
-from {{ run_schema(run_id) }}.songplays;
+from {{ run_schema() }}.songplays;
 update {{ star() }}.songplays
 set song_id = r.song_id, artist_id = r.artist_id
-from {{ run_schema(run_id) }}.repointed_songplays as r
+from {{ run_schema() }}.repointed_songplays as r
 where songplays.start_time = r.start_time and songplays.songplay_id = r.songplay_id;

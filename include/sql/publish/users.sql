@@ -1,11 +1,11 @@
 -- one row per user with a play
 -- load: candidates replace their rows; a user without a play left is deleted
 delete from {{ star() }}.users
-using {{ run_schema(run_id) }}.retracted_users as r
+using {{ run_schema() }}.retracted_users as r
 where users.user_id = r.user_id;
 delete from {{ star() }}.users
-using {{ run_schema(run_id) }}.users as c
+using {{ run_schema() }}.users as c
 where users.user_id = c.user_id;
 insert into {{ star() }}.users ({{ columns("users") }})
 select {{ columns("users") }}
-from {{ run_schema(run_id) }}.users;
+from {{ run_schema() }}.users;
