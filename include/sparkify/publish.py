@@ -84,7 +84,7 @@ def publish(
         results = [*audited, *warned]
         if now != base:
             log.info("another run has published since: deriving the candidates again under the lock")
-            replaced = _leave_out_replaced(cursor, schema, base)
+            replaced = _leave_out(cursor, schema, base)
             for script in build.values():
                 warehouse.execute(cursor, script)
             results = _audit_again(cursor, context)
@@ -148,39 +148,43 @@ def _audit_again(cursor: Any, context: Mapping[str, Any]) -> list[checks.Result]
     return results
 
 
-def _leave_out_replaced(cursor: Any, schema: str, base: int) -> list[str]:
-    """Take files out of the run of which another run has published another version since the plan.
+def _leave_out(cursor: Any, schema: str, base: int) -> list[str]:
+    """Take files out of the run that another run has published since the plan, at the same version or at another one.
 
-    The lake decides which of the two is the present version. After a full refresh, files that left the lake are taken
-    out too.
+    Of two versions the lake decides which one is present. After a full refresh, files that left the lake are taken out
+    too. A file that another run has loaded at the same version needs no second load.
 
     :param base: the version of the star when the schema of the run was created.
-    :returns: the keys of the files that were left out.
+    :returns: the keys of the files of which this run's version is not the present one.
     """
     cursor.execute(
         f"select count(*) from {ops()}.publish_log where version > %s and mode = 'full_refresh'", (base,)
     )
     refreshed = cursor.fetchone()[0] > 0
     cursor.execute(
-        "select f.source_key, f.etag, f.vanished, "
-        "coalesce(max(l.etag), '') <> f.ledger_etag and coalesce(max(l.etag), '') <> f.etag as is_conflict "
+        "select f.source_key, f.etag, f.vanished, f.ledger_etag, coalesce(l.etag, '') "
         f"from {schema}.staging_files as f left join {ops()}.loaded_files as l "
-        "on f.source_key = l.source_key and l.kind = f.kind "
-        "group by f.source_key, f.etag, f.vanished, f.ledger_etag"
+        "on f.source_key = l.source_key and l.kind = f.kind"
     )
-    files: list[tuple[str, str, bool, bool]] = [tuple(row) for row in cursor.fetchall()]
-    suspects = [file for file in files if file[3] or refreshed]
+    files = [tuple(row) for row in cursor.fetchall()]
+    loaded = [key for key, etag, _, planned, now in files if planned != now == etag]
+    suspects = [
+        (key, None if vanished else etag, now not in (planned, etag))
+        for key, etag, vanished, planned, now in files
+        if now not in (planned, etag) or refreshed
+    ]
     s3, bucket = lake.client(), settings().source_bucket
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
         present = list(pool.map(lambda file: lake.find_etag(s3, bucket, file[0]), suspects))
-    replaced = []
-    for (key, etag, vanished, is_conflict), now in zip(suspects, present, strict=True):
-        if now == (None if vanished else etag) or not (is_conflict or now is None):
-            continue
+    replaced = [
+        key
+        for (key, etag, is_conflict), now in zip(suspects, present, strict=True)
+        if now != etag and (is_conflict or now is None)
+    ]
+    for key in replaced:
         log.warning(
             "%s was published by another run meanwhile, and this run's version is not the present one", key
         )
-        replaced.append(key)
     for table in STAGING:
-        warehouse.delete_keys(cursor, f"{schema}.{table}", replaced)
+        warehouse.delete_keys(cursor, f"{schema}.{table}", sorted({*replaced, *loaded}))
     return replaced

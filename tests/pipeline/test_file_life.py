@@ -1,0 +1,361 @@
+"""One file's life: listed, due, validated, staged, loaded; refused and corrected; replaced, emptied, deleted.
+
+What is due is decided only by the lake and the ledger, so that no sequence of runs leaves a file behind.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from include.sparkify import schema
+from include.sparkify.errors import DataError
+from include.sparkify.tables import PUBLISHED, STAR
+from tests.world import event, lines, log_key, song
+
+D1, D2, D3 = (datetime(2018, 11, day) for day in (1, 2, 3))
+BROKEN = "this is not JSON"
+
+
+def hours(day: datetime, first: int, last: int) -> tuple[datetime, datetime]:
+    return day + timedelta(hours=first), day + timedelta(hours=last)
+
+
+def load(world, start: datetime, end: datetime) -> None:
+    """Load an interval as a run by hand does."""
+    world.load(start.isoformat(), end.isoformat(), audited=False)
+
+
+def scheduled(world, start: datetime, end: datetime, run_id: str = "") -> dict:
+    """The context of a run of the scheduler, which looks back."""
+    return world.context(f"{start:%Y-%m-%d}", run_id=run_id) | {
+        "data_interval_start": start.replace(tzinfo=UTC),
+        "data_interval_end": end.replace(tzinfo=UTC),
+    }
+
+
+def load_scheduled(world, start: datetime, end: datetime) -> None:
+    world.load(audited=False, context=scheduled(world, start, end))
+
+
+def load_day(world, day: datetime) -> None:
+    load_scheduled(world, *hours(day, 0, 24))
+
+
+def deliver(world, day: datetime, number: int, *at: datetime, name: str = "events") -> str:
+    """Deliver a file of a day for the n-th time, with plays at these moments; their item is the delivery."""
+    return world.log(f"{day:%Y-%m-%d}", *(event(moment, item=number) for moment in at), name=name)
+
+
+def plays(world) -> list[tuple[datetime, int]]:
+    """Moment and delivery of the published plays."""
+    return world.rows("select start_time, item_in_session from {s}.songplays order by 1, 2")
+
+
+def ledger(world) -> list[tuple]:
+    """Day, number of accepted lines, and the span of events of each log file in the ledger."""
+    return world.rows(
+        "select file_date, accepted, first_event, last_event from {o}.loaded_files where kind = 'events' order by 1, 2"
+    )
+
+
+@pytest.fixture
+def world(fresh):
+    return fresh()
+
+
+# Refused and corrected ------------------------------------------------------------------------------------
+
+
+@pytest.mark.finding("W1")
+@pytest.mark.parametrize("songs", [False, True], ids=["nothing else", "with songs published"])
+def test_a_refused_file_that_comes_corrected_is_loaded_by_the_next_scheduled_run(world, songs):
+    world.log("2018-11-01", event(D1), BROKEN)
+    if songs:
+        world.song(song())
+    with pytest.raises(DataError, match="new versions are found automatically"):
+        load_day(world, D1)
+    assert plays(world) == []
+    deliver(world, D1, 2, D1)
+    deliver(world, D2, 1, D2)
+
+    load_day(world, D2)
+
+    assert plays(world) == [(D1, 2), (D2, 1)]
+
+
+@pytest.mark.finding("W2")
+def test_an_hourly_file_that_was_refused_is_loaded_whole_when_it_has_grown(fresh):
+    world = fresh(reject_threshold=0.3)
+    at = [D1 + timedelta(hours=hour, minutes=30) for hour in range(4)]
+    for hour in range(4):
+        grown = [event(moment, item=1) for moment in at[: hour + 1]]
+        # One bad line of 1, of 2 and of 3 refuses the file; of 4 it does not.
+        world.log("2018-11-01", *grown[1:], BROKEN)
+        if hour < 3:
+            with pytest.raises(DataError):
+                load_scheduled(world, *hours(D1, hour, hour + 1))
+        else:
+            load_scheduled(world, *hours(D1, hour, hour + 1))
+    assert plays(world) == [(moment, 1) for moment in at[1:]]
+
+
+@pytest.mark.finding("W3")
+@pytest.mark.parametrize("others", [False, True], ids=["the only file", "beside another"])
+def test_a_file_that_is_replaced_by_delete_and_put_while_a_run_reads_stays_due(world, others):
+    key = deliver(world, D1, 1, D1)
+    if others:
+        deliver(world, D1, 7, D1 + timedelta(hours=1), name="more")
+    context = scheduled(world, *hours(D1, 0, 24))
+    chunks = world.plan(context)
+    world.delete(key)
+    world.validate(context, chunks)
+    if others:
+        world.open_run(context)
+        world.copy(context)
+        world.build(context)
+        world.pass_all(context)
+        world.publish(context)
+    else:
+        with pytest.raises(DataError, match="deleted from the lake after it was listed"):
+            world.open_run(context)
+    deliver(world, D1, 2, D1)
+
+    load_day(world, D2)
+
+    assert (D1, 2) in plays(world)
+
+
+@pytest.mark.finding("W4")
+def test_a_file_that_comes_after_its_day_was_skipped_and_the_tables_recreated_is_loaded(world):
+    with pytest.raises(AirflowSkipException):
+        load_day(world, D1)
+    schema.recreate_tables(world.rendered("create", PUBLISHED), world.schema)
+    with pytest.raises(AirflowSkipException):
+        world.load(mode="full_refresh", audited=False)
+    deliver(world, D1, 1, D1)
+    deliver(world, D2, 1, D2)
+
+    load_day(world, D2)
+
+    assert plays(world) == [(D1, 1), (D2, 1)]
+
+
+@pytest.mark.finding("W10")
+def test_a_schedule_that_changes_at_noon_loses_no_hour(world):
+    """Airflow creates no daily run for a day whose first hour has run: the next day's run takes the rest."""
+    at = [D1 + timedelta(hours=hour, minutes=30) for hour in range(24)]
+    for hour in range(13):
+        deliver(world, D1, 1, *at[: hour + 1])
+        load_scheduled(world, *hours(D1, hour, hour + 1))
+    deliver(world, D1, 1, *at)
+    deliver(world, D2, 1, D2)
+
+    load_day(world, D2)
+
+    assert plays(world) == [*((moment, 1) for moment in at), (D2, 1)]
+
+
+def test_what_look_back_does_not_reach_is_left_for_a_run_with_start_and_end(fresh):
+    world = fresh(look_back_days=1)
+    for day in (D1, D2, D3):
+        deliver(world, day, 1, day)
+    load_day(world, D3)
+    assert plays(world) == [(D2, 1), (D3, 1)]
+    load(world, *hours(D1, 0, 24))
+    assert plays(world) == [(D1, 1), (D2, 1), (D3, 1)]
+
+
+# Replaced, emptied, deleted -------------------------------------------------------------------------------
+
+
+def test_a_new_version_replaces_every_line_of_the_one_before_with_lines_of_other_days(world):
+    at = (D1 + timedelta(hours=1), D2 + timedelta(hours=6), D3 + timedelta(hours=1))
+    deliver(world, D2, 1, *at)
+    deliver(world, D1, 5, D1 + timedelta(hours=2))
+    load(world, *hours(D1, 0, 72))
+    assert ledger(world) == [
+        (D1.date(), 1, D1 + timedelta(hours=2), D1 + timedelta(hours=2)),
+        (D2.date(), 3, at[0], at[-1]),
+    ]
+    deliver(world, D2, 2, at[1])
+
+    load(world, *hours(D2, 0, 24))
+
+    assert plays(world) == [(D1 + timedelta(hours=2), 5), (at[1], 2)]
+    assert world.count("events") == 2
+
+
+def test_a_run_over_an_hour_loads_the_whole_file(world):
+    at = [D1 + timedelta(hours=hour) for hour in (1, 13, 23)]
+    deliver(world, D1, 1, *at)
+    load(world, *hours(D1, 12, 14))
+    assert plays(world) == [(moment, 1) for moment in at]
+
+
+def test_a_user_who_loses_the_latest_play_keeps_the_earlier_one(world):
+    earlier, later = D1 + timedelta(hours=6), D2 + timedelta(hours=2)
+    world.log("2018-11-01", event(earlier, user=1), event(D2, user=9))
+    world.log("2018-11-02", event(later, user=1))
+    load(world, *hours(D1, 0, 48))
+    world.log("2018-11-02", event(later, user=2))
+    load(world, *hours(D1, 12, 48))
+
+    users = world.rows("select user_id, updated_at from {s}.users order by 1")
+    assert users == [(1, earlier), (2, later), (9, D2)]
+
+
+def test_a_file_that_is_read_again_leaves_the_events_of_another_at_the_same_moments_and_lines(world):
+    """The second moment is of another day than the files'."""
+    at = (D1, D2 + timedelta(hours=1))
+    deliver(world, D1, 1, *at)
+    deliver(world, D1, 2, *at, name="more")
+    load(world, *hours(D1, 0, 24))
+    deliver(world, D1, 3, *at)
+    load(world, *hours(D1, 0, 24))
+
+    events = world.rows("select start_time, item_in_session from {s}.events order by 1, 2")
+    assert events == plays(world) == [(moment, number) for moment in at for number in (2, 3)]
+
+
+def test_a_full_refresh_takes_away_what_left_the_lake_and_nothing_else(world):
+    at = [day + timedelta(hours=hour) for day in (D1, D2) for hour in (10, 12)]
+    deliver(world, D1, 1, *at[:2])
+    deliver(world, D2, 1, *at[2:])
+    load(world, *hours(D1, 0, 48))
+    world.delete(log_key("2018-11-01"))
+
+    world.load(mode="full_refresh", audited=False)
+
+    assert [day for day, *_ in ledger(world)] == [D2.date()]
+    assert plays(world) == [(moment, 1) for moment in at[2:]]
+    assert world.count("events") == 2
+
+
+@pytest.mark.finding("W5")
+@pytest.mark.parametrize("body", [b"", b"\n \n"], ids=["0 bytes", "blank lines"])
+def test_an_empty_file_takes_no_loaded_row_away(world, body):
+    key = deliver(world, D1, 1, D1)
+    load_day(world, D1)
+    world.put(key, body)
+    with pytest.raises(DataError, match="it is empty, and a version of it is loaded.*mode=full_refresh"):
+        load_day(world, D2)
+    assert plays(world) == [(D1, 1)]
+    deliver(world, D1, 2, D1)
+    load_day(world, D2)
+    assert plays(world) == [(D1, 2)]
+
+
+def test_an_empty_file_of_which_nothing_is_loaded_is_loaded_as_it_is(world):
+    world.put(log_key("2018-11-01"), b"\n")
+    deliver(world, D1, 1, D1, name="more")
+    load_day(world, D1)
+    assert ledger(world) == [(D1.date(), 0, None, None), (D1.date(), 1, D1, D1)]
+
+
+@pytest.mark.finding("W5")
+def test_song_files_that_are_all_emptied_stop_the_run(world):
+    keys = [world.song(song(f"SO{number}", f"T{number}")) for number in range(5)]
+    world.log("2018-11-01", event(D1, song="T1"))
+    load_day(world, D1)
+    before = world.state(*STAR)
+    for key in keys:
+        world.put(key, b"")
+    deliver(world, D2, 1, D2)
+
+    with pytest.raises(DataError, match="5 of 5 files of songs are refused"):
+        load_day(world, D2)
+    assert world.state(*STAR) == before
+
+
+@pytest.mark.finding("W6")
+@pytest.mark.parametrize("empty", ["prefix", "bucket"])
+def test_a_full_refresh_of_a_lake_that_looks_empty_fails_until_it_is_confirmed(fresh, empty):
+    world = fresh(delete_threshold=0.1)
+    for day in (D1, D2):
+        deliver(world, day, 1, day)
+    world.song(song())
+    world.load(mode="full_refresh")
+    before = world.state()
+    if empty == "prefix":
+        fresh(delete_threshold=0.1, log_prefix="logdata/")
+    else:
+        for key in (log_key("2018-11-01"), log_key("2018-11-02"), "song_data/A/A/A/TRSO1.json"):
+            world.delete(key)
+
+    with pytest.raises(DataError, match="little_is_taken_away.*confirm_deletes"):
+        world.load(mode="full_refresh")
+    assert world.state() == before
+
+    context = world.context(mode="full_refresh")
+    context["params"]["confirm_deletes"] = True
+    world.load(context=context)
+    assert world.count("songplays") == world.count("loaded_files", "kind = 'events'") == 0
+
+
+@pytest.mark.finding("W6")
+def test_a_run_may_take_away_as_much_as_the_threshold(fresh):
+    """Two lines of twenty are a tenth; what comes instead counts."""
+    world = fresh(delete_threshold=0.1)
+    at = [D1 + timedelta(minutes=minute) for minute in range(20)]
+    deliver(world, D1, 1, *at)
+    world.load(*map(str, hours(D1, 0, 24)))
+    deliver(world, D1, 2, *at[:17])
+    with pytest.raises(DataError, match="little_is_taken_away"):
+        world.load(*map(str, hours(D1, 0, 24)))
+    deliver(world, D1, 4, *at[17:18], name="more")
+    world.load(*map(str, hours(D1, 0, 24)))
+    assert plays(world) == [*((moment, 2) for moment in at[:17]), (at[17], 4)]
+
+
+@pytest.mark.finding("F2")
+def test_a_file_of_an_impossible_day_is_unrecognized(world):
+    """9999-12-31 has no day after it."""
+    keys = [
+        world.put(f"log_data/{day[:7].replace('-', '/')}/{day}-events.json", lines(event(D1)))
+        for day in ("1999-12-31", "2018-11-31", "2101-01-01", "9999-12-31")
+    ]
+    deliver(world, D1, 1, D1)
+    for context in (world.context(mode="full_refresh"), world.context(mode="replay")):
+        if context["params"]["mode"] == "full_refresh":
+            world.plan(context)
+            assert context["pushed"]["plan", "plan"]["unrecognized"] == keys
+        else:
+            with pytest.raises(AirflowSkipException):
+                world.plan(context)
+
+
+# Beside other runs ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "last", "songs"), [(22, 23, {}), (23, 24, {"songs": 1})])
+def test_only_the_last_hour_of_a_day_lists_songs(world, first, last, songs):
+    world.song(song())
+    deliver(world, D1, 1, D1 + timedelta(hours=first))
+    context = scheduled(world, *hours(D1, first, last), run_id=f"scheduled__{first}")
+
+    world.plan(context)
+
+    plan = context["pushed"]["plan", "plan"]
+    assert (plan["files"], plan["listed"], plan["refused_of"]) == (
+        1 + len(songs),
+        songs,
+        dict.fromkeys(songs, 0),
+    )
+
+
+def test_a_version_that_another_run_has_loaded_meanwhile_is_not_loaded_twice(world):
+    """The days of a catch-up run at the same time, and each looks back."""
+    for day in (D1, D2):
+        deliver(world, day, 1, day)
+    first = world.prepare(f"{D1:%Y-%m-%d}")
+    second = world.prepare(f"{D2:%Y-%m-%d}")
+    world.publish(first)
+    published = world.publish(second)
+
+    assert (plays(world), published["replaced"]) == ([(D1, 1), (D2, 1)], [])
+    # Only the second day is changed by the second run.
+    assert world.rows("select day from {o}.changed_days where version = 2") == [(D2.date(),)]
+    assert published["changed"]["events"] == {"deleted": 0, "inserted": 1, "updated": 0}
