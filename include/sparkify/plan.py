@@ -95,7 +95,7 @@ def run_schema(variables: jinja2.runtime.Context) -> str:
     ti = variables["ti"]
     task = (ti.run_id, ti.task_id, ti.map_index, ti.try_number)
     if _known.get("task") != task:
-        _known.update(task=task, schema=run_schema_of(dict(variables)))
+        _known.update(task=task, schema=run_schema_of({"ti": ti}))
     return str(_known["schema"])
 
 

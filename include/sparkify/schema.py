@@ -1,14 +1,18 @@
-"""Create the published tables, and compare existing ones with their declarations."""
+"""Create the published tables, compare existing ones with their declarations, and upgrade them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from include.sparkify import warehouse
 from include.sparkify.errors import ConfigurationError
 from include.sparkify.settings import ops, star
-from include.sparkify.tables import OPS, published
+from include.sparkify.tables import OPS, SQL, published
+
+# Name and type of the columns of a table, in order.
+Columns = list[tuple[str, str]]
 
 
 def schema_of(table: str) -> str:
@@ -24,38 +28,68 @@ def create_tables(scripts: Mapping[str, str], rebuild: bool) -> None:
     :raises ConfigurationError: a column of a table is missing, surplus or of another type; or a table is missing
         although the ledger has loaded files.
     """
-    found = _find_columns()
-    missing = [table for table in scripts if table not in found]
-    if missing and "loaded_files" in found and not rebuild:
-        ((loaded,),) = warehouse.query(f"select count(*) from {ops()}.loaded_files")
-        if loaded:
-            raise ConfigurationError(
-                f"missing tables: {', '.join(missing)}, although the ledger has {loaded} loaded files. Nothing was "
-                "changed. Next: run the DAG sparkify with mode=full_refresh; it loads everything again."
-            )
 
-    def create(cursor: Any) -> None:
+    def work(cursor: Any) -> None:
+        found = _find_columns(cursor)
+        if differences := _compare(found, scripts):
+            raise ConfigurationError(_describe(found, differences))
+        missing = [table for table in scripts if table not in found]
+        if not missing:
+            return
+        if "loaded_files" in found and not rebuild:
+            cursor.execute(f"select count(*) from {ops()}.loaded_files")
+            (loaded,) = cursor.fetchone()
+            if loaded:
+                raise ConfigurationError(
+                    f"missing tables: {', '.join(missing)}, although the ledger has {loaded} loaded files. Nothing was "
+                    "changed. Next: run the DAG sparkify with mode=full_refresh; it loads everything again."
+                )
         for schema in (star(), ops()):
             cursor.execute(f"create schema if not exists {schema}")
         for table in missing:
             warehouse.execute(cursor, scripts[table])
 
-    if missing:
-        warehouse.transaction(create, f"create the tables of {star()}")
-        found = _find_columns()
-    differences = []
-    for table in scripts:
-        columns = [(column.name, column.type) for column in published(table).columns]
-        odd = [" ".join(column) for column in sorted(set(found.get(table, [])) ^ set(columns))]
-        if odd or found[table] != columns:
-            differences.append(
-                f"{schema_of(table)}.{table} differs in {', '.join(odd) or 'the order of its columns'}"
-            )
-    if differences:
-        raise ConfigurationError(
-            f"tables are not as include/sql/create declares them: {'; '.join(differences)}. Nothing was changed. "
-            "Next: alter them by hand, or run the DAG recreate_tables and load everything again."
-        )
+    warehouse.transaction(work, f"create the tables of {star()}")
+
+
+def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[str]:
+    """Bring tables that an earlier version of this project created up to their declarations, and keep their rows.
+
+    Everything happens in one transaction, under the lock of the runs.
+
+    :param scripts: rendered scripts of ``include/sql/upgrade`` by table.
+    :param declared: the names of all published tables.
+    :returns: the tables that were upgraded.
+    :raises ConfigurationError: a table differs in a way that no script upgrades from; nothing is changed.
+    """
+
+    def work(cursor: Any) -> list[str]:
+        warehouse.lock(cursor)
+        found = _find_columns(cursor)
+        upgraded = [table for table in scripts if found.get(table) == upgraded_from(table)]
+        for table in upgraded:
+            warehouse.execute(cursor, scripts[table])
+        found = _find_columns(cursor)
+        if differences := _compare(found, declared):
+            raise ConfigurationError(_describe(found, differences))
+        return upgraded
+
+    return warehouse.transaction(work, f"upgrade the tables of {star()}") or []
+
+
+def upgraded_from(table: str) -> Columns | None:
+    """Return the columns that the upgrade script of a table expects; None if it has no script.
+
+    :raises ValueError: the script does not begin with them.
+    """
+    path = SQL / "upgrade" / f"{table}.sql"
+    if not path.exists():
+        return None
+    first = path.read_text().partition("\n")[0]
+    if not first.startswith("-- from: "):
+        raise ValueError(f"{path.name} does not begin with the columns that it upgrades from")
+    pairs = re.findall(r"(\w+) (\w+(?:\([\d, ]+\))?)(?:, |$)", first.removeprefix("-- from: "))
+    return [(name, kind) for name, kind in pairs]
 
 
 def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:
@@ -71,10 +105,14 @@ def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:
         )
 
     def recreate(cursor: Any) -> None:
-        if "publish_lock" in _find_columns():
+        if "publish_lock" in _find_columns(cursor):
+            # End the snapshot of the question: the one of the work must begin after the wait.
+            cursor.execute("commit")
             warehouse.lock(cursor)
         for table in scripts:
-            cursor.execute(f"drop table if exists {schema_of(table)}.{table} cascade")
+            # Other runs may wait for it, and a wait for a table that is dropped ends in an error.
+            if table != "publish_lock":
+                cursor.execute(f"drop table if exists {schema_of(table)}.{table} cascade")
         for schema in (star(), ops()):
             cursor.execute(f"create schema if not exists {schema}")
         for script in scripts.values():
@@ -83,16 +121,38 @@ def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:
     warehouse.transaction(recreate, f"recreate the tables of {star()}")
 
 
-def _find_columns() -> dict[str, list[tuple[str, str]]]:
-    """Return the tables of our two schemas with their columns as (name, type), in order."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for schema, table, column, kind, length, precision, scale in warehouse.query(
+def _compare(found: Mapping[str, Columns], declared: Iterable[str]) -> dict[str, str]:
+    """Return how existing tables differ from their declarations, by table."""
+    differences = {}
+    for table in declared:
+        columns = [(column.name, column.type) for column in published(table).columns]
+        odd = [" ".join(column) for column in sorted(set(found.get(table, columns)) ^ set(columns))]
+        if odd or found.get(table, columns) != columns:
+            differences[table] = f"differs in {', '.join(odd) or 'the order of its columns'}"
+    return differences
+
+
+def _describe(found: Mapping[str, Columns], differences: Mapping[str, str]) -> str:
+    """Return the message about tables that differ, with the next step."""
+    text = "; ".join(f"{schema_of(table)}.{table} {difference}" for table, difference in differences.items())
+    if all(found[table] == upgraded_from(table) for table in differences):
+        scripts = ", ".join(f"include/sql/upgrade/{table}.sql" for table in differences)
+        step = f"run the DAG upgrade_tables, which keeps the rows ({scripts}); then clear the task"
+    else:
+        step = "alter them by hand, or run the DAG recreate_tables and load everything again"
+    return f"tables are not as include/sql/create declares them: {text}. Nothing was changed. Next: {step}."
+
+
+def _find_columns(cursor: Any) -> dict[str, Columns]:
+    """Return the tables of our two schemas with their columns, in order."""
+    found: dict[str, Columns] = {}
+    cursor.execute(
         "select table_schema, table_name, column_name, data_type, character_maximum_length, numeric_precision, "
         "numeric_scale from information_schema.columns where table_schema in (%s, %s) "
         "order by table_name, ordinal_position",
-        star(),
-        ops(),
-    ):
+        (star(), ops()),
+    )
+    for schema, table, column, kind, length, precision, scale in cursor.fetchall():
         if schema == schema_of(table):
             found.setdefault(table, []).append((column, _type(kind, length, precision, scale)))
     return found

@@ -70,6 +70,8 @@ OPS = (
     "quality_results",
 )
 PUBLISHED = (*OPS, *HISTORY, *STAR)
+# Published tables that an earlier version declared otherwise.
+UPGRADED = ("run_schemas", "loaded_files")
 
 # The run's own schema. COPY fills the staging tables, one task each.
 STAGING = ("staging_files", *(source.staging for source in SOURCES))

@@ -338,7 +338,6 @@ def test_one_match_fewer_in_thousands_of_plays_is_no_alarm(world):
     world.load("2018-10-31", audited=False)
     world.log("2018-11-01", *(event(D1, item=item, song="Other") for item in range(120)))
     world.load("2018-11-01")
-    ((passed,),) = world.rows(
-        "select passed from {o}.quality_results where check_name = 'match_rate_is_as_usual'"
-    )
-    assert passed
+    assert world.rows(
+        "select distinct passed from {o}.quality_results where check_name = 'match_rate_is_as_usual'"
+    ) == [(True,)]

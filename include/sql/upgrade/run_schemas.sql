@@ -1,0 +1,11 @@
+-- from: run_schema varchar(127), run_id varchar(256), created_at timestamp
+-- A schema has a time at which it expires in the place of the time at which it was created.
+alter table {{ ops() }}.run_schemas rename to run_schemas_before;
+{% include 'create/run_schemas.sql' %}
+insert into {{ ops() }}.run_schemas (run_schema, run_id, expires_at)
+select
+    run_schema,
+    run_id,
+    dateadd(day, 2, created_at) as expires_at
+from {{ ops() }}.run_schemas_before;
+drop table {{ ops() }}.run_schemas_before;
