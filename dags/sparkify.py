@@ -58,16 +58,13 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
-from include.sparkify import assets, checks, run, schema, settings, tables, timetable, wait, warehouse
-from include.sparkify import plan as planning
-from include.sparkify import publish as publishing
+from include.sparkify import assets, checks, run_plan, settings, tables, timetable, warehouse
 from include.sparkify.defaults import DEFAULT_ARGS
-from include.sparkify.errors import DataError
-from include.sparkify.validate import Validated, validate_chunk
 
 WAREHOUSE_POOL = {"pool": settings.pool()}
 
 
+# A task process parses this file first, so the tasks import what only they need.
 @dag(
     schedule=timetable.schedule(),
     start_date=settings.start_date(),
@@ -80,8 +77,8 @@ WAREHOUSE_POOL = {"pool": settings.pool()}
         "settings": settings.settings,
         "star": settings.star,
         "ops": settings.ops,
-        "run_schema": planning.run_schema,
-        "run_prefix": planning.prefix_of_run,
+        "run_schema": run_plan.run_schema,
+        "run_prefix": run_plan.prefix_of_run,
         "columns": tables.columns,
         "guarded": tables.guarded(),
         "statement_timeout": warehouse.statement_timeout,
@@ -89,9 +86,9 @@ WAREHOUSE_POOL = {"pool": settings.pool()}
     params={
         "mode": Param(
             "load",
-            enum=list(planning.MODES),
+            enum=list(run_plan.MODES),
             title="Mode",
-            description="; ".join(f"{mode}: {reads}" for mode, reads in planning.MODES.items()),
+            description="; ".join(f"{mode}: {reads}" for mode, reads in run_plan.MODES.items()),
         ),
         "start": Param(
             None,
@@ -120,30 +117,40 @@ def sparkify() -> None:
     @task(templates_exts=[".sql"])
     def create_tables(scripts: dict[str, str]) -> None:
         """Create the published tables that are missing; fail if one differs from its declaration."""
+        from include.sparkify import schema
+
         mode = get_current_context()["params"]["mode"]
         schema.create_tables(scripts, rebuild=mode == "full_refresh")
 
     @task.sensor(mode="reschedule", poke_interval=60, timeout=settings.run_limit().total_seconds())
     def wait_for_events() -> bool:
         """Wait for the log file of the interval's last day, at most `wait_minutes`, without holding a worker."""
+        from include.sparkify import wait
+
         return wait.has_waited_enough(get_current_context())
 
     @task
     def plan() -> list[str]:
         """Compare the lake with the ledger, and write what is due to the work bucket, in chunks for `validate`."""
+        from include.sparkify import plan
+
         context = get_current_context()
-        decision, chunks = planning.make_plan(context)
+        decision, chunks = plan.make_plan(context)
         context["ti"].xcom_push(key="plan", value=decision)
         return chunks
 
     @task
-    def validate(chunk: str) -> Validated:
+    def validate(chunk: str) -> Any:
         """Compare the files of a chunk with the contract: good lines go to the work bucket, the others are kept."""
+        from include.sparkify.validate import validate_chunk
+
         return validate_chunk(get_current_context()["run_id"], chunk)
 
     @task(templates_exts=[".sql"])
     def open_run(plan: Any, validated: Any, scripts: dict[str, str]) -> None:
         """Create the schema of this run with empty staging tables, and write the COPY manifests."""
+        from include.sparkify import run
+
         run.open_run(get_current_context()["run_id"], plan, validated, scripts)
 
     @task_group(default_args=WAREHOUSE_POOL)
@@ -193,20 +200,23 @@ def sparkify() -> None:
             checks.operators(table, table)
 
     @task(templates_exts=[".sql"], outlets=list(assets.STAR.values()), pool=settings.pool())
-    def publish(
-        validated: Any, build: dict[str, str], apply: dict[str, str], duplicate_keys: str
-    ) -> publishing.Published:
+    def publish(validated: Any, build: dict[str, str], apply: dict[str, str], duplicate_keys: str) -> Any:
         """Replace the affected rows by the candidates and write the ledger, in one transaction."""
+        from include.sparkify import publish
+
         context = get_current_context()
         passed = checks.passed_checks(context, check_tasks(context))
-        return publishing.publish(context, list(validated), passed, build, apply, duplicate_keys)
+        return publish.publish(context, list(validated), passed, build, apply, duplicate_keys)
 
     @task
     def check_complete(plan: Any, validated: Any, published: Any) -> None:
         """Fail if a file of the interval was left out; everything else is published by then."""
+        from include.sparkify.errors import DataError
+        from include.sparkify.plan import describe_left_out
+
         refused = [*plan["refused"], *(file for chunk in validated for file in chunk["refused"])]
         if refused or published["replaced"]:
-            left_out = planning.describe_left_out(refused, published["replaced"])
+            left_out = describe_left_out(refused, published["replaced"])
             raise DataError(f"everything else is loaded, but {left_out}")
 
     @teardown
@@ -216,8 +226,7 @@ def sparkify() -> None:
 
         It runs however the run ends, and a failure of it does not fail the run.
         """
-        # Imports matplotlib, which only this task needs.
-        from include.sparkify import run_report
+        from include.sparkify import run, run_report
 
         context = get_current_context()
         run.close_run(context, check_tasks(context))

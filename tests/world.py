@@ -21,7 +21,7 @@ import jinja2
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from include.sparkify import checks, plan, publish, run, schema, tables, validate, warehouse
+from include.sparkify import checks, plan, publish, run, run_plan, schema, tables, validate, warehouse
 from include.sparkify.errors import DataError
 from include.sparkify.settings import ops, run_prefix, settings, star
 
@@ -243,7 +243,7 @@ class World:
         ]
 
     def run_schema(self, context: Any) -> str:
-        return plan.run_schema_of(context)
+        return run_plan.run_schema_of(context)
 
     def open_run(self, context: Any) -> None:
         pushed = context["pushed"]

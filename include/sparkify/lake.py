@@ -19,8 +19,8 @@ from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
 from include.sparkify.errors import aws_error
 from include.sparkify.intervals import ALL_TIME, ALL_TIME_END, ALL_TIME_START, Interval, of_day
+from include.sparkify.settings import AWS_CONN_ID
 
-AWS_CONN_ID = "aws_default"
 # Objects of at most this many bytes may be read whole.
 SMALL_BYTES = 1 << 20
 # LIST requests at once.

@@ -8,8 +8,7 @@ from typing import Any
 
 from include.sparkify import intervals, warehouse
 from include.sparkify.errors import STATEMENT_TIMEOUT, ConfigurationError
-from include.sparkify.lake import AWS_CONN_ID
-from include.sparkify.settings import settings
+from include.sparkify.settings import AWS_CONN_ID, settings
 
 # Key of the XCom that keeps the message of a failed task: Airflow itself keeps it only in the log.
 FAILURE = "failure"

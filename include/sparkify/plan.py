@@ -6,9 +6,8 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
-import jinja2
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.sparkify import intervals, lake, ledger
@@ -16,6 +15,7 @@ from include.sparkify.chunks import Chunks
 from include.sparkify.errors import ConfigurationError, DataError
 from include.sparkify.intervals import Interval
 from include.sparkify.lake import LakeObject
+from include.sparkify.run_plan import MODES, Plan
 from include.sparkify.settings import (
     Settings,
     check_environment,
@@ -27,14 +27,6 @@ from include.sparkify.settings import (
 )
 from include.sparkify.tables import SOURCES, Source
 
-MODES = {
-    "load": "new and changed files",
-    "reload": "every log file of the interval, changed or not",
-    "replay": "files with rejected lines and refused files (all of them, or of the interval given)",
-    "full_refresh": "everything, from all files in the lake",
-}
-# What to do about a run whose tasks do not fit together.
-CLEAR = "Next: clear the task `plan` with everything downstream; the run starts over, which is safe."
 # Unrecognized keys that a plan names.
 KEPT_KEYS = 100
 # Files of the ledger for which the lake is listed at once: some LIST requests, each for 1,000 objects.
@@ -45,67 +37,6 @@ T = TypeVar("T")
 
 # Key, the object in the lake (None if there is none), and the loaded version (empty if none).
 Compared = tuple[str, LakeObject | None, str]
-
-
-class Plan(TypedDict):
-    """The decision of `plan`, for the tasks that follow."""
-
-    run_schema: str
-    """The schema of this try of the run; the name is its identity."""
-    mode: str
-    began_at: str
-    """When this try of `plan` began, ISO, UTC: of what is older, an earlier try of the run is the author."""
-    interval_start: str
-    interval_end: str
-    """The interval of the run, ISO."""
-    files: int
-    """Files to read."""
-    chunks: int
-    """Tasks of `validate`."""
-    listed: dict[str, int]
-    """Files in the lake by kind, of the sources without days that the run lists."""
-    refused_of: dict[str, int]
-    """Those of them that are refused at their present version and not read again."""
-    refused: list[str]
-    """``key: reason`` of daily files of the interval that are refused at their present version and not read again."""
-    unrecognized: list[str]
-    """Keys and folders in the lake that are not where, or not named as, a source file must be (the first 100)."""
-
-
-def of_run(context: Mapping[str, Any]) -> Plan | None:
-    """Return the plan of the run; None if there is none."""
-    found: Plan | None = context["ti"].xcom_pull(task_ids="plan", key="plan")
-    return found
-
-
-def run_schema_of(context: Mapping[str, Any]) -> str:
-    """Return the schema of the run.
-
-    :raises DataError: the run has no plan, because its tasks were cleared one by one.
-    """
-    plan = of_run(context)
-    if plan is None:
-        raise DataError(f"the run has no plan. {CLEAR}")
-    return plan["run_schema"]
-
-
-@jinja2.pass_context
-def run_schema(variables: jinja2.runtime.Context) -> str:
-    """Return the schema of the run, for SQL templates. They name it often, so one task asks Airflow once."""
-    ti = variables["ti"]
-    task = (ti.run_id, ti.task_id, ti.map_index, ti.try_number)
-    if _known.get("task") != task:
-        _known.update(task=task, schema=run_schema_of({"ti": ti}))
-    return str(_known["schema"])
-
-
-@jinja2.pass_context
-def prefix_of_run(variables: jinja2.runtime.Context) -> str:
-    """Return the prefix of the run in the work bucket, for templates."""
-    return run_prefix(run_schema(variables))
-
-
-_known: dict[str, Any] = {}
 
 
 @dataclasses.dataclass

@@ -10,8 +10,8 @@ from typing import Any, TypedDict
 
 from include.sparkify import checks, lake, warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.plan import CLEAR, of_run
 from include.sparkify.run import results_of
+from include.sparkify.run_plan import CLEAR, of_run
 from include.sparkify.settings import ops, settings
 from include.sparkify.source import READERS
 from include.sparkify.tables import SOURCES, STAGING

@@ -12,7 +12,8 @@ import orjson
 
 from include.sparkify import checks, lake, warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.plan import CLEAR, Plan, check_refused, describe_left_out, of_run
+from include.sparkify.plan import check_refused, describe_left_out
+from include.sparkify.run_plan import CLEAR, Plan, of_run
 from include.sparkify.settings import ops, run_limit, run_prefix, settings
 from include.sparkify.tables import SOURCES, STAGING
 from include.sparkify.validate import Validated

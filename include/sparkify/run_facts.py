@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 import botocore.exceptions
 import orjson
 
-from include.sparkify import checks, intervals, lake, notify, warehouse
-from include.sparkify import plan as planning
+from include.sparkify import checks, intervals, lake, notify, run_plan, warehouse
 from include.sparkify.errors import ConfigurationError, DataError, TransientError, aws_error
 from include.sparkify.intervals import Interval
 from include.sparkify.settings import ops, run_prefix, settings, star
@@ -88,7 +87,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plan_began(context: Mapping[str, Any]) -> datetime | None:
-    plan = planning.of_run(context)
+    plan = run_plan.of_run(context)
     return datetime.fromisoformat(plan["began_at"]) if plan else None
 
 
@@ -144,7 +143,7 @@ def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _interval(context: Mapping[str, Any]) -> Interval | None:
     """Return the interval of the run; None for all time, or if its parameters are wrong."""
-    plan = planning.of_run(context)
+    plan = run_plan.of_run(context)
     try:
         if plan:
             ends = (plan["interval_start"], plan["interval_end"])
@@ -162,7 +161,7 @@ def _read_input(context: Mapping[str, Any]) -> dict[str, Any] | None:
     :returns: ``kinds``, totals by source; ``noted``, files with rejects, truncated values, unknown fields, or nothing
         in them.
     """
-    plan = planning.of_run(context)
+    plan = run_plan.of_run(context)
     if plan is None:
         return None
     s3, bucket = lake.client(), settings().work_bucket

@@ -23,6 +23,8 @@ from include.sparkify.errors import ConfigurationError
 from include.sparkify.tables import Source
 
 VARIABLE = "sparkify"
+# The connection for S3 and the APIs of AWS.
+AWS_CONN_ID = "aws_default"
 SCHEDULES = ("@hourly", "@daily")
 # Names that the warehouse, or another part of this project, uses for a schema.
 RESERVED_SCHEMAS = {

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from include.sparkify import tables, wait, warehouse
-from include.sparkify.plan import run_schema_of
+from include.sparkify.run_plan import run_schema_of
 from include.sparkify.tables import STAR
 from tests.running import dag_of, run
 from tests.world import event, song

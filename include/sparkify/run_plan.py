@@ -1,0 +1,81 @@
+"""The plan of a run, as its tasks hand it on: what `plan` decided, and the schema that is the identity of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+import jinja2
+
+from include.sparkify.errors import DataError
+from include.sparkify.settings import run_prefix
+
+MODES = {
+    "load": "new and changed files",
+    "reload": "every log file of the interval, changed or not",
+    "replay": "files with rejected lines and refused files (all of them, or of the interval given)",
+    "full_refresh": "everything, from all files in the lake",
+}
+# What to do about a run whose tasks do not fit together.
+CLEAR = "Next: clear the task `plan` with everything downstream; the run starts over, which is safe."
+
+
+class Plan(TypedDict):
+    """The decision of `plan`, for the tasks that follow."""
+
+    run_schema: str
+    """The schema of this try of the run; the name is its identity."""
+    mode: str
+    began_at: str
+    """When this try of `plan` began, ISO, UTC: of what is older, an earlier try of the run is the author."""
+    interval_start: str
+    interval_end: str
+    """The interval of the run, ISO."""
+    files: int
+    """Files to read."""
+    chunks: int
+    """Tasks of `validate`."""
+    listed: dict[str, int]
+    """Files in the lake by kind, of the sources without days that the run lists."""
+    refused_of: dict[str, int]
+    """Those of them that are refused at their present version and not read again."""
+    refused: list[str]
+    """``key: reason`` of daily files of the interval that are refused at their present version and not read again."""
+    unrecognized: list[str]
+    """Keys and folders in the lake that are not where, or not named as, a source file must be (the first 100)."""
+
+
+def of_run(context: Mapping[str, Any]) -> Plan | None:
+    """Return the plan of the run; None if there is none."""
+    found: Plan | None = context["ti"].xcom_pull(task_ids="plan", key="plan")
+    return found
+
+
+def run_schema_of(context: Mapping[str, Any]) -> str:
+    """Return the schema of the run.
+
+    :raises DataError: the run has no plan, because its tasks were cleared one by one.
+    """
+    plan = of_run(context)
+    if plan is None:
+        raise DataError(f"the run has no plan. {CLEAR}")
+    return plan["run_schema"]
+
+
+@jinja2.pass_context
+def run_schema(variables: jinja2.runtime.Context) -> str:
+    """Return the schema of the run, for SQL templates. They name it often, so one task asks Airflow once."""
+    ti = variables["ti"]
+    task = (ti.run_id, ti.task_id, ti.map_index, ti.try_number)
+    if _known.get("task") != task:
+        _known.update(task=task, schema=run_schema_of({"ti": ti}))
+    return str(_known["schema"])
+
+
+@jinja2.pass_context
+def prefix_of_run(variables: jinja2.runtime.Context) -> str:
+    """Return the prefix of the run in the work bucket, for templates."""
+    return run_prefix(run_schema(variables))
+
+
+_known: dict[str, Any] = {}
