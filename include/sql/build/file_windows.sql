@@ -32,7 +32,7 @@ present_days as (
 -- the time that the run does not publish
 gaps as (
     select
-        lag(window_end, 1, timestamp '0001-01-01') over (order by window_start) as gap_start,
+        coalesce(lag(window_end) over (order by window_start), timestamp '0001-01-01') as gap_start,
         window_start as gap_end
     from {{ run_schema(run_id) }}.windows
     union all
