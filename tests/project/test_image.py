@@ -18,14 +18,21 @@ from tests.project.test_local_worlds import environment
 
 
 def test_dockerfile_installs_by_hand_with_the_override_and_the_lock() -> None:
-    steps = [f"{name} {rest}" for name, rest in instructions()]
-    assert re.fullmatch(r"FROM quay\.io/astronomer/astro-runtime:13\.\d+\.\d+-base", steps[0])
+    assert_is_built_by_hand(
+        [f"{name} {rest}" for name, rest in instructions()],
+        r"FROM quay\.io/astronomer/astro-runtime:13\.\d+\.\d+-base",
+        "requirements.lock",
+    )
+
+
+def assert_is_built_by_hand(steps: list[str], base: str, lock: str) -> None:
+    assert re.fullmatch(base, steps[0])
     order = [
         "USER root",
         "COPY packages.txt .",
         "RUN /usr/local/bin/install-system-packages",
-        "COPY requirements.txt requirements.lock pyproject.toml ./",
-        'RUN UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock" /usr/local/bin/install-python-dependencies',
+        f"COPY requirements.txt {lock} pyproject.toml ./",
+        f'RUN UV_CONSTRAINT="${{UV_CONSTRAINT:-}} {lock}" /usr/local/bin/install-python-dependencies',
         "USER astro",
         "COPY --chown=astro:0 . .",
     ]
