@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from warehouse import Client, Warehouse
+from warehouse import Client
 
 DAY, MOMENT = datetime.date, datetime.datetime
 D = Decimal
+UTC_MOMENT = datetime.datetime(2025, 9, 22, 14, 42, 59, tzinfo=datetime.UTC)
 
 
 # r_Character_types.html, "Significance of trailing blanks"; r_Examples_with_character_types.html
@@ -88,15 +89,23 @@ CASTS: list[tuple[str, Any]] = [
 def test_casts_of_decimals_are_cut(shared: Client, expression: str, expected: Any) -> None:
     shared("create table if not exists {s}.d (d decimal(5, 2))")
     shared("delete from {s}.d")
-    shared("insert into {s}.d values (2.449999), (2.45)" if "avg" in expression else "insert into {s}.d values (2.45)")
+    shared(
+        "insert into {s}.d values (2.449999), (2.45)"
+        if "avg" in expression
+        else "insert into {s}.d values (2.45)"
+    )
     assert shared(f"select {expression} from {{s}}.d")[0][0] == expected
 
 
 def test_insert_rounds_and_averages_have_the_scale_of_their_column(client: Client) -> None:
     client("create table {s}.d (a decimal(5, 1), i int)")
     client("insert into {s}.d values (2.45, 1), (1.1, 2), (null, null), (0.2, 2)")
-    assert client("select max(a), avg(a), avg(i), avg(i * 1.0) from {s}.d") == [(D("2.5"), D("1.2"), 1, D("1.6"))]
-    client("create table {s}.made as select avg(a) as mean, avg(a) over () as all_of_them from {s}.d group by a")
+    assert client("select max(a), avg(a), avg(i), avg(i * 1.0) from {s}.d") == [
+        (D("2.5"), D("1.2"), 1, D("1.6"))
+    ]
+    client(
+        "create table {s}.made as select avg(a) as mean, avg(a) over () as all_of_them from {s}.d group by a"
+    )
     assert client("select format_type(atttypid, atttypmod) from pg_attribute"
                   " where attrelid = '{s}.made'::regclass and attname = 'mean'") == [("numeric(38,1)",)]  # fmt: skip
 
@@ -181,9 +190,8 @@ COPY_VALUES: list[tuple[str, str, str, Any]] = [
     ("decimal(9, 2)", "1.999", "roundec", D("2.00")),
     # r_DATEFORMAT_and_TIMEFORMAT_strings.html: the default formats, and fractions in SS
     ("timestamptz", '{"a": "2025-09-22T14:42:59Z"}', "json 'auto'", 1206),
-    ("timestamptz", '{"a": "2025-09-22 14:42:59+00"}', "json 'auto'", MOMENT(2025, 9, 22, 14, 42, 59, tzinfo=datetime.UTC)),
-    ("timestamptz", '{"a": "2025-09-22T14:42:59Z"}', "json 'auto' timeformat 'auto'",
-     MOMENT(2025, 9, 22, 14, 42, 59, tzinfo=datetime.UTC)),
+    ("timestamptz", '{"a": "2025-09-22 14:42:59+00"}', "json 'auto'", UTC_MOMENT),
+    ("timestamptz", '{"a": "2025-09-22T14:42:59Z"}', "json 'auto' timeformat 'auto'", UTC_MOMENT),
     ("timestamp", "now", "", 1206),
     ("timestamp", "2018-11-01 10:00:00.25", "", MOMENT(2018, 11, 1, 10, 0, 0, 250000)),
     ("timestamp", "2018-11-01 10:00:00.25", "timeformat 'YYYY-MM-DD HH:MI:SS'", MOMENT(2018, 11, 1, 10, 0, 0, 250000)),
@@ -197,7 +205,9 @@ COPY_VALUES: list[tuple[str, str, str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("type_", "line", "options", "expected"), COPY_VALUES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("type_", "line", "options", "expected"), COPY_VALUES, ids=lambda value: str(value)[:40]
+)
 def test_values_of_copy(sql: Client, type_: str, line: str, options: str, expected: Any) -> None:
     sql(f"create table {{s}}.v (a {type_})")
     source = sql.warehouse.put("value", raw=line.encode())

@@ -209,7 +209,8 @@ def test_trailing_blanks_are_lost_and_counted(text):
     assert contract.event(line, tally)["song"] == "Yellow"
     assert tally.cut_values == 1
     assert contract.plain_events([line], 1, "key", "2018-11-01") == [None]
-    assert contract.song(json.dumps(SONG | {"song_id": f"{SONG['song_id']} "}).encode(), tally)["song_id"] == SONG["song_id"]
+    song = SONG | {"song_id": f"{SONG['song_id']} "}
+    assert contract.song(json.dumps(song).encode(), tally)["song_id"] == SONG["song_id"]
 
 
 @pytest.mark.parametrize("text", ["0", "7", "200.5", "0.00001", "99999"])

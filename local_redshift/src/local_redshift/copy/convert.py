@@ -180,7 +180,13 @@ class Conversion:
         if kind not in ("", "epoch", "default"):
             return f"local_matches_time({text}, {literal(kind)})"
         spelled = column.spelled if column.type != "numeric" else "numeric"
-        form = _DIGITS if column.type in _INTEGERS else _DEFAULT_FORMATS[column.type] if kind == "default" else ""
+        form = (
+            _DIGITS
+            if column.type in _INTEGERS
+            else _DEFAULT_FORMATS[column.type]
+            if kind == "default"
+            else ""
+        )
         valid = f"pg_input_is_valid({text}, '{'bigint' if kind == 'epoch' else spelled}')"
         return f"({text} ~ {literal(f'^ *({form}) *$')} and {valid})" if form else valid
 

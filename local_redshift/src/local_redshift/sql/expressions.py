@@ -82,7 +82,7 @@ def _extract(tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
     part = next_visible(tokens, opening)
     from_ = next_visible(tokens, part)
     if tokens[part].kind not in ("word", "string") or tokens[from_].low != "from":
-        raise Refused('syntax error: EXTRACT needs the form EXTRACT(datepart FROM source)')
+        raise Refused("syntax error: EXTRACT needs the form EXTRACT(datepart FROM source)")
     word = tokens[part].text if tokens[part].kind == "string" else f"'{tokens[part].low}'"
     return f"pg_catalog.date_part({word},{render(tokens[from_ + 1 : end])})", end + 1
 
