@@ -1,4 +1,4 @@
-# Runtime 13.11.0 is Airflow 2.11.2, supported until 2027-04-30.
+# Runtime 13.11.0 is Airflow 2.11.2. Until when both are maintained, and how to move on: docs/decisions/astro-sdk.md.
 #
 # Why the -base variant and these steps by hand: the plain tag installs requirements.txt by ONBUILD, before any
 # line of this file. astro-sdk-python requires flask-session<0.6 and Airflow 2.11.2 requires >=0.8, so that install has
@@ -11,18 +11,23 @@ COPY packages.txt .
 RUN /usr/local/bin/install-system-packages
 # The lock is the constraint, added to any that the Runtime sets: the image has the versions that the tests ran with.
 COPY requirements.txt requirements.lock pyproject.toml ./
+RUN pip check | sed 's/, but you have .*//' > /tmp/conflicts
 RUN UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock" /usr/local/bin/install-python-dependencies
 
-# The build stops if the tag's Airflow is not the one of the lock.
+# The build stops if the tag's Airflow is not the one of the lock. Astronomer's builds add a suffix, as in 2.11.2+astro.7.
 ARG AIRFLOW_VERSION=2.11.2
-RUN python -c "import sys; from importlib.metadata import version; v = version('apache-airflow'); v == sys.argv[1] or sys.exit('Airflow is ' + v)" "$AIRFLOW_VERSION"
+RUN python -c "import sys; from importlib.metadata import version; v = version('apache-airflow'); v.split('+')[0] == sys.argv[1] or sys.exit('Airflow is ' + v)" "$AIRFLOW_VERSION"
+# It also stops if the lock took from another package of the Runtime a version that it needs. Only the SDK's bound is known.
+RUN ! pip check | sed 's/, but you have .*//' | grep -vxFf /tmp/conflicts | grep -vi '^No broken requirements found\|^astro-sdk-python .* flask-session'
 
 # The Astro SDK passes its tables from task to task; Airflow only reads classes that are named here.
 ENV AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES="airflow.* astro.*"
 # The warehouse user may not create schemas beside its own; without this the SDK tries to.
 ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=True
-# Seconds. dags/reports.py imports the SDK and pandas, which can exceed the default of 30 on a busy machine.
+# Seconds. The imports of Amazon's provider can exceed the default of 30 on a busy machine.
 ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120
+# Astro sends lineage by default (docs/watching.md), but not the source code of tasks.
+ENV AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE=True
 
 USER astro
 COPY --chown=astro:0 . .

@@ -22,7 +22,7 @@ FAST := tests/unit tests/dags tests/project \
   local_redshift/tests/test_dialect.py local_redshift/tests/test_conformance_expressions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status report query airflow env sample cloud-demo check test soak mutants bench clients suites dbt docs \
+.PHONY: help run up down status report query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites dbt docs \
   screenshots lint lock versions clean
 
 # Many images set this; without byte code below this folder every start of Airflow takes twice as long.
@@ -33,7 +33,7 @@ export SPARKIFY_SQL = $(value SQL)
 export SPARKIFY_CMD = $(value CMD)
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 run: $(READY) ## Load a sample month through the DAG and show the result; DATA=folder loads log_data/ and song_data/ there
 	@$(CLI) run "$$SPARKIFY_DATA"
@@ -55,6 +55,9 @@ query: $(READY) ## SQL="select ..." : run it on the warehouse and print the resu
 
 airflow: $(READY) ## CMD="dags list": run Airflow's own command line in the local world, after make run or make up
 	@$(CLI) airflow "$$SPARKIFY_CMD"
+
+runtime3: $(READY) ## Change the project's files for Astro Runtime 3 (Airflow 3, no Astro SDK); git diff shows them
+	@$(PY) -m local.runtime3
 
 env: $(READY) ## Print a complete .env for `astro dev start --standalone` or any other Airflow on this machine
 	@$(CLI) env

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import itertools
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.config
@@ -18,10 +19,13 @@ import pytest
 
 from tests import own_environment
 
-AIRFLOW_HOME = own_environment.set_up()
+if TYPE_CHECKING:
+    from local_redshift import service
 
-from local import airflow_settings  # noqa: E402
-from local_redshift import service  # noqa: E402
+AIRFLOW_HOME = own_environment.set_up()
+# `astro dev pytest` copies all of this folder into the image, which has no local world: only tests/dags runs there.
+if importlib.util.find_spec("local") is None:
+    collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name != "dags"]
 
 
 def pytest_sessionfinish() -> None:
@@ -48,6 +52,9 @@ def local_redshift() -> Iterator[service.Running]:
 
     Not only their options: the tests of the package local_redshift may run in the same process, with its own fixture.
     """
+    from local import airflow_settings
+    from local_redshift import service
+
     with service.server(airflow_settings.service_options()) as running:
         yield running
 
@@ -55,6 +62,8 @@ def local_redshift() -> Iterator[service.Running]:
 @pytest.fixture(scope="session")
 def connections(local_redshift: service.Running) -> Iterator[dict[str, str]]:
     """Airflow's connections and variables for the session's stand-in, in the environment; what was set."""
+    from local import airflow_settings
+
     found = airflow_settings.environment(local_redshift, Path(AIRFLOW_HOME))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in found.items():

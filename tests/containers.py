@@ -19,11 +19,13 @@ from typing import Any
 import redshift_connector
 
 from local import airflow_settings
-from local.home import PROJECT
+from local.home import AIRFLOW, PROJECT
 from local.warehouse import STAR
+from tests.e2e.rest import NO_LOGICAL_DATE, VERSION
 
-# `astro dev start` creates this user.
+# `astro dev start` creates this user; on Airflow 3 it gives everyone a token of an administrator.
 LOGIN = "Basic " + base64.b64encode(b"admin:admin").decode()
+API = f"/api/{VERSION}"
 DAG_FILES = len(list((PROJECT / "dags").glob("*.py")))
 MONTH = {"start": "2018-11-01", "end": "2018-12-01"}
 
@@ -33,12 +35,15 @@ class Airflow:
 
     def __init__(self, url: str, deadline: float) -> None:
         """``deadline`` is a reading of time.monotonic()."""
-        self.url, self.deadline = f"{url}/api/v1", deadline
+        self.url, self.deadline = url, deadline
+        self.login = LOGIN
+        if AIRFLOW == 3:
+            self.login = f"Bearer {self.call('GET', '/auth/token')['access_token']}"
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Return the answer to a request; ask again while the web server does not answer."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", "Authorization": LOGIN}
+        headers = {"Content-Type": "application/json", "Authorization": self.login}
         request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
         while True:
             try:
@@ -61,15 +66,15 @@ class Airflow:
     def wait_for_dags(self) -> None:
         """Wait until every DAG file is known, without an import error."""
         while True:
-            files = {dag["fileloc"] for dag in self.call("GET", "/dags?limit=100&only_active=true")["dags"]}
-            errors = [one["filename"] for one in self.call("GET", "/importErrors")["import_errors"]]
+            files = {dag["fileloc"] for dag in self.call("GET", f"{API}/dags?limit=100")["dags"]}
+            errors = [one["filename"] for one in self.call("GET", f"{API}/importErrors")["import_errors"]]
             if len(files) == DAG_FILES and not errors:
                 return print(f"{len(files)} DAG files, no import error", flush=True)
             self.pause(f"{len(files)} of {DAG_FILES} DAG files; import errors in {errors}")
 
     def wait_for_run(self, run_id: str) -> None:
         """Wait for the end of a run of `sparkify`; exit unless it succeeded and had tasks."""
-        path = f"/dags/sparkify/dagRuns/{run_id}"
+        path = f"{API}/dags/sparkify/dagRuns/{run_id}"
         while (state := self.call("GET", path)["state"]) not in ("success", "failed"):
             self.pause(f"{run_id} is {state}")
         tasks = self.call("GET", f"{path}/taskInstances?limit=100")["task_instances"]
@@ -80,7 +85,7 @@ class Airflow:
     def first_scheduled_run(self) -> str:
         """Return the id of the first scheduled run, once there is one."""
         while True:
-            runs = self.call("GET", "/dags/sparkify/dagRuns?order_by=execution_date&limit=100")["dag_runs"]
+            runs = self.call("GET", f"{API}/dags/sparkify/dagRuns?order_by=start_date&limit=100")["dag_runs"]
             for run in runs:
                 if run["run_type"] == "scheduled":
                     return run["dag_run_id"]
@@ -116,9 +121,10 @@ def main() -> None:
     given = parser.parse_args()
     airflow = Airflow(given.airflow, time.monotonic() + given.minutes * 60)
     airflow.wait_for_dags()
-    airflow.call("PATCH", "/dags/sparkify", {"is_paused": False})
+    airflow.call("PATCH", f"{API}/dags/sparkify", {"is_paused": False})
     airflow.wait_for_run(airflow.first_scheduled_run())
-    airflow.wait_for_run(airflow.call("POST", "/dags/sparkify/dagRuns", {"conf": MONTH})["dag_run_id"])
+    request = {"conf": MONTH, **NO_LOGICAL_DATE}
+    airflow.wait_for_run(airflow.call("POST", f"{API}/dags/sparkify/dagRuns", request)["dag_run_id"])
     check_rows(given.redshift_port)
 
 

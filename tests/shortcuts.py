@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-from include.sparkify import lake
+from include.sparkify import lake, reach, warehouse
 
 _make_client, _connect, _parse = lake.client, RedshiftSQLHook.get_conn, RedshiftSQLHook.split_sql_string
+_open = reach.connect
 _kept = threading.local()
 
 
@@ -46,12 +47,14 @@ def take(patch: pytest.MonkeyPatch) -> None:
     """Share the S3 clients of a process and the connection of a thread, and split scripts plainly."""
     patch.setattr(lake, "client", lambda: _client(os.environ.get("AIRFLOW_CONN_AWS_DEFAULT")))
     patch.setattr(RedshiftSQLHook, "get_conn", _connection)
+    patch.setattr(warehouse, "connect", lambda: _connection(RedshiftSQLHook(redshift_conn_id=reach.CONN_ID)))
     patch.setattr(RedshiftSQLHook, "split_sql_string", staticmethod(_split))
 
 
 def connect_anew(patch: pytest.MonkeyPatch) -> None:
     """Connect for every transaction, for tests of sessions and of lost connections."""
     patch.setattr(RedshiftSQLHook, "get_conn", _connect)
+    patch.setattr(warehouse, "connect", _open)
 
 
 @contextlib.contextmanager

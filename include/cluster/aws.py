@@ -27,8 +27,6 @@ _BUSY = {
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 _BAD_KEY = {
     "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
     "InvalidClientTokenId",
     "UnrecognizedClientException",
 }

@@ -1,8 +1,12 @@
 """The contract of the source lines: which fields, which types, which ranges, and what happens otherwise.
 
 A line is accepted or rejected as a whole; nothing is guessed. The only repairs are stated here: a number is accepted
-for text and digits for a number (all-digit artist names arrive as numbers), and free text longer than its column is
-truncated at the edge of a character and counted. Of a repeated JSON key the last value counts.
+for text and digits for a number (all-digit artist names arrive as numbers), text loses its trailing blanks, and free
+text longer than its column is truncated at the edge of a character. Values that lose something are counted. Of a
+repeated JSON key the last value counts.
+
+Trailing blanks are lost because Redshift does not compare them: a key with and one without them would be the same row
+(https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html, "Significance of trailing blanks").
 
 :func:`event` and :func:`song` are the contract. Nearly all lines need no repair and break no rule: :func:`plain_events`
 proves that of a line, and reads it, in a fraction of the time.
@@ -41,7 +45,7 @@ class Reject(Exception):
 
 @dataclasses.dataclass
 class Tally:
-    """Counts of truncated values, and the unknown fields, of one file."""
+    """Counts of values that lost blanks or an end, and the unknown fields, of one file."""
 
     cut_values: int = 0
     unknown_fields: set[str] = dataclasses.field(default_factory=set)
@@ -49,14 +53,17 @@ class Tally:
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    """Text of at most ``width`` bytes of UTF-8; longer text is truncated, or rejected in a key (``cut`` is false)."""
+    """Text of at most ``width`` bytes of UTF-8, without trailing blanks.
+
+    Longer text is truncated, or rejected in a key (``cut`` is false).
+    """
 
     width: int
     cut: bool = True
 
     @property
     def plain(self) -> Any:
-        """The type of values that :meth:`read` returns as they are, if they hold no NUL."""
+        """The type of values that :meth:`read` returns as they are, if they hold no NUL and end in no blank."""
         # A character has at most four bytes.
         return Annotated[str, msgspec.Meta(max_length=self.width // 4)]
 
@@ -67,12 +74,13 @@ class Text:
             value = str(value)
         if "\x00" in value:
             raise Reject(name, "contains a NUL character")
-        if len(value) * 4 > self.width and len(value.encode()) > self.width:
+        kept = value.rstrip(" ")
+        if len(kept) * 4 > self.width and len(kept.encode()) > self.width:
             if not self.cut:
                 raise Reject(name, f"longer than {self.width} bytes")
-            tally.cut_values += 1
-            value = value.encode()[: self.width].decode(errors="ignore")
-        return value
+            kept = kept.encode()[: self.width].decode(errors="ignore").rstrip(" ")
+        tally.cut_values += kept != value
+        return kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,6 +256,8 @@ EventRow: Any = msgspec.defstruct(
 )
 _decode_event: Callable[[bytes], Any] = msgspec.json.Decoder(_PlainEvent).decode
 _SCALE = 10**5
+# How a text that ends in a blank may look in JSON, and little else does.
+_BLANK_ENDS = tuple(b' "' + end for end in (b",", b"}", b" ", b"\t", b"\r"))
 
 
 def plain_events(
@@ -265,12 +275,18 @@ def plain_events(
     :param latest: the last ``ts`` that a row may have, in ms since 1970.
     """
     # Rare, and much faster to find in many lines at once.
-    escapes = b"\\u00" in b"".join(lines)
+    block = b"".join(lines)
+    escapes = b"\\u00" in block
+    blanks = any(end in block for end in _BLANK_ENDS)
     row_values = msgspec.structs.astuple
     longest = max(map(len, lines), default=0)
     rows: list[Any] = [None] * len(lines)
     for index, text in enumerate(lines):
-        if longest > MAX_LINE_BYTES and len(text) > MAX_LINE_BYTES or escapes and b"\\u0000" in text:
+        if longest > MAX_LINE_BYTES and len(text) > MAX_LINE_BYTES:
+            continue
+        if escapes and (b"\\u0000" in text or b"\\u0020" in text):
+            continue
+        if blanks and any(end in text for end in _BLANK_ENDS):
             continue
         try:
             line = _decode_event(text)

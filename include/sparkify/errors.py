@@ -8,9 +8,12 @@ absent          there is nothing to load: skip, warn or fail, according to the s
 
 from __future__ import annotations
 
+import re
+
 import botocore.exceptions
 import redshift_connector
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from botocore.retries import standard
 
 
 class TransientError(AirflowException):
@@ -33,22 +36,26 @@ _TRANSIENT_STATES = ("08", "40", "57P", "55P03", "53100", "53300", "23505", "42P
 # The statement ran into statement_timeout, or was cancelled.
 STATEMENT_TIMEOUT = "57014"
 _CONFIGURATION_STATES = ("28", "3D", "3F", "42")
+# S3 answers these per object of a DeleteObjects, and the others with a status of 400 or 403: no status says it.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _TRANSIENT_AWS = {
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "RequestTimeout",
-    "RequestTimeTooSkewed",
     "InternalError",
     "ServiceUnavailable",
-    "500",
-    "502",
-    "503",
+    "RequestTimeTooSkewed",
+    # A retry is a new process, which asks for new credentials.
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "TokenRefreshRequired",
 }
+_DENIED = (
+    "the role of the workers is not allowed to do this. include/iam/ has the policy it needs; a bucket with a customer "
+    "managed key, or of another account, needs more: docs/aws.md, Permissions"
+)
 _AWS_HINTS = {
     "NoSuchBucket": "the bucket does not exist: fix source_bucket or work_bucket in the Variable `sparkify`",
-    "AccessDenied": "the role of the workers is not allowed to do this: include/iam/ has the policy it needs",
-    "403": "the role of the workers is not allowed to do this: include/iam/ has the policy it needs",
+    "AccessDenied": _DENIED,
+    "403": _DENIED,
     "InvalidAccessKeyId": "connection aws_default has a key that AWS does not know",
     "SignatureDoesNotMatch": "connection aws_default has a wrong secret key",
     "PermanentRedirect": "the bucket is in another region: fix region_name of connection aws_default",
@@ -66,7 +73,7 @@ def aws_error(error: Exception, doing: str) -> AirflowException:
     """
     if isinstance(error, botocore.exceptions.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
-        if code in _TRANSIENT_AWS:
+        if _is_transient_aws(error):
             return TransientError(f"could not {doing}: {error}")
         hint = _AWS_HINTS.get(code, "see the message of AWS")
         return ConfigurationError(f"could not {doing}: {error}. Next: {hint}.")
@@ -77,6 +84,27 @@ def aws_error(error: Exception, doing: str) -> AirflowException:
             f"could not {doing}: {error}. Next: give connection aws_default credentials."
         )
     return TransientError(f"could not {doing}: {type(error).__name__}: {error}")
+
+
+def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
+    """Return whether AWS is at fault, throttles, or lacks capacity at this moment, or credentials have expired.
+
+    By the status; by botocore's own lists; by name, because Redshift answers throttling by a service that it depends
+    on, and missing capacity, with a status of 400.
+    """
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    answer = standard.RetryContext(1, parsed_response=error.response)
+    return (
+        status >= 500
+        or status == 429
+        or re.fullmatch("429|5[0-9][0-9]", code) is not None
+        or code in _TRANSIENT_AWS
+        or standard.ThrottledRetryableChecker().is_retryable(answer)
+        or standard.TransientRetryableChecker().is_retryable(answer)
+        or "Throttling" in code
+        or re.match("Insufficient.*Capacity", code) is not None
+    )
 
 
 def is_transient(error: Exception) -> bool:

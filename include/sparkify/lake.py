@@ -176,8 +176,9 @@ class ManyObjects:
                 endpoint=endpoint,
                 region=s3.meta.region_name,
                 virtual_hosted_style_request=False,
-                # Assumes the role of the connection, and renews what expires.
-                credential_provider=Boto3CredentialProvider(hook.get_session()),
+                # Assumes the role of the connection, and renews what expires. It may keep credentials for less than
+                # the ten minutes before their end at which botocore renews them.
+                credential_provider=Boto3CredentialProvider(hook.get_session(), ttl=timedelta(minutes=5)),
                 client_options={"allow_http": endpoint.startswith("http://")},
                 retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
             )

@@ -18,6 +18,7 @@ import orjson
 from include.sparkify import checks, intervals, lake, notify, run_plan, warehouse
 from include.sparkify.errors import ConfigurationError, DataError, TransientError, aws_error
 from include.sparkify.intervals import Interval
+from include.sparkify.reach import UnreachableError
 from include.sparkify.settings import ops, run_prefix, settings, star
 from include.sparkify.tables import HISTORY, SOURCES, STAR
 
@@ -42,9 +43,18 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     """
     gaps: list[str] = []
 
+    silent: list[UnreachableError] = []
+
     def read(what: str, function: Callable[..., T], *values: Any) -> T | None:
         try:
+            # A warehouse that did not answer once is not waited for again, part by part.
+            if silent:
+                raise silent[0]
             return function(*values)
+        except UnreachableError as error:
+            silent.append(error)
+            gaps.append(f"{what}: {error}")
+            return None
         except (TransientError, ConfigurationError, DataError) as error:
             gaps.append(f"{what}: {error}")
             return None
@@ -166,17 +176,16 @@ def _read_input(context: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     s3, bucket = lake.client(), settings().work_bucket
     key = f"{run_prefix(plan['run_schema'])}/staging_files.manifest"
+    # Looked for by LIST: of a missing key a GET says 403 to a role that may list only some prefixes.
+    if lake.find_etag(s3, bucket, key) is None:
+        return None
     try:
         manifest = s3.get_object(Bucket=bucket, Key=key)
         files: list[dict[str, Any]] = []
         for entry in orjson.loads(manifest["Body"].read())["entries"]:
             piece = s3.get_object(Bucket=bucket, Key=entry["url"].removeprefix(f"s3://{bucket}/"))
             files += map(orjson.loads, gzip.decompress(piece["Body"].read()).splitlines())
-    except botocore.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            return None
-        raise aws_error(error, f"read s3://{bucket}/{key}") from error
-    except botocore.exceptions.BotoCoreError as error:
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         raise aws_error(error, f"read s3://{bucket}/{key}") from error
     sums = ("size", "lines", "accepted", "rejected", "blank_lines", "cut_values")
     read = [file for file in files if not file["vanished"]]

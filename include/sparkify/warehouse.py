@@ -13,10 +13,12 @@ import redshift_connector
 import tenacity
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
+from include.sparkify import reach
 from include.sparkify.errors import STATEMENT_TIMEOUT, TransientError, is_transient, warehouse_error
+from include.sparkify.reach import connect
 from include.sparkify.settings import ops, settings
 
-CONN_ID = "redshift_default"
+CONN_ID = reach.CONN_ID
 # Attempts per transaction, including the first; beyond that it is an outage, not a blip.
 ATTEMPTS = 5
 # Rows per INSERT: with at most 14 columns well below the 32,767 values that a statement can bind.
@@ -29,11 +31,6 @@ T = TypeVar("T")
 def statement_timeout() -> str:
     """Return the statement that bounds every later one of its session, for scripts and transactions."""
     return f"set statement_timeout to {int(settings().statement_minutes * 60_000)}"
-
-
-def connect() -> redshift_connector.Connection:
-    """Open a connection of ``redshift_default``, autocommit off."""
-    return RedshiftSQLHook(redshift_conn_id=CONN_ID).get_conn()
 
 
 # A task logs in once: each thread keeps its connection between transactions.

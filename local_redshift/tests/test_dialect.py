@@ -39,12 +39,12 @@ def test_a_view_waits_for_the_types_of_its_query() -> None:
 EDITED = [
     ("select  NVL( a , b )\n-- x", "select  coalesce( a , b )\n-- x"),
     ("select nvl(decode(a, 1, nvl(b, 2)), c)", None),
-    ("select dateadd(Day, -1, sysdate)", "select dateadd('day', -1, pg_catalog.sysdate())"),
-    ("select datediff ('hour', a, b)", "select datediff('hour', a, b)"),
+    ("select dateadd(Day, -1, sysdate)", "select date_add('day', -1, pg_catalog.\"timestamp\"())"),
+    ("select datediff ('hour', a, b)", "select date_diff('hour', a, b)"),
     ("select t.sysdate, t.nvl from t", "select t.sysdate, t.nvl from t"),
     (
         "select listagg(distinct a, ', ') within group (order by a desc) from t",
-        "select string_agg(distinct (a)::text, ', ' order by a desc) from t",
+        "select pg_catalog.listagg(distinct a, ', ' order by a desc) from t",
     ),
     ("select a::decimal, b::decimal(3,1)", "select a::numeric(18,0), b::decimal(3,1)"),
     ("select * from #t join #U on #t.a = #U.a", 'select * from "#t" join "#u" on "#t".a = "#u".a'),

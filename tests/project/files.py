@@ -45,9 +45,10 @@ def pinned(name: str = "requirements.lock") -> dict[str, Version]:
     }
 
 
-def instructions() -> list[tuple[str, str]]:
+def instructions(project: Path = PROJECT) -> list[tuple[str, str]]:
     """Return the Dockerfile's instructions in their order."""
-    lines = (line.strip() for line in re.sub(r"\\\n", " ", read("Dockerfile")).splitlines())
+    text = (project / "Dockerfile").read_text()
+    lines = (line.strip() for line in re.sub(r"\\\n", " ", text).splitlines())
     words = (line.partition(" ") for line in lines if line and not line.startswith("#"))
     return [(name, rest.strip()) for name, _, rest in words]
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pathspec
+import pytest
 
 from tests.project.files import PROJECT, instructions, read, tracked
 from tests.project.test_local_worlds import environment
 
 
 def test_dockerfile_installs_by_hand_with_the_override_and_the_lock() -> None:
-    steps = [f"{name} {rest}" for name, rest in instructions()]
-    assert re.fullmatch(r"FROM quay\.io/astronomer/astro-runtime:13\.\d+\.\d+-base", steps[0])
+    assert_is_built_by_hand(
+        [f"{name} {rest}" for name, rest in instructions()],
+        r"FROM quay\.io/astronomer/astro-runtime:13\.\d+\.\d+-base",
+        "requirements.lock",
+    )
+
+
+def assert_is_built_by_hand(steps: list[str], base: str, lock: str) -> None:
+    assert re.fullmatch(base, steps[0])
     order = [
         "USER root",
         "COPY packages.txt .",
         "RUN /usr/local/bin/install-system-packages",
-        "COPY requirements.txt requirements.lock pyproject.toml ./",
-        'RUN UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock" /usr/local/bin/install-python-dependencies',
+        f"COPY requirements.txt {lock} pyproject.toml ./",
+        f'RUN UV_CONSTRAINT="${{UV_CONSTRAINT:-}} {lock}" /usr/local/bin/install-python-dependencies',
         "USER astro",
         "COPY --chown=astro:0 . .",
     ]
@@ -30,6 +42,8 @@ def test_dockerfile_installs_by_hand_with_the_override_and_the_lock() -> None:
 
 def test_the_image_and_the_local_world_set_the_same() -> None:
     image = dict(re.findall(r"^ENV (\w+)=\"?(.*?)\"?$", read("Dockerfile"), re.M))
+    # Nothing is sent here, so this one is only the image's.
+    assert image.pop("AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE") == "True"
     assert len(image) == 3
     assert image.items() <= environment().items()
 
@@ -67,3 +81,126 @@ def test_a_failed_install_ends_the_service(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert "started" not in done.stdout
+
+
+def run_step(text: str, tools: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a RUN instruction of the Dockerfile, with `tools` first on its PATH and PYTHONPATH."""
+    path = f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
+    return subprocess.run(
+        ["/bin/sh", "-c", text],
+        env={"PATH": path, "PYTHONPATH": str(tools), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def steps_with(text: str) -> list[str]:
+    """Return the RUN instructions of the Dockerfile that contain a text."""
+    return [rest for name, rest in instructions() if name == "RUN" and text in rest]
+
+
+@pytest.mark.parametrize(
+    ("version", "built"),
+    [("2.11.2", True), ("2.11.2+astro.7", True), ("2.11.3+astro.1", False), ("2.11.20", False)],
+)
+def test_the_build_takes_astronomers_own_builds_of_this_airflow(
+    tmp_path: Path, version: str, built: bool
+) -> None:
+    metadata = tmp_path / f"apache_airflow-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: apache-airflow\nVersion: {version}\n")
+    (step,) = steps_with("Airflow is")
+    done = run_step(step, tmp_path, AIRFLOW_VERSION="2.11.2")
+    assert (done.returncode == 0) == built, done.stderr
+    assert built or f"Airflow is {version}" in done.stderr
+
+
+SDK = "astro-sdk-python 1.9.0 has requirement Flask-Session<0.6.0, but you have flask-session 0.8.0."
+OLD = "apache-airflow-providers-celery 3.9 has requirement flower<2, but you have flower 2.{}."
+NEW = "apache-airflow-providers-celery 3.9 has requirement redis<6, but you have redis 7.0."
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "built"),
+    [
+        (["No broken requirements found."], [SDK], True),
+        ([OLD.format(0)], [OLD.format(1), SDK], True),
+        (["No broken requirements found."], ["No broken requirements found."], True),
+        ([OLD.format(0)], [OLD.format(0), NEW, SDK], False),
+    ],
+    ids=["the SDK's bound", "of the Runtime itself", "none", "by the lock"],
+)
+def test_the_build_stops_if_the_lock_breaks_a_package_of_the_runtime(
+    tmp_path: Path, before: list[str], after: list[str], built: bool
+) -> None:
+    conflicts = tmp_path / "conflicts"
+    pip = tmp_path / "pip"
+    pip.write_text(
+        f'#!/bin/sh\n[ -s {conflicts} ] && printf "%s\\n" {" ".join(map(repr, after))} && exit 1\n'
+        f'printf "%s\\n" {" ".join(map(repr, before))}\n'
+    )
+    pip.chmod(0o755)
+    steps = [step.replace("/tmp/conflicts", str(conflicts)) for step in steps_with("pip check")]
+    first, last = (run_step(step, tmp_path) for step in steps)
+    assert first.returncode == 0
+    assert (last.returncode == 0) == built, last.stdout
+    assert built or "redis<6" in last.stdout
+
+
+def test_astro_dev_pytest_runs_in_the_image_with_the_hosts_folders(tmp_path: Path) -> None:
+    """The CLI copies the host's tests over the image's, and nothing of `local`."""
+    ignored = pathspec.GitIgnoreSpec.from_lines(read(".dockerignore").splitlines())
+    copied = {"dags", "include", "plugins", "tests", ".astro"}
+    for path in tracked():
+        name = path.relative_to(PROJECT)
+        if not ignored.match_file(name.as_posix()) or name.parts[0] in copied:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, tmp_path / name)
+    for paths in ([], ["tests"], ["tests/dags"]):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *paths],
+            cwd=tmp_path,
+            # The environment of this test has the package local_redshift; the image's has not.
+            env={"PATH": os.defpath, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        assert "tests/dags/test_integrity.py::" in done.stdout
+        assert "tests/unit" not in done.stdout
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_the_cli_is_installed_only_with_its_checksum(tmp_path: Path, sound: bool) -> None:
+    served, tools = tmp_path / "served", tmp_path / "tools"
+    served.mkdir()
+    tools.mkdir()
+    (served / "astro").write_text("the CLI")
+    script = read(".ci/install-astro")
+    version = re.findall(r"^version=(.*)$", script, re.M)[0]
+    archive = f"astro_{version}_linux_amd64.tar.gz"
+    subprocess.run(["tar", "-czf", archive, "astro"], cwd=served, check=True)
+    digest = hashlib.sha256((served / archive).read_bytes() + (b"" if sound else b"!")).hexdigest()
+    (served / f"astro_{version}_checksums.txt").write_text(f"{digest}  {archive}\n{digest}  another.zip\n")
+    (tools / "curl").write_text(f'#!/bin/sh\nfor last; do :; done\ncp "{served}/$(basename "$last")" .\n')
+    (tools / "sudo").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/installed\n')
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == sound, done.stderr
+    assert (tmp_path / "installed").exists() == sound
+
+
+def test_what_runs_with_the_deploy_token_is_pinned_by_commit() -> None:
+    for workflow in (PROJECT / ".github" / "workflows").iterdir():
+        for action in re.findall(r"uses: (\S+)", workflow.read_text()):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), f"{workflow.name}: {action}"
+        assert "| sudo" not in workflow.read_text()

@@ -15,7 +15,10 @@ from tests.project.files import PROJECT, read, tracked
 
 
 def test_astro_files() -> None:
-    assert yaml.safe_load(read(".astro/config.yaml"))["project"]["name"] == "sparkify"
+    config = yaml.safe_load(read(".astro/config.yaml"))
+    assert config["project"]["name"] == "sparkify"
+    # `astro dev start` would edit requirements.txt.
+    assert config["disable_astro_run"] is True
     for name in (".astro/dag_integrity_exceptions.txt", "dags/.airflowignore", "packages.txt", "README.md"):
         assert (PROJECT / name).is_file(), name
     listed = [

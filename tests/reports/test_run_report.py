@@ -7,10 +7,13 @@ import types
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
+import botocore.exceptions
 import orjson
+import pytest
 
-from include.sparkify import run_facts, run_report, warehouse
+from include.sparkify import lake, run_facts, run_report, warehouse
 from include.sparkify.errors import DataError, TransientError
+from include.sparkify.reach import UnreachableError
 from include.sparkify.settings import run_schema
 from local.home import AIRFLOW
 from tests.running import run
@@ -216,9 +219,14 @@ def context_of(world, **states):
     return context
 
 
-def test_it_is_written_while_the_warehouse_is_away(world, monkeypatch):
+@pytest.mark.parametrize(("kind", "asked"), [(TransientError, 5), (UnreachableError, 1)])
+def test_it_is_written_while_the_warehouse_is_away(world, monkeypatch, kind, asked):
+    """One that did not answer is not asked again for each part: each would wait."""
+    calls = []
+
     def away(*_):
-        raise TransientError("could not query the warehouse: no route")
+        calls.append(1)
+        raise kind("could not query the warehouse: no route")
 
     context = context_of(world, create_tables="failed", plan="upstream_failed", publish="upstream_failed")
     monkeypatch.setattr(warehouse, "query", away)
@@ -234,6 +242,20 @@ def test_it_is_written_while_the_warehouse_is_away(world, monkeypatch):
     }
     assert_harmless(page, html)
     assert "no route" in page.words and HOSTILE in page.words
+    assert len(calls) == asked
+
+
+def test_a_run_without_a_manifest_lacks_no_permission(world, monkeypatch):
+    """Of a missing key, a GET says 403 to a role that may list only some prefixes."""
+
+    def get_object(**given):
+        raise botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+
+    s3 = types.SimpleNamespace(get_object=get_object, get_paginator=world.s3.get_paginator)
+    monkeypatch.setattr(lake, "client", lambda: s3)
+    facts = run_facts.gather(context_of(world, create_tables="failed"))
+    assert facts["input"] is None
+    assert not [gap for gap in facts["gaps"] if gap.startswith("input")]
 
 
 def test_a_long_interval_shows_its_latest_days(world):

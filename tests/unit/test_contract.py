@@ -192,11 +192,25 @@ def test_text_is_kept_or_cut_at_a_characters_edge(text):
 
     method = contract.event(json.dumps(line).encode(), tally)["method"]
 
-    assert text.startswith(method)
+    kept = text.rstrip(" ")
+    assert kept.startswith(method)
     assert len(method.encode()) <= 16
-    assert tally.cut_values == (len(text.encode()) > 16)
-    rest = text[len(method) :]
-    assert not rest or len((method + rest[0]).encode()) > 16
+    assert not method.endswith(" ")
+    assert tally.cut_values == (text != method)
+    rest = kept[len(method) :].lstrip(" ")
+    assert not rest or len((kept[: kept.index(rest, len(method))] + rest[0]).encode()) > 16
+
+
+@pytest.mark.parametrize("text", ["Yellow ", "Yellow   ", "Yellow\u0020"])
+def test_trailing_blanks_are_lost_and_counted(text):
+    tally = Tally()
+    line = json.dumps(EVENT | {"song": text}).encode()
+
+    assert contract.event(line, tally)["song"] == "Yellow"
+    assert tally.cut_values == 1
+    assert contract.plain_events([line], 1, "key", "2018-11-01") == [None]
+    song = SONG | {"song_id": f"{SONG['song_id']} "}
+    assert contract.song(json.dumps(song).encode(), tally)["song_id"] == SONG["song_id"]
 
 
 @pytest.mark.parametrize("text", ["0", "7", "200.5", "0.00001", "99999"])

@@ -16,8 +16,11 @@ from include.sparkify.errors import (
 )
 
 
-def client_error(code: str) -> botocore.exceptions.ClientError:
-    return botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "ListObjectsV2")
+def client_error(code: str, status: int = 400) -> botocore.exceptions.ClientError:
+    return botocore.exceptions.ClientError(
+        {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}},
+        "ListObjectsV2",
+    )
 
 
 def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
@@ -29,7 +32,7 @@ def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
     ("error", "kind", "said"),
     [
         (client_error("SlowDown"), TransientError, "SlowDown"),
-        (client_error("AccessDenied"), ConfigurationError, "Next: the role of the workers is not allowed"),
+        (client_error("AccessDenied"), ConfigurationError, "a customer managed key, or of another account"),
         (client_error("SomethingNew"), ConfigurationError, "Next: see the message of AWS"),
         (
             botocore.exceptions.NoCredentialsError(),
@@ -50,6 +53,44 @@ def test_errors_of_aws(error, kind, said):
     assert type(found) is kind
     assert "could not list s3://lake/: " in str(found)
     assert said in str(found)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        # By its status, whatever the code.
+        ("SomethingNew", 500),
+        ("SomethingNew", 503),
+        ("TooManyRequests", 429),
+        ("429", 0),
+        ("503", 0),
+        # botocore's own lists.
+        ("RequestLimitExceeded", 400),
+        ("EC2ThrottledException", 400),
+        ("TooManyRequestsException", 400),
+        ("RequestTimeout", 400),
+        # Redshift's, with a status of 400.
+        ("DependentServiceRequestThrottlingFault", 400),
+        ("InsufficientClusterCapacity", 400),
+        ("InsufficientCapacityException", 400),
+        # A retry gets new credentials.
+        ("ExpiredToken", 400),
+        ("ExpiredTokenException", 403),
+        ("RequestExpired", 400),
+        # Of one object of DeleteObjects, where no status is given.
+        ("InternalError", 200),
+    ],
+)
+def test_what_aws_means_to_be_tried_again(code, status):
+    assert type(aws_error(client_error(code, status), "list")) is TransientError
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("AccessDenied", 403), ("NoSuchBucket", 404), ("ValidationException", 400), ("5000", 400)],
+)
+def test_what_aws_means_to_be_fixed(code, status):
+    assert type(aws_error(client_error(code, status), "list")) is ConfigurationError
 
 
 WAREHOUSE = {

@@ -68,8 +68,15 @@ select
     0 as days_known
 from active as a
 group by a.day;
--- All rows, because an earlier first day counts for all of them.
+-- All rows, because an earlier first day counts for all of them. Redshift wants the target in an equality, and only that.
 update reports.active_users
-set days_known = active_users.day - f.first_day + 1
-from (select min(day) as first_day from reports.daily) as f
-where active_users.days_known <> active_users.day - f.first_day + 1;
+set days_known = k.days_known
+from (
+    select
+        a.day,
+        a.day - f.first_day + 1 as days_known
+    from reports.active_users as a
+    cross join (select min(day) as first_day from reports.daily) as f
+    where a.days_known <> a.day - f.first_day + 1
+) as k
+where active_users.day = k.day;

@@ -57,12 +57,15 @@ _SETTINGS = {
     "standard_conforming_strings": "off",
     "escape_string_warning": "off",
     "backslash_quote": "on",
+    # FLOAT as text has 15 digits there, REAL has 6.
+    "extra_float_digits": "0",
     "default_transaction_isolation": "'repeatable read'",
 }
 
 # In this order; every database that is created later is a copy of template1, where they are run.
 _CATALOG = (
     "dates",
+    "comparisons",
     "numbers",
     "strings",
     "types",

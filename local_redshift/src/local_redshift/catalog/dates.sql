@@ -8,15 +8,16 @@ update pg_type set typispreferred = (typname = 'timestamp') where typname in ('t
 create function pg_catalog.getdate() returns timestamp language sql stable as
 $$ select date_trunc('second', statement_timestamp() at time zone current_setting('timezone', false)) $$;
 
-create function pg_catalog.sysdate() returns timestamp language sql stable as
+-- SYSDATE: a column without an alias has its function's name.
+create function pg_catalog."timestamp"() returns timestamp language sql stable as
 $$ select now()::timestamp $$;
 
 create function pg_catalog.local_unknown_part(part text) returns text language plpgsql immutable as $$
 begin
-  raise exception 'date part "%" is not supported by the local stand-in', part
-    using errcode = 'feature_not_supported';
+  raise exception 'date part "%" is not supported here', part using errcode = 'invalid_parameter_value';
 end $$;
 
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_Dateparts_for_datetime_functions.html
 create function pg_catalog.local_date_part(part text) returns text language sql immutable as $$
   select case
     when lower(part) in ('year', 'years', 'y', 'yr', 'yrs') then 'year'
@@ -27,51 +28,107 @@ create function pg_catalog.local_date_part(part text) returns text language sql 
     when lower(part) in ('hour', 'hours', 'h', 'hr', 'hrs') then 'hour'
     when lower(part) in ('minute', 'minutes', 'm', 'min', 'mins') then 'minute'
     when lower(part) in ('second', 'seconds', 's', 'sec', 'secs') then 'second'
-    when lower(part) in ('millisecond', 'milliseconds', 'ms', 'msec', 'msecs', 'msecond', 'mseconds')
-      then 'millisecond'
-    when lower(part) in ('microsecond', 'microseconds', 'us', 'usec', 'usecs', 'usecond', 'useconds')
-      then 'microsecond'
+    when lower(part) in ('millisecond', 'milliseconds', 'ms', 'msec', 'msecs', 'msecond', 'mseconds', 'millisec',
+                         'millisecs', 'millisecon') then 'millisecond'
+    when lower(part) in ('microsecond', 'microseconds', 'us', 'usec', 'usecs', 'usecond', 'useconds', 'microsec',
+                         'microsecs') then 'microsecond'
+    when lower(part) in ('decade', 'decades', 'dec', 'decs') then 'decade'
+    when lower(part) in ('century', 'centuries', 'c', 'cent', 'cents') then 'century'
+    when lower(part) in ('millennium', 'millennia', 'mil', 'mils') then 'millennium'
+    when lower(part) in ('dayofweek', 'dow', 'dw', 'weekday') then 'dow'
+    when lower(part) in ('dayofyear', 'doy', 'dy', 'yearday') then 'doy'
+    when lower(part) in ('epoch', 'timezone', 'timezone_hour', 'timezone_minute') then lower(part)
     else local_unknown_part(part) end $$;
+
+-- The parts of DATE_PART (pgdate_part) and EXTRACT (date_part), by their column's name there. Milliseconds and
+-- microseconds are those of the second. EXTRACT is an INTEGER, and only of TIMESTAMPTZ a DOUBLE PRECISION.
+do $$
+declare
+  moment text;
+  own text;
+begin
+  foreach moment in array array['timestamp', 'date', 'timestamptz', 'time', 'timetz', 'interval', 'text'] loop
+    own := case moment when 'text' then '$2::timestamp' else '$2' end;
+    if moment <> 'text' then
+      execute format('alter function pg_catalog.date_part(text, %s) rename to local_part', moment);
+      execute format('alter function pg_catalog.extract(text, %s) rename to local_extract', moment);
+    end if;
+    execute format(
+      'create function pg_catalog.pgdate_part(text, %s) returns double precision language sql stable strict as $f$
+       select case local_date_part($1)
+         when ''millisecond'' then floor(local_part(''microsecond'', %s)::bigint %% 1000000 / 1000)
+         when ''microsecond'' then local_part(''microsecond'', %s)::bigint %% 1000000
+         else local_part(local_date_part($1), %s) end $f$', moment, own, own, own);
+    execute format(
+      'create function pg_catalog.date_part(text, %s) returns %s language sql stable strict as $f$
+       select floor(pgdate_part($1, $2))::%s $f$', moment, kind, kind)
+    from (select case moment when 'timestamptz' then 'double precision' else 'integer' end as kind);
+  end loop;
+end $$;
 
 create function pg_catalog.local_unit(part text) returns interval language sql immutable as $$
   select case local_date_part(part)
-    when 'quarter' then interval '3 months' else ('1 ' || local_date_part(part))::interval end $$;
+    when 'quarter' then interval '3 months'
+    when 'dow' then local_unknown_part(part)::interval when 'doy' then local_unknown_part(part)::interval
+    when 'epoch' then local_unknown_part(part)::interval
+    else ('1 ' || local_date_part(part))::interval end $$;
 
--- DATEADD and DATEDIFF are single expressions and not STRICT, so that the planner writes them into the query and
--- computes what depends only on a constant date part.
-create function pg_catalog.dateadd(part text, n bigint, moment timestamp) returns timestamp language sql immutable as
+-- DATEADD and DATEDIFF, by their column's name there. They are single expressions and not STRICT, so that the planner
+-- writes them into the query and computes what depends only on a constant date part.
+create function pg_catalog.date_add(part text, n bigint, moment timestamp) returns timestamp language sql immutable as
 $$ select moment + n * local_unit(part) $$;
-create function pg_catalog.dateadd(part text, n bigint, moment timestamptz) returns timestamptz language sql stable as
+create function pg_catalog.date_add(part text, n bigint, moment timestamptz) returns timestamptz language sql stable as
 $$ select moment + n * local_unit(part) $$;
-create function pg_catalog.dateadd(part text, n bigint, moment time) returns time language sql immutable as
+create function pg_catalog.date_add(part text, n bigint, moment time) returns time language sql immutable as
 $$ select moment + n * local_unit(part) $$;
+create function pg_catalog.date_add(part text, n bigint, moment timetz) returns timetz language sql immutable as
+$$ select moment + n * local_unit(part) $$;
+create function pg_catalog.date_add(part text, n bigint, moment text) returns timestamp language sql stable as
+$$ select moment::timestamp + n * local_unit(part) $$;
+-- Years: 29 February and a year is 1 March, though 12 months are 28 February.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_DATEADD_function.html
+create function pg_catalog.date_add(part text, n bigint, moment timestamp, of_years boolean) returns timestamp
+language sql immutable as $$
+  select moment + n * local_unit(part)
+         + case when local_part('day', moment) = 29 and local_part('day', moment + n * local_unit(part)) = 28
+                then interval '1 day' else interval '0' end $$;
+create function pg_catalog.date_add(part text, n bigint, moment timestamptz, of_years boolean) returns timestamptz
+language sql stable as $$ select date_add(part, n, moment at time zone 'UTC', of_years) at time zone 'UTC' $$;
+create function pg_catalog.date_add(part text, n bigint, moment text, of_years boolean) returns timestamp
+language sql stable as $$ select date_add(part, n, moment::timestamp, of_years) $$;
 
 -- Counts the boundaries crossed, as Redshift does; its weeks begin on Sunday (1970-01-04 was one).
-create function pg_catalog.datediff(part text, a timestamp, b timestamp) returns bigint language sql immutable as $$
+create function pg_catalog.date_diff(part text, a timestamp, b timestamp) returns bigint language sql immutable as $$
   select case local_date_part(part)
-    when 'year' then (date_part('year', b) - date_part('year', a))::bigint
-    when 'quarter' then (4 * (date_part('year', b) - date_part('year', a))
-                         + date_part('quarter', b) - date_part('quarter', a))::bigint
-    when 'month' then (12 * (date_part('year', b) - date_part('year', a))
-                       + date_part('month', b) - date_part('month', a))::bigint
+    when 'year' then (local_part('year', b) - local_part('year', a))::bigint
+    when 'decade' then (local_part('decade', b) - local_part('decade', a))::bigint
+    when 'century' then (local_part('century', b) - local_part('century', a))::bigint
+    when 'millennium' then (local_part('millennium', b) - local_part('millennium', a))::bigint
+    when 'quarter' then (4 * (local_part('year', b) - local_part('year', a))
+                         + local_part('quarter', b) - local_part('quarter', a))::bigint
+    when 'month' then (12 * (local_part('year', b) - local_part('year', a))
+                       + local_part('month', b) - local_part('month', a))::bigint
     when 'week' then (floor((b::date - date '1970-01-04') / 7.0::float8)
                       - floor((a::date - date '1970-01-04') / 7.0::float8))::bigint
     when 'day' then (b::date - a::date)::bigint
-    when 'hour' then (floor(date_part('epoch', b) / 3600) - floor(date_part('epoch', a) / 3600))::bigint
-    when 'minute' then (floor(date_part('epoch', b) / 60) - floor(date_part('epoch', a) / 60))::bigint
-    when 'second' then (floor(date_part('epoch', b)) - floor(date_part('epoch', a)))::bigint
-    when 'millisecond' then ((date_part('epoch', b - a) * 1000000)::bigint
-                             - date_part('microseconds', b)::bigint % 1000
-                             + date_part('microseconds', a)::bigint % 1000) / 1000
-    when 'microsecond' then (date_part('epoch', b - a) * 1000000)::bigint end $$;
-create function pg_catalog.datediff(part text, a time, b time) returns bigint language sql immutable as
-$$ select datediff(part, date '1970-01-04' + a, date '1970-01-04' + b) $$;
-
--- The names that Redshift's own error messages use; dbt writes date_diff.
-create function pg_catalog.date_add(part text, n bigint, moment timestamp) returns timestamp language sql immutable as
-$$ select dateadd(part, n, moment) $$;
-create function pg_catalog.date_diff(part text, a timestamp, b timestamp) returns bigint language sql immutable as
-$$ select datediff(part, a, b) $$;
+    when 'hour' then (floor(local_part('epoch', b) / 3600) - floor(local_part('epoch', a) / 3600))::bigint
+    when 'minute' then (floor(local_part('epoch', b) / 60) - floor(local_part('epoch', a) / 60))::bigint
+    when 'second' then (floor(local_part('epoch', b)) - floor(local_part('epoch', a)))::bigint
+    when 'millisecond' then ((local_part('epoch', b - a) * 1000000)::bigint
+                             - local_part('microseconds', b)::bigint % 1000
+                             + local_part('microseconds', a)::bigint % 1000) / 1000
+    when 'microsecond' then (local_part('epoch', b - a) * 1000000)::bigint
+    else local_unknown_part(part)::bigint end $$;
+create function pg_catalog.date_diff(part text, a time, b time) returns bigint language sql immutable as
+$$ select date_diff(part, date '1970-01-04' + a, date '1970-01-04' + b) $$;
+create function pg_catalog.date_diff(part text, a timetz, b timetz) returns bigint language sql immutable as
+$$ select date_diff(part, (date '1970-01-04' + a) at time zone 'UTC', (date '1970-01-04' + b) at time zone 'UTC') $$;
+create function pg_catalog.date_diff(part text, a text, b text) returns bigint language sql stable as
+$$ select date_diff(part, a::timestamp, b::timestamp) $$;
+create function pg_catalog.date_diff(part text, a text, b timestamp) returns bigint language sql stable as
+$$ select date_diff(part, a::timestamp, b) $$;
+create function pg_catalog.date_diff(part text, a timestamp, b text) returns bigint language sql stable as
+$$ select date_diff(part, a, b::timestamp) $$;
 
 create function pg_catalog.trunc(moment timestamp) returns date language sql immutable strict as
 $$ select moment::date $$;
@@ -90,32 +147,24 @@ $$ select case when day::date = last_day(day)
 -- Whole months between equal days of the month or two last days; else the rest counts in months of 31 days.
 create function pg_catalog.months_between(a timestamp, b timestamp) returns double precision
 language sql immutable strict as $$
-  select 12 * (date_part('year', a) - date_part('year', b)) + date_part('month', a) - date_part('month', b)
-         + case when date_part('day', a) = date_part('day', b)
+  select 12 * (local_part('year', a) - local_part('year', b)) + local_part('month', a) - local_part('month', b)
+         + case when local_part('day', a) = local_part('day', b)
                   or (a::date = last_day(a) and b::date = last_day(b)) then 0
-                else (date_part('day', a) - date_part('day', b)
-                      + (date_part('epoch', a::time) - date_part('epoch', b::time)) / 86400) / 31 end $$;
+                else (local_part('day', a) - local_part('day', b)
+                      + (local_part('epoch', a::time) - local_part('epoch', b::time)) / 86400) / 31 end $$;
 
 create function pg_catalog.next_day(day timestamp, weekday text) returns date language sql immutable strict as $$
   select day::date + 1 + (array_position(array['su', 'mo', 'tu', 'we', 'th', 'fr', 'sa'], left(lower(weekday), 2)) - 1
-                          - date_part('dow', day::date + 1)::int + 7) % 7 $$;
+                          - local_part('dow', day::date + 1)::int + 7) % 7 $$;
 
 create function pg_catalog.date_part_year(day date) returns integer language sql immutable strict as
-$$ select date_part('year', day)::integer $$;
+$$ select local_part('year', day)::integer $$;
 
 create function pg_catalog.convert_timezone(source text, target text, moment timestamp) returns timestamp
 language sql immutable strict as $$ select moment at time zone source at time zone target $$;
 
 create function pg_catalog.convert_timezone(target text, moment timestamp) returns timestamp
 language sql immutable strict as $$ select moment at time zone 'UTC' at time zone target $$;
-
--- extract() of a timestamp is an integer there: fractions of a second are lost.
-alter function pg_catalog.extract(text, timestamp) rename to local_extract;
-create function pg_catalog.extract(part text, moment timestamp) returns bigint language sql immutable strict as
-$$ select floor(local_extract(part, moment))::bigint $$;
-alter function pg_catalog.extract(text, date) rename to local_extract;
-create function pg_catalog.extract(part text, day date) returns bigint language sql immutable strict as
-$$ select floor(local_extract(part, day))::bigint $$;
 
 -- Only PostgreSQL has the one that takes seconds.
 alter function pg_catalog.to_timestamp(double precision) rename to local_to_timestamp;

@@ -14,7 +14,7 @@ create view pg_catalog.stv_sessions as
 create view pg_catalog.stv_recents as
   select user_id as userid, case when state = 'active' then 'Running' else 'Done' end::char(20) as status,
          query_start as starttime,
-         (date_part('epoch', clock_timestamp()::timestamp - query_start) * 1000000)::integer as duration,
+         (pgdate_part('epoch', clock_timestamp()::timestamp - query_start) * 1000000)::integer as duration,
          user_name::char(50) as user_name, db_name::char(50) as db_name, query::char(600) as query, pid
   from local_sessions where query <> '';
 create view pg_catalog.stv_inflight as

@@ -44,14 +44,57 @@ exception when others then
   return false;
 end $$;
 
+-- The number that a JSON value is to COPY, as text: a string is what it says, a bare number is the double nearest to it,
+-- with all its digits (mantissa * 2^exponent is mantissa * 5^-exponent / 10^-exponent).
+-- https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html, "Loss of numeric precision"
+create function pg_catalog.local_by_double(value json) returns text language plpgsql immutable strict as $$
+declare
+  written text := value::text;
+  bits bigint;
+  exponent integer;
+begin
+  if written !~ '^[-0-9]' then
+    return value #>> '{}';
+  end if;
+  if written !~ '[.eE]' and length(written) < 16 then
+    return written;
+  end if;
+  bits := ('x' || encode(float8send(written::float8), 'hex'))::bit(64)::bigint;
+  exponent := ((bits >> 52) & 2047)::integer - 1075;
+  if exponent = -1075 then
+    return '0';
+  end if;
+  return case when bits < 0 then '-' else '' end
+    || case when exponent >= 0
+            then ((bits & 4503599627370495) | 4503599627370496)::numeric * 2::numeric ^ exponent
+            else ((bits & 4503599627370495) | 4503599627370496)::numeric * 5::numeric ^ -exponent
+                 * ('1e' || exponent)::numeric end;
+exception when numeric_value_out_of_range then
+  return written;
+end $$;
+
+-- A text that must be of a form, because PostgreSQL reads more than Redshift.
+create function pg_catalog.local_of_form(value text, form text) returns text language plpgsql immutable strict as $$
+begin
+  if value !~ ('^ *(' || form || ') *$') then
+    raise exception 'invalid input: "%"', value using errcode = 'invalid_text_representation';
+  end if;
+  return value;
+end $$;
+
 -- DATEFORMAT and TIMEFORMAT with a pattern. to_timestamp() also takes a value that ends early: its separators and
--- groups of digits must be the pattern's.
+-- groups of digits must be the pattern's. SS may have a fraction.
 create function pg_catalog.local_parse_time(value text, pattern text) returns timestamp
 language plpgsql stable strict as $$
 declare
-  found timestamp := to_timestamp(value, 'FX' || pattern)::timestamp;
-  spelled text := to_char(found, pattern);
+  found timestamp;
+  spelled text;
 begin
+  if pattern like '%SS%' and value ~* '[0-9][.][0-9]{1,6}( *[AP]M)? *$' and pattern ~ 'SS( *[AP]M)?$' then
+    pattern := replace(pattern, 'SS', 'SS.US');
+  end if;
+  found := to_timestamp(value, 'FX' || pattern)::timestamp;
+  spelled := to_char(found, pattern);
   if upper(regexp_replace(btrim(value), '[0-9]+', '9')) <> upper(regexp_replace(spelled, '[0-9]+', '9'))
      or (spelled !~ '[^0-9]' and length(btrim(value)) <> length(spelled)) then
     raise exception '"%" does not match "%"', value, pattern using errcode = 'invalid_datetime_format';

@@ -15,6 +15,40 @@ create operator pg_catalog.<> (leftarg = boolean, rightarg = integer, function =
 create operator pg_catalog.= (leftarg = integer, rightarg = boolean, function = pg_catalog.local_equals);
 create operator pg_catalog.<> (leftarg = integer, rightarg = boolean, function = pg_catalog.local_differs);
 
+-- An explicit cast of a NUMERIC to another numeric type cuts it; an assignment, as in INSERT, rounds. $2 is the
+-- modifier, which holds precision and scale, $3 tells an explicit cast. A FLOAT is rounded. (In PL/pgSQL: what the planner
+-- writes into a query no longer says which precision it has.)
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_enable_numeric_rounding.html
+create function pg_catalog.local_numeric(numeric, integer, boolean) returns numeric
+language plpgsql immutable strict parallel safe as $$
+begin
+  return pg_catalog."numeric"(case when $3 then trunc($1, ((($2 - 4) & 2047) # 1024) - 1024) else $1 end, $2);
+end $$;
+create function pg_catalog.local_numeric(double precision, integer, boolean) returns numeric
+language plpgsql immutable strict parallel safe as $$
+begin
+  return case when $2 >= 4 then pg_catalog."numeric"(pg_catalog."numeric"($1), $2) else pg_catalog."numeric"($1) end;
+end $$;
+create function pg_catalog.local_numeric(real, integer, boolean) returns numeric
+language plpgsql immutable strict parallel safe as $$
+begin
+  return case when $2 >= 4 then pg_catalog."numeric"(pg_catalog."numeric"($1), $2) else pg_catalog."numeric"($1) end;
+end $$;
+create function pg_catalog.local_smallint(numeric, integer, boolean) returns smallint
+language sql immutable parallel safe as $$ select int2(trunc($1, case when $3 then 0 else 1000 end)) $$;
+create function pg_catalog.local_integer(numeric, integer, boolean) returns integer
+language sql immutable parallel safe as $$ select int4(trunc($1, case when $3 then 0 else 1000 end)) $$;
+create function pg_catalog.local_bigint(numeric, integer, boolean) returns bigint
+language sql immutable parallel safe as $$ select int8(trunc($1, case when $3 then 0 else 1000 end)) $$;
+update pg_cast set castfunc = own.function
+from (values ('numeric'::regtype, 'numeric'::regtype, 'local_numeric(numeric, integer, boolean)'::regprocedure),
+             ('float8', 'numeric', 'local_numeric(float8, integer, boolean)'),
+             ('float4', 'numeric', 'local_numeric(real, integer, boolean)'),
+             ('numeric', 'int2', 'local_smallint(numeric, integer, boolean)'),
+             ('numeric', 'int4', 'local_integer(numeric, integer, boolean)'),
+             ('numeric', 'int8', 'local_bigint(numeric, integer, boolean)')) as own(source, target, function)
+where castsource = own.source and casttarget = own.target;
+
 -- PostgreSQL rounds only NUMERIC to a number of digits. Exact types keep their own.
 create function pg_catalog.round(double precision, integer) returns double precision
 language sql immutable strict parallel safe as $$ select round($1::numeric, $2)::float8 $$;
@@ -52,6 +86,21 @@ $$ select ((state[2] - state[2] % nullif(state[1], 0)) / nullif(state[1], 0))::b
 alter aggregate pg_catalog.avg(bigint) rename to local_avg;
 create aggregate pg_catalog.avg(bigint) (
   sfunc = local_add, stype = numeric[], initcond = '{0,0}', finalfunc = local_whole_average);
+
+-- Of NUMERIC it has the scale of its argument, and is cut as a division of integers is.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_AVG.html
+create function pg_catalog.local_add(state numeric[], value numeric) returns numeric[] language plpgsql immutable as $$
+begin
+  return case when value is null then state else array[state[1] + 1, state[2] + value] end;
+end $$;
+create function pg_catalog.local_average(state numeric[]) returns numeric language sql immutable
+return trunc(state[2] / nullif(state[1], 0), scale(state[2]));
+update pg_aggregate
+set aggtransfn = 'local_add(numeric[], numeric)'::regprocedure, aggtranstype = 'numeric[]'::regtype,
+    agginitval = '{0,0}', aggfinalfn = 'local_average(numeric[])'::regprocedure, aggcombinefn = 0, aggserialfn = 0,
+    aggdeserialfn = 0, aggmtransfn = 0, aggminvtransfn = 0, aggmtranstype = 0, aggmfinalfn = 0, aggtransspace = 0,
+    aggmtransspace = 0
+where aggfnoid = 'avg(numeric)'::regprocedure;
 
 -- Standard deviations, variances and these functions are DOUBLE PRECISION there, whatever they are taken of.
 do $$

@@ -59,6 +59,28 @@ create function pg_catalog.local_keep_last(anyelement, anyelement) returns anyel
 language sql immutable strict as $$ select $2 $$;
 create aggregate pg_catalog.local_first_value(anyelement) (sfunc = pg_catalog.local_keep_first, stype = anyelement);
 create aggregate pg_catalog.local_last_value(anyelement) (sfunc = pg_catalog.local_keep_last, stype = anyelement);
+-- A column without an alias has the name of its function.
+create function pg_catalog.first_value(anyelement, boolean) returns anyelement language sql immutable as 'select $1';
+create function pg_catalog.last_value(anyelement, boolean) returns anyelement language sql immutable as 'select $1';
+create function pg_catalog.lag(anyelement, boolean) returns anyelement language sql immutable as 'select $1';
+create function pg_catalog.lead(anyelement, boolean) returns anyelement language sql immutable as 'select $1';
+create function pg_catalog.ratio_to_report(double precision, double precision) returns double precision
+language sql immutable as $$ select $1 / nullif($2, 0) $$;
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_LISTAGG.html
+create function pg_catalog.local_append(list text, value anyelement, delimiter text) returns text
+language plpgsql immutable as $$
+begin
+  if value is null then
+    return list;
+  end if;
+  list := case when list is null then value::text else list || coalesce(delimiter, '') || value::text end;
+  if octet_length(list) > 65535 then
+    raise exception 'Result size exceeds LISTAGG limit' using errcode = 'program_limit_exceeded',
+      detail = format('LISTAGG limit: 65535, result size: %s', octet_length(list));
+  end if;
+  return list;
+end $$;
+create aggregate pg_catalog.listagg(anyelement, text) (sfunc = pg_catalog.local_append, stype = text);
 
 -- ALTER TABLE ... ADD PRIMARY KEY or UNIQUE: an index that does not look for duplicates, under the constraint's name.
 create function pg_catalog.local_index_for_key(tbl regclass, name text, columns text[]) returns void

@@ -6,8 +6,19 @@ from dataclasses import dataclass, field
 
 from .options import Copy
 
-# Replaces a byte that is not UTF-8: a code point that no text contains.
-INVALID = "\U0010ffff"
+# Replaces a byte that is not UTF-8: three code points that no text has in a row.
+INVALID = "\U0010ffff\U0010fffe\U0010ffff"
+# The default formats. TIMESTAMP also reads ISO 8601's T and Z.
+# https://docs.aws.amazon.com/redshift/latest/dg/r_DATEFORMAT_and_TIMEFORMAT_strings.html
+_DAY = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+_TIME = f"{_DAY}([ T][0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]{{1,6}})?)?)?"
+_DEFAULT_FORMATS = {
+    "date": _DAY,
+    "timestamp": f"{_TIME}Z?",
+    "timestamptz": f"{_TIME} ?([+-][0-9]{{1,2}}(:?[0-9]{{2}})?)?",
+}
+_DIGITS = "[+-]?[0-9]+"
+_INTEGERS = ("int2", "int4", "int8")
 
 
 @dataclass(frozen=True)
@@ -66,8 +77,13 @@ class Conversion:
     def by_path(self, paths: list[list[str]]) -> None:
         """Columns by path; the keys of the outermost object become a record, the rest is taken from JSON."""
         nested = {path[0] for path in paths if len(path) > 1}
+        by_double = {
+            path[0] for path, column in zip(paths, self.columns, strict=True) if self.is_by_double(column)
+        }
         keys = dict.fromkeys(path[0] for path in paths)
-        fields = ", ".join(f"{quote_name(key)} {'json' if key in nested else 'text'}" for key in keys)
+        fields = ", ".join(
+            f"{quote_name(key)} {'json' if key in nested | by_double else 'text'}" for key in keys
+        )
         self.record = f"json_to_record({{raw}}::json) as r({fields})"
         if not nested and len(keys) == len(paths):
             types = ", ".join(
@@ -75,15 +91,27 @@ class Conversion:
                 for path, column in zip(paths, self.columns, strict=True)
             )
             self.typed_record = f"json_to_record({{raw}}::json) as r({types})"
-        self.texts = [
-            f"(r.{quote_name(path[0])} #>> array[{', '.join(map(literal, path[1:]))}]::text[])"
-            if path[0] in nested
-            else f"r.{quote_name(path[0])}"
-            for path in paths
-        ]
+        self.texts = []
+        for path, column in zip(paths, self.columns, strict=True):
+            field, rest = f"r.{quote_name(path[0])}", f"array[{', '.join(map(literal, path[1:]))}]::text[]"
+            if self.is_by_double(column):
+                self.texts.append(f"local_by_double({field} #> {rest})")
+            else:
+                self.texts.append(f"({field} #>> {rest})" if path[0] in nested | by_double else field)
+
+    def is_by_double(self, column: Column) -> bool:
+        """Does a bare JSON number pass through a double on its way into this column, where it is cut?"""
+        return (
+            self.copy.format == "json"
+            and column.type == "numeric"
+            and column.modifier > 0
+            and not self.copy.round_decimals
+        )
 
     def _field_type(self, column: Column) -> str:
         """Return the type of a column's field in `typed_record`."""
+        if self.is_by_double(column):
+            return "json"
         if column.is_string or column.type == "numeric":
             return "text"
         if column.type in ("timestamp", "timestamptz", "date"):
@@ -92,21 +120,23 @@ class Conversion:
         return column.type
 
     def _time(self, column: Column) -> str:
-        """Return how a date or time is read: epoch, a pattern, "any" for ACCEPTANYDATE, or nothing."""
-        if column.type != "date" and self.copy.timeformat.lower().startswith("epoch"):
+        """Return how a date or time is read: epoch, a pattern, "default", "any" for ACCEPTANYDATE, or nothing."""
+        if column.type != "date" and self.copy.timeformat.startswith("epoch"):
             return "epoch"
         pattern = self.copy.dateformat if column.type == "date" else self.copy.timeformat
-        return pattern if pattern.lower() != "auto" else "any" if self.copy.accept_any_date else ""
+        if pattern not in ("", "auto"):
+            return pattern
+        return "any" if self.copy.accept_any_date else "" if pattern else "default"
 
     def value(self, column: Column, typed: bool = False) -> str:
         """Return SQL that turns `s.v` of this column, a text or a typed field, into its type, as COPY does."""
         text = f"s.{quote_name(column.name)}"
-        if not typed or self._field_type(column) == "text":
+        if not typed or self._field_type(column) in ("text", "json"):
             return self.converted(column, text)
         return self._epoch(column, text) if self._field_type(column) != column.type else text
 
     def _epoch(self, column: Column, number: str) -> str:
-        unit = "second" if self.copy.timeformat.lower() == "epochsecs" else "millisecond"
+        unit = "second" if self.copy.timeformat == "epochsecs" else "millisecond"
         zone = " at time zone 'UTC'" if column.type == "timestamptz" else ""
         return f"((timestamp '1970-01-01' + {number} * interval '1 {unit}'){zone})"
 
@@ -124,8 +154,9 @@ class Conversion:
             return f"{text}::{column.spelled}" if self.copy.truncate else text
         text = f"nullif({text}, '')"
         if column.type == "numeric":
-            # Digits behind the scale are cut off, not rounded.
-            return f"trunc({text}::numeric, {column.scale})" if column.modifier > 0 else f"{text}::numeric"
+            # Digits behind the scale are cut off, and rounded with ROUNDEC.
+            cuts = column.modifier > 0 and not self.copy.round_decimals
+            return f"trunc({text}::numeric, {column.scale})" if cuts else f"{text}::numeric"
         if column.type in ("timestamp", "timestamptz", "date") and (kind := self._time(column)):
             if kind == "epoch":
                 return self._epoch(column, f"{text}::bigint")
@@ -133,7 +164,12 @@ class Conversion:
                 return (
                     f"(case when pg_input_is_valid({text}, '{column.type}') then {text}::{column.type} end)"
                 )
+            if kind == "default":
+                return f"local_of_form({text}, {literal(_DEFAULT_FORMATS[column.type])})::{column.type}"
             return f"local_parse_time({text}, {literal(kind)})::{column.type}"
+        if column.type in _INTEGERS:
+            # PostgreSQL reads 0x1F and 1_000 as well.
+            return f"local_of_form({text}, {literal(_DIGITS)})::{column.type}"
         return f"{text}::{column.type}"
 
     def is_valid(self, column: Column, text: str) -> str:
@@ -141,10 +177,18 @@ class Conversion:
         kind = self._time(column) if column.type in ("timestamp", "timestamptz", "date") else ""
         if kind == "any":
             return "true"
-        if kind and kind != "epoch":
+        if kind not in ("", "epoch", "default"):
             return f"local_matches_time({text}, {literal(kind)})"
         spelled = column.spelled if column.type != "numeric" else "numeric"
-        return f"pg_input_is_valid({text}, '{'bigint' if kind == 'epoch' else spelled}')"
+        form = (
+            _DIGITS
+            if column.type in _INTEGERS
+            else _DEFAULT_FORMATS[column.type]
+            if kind == "default"
+            else ""
+        )
+        valid = f"pg_input_is_valid({text}, '{'bigint' if kind == 'epoch' else spelled}')"
+        return f"({text} ~ {literal(f'^ *({form}) *$')} and {valid})" if form else valid
 
     def selected(self, typed: bool = False) -> str:
         """Return a query of each column's text, or of its typed field."""

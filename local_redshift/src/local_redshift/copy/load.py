@@ -161,14 +161,21 @@ class Load:
             if key is not None:
                 spellings[key.lower()].append(key)
         keys = [key for found in spellings.values() for key in found] or ["-"]
-        self._conversion.record = (
-            f"json_to_record({{raw}}::json) as r({', '.join(f'{quote_name(key)} text' for key in keys)})"
-        )
-        self._conversion.texts = [
-            f"coalesce({', '.join(f'r.{quote_name(key)}' for key in spellings[column.name.lower()])})"
-            if spellings.get(column.name.lower())
-            else "null::text"
+        by_double = {
+            column.name.lower()
             for column in self._conversion.columns
+            if self._conversion.is_by_double(column)
+        }
+        fields = ", ".join(
+            f"{quote_name(key)} {'json' if key.lower() in by_double else 'text'}" for key in keys
+        )
+        self._conversion.record = f"json_to_record({{raw}}::json) as r({fields})"
+        form = {True: "local_by_double(r.{})", False: "r.{}"}
+        self._conversion.texts = [
+            f"coalesce({', '.join(form[name in by_double].format(quote_name(key)) for key in spellings[name])})"
+            if spellings.get(name)
+            else "null::text"
+            for name in (column.name.lower() for column in self._conversion.columns)
         ]
 
     async def _insert(self) -> None:

@@ -27,8 +27,8 @@ class Copy:
     manifest: bool = False
     compression: str = ""  # gzip, bzip2 or zstd
     region: str = REGION
-    timeformat: str = "auto"
-    dateformat: str = "auto"
+    timeformat: str = ""
+    dateformat: str = ""
     invalid_characters: str = ""  # the replacement of ACCEPTINVCHARS
     truncate: bool = False
     empty_as_null: bool = False
@@ -44,6 +44,7 @@ class Copy:
     ignore_blank_lines: bool = False
     trim_blanks: bool = False
     accept_any_date: bool = False
+    round_decimals: bool = False
     options: set[str] = field(default_factory=set)
 
 
@@ -147,6 +148,7 @@ _FLAGS = {
     "ignoreblanklines": "ignore_blank_lines",
     "trimblanks": "trim_blanks",
     "acceptanydate": "accept_any_date",
+    "roundec": "round_decimals",
 }
 _COMPRESSIONS = ("gzip", "bzip2", "zstd")
 # Options that are one string, and their field.
@@ -258,9 +260,10 @@ def _check_format(copy: Copy) -> None:
         and copy.json not in ("auto", "auto ignorecase")
     ):
         raise not_covered(f"JSON '{copy.json}' (only 'auto', 'auto ignorecase', 's3://...')")
-    if copy.timeformat.lower() not in ("auto", "epochsecs", "epochmillisecs"):
+    # These words are case-sensitive.
+    if copy.timeformat not in ("", "auto", "epochsecs", "epochmillisecs"):
         copy.timeformat = read_pattern("TIMEFORMAT", copy.timeformat)
-    if copy.dateformat.lower() != "auto":
+    if copy.dateformat not in ("", "auto"):
         copy.dateformat = read_pattern("DATEFORMAT", copy.dateformat)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..errors import Refused
 from . import windows
 from .refusals import redshift_lacks
 from .tokens import Tokens, closing, next_visible, parts, visible
@@ -28,7 +29,7 @@ def render(tokens: Tokens) -> str:
             before = ")"
             continue
         elif token.low == "sysdate" and not called:
-            out.append("pg_catalog.sysdate()")
+            out.append('pg_catalog."timestamp"()')
         elif token.low == "approximate":
             pass
         elif token.low in ("numeric", "decimal") and not called and _is_cast(tokens, before, following):
@@ -55,12 +56,35 @@ def _renamed(name: str) -> Call:
     return edit
 
 
-def _quote_date_part(tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """dateadd(day, ...) has a bare word in first place; a function needs a string."""
-    first, *rest = parts(tokens[opening + 1 : end])
-    word = visible(first)
-    part = f"'{word[0].low}'" if len(word) == 1 and word[0].kind == "word" else render(first)
-    return ",".join([f"{tokens[i].text}({part}", *(render(argument) for argument in rest)]) + ")", end + 1
+_YEARS = {
+    "year", "years", "y", "yr", "yrs", "decade", "decades", "dec", "decs", "century", "centuries", "c", "cent", "cents",
+    "millennium", "millennia", "mil", "mils",
+}  # fmt: skip
+
+
+def _date_function(name: str) -> Call:
+    """dateadd(day, ...) has a bare word in first place; a function needs a string. `name` is its column's name."""
+
+    def edit(tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
+        first, *rest = parts(tokens[opening + 1 : end])
+        word = visible(first)
+        part = f"'{word[0].low}'" if len(word) == 1 and word[0].kind == "word" else render(first)
+        arguments = [part, *(render(argument) for argument in rest)]
+        if name == "date_add" and part.strip("' ").lower() in _YEARS:
+            arguments.append(" true")
+        return f"{name}({','.join(arguments)})", end + 1
+
+    return edit
+
+
+def _extract(tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
+    """extract(day from x) is date_part('day', x) here: so its column is named."""
+    part = next_visible(tokens, opening)
+    from_ = next_visible(tokens, part)
+    if tokens[part].kind not in ("word", "string") or tokens[from_].low != "from":
+        raise Refused("syntax error: EXTRACT needs the form EXTRACT(datepart FROM source)")
+    word = tokens[part].text if tokens[part].kind == "string" else f"'{tokens[part].low}'"
+    return f"pg_catalog.date_part({word},{render(tokens[from_ + 1 : end])})", end + 1
 
 
 def _decode(tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
@@ -83,11 +107,13 @@ def _window(edit: Callable[[Callable[[Tokens], str], Tokens, int, int, int], tup
 _CALLS: dict[str, Call] = {
     "nvl": _renamed("coalesce"),
     "isnull": _renamed("coalesce"),
-    "dateadd": _quote_date_part,
-    "datediff": _quote_date_part,
-    "date_add": _quote_date_part,
-    "date_diff": _quote_date_part,
-    "date_part": _quote_date_part,
+    "dateadd": _date_function("date_add"),
+    "datediff": _date_function("date_diff"),
+    "date_add": _date_function("date_add"),
+    "date_diff": _date_function("date_diff"),
+    "date_part": _date_function("pgdate_part"),
+    "pgdate_part": _date_function("pgdate_part"),
+    "extract": _extract,
     "decode": _decode,
     "listagg": _window(windows.listagg),
     "ratio_to_report": _window(windows.ratio_to_report),

@@ -18,7 +18,6 @@ DEFAULTS = {
     "auto_mv": "on",
     "cast_super_null_on_error": "on",
     CASE_SENSITIVE: "off",
-    "enable_numeric_rounding": "off",
     "enable_result_cache_for_session": "on",
     "enable_vacuum_boost": "off",
     "error_on_nondeterministic_update": "off",
@@ -35,6 +34,7 @@ DEFAULTS = {
 # Settings whose other value would change what a query answers: only the default is taken.
 _FIXED = {
     "server_version": "8.0.2",
+    "enable_numeric_rounding": "off",
     "describe_field_name_in_uppercase": "off",
     "downcase_delimited_identifier": "on",
     "default_geometry_encoding": "1",

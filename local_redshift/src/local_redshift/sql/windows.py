@@ -54,7 +54,9 @@ def value_function(render: Render, tokens: Tokens, i: int, opening: int, end: in
         raise not_covered(f"{name.upper()} of more than one row away with IGNORE NULLS")
     aggregate = "local_last_value" if name in ("last_value", "lag") else "local_first_value"
     frame = {"lag": _BEFORE, "lead": _BEHIND}.get(name, "")
-    return f"pg_catalog.{aggregate}({render(value)}) over ({render(window)}{frame})", close + 1
+    # Inside of a function of that name, which is the column's name.
+    text = f"pg_catalog.{aggregate}({render(value)}) over ({render(window)}{frame})"
+    return f"pg_catalog.{name}({text}, true)", close + 1
 
 
 def ratio_to_report(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
@@ -64,11 +66,11 @@ def ratio_to_report(render: Render, tokens: Tokens, i: int, opening: int, end: i
         raise Refused("syntax error: RATIO_TO_REPORT needs OVER (...)")
     window, close = found
     value = render(tokens[opening + 1 : end])
-    return f"(({value})::float8 / nullif(sum({value}) over ({render(window)}), 0))", close + 1
+    return f"pg_catalog.ratio_to_report({value}, sum({value}) over ({render(window)}))", close + 1
 
 
 def listagg(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """listagg(x, ',') within group (order by y) is string_agg(x, ',' order by y)."""
+    """listagg(x, ',') within group (order by y) is listagg(x, ',' order by y), an aggregate here."""
     first, *rest = parts(tokens[opening + 1 : end])
     distinct = visible(first)[0].low == "distinct"
     value = render(first[next_visible(first, next_visible(first, -1)) :] if distinct else first).strip()
@@ -80,10 +82,10 @@ def listagg(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> t
         order, end = " " + render(tokens[bracket + 1 : close]), close
     found = over(tokens, end)
     if found is None:
-        return f"string_agg({'distinct ' if distinct else ''}({value})::text, {separator}{order})", end + 1
+        return f"pg_catalog.listagg({'distinct ' if distinct else ''}{value}, {separator}{order})", end + 1
     if distinct:
         raise not_covered("LISTAGG(DISTINCT ...) as a window function")
     window, close = found
     # Without a frame, ORDER BY would end the list at the current row.
     frame = _WHOLE if order else ""
-    return f"string_agg(({value})::text, {separator}) over ({render(window)}{order}{frame})", close + 1
+    return f"pg_catalog.listagg({value}, {separator}) over ({render(window)}{order}{frame})", close + 1

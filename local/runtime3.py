@@ -1,0 +1,70 @@
+"""`make runtime3`: put the project on Astro Runtime 3, which is Airflow 3, without the Astro SDK.
+
+It changes the files that differ, in place; `git diff` shows them. Each change names the text that it replaces and stops
+if that is not there. The way back is `git checkout`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from local.home import PROJECT
+
+# A Runtime tag names the minor version of Airflow and a build. The build of the image stops if it is another patch
+# version than that of the lock; then take another build, or run `make lock`.
+TAG = "3.3-8-python-3.12-base"
+REGISTRY = "astrocrpublic.azurecr.io/runtime"
+
+# (pattern, replacement) per file.
+CHANGES: dict[str, list[tuple[str, str]]] = {
+    "Dockerfile": [
+        # The head explains the override for the SDK, which this image does not need.
+        (
+            r"\A(#.*\n)+FROM .*\n",
+            f"# Runtime 3 has Airflow 3: see docs/decisions/astro-sdk.md.\nFROM {REGISTRY}:{TAG}\n",
+        ),
+        (r"(?<=[ \"])requirements\.lock", "requirements-airflow3.lock"),
+        (r"(?<=ARG AIRFLOW_VERSION=).*", "{airflow}"),
+        (r" Only the SDK's bound is known\.", ""),
+        (r"\\\|\^astro-sdk-python \.\* flask-session", ""),
+        (r"(#.*\n)+ENV AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES=.*\n", ""),
+        (r"(#.*\n)+ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=.*\n", ""),
+    ],
+    # Only the SDK needs pyarrow.
+    "requirements.txt": [(r"#.*\nastro-sdk-python==.*\n", ""), (r"#.*\npyarrow==.*\n", "")],
+    # The DAG processor, a process of its own there, reads the DAG files; the scheduler runs the tasks.
+    "docker-compose.override.yml": [
+        (r"(?<=\n  scheduler:)\n(?:    .*\n)+", " &airflow\\g<0>\n  dag-processor: *airflow\n"),
+    ],
+    # Every target of make, and CI, then uses Airflow 3.
+    "Makefile": [(r"(?=ifeq \(\$\(AIRFLOW\),3\))", "AIRFLOW ?= 3\n")],
+}
+
+
+def convert(project: Path) -> list[str]:
+    """Change the files of a project and return their names.
+
+    :raises ValueError: a text that is to be replaced is not there; nothing is changed then.
+    """
+    lock = (project / "requirements-airflow3.lock").read_text()
+    version = re.findall(r"^apache-airflow==(\S+)", lock, re.M)[0]
+    changed = {}
+    for name, changes in CHANGES.items():
+        text = (project / name).read_text()
+        for pattern, replacement in changes:
+            text, count = re.subn(pattern, replacement.replace("{airflow}", version), text)
+            if not count:
+                raise ValueError(f"{name} has no {pattern!r}: is the project on Runtime 3 already?")
+        changed[name] = text
+    for name, text in changed.items():
+        (project / name).write_text(text)
+    return list(changed)
+
+
+if __name__ == "__main__":
+    try:
+        print("changed:", ", ".join(convert(PROJECT)))
+    except ValueError as error:
+        sys.exit(str(error))

@@ -1,0 +1,226 @@
+"""Answers that differ from PostgreSQL's without an error: comparisons, casts, names of columns, times, values of COPY.
+
+Put to the stand-in or to a real cluster (see warehouse.py). Each rule has the page or thread that it is from;
+https://docs.aws.amazon.com/redshift/latest/dg/ is left out of the pages of the developer guide.
+"""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from warehouse import Client
+
+DAY, MOMENT = datetime.date, datetime.datetime
+D = Decimal
+UTC_MOMENT = datetime.datetime(2025, 9, 22, 14, 42, 59, tzinfo=datetime.UTC)
+
+
+# r_Character_types.html, "Significance of trailing blanks"; r_Examples_with_character_types.html
+BLANKS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    ("select count(*) from {s}.a where s = 'x'", [(2,)]),
+    ("select count(*) from {s}.a where s <> 'x'", [(0,)]),
+    ("select count(*) from {s}.a where s > 'x'", [(0,)]),
+    ("select count(distinct s) from {s}.a", [(1,)]),
+    ("select count(*) from {s}.a group by s", [(2,)]),
+    ("select count(*) from (select distinct s from {s}.a)", [(1,)]),
+    ("select count(*) from {s}.a join {s}.b on a.s = b.s", [(2,)]),
+    ("select count(*) from {s}.a left join {s}.b on a.s = b.s where b.s is null", [(0,)]),
+    ("select count(*) from {s}.a where s in (select s from {s}.b)", [(2,)]),
+    ("select count(*) from {s}.a where s in ('x', 'y')", [(2,)]),
+    ("select count(*) from {s}.a where s between 'x' and 'x'", [(2,)]),
+    ("select sum(case s when 'x' then 1 else 0 end) from {s}.a", [(2,)]),
+    ("select nullif(s, 'x') from {s}.a", [(None,), (None,)]),
+    ("select sum(decode(s, 'x', 1, 0)) from {s}.a", [(2,)]),
+    ("select count(*) from (select s from {s}.a union select s from {s}.b)", [(1,)]),
+    ("select count(*) from (select s from {s}.a except select s from {s}.b)", [(0,)]),
+    ("select row_number() over (partition by s order by n) from {s}.a order by n", [(1,), (2,)]),
+    ("select max(len(s)) from {s}.a", [(3,)]),
+    ("select count(*) from {s}.a where s like 'x'", [(1,)]),
+]
+
+
+@pytest.fixture(scope="module")
+def blanks(shared: Client) -> Client:
+    shared("create table {s}.a (s varchar(20) sortkey, n int)")
+    shared("insert into {s}.a values ('x', 1), ('x  ', 2)")
+    shared("create table {s}.b (s varchar(20))")
+    shared("insert into {s}.b values ('x ')")
+    return shared
+
+
+@pytest.mark.parametrize(("query", "rows"), BLANKS, ids=lambda value: str(value)[:60])
+def test_trailing_blanks_do_not_count(blanks: Client, query: str, rows: list[tuple[Any, ...]]) -> None:
+    assert blanks(query) == rows
+
+
+def test_merge_and_delete_find_a_key_with_blanks(client: Client) -> None:
+    client("create table {s}.t (k varchar(9), v int)")
+    client("create table {s}.fresh (k varchar(9), v int)")
+    client("insert into {s}.t values ('k', 1)")
+    client("insert into {s}.fresh values ('k ', 2)")
+    client("merge into {s}.t using {s}.fresh as n on t.k = n.k when matched then update set v = n.v"
+           " when not matched then insert values (n.k, n.v)")  # fmt: skip
+    assert client("select * from {s}.t") == [("k", 2)]
+    client("delete from {s}.t where k = 'k  '")
+    assert client("select count(*) from {s}.t") == [(0,)]
+
+
+# r_enable_numeric_rounding.html; r_Numeric_types201.html (INSERT rounds)
+CASTS: list[tuple[str, Any]] = [
+    ("d::decimal(5, 1)", D("2.4")),
+    ("(-d)::decimal(5, 1)", D("-2.4")),
+    ("d::integer", 2),
+    ("(d * 10)::bigint", 24),
+    ("(d / 1)::decimal(5, 0)", D("2")),
+    ("cast(d as decimal)", D("2")),
+    ("d::numeric(10, 5)", D("2.45000")),
+    ("round(d, 1)", D("2.5")),
+    # https://github.com/lightdash/lightdash/pull/22386
+    ("round(50.5::numeric, 1)", D("50")),
+    # r_AVG.html: the scale of the argument
+    ("avg(d)", D("2.45")),
+]
+
+
+@pytest.mark.parametrize(("expression", "expected"), CASTS, ids=lambda value: str(value)[:40])
+def test_casts_of_decimals_are_cut(shared: Client, expression: str, expected: Any) -> None:
+    shared("create table if not exists {s}.d (d decimal(5, 2))")
+    shared("delete from {s}.d")
+    shared(
+        "insert into {s}.d values (2.449999), (2.45)"
+        if "avg" in expression
+        else "insert into {s}.d values (2.45)"
+    )
+    assert shared(f"select {expression} from {{s}}.d")[0][0] == expected
+
+
+def test_insert_rounds_and_averages_have_the_scale_of_their_column(client: Client) -> None:
+    client("create table {s}.d (a decimal(5, 1), i int)")
+    client("insert into {s}.d values (2.45, 1), (1.1, 2), (null, null), (0.2, 2)")
+    assert client("select max(a), avg(a), avg(i), avg(i * 1.0) from {s}.d") == [
+        (D("2.5"), D("1.2"), 1, D("1.6"))
+    ]
+    client(
+        "create table {s}.made as select avg(a) as mean, avg(a) over () as all_of_them from {s}.d group by a"
+    )
+    assert client("select format_type(atttypid, atttypmod) from pg_attribute"
+                  " where attrelid = '{s}.made'::regclass and attname = 'mean'") == [("numeric(38,1)",)]  # fmt: skip
+
+
+TIMES: list[tuple[str, Any]] = [
+    # r_EXTRACT_function.html, r_DATE_PART_function.html
+    ("extract(ms from timestamp '2009-09-09 12:08:43.101')", 101),
+    ("extract(us from timestamp '2009-09-21 11:10:03.189717')", 189717),
+    ("extract(ms from time '18:25:33.123456')", 123),
+    ("date_part(microsecond, timestamp '2019-06-26 08:20:53.789')", 789000.0),
+    ("date_part(sec, timestamp '2009-09-21 11:10:03.189717')", 3.189717),
+    ("extract(hour from timestamptz '2018-11-01 10:00+00')", 10.0),
+    # r_Dateparts_for_datetime_functions.html
+    ("extract(dayofweek from timestamp '2018-11-04')", 0),
+    ("extract(weekday from date '2018-11-04')", 0),
+    ("date_part(dw, '2018-11-04')", 0.0),
+    ("extract(yearday from timestamp '2018-11-04')", 308),
+    ("date_part(dayofyear, timestamp '2018-11-04')", 308.0),
+    ("extract(qtrs from timestamp '2009-09-21')", 3),
+    ("date_part(cents, timestamp '2009-09-21')", 21.0),
+    ("extract(dec from '2009-09-21'::date)", 200),
+    ("dateadd(decade, 1, date '2018-11-04')", MOMENT(2028, 11, 4)),
+    ("datediff(century, date '1890-11-04', date '2018-11-04')", 2),
+    ("dateadd(millisec, 5, timestamp '2018-11-04')", MOMENT(2018, 11, 4, 0, 0, 0, 5000)),
+    # r_DATEADD_function.html, "Usage notes"
+    ("dateadd(year, 1, '2016-02-29'::date)", MOMENT(2017, 3, 1)),
+    ("dateadd(year, 4, '2016-02-29'::date)", MOMENT(2020, 2, 29)),
+    ("dateadd(month, 12, '2016-02-29'::date)", MOMENT(2017, 2, 28)),
+    ("dateadd(month, 1, '2008-04-30'::date)", MOMENT(2008, 5, 30)),
+]
+
+
+@pytest.mark.parametrize(("expression", "expected"), TIMES, ids=lambda value: str(value)[:60])
+def test_parts_of_times(shared: Client, expression: str, expected: Any) -> None:
+    [(found,)] = shared(f"select {expression}")
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        # r_DATEADD_function.html, r_DATEDIFF_function.html, r_DATE_PART_function.html, r_EXTRACT_function.html,
+        # r_SYSDATE.html, r_LISTAGG.html, r_WF_RATIO_TO_REPORT.html, r_WF_first_value.html: heads of their examples
+        ("dateadd(day, 1, getdate())", "date_add"),
+        ("dateadd(year, 1, getdate())", "date_add"),
+        ("datediff(day, getdate(), getdate())", "date_diff"),
+        ("date_part(hour, getdate())", "pgdate_part"),
+        ("extract(hour from getdate())", "date_part"),
+        ("sysdate", "timestamp"),
+        ("listagg(kind, ',')", "listagg"),
+        ("listagg(distinct kind, ',') within group (order by kind)", "listagg"),
+        ("listagg(kind, ',') over (partition by id)", "listagg"),
+        ("ratio_to_report(id) over ()", "ratio_to_report"),
+        ("first_value(kind ignore nulls) over (order by id rows unbounded preceding)", "first_value"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_names_of_unnamed_columns(numbers: Client, expression: str, name: str) -> None:
+    cursor = numbers.connection.cursor()
+    cursor.execute(f"select {expression} from {numbers.schema}.t" if "(" in expression else "select sysdate")
+    found = cursor.description[0][0]
+    assert (found.decode() if isinstance(found, bytes) else found) == name
+
+
+# Amazon Redshift's extra_float_digits is 0: r_Numeric_types201.html ("15 significant digits", REAL 6)
+def test_floats_as_text_have_15_digits(shared: Client) -> None:
+    assert shared("select (acos(.5) * 180 / pi())::varchar, pi()::varchar, (1::real / 3::real)::varchar") == [
+        ("60", "3.14159265358979", "0.333333")
+    ]
+
+
+COPY_VALUES: list[tuple[str, str, str, Any]] = [
+    # copy-usage_notes-copy-from-json.html, "Loss of numeric precision"
+    ("decimal(9, 6)", '{"a": 1e-06}', "json 'auto'", D("0.000000")),
+    ("decimal(9, 2)", '{"a": 1.15}', "json 'auto'", D("1.14")),
+    ("decimal(9, 2)", '{"A": 1.15}', "json 'auto ignorecase'", D("1.14")),
+    ("decimal(9, 2)", '{"a": "1.15"}', "json 'auto'", D("1.15")),
+    ("decimal(9, 2)", '{"a": 1.15}', "json 'auto' roundec", D("1.15")),
+    ("decimal(9, 2)", '{"a": -20}', "json 'auto'", D("-20.00")),
+    # copy-parameters-data-conversion.html, ROUNDEC
+    ("decimal(9, 2)", "1.999", "", D("1.99")),
+    ("decimal(9, 2)", "1.999", "roundec", D("2.00")),
+    # r_DATEFORMAT_and_TIMEFORMAT_strings.html: the default formats, and fractions in SS
+    ("timestamptz", '{"a": "2025-09-22T14:42:59Z"}', "json 'auto'", 1206),
+    ("timestamptz", '{"a": "2025-09-22 14:42:59+00"}', "json 'auto'", UTC_MOMENT),
+    ("timestamptz", '{"a": "2025-09-22T14:42:59Z"}', "json 'auto' timeformat 'auto'", UTC_MOMENT),
+    ("timestamp", "now", "", 1206),
+    ("timestamp", "2018-11-01 10:00:00.25", "", MOMENT(2018, 11, 1, 10, 0, 0, 250000)),
+    ("timestamp", "2018-11-01 10:00:00.25", "timeformat 'YYYY-MM-DD HH:MI:SS'", MOMENT(2018, 11, 1, 10, 0, 0, 250000)),
+    ("timestamp", "2018-11-01 10:00:00", "timeformat 'YYYY-MM-DD HH24:MI:SS'", MOMENT(2018, 11, 1, 10)),
+    ("date", "11/01/2018", "", 1205),
+    ("date", "Nov 1 2018", "", 1205),
+    ("date", "11/01/2018", "dateformat 'auto'", DAY(2018, 11, 1)),
+    # https://www.postgresql.org/docs/16/release-16.html: only a newer PostgreSQL reads these
+    ("bigint", "0x1F", "", 1207),
+    ("bigint", "1_000", "", 1207),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("type_", "line", "options", "expected"), COPY_VALUES, ids=lambda value: str(value)[:40]
+)
+def test_values_of_copy(sql: Client, type_: str, line: str, options: str, expected: Any) -> None:
+    sql(f"create table {{s}}.v (a {type_})")
+    source = sql.warehouse.put("value", raw=line.encode())
+    if isinstance(expected, int):
+        sql.copy_fails("v", source, options, "stl_load_errors")
+        assert [error[3] for error in sql.load_errors()] == [expected]
+    else:
+        sql.copy("v", source, options)
+        assert sql("select a from {s}.v") == [(expected,)]
+
+
+@pytest.mark.parametrize("word", ["EPOCHMILLISECS", "Epochsecs", "AUTO"])
+def test_words_of_timeformat_are_case_sensitive(sql: Client, word: str) -> None:
+    """copy-parameters-data-conversion.html, TIMEFORMAT."""
+    sql("create table {s}.v (a timestamp)")
+    sql.copy_fails("v", sql.warehouse.put("value", {"a": 1541107053796}), f"json 'auto' timeformat '{word}'")
