@@ -56,7 +56,7 @@ class Due:
 def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     """Decide what is due, and write it to the work bucket in chunks.
 
-    The lake and the ledger alone decide: a file is due if it is not loaded at its present version.
+    Only the lake and the ledger decide: a file is due if it is not loaded at its present version.
 
     :param context: the Airflow context of a task in the run.
     :returns: the plan, and the keys of the chunks in the work bucket (at least one).

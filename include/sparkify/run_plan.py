@@ -16,7 +16,7 @@ MODES = {
     "replay": "files with rejected lines and refused files (all of them, or of the interval given)",
     "full_refresh": "everything, from all files in the lake",
 }
-# What to do about a run whose tasks do not fit together.
+# The next step for a run whose tasks do not fit together.
 CLEAR = "Next: clear the task `plan` with everything downstream; the run starts over, which is safe."
 
 

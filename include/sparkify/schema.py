@@ -85,11 +85,14 @@ def upgraded_from(table: str) -> Columns | None:
     path = SQL / "upgrade" / f"{table}.sql"
     if not path.exists():
         return None
-    first = path.read_text().partition("\n")[0]
-    if not first.startswith("-- from: "):
+    lines = [line for line in path.read_text().splitlines() if line.startswith("-- from: ")]
+    if not lines:
         raise ValueError(f"{path.name} does not begin with the columns that it upgrades from")
-    pairs = re.findall(r"(\w+) (\w+(?:\([\d, ]+\))?)(?:, |$)", first.removeprefix("-- from: "))
-    return [(name, kind) for name, kind in pairs]
+    return [
+        pair
+        for line in lines
+        for pair in re.findall(r"(\w+) (\w+(?:\([\d, ]+\))?)(?:, |$)", line.removeprefix("-- from: "))
+    ]
 
 
 def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:

@@ -143,7 +143,7 @@ class Guarded:
 
 
 def guarded() -> list[Guarded]:
-    """Return every table that a run publishes and that has a key of its own, for the guard."""
+    """Return every table with a key that a run publishes, for the guard."""
     found = []
     for name in PUBLISH:
         table = published(name)

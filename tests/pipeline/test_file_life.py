@@ -1,6 +1,6 @@
 """One file's life: listed, due, validated, staged, loaded; refused and corrected; replaced, emptied, deleted.
 
-What is due is decided only by the lake and the ledger, so that no sequence of runs leaves a file behind.
+Only the lake and the ledger decide which files are due, so no sequence of runs leaves a file behind.
 """
 
 from __future__ import annotations

@@ -10,4 +10,4 @@ create table if not exists {{ ops() }}.run_schemas (
 comment on table {{ ops() }}.run_schemas is 'Schemas of runs that are active or died';
 comment on column {{ ops() }}.run_schemas.run_schema is 'Name of the schema';
 comment on column {{ ops() }}.run_schemas.run_id is 'DAG run that it belongs to';
-comment on column {{ ops() }}.run_schemas.expires_at is 'Time after which the run must be dead, UTC: its time limit plus a day; then any run drops the schema';
+comment on column {{ ops() }}.run_schemas.expires_at is 'Time limit of the run plus a day, UTC; then any other run drops the schema';
