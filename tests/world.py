@@ -280,6 +280,8 @@ class World:
             operator.sql = _template(operator.sql).render(self._macros(context))
             context["task"].task_id = operator.task_id
             context["task"].check_results = []
+            # As Airflow does before it runs a task again.
+            context["pushed"].pop((operator.task_id, checks.PASSED), None)
             try:
                 execute(operator, context)
             except AirflowFailException as error:

@@ -57,7 +57,14 @@ def read_log(
     """Return what is found in a log file of DAY, and the rows for COPY."""
     s3 = Lake(lines(*events), last_modified)
     pieces = source.Pieces(s3, "work", "events")
-    entry = ("log_data/2018/11/2018-11-01-events.json", "e", 1, last_modified.isoformat(), "2018-11-01", loaded)
+    entry = (
+        "log_data/2018/11/2018-11-01-events.json",
+        "e",
+        1,
+        last_modified.isoformat(),
+        "2018-11-01",
+        loaded,
+    )
     (reading,) = source.read_log_files(s3, "lake", [entry], pieces)
     pieces.close()
     assert pieces.rows == len(s3.written)
