@@ -213,8 +213,12 @@ def sparkify() -> None:
         """Fail if a file of the interval was left out; everything else is published by then."""
         from include.sparkify.errors import DataError
         from include.sparkify.plan import describe_left_out
+        from include.sparkify.run import results_of
 
-        refused = [*plan["refused"], *(file for chunk in validated for file in chunk["refused"])]
+        refused = [
+            *plan["refused"],
+            *(file for chunk in results_of(plan, validated) for file in chunk["refused"]),
+        ]
         if refused or published["replaced"]:
             left_out = describe_left_out(refused, published["replaced"])
             raise DataError(f"everything else is loaded, but {left_out}")

@@ -153,10 +153,10 @@ def module_world(new_world: Any) -> Any:
 
 @pytest.fixture
 def own_sessions(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every transaction has its own session, as in production."""
+    """Each thread has its own sessions, as in production."""
     from tests import shortcuts
 
-    shortcuts.connect_anew(monkeypatch)
+    shortcuts.connect_again(monkeypatch)
 
 
 @pytest.fixture

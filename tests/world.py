@@ -280,6 +280,8 @@ class World:
             operator.sql = _template(operator.sql).render(self._macros(context))
             context["task"].task_id = operator.task_id
             context["task"].check_results = []
+            # As Airflow does before it runs a task again.
+            context["pushed"].pop((operator.task_id, checks.PASSED), None)
             try:
                 execute(operator, context)
             except AirflowFailException as error:
@@ -322,10 +324,10 @@ class World:
 
     def check_complete(self, context: Any, published: publish.Published) -> None:
         """Raise if a file of the interval was left out."""
-        pushed = context["pushed"]
+        planned, validated = context["pushed"]["plan", "plan"], context["pushed"]["validate", "return_value"]
         refused = [
-            *pushed["plan", "plan"]["refused"],
-            *(file for chunk in pushed["validate", "return_value"] for file in chunk["refused"]),
+            *planned["refused"],
+            *(file for chunk in run.results_of(planned, validated) for file in chunk["refused"]),
         ]
         if refused or published["replaced"]:
             raise DataError(

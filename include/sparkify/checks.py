@@ -214,12 +214,9 @@ def record_failed(checks: list[Check], context: Mapping[str, Any]) -> None:
     notify.failure(context, error)
 
 
-def warnings(context: Mapping[str, Any]) -> list[Result]:
+def warnings(cursor: Any, context: Mapping[str, Any]) -> list[Result]:
     """Run the checks with severity ``warn`` on the candidates, and log the failed ones."""
-    checks = [check for check in all_checks() if check.severity == "warn"]
-    results = (
-        warehouse.transaction(lambda cursor: run_checks(cursor, context, checks), "count warnings") or []
-    )
+    results = run_checks(cursor, context, [check for check in all_checks() if check.severity == "warn"])
     log_warnings(results)
     return results
 

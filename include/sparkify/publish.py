@@ -69,12 +69,15 @@ def publish(
     if missing:
         raise DataError(f"not passed in this run: {', '.join(missing)}; nothing was published. {CLEAR}")
     audited = [checks.Result(check, 0, "") for check in checks.required()]
-    warned = checks.warnings(context)
+    warned: list[checks.Result] = []
     result: Published = {"run_schema": schema, "version": 0, "changed": {}, "replaced": []}
+
+    def count_warnings(cursor: Any) -> None:
+        _assert_staged(cursor, schema, chunks)
+        warned[:] = checks.warnings(cursor, context)
 
     def work(cursor: Any) -> None:
         warehouse.lock(cursor)
-        _assert_staged(cursor, schema, chunks)
         cursor.execute(
             f"select (select coalesce(max(version), 0) from {ops()}.publish_log), "
             f"(select version from {schema}.base_version)"
@@ -109,6 +112,8 @@ def publish(
         cursor.execute(f"select count(*) from {ops()}.publish_log where commit_id = %s", (commit_id,))
         return bool(cursor.fetchone()[0])
 
+    # Before the lock, so that no writer waits for it.
+    warehouse.transaction(count_warnings, "count warnings")
     warehouse.transaction(work, f"publish {run_id}", is_done)
     for table, rows in result["changed"].items():
         log.info("%s: %s", table, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
@@ -116,10 +121,13 @@ def publish(
 
 
 def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
-    """Refuse a schema that was created again and is empty, which happens if single tasks are cleared.
+    """Refuse a schema that is dropped, or created again and empty, which happens if single tasks are cleared.
 
     :raises DataError: not everything validated is staged.
     """
+    cursor.execute(f"select count(*) from {ops()}.run_schemas where run_schema = %s", (schema,))
+    if not cursor.fetchone()[0]:
+        raise DataError(f"the run has ended and {schema} is dropped; nothing was published. {CLEAR}")
     counts = [f"(select count(*) from {schema}.{source.staging})" for source in SOURCES]
     cursor.execute(f"select (select count(*) from {schema}.staging_files), {' + '.join(counts)}")
     files, rows = cursor.fetchone()

@@ -12,8 +12,8 @@ from typing import Any
 
 import redshift_connector
 
-from include.sparkify import run, tables, validate, warehouse
-from include.sparkify.settings import run_prefix, run_schema
+from include.sparkify import tables, validate, warehouse
+from include.sparkify.settings import run_prefix
 from local import sample
 from tests.bench.row import Row, median, seconds
 from tests.bench.setting import Setting, StandIn
@@ -39,9 +39,9 @@ def measure(setting: Setting) -> Iterator[Row]:
         phases["validate"] = seconds(lambda: world.validate(context, chunks))
         phases["open_run"] = seconds(lambda: world.open_run(context))
         phases["copy"] = seconds(lambda: world.copy(context))
-        phases["audit_staging"] = seconds(lambda: world.audit(context, tables.STAGING))
+        phases["audit_staging"] = seconds(lambda: world.audit(context, "audit_staging", tables.STAGING))
         phases["build"] = seconds(lambda: world.build(context))
-        phases["audit_star"] = seconds(lambda: world.audit(context, tables.CANDIDATES))
+        phases["audit_star"] = seconds(lambda: world.audit_star(context))
         phases["publish"] = seconds(lambda: world.publish(context))
         ours, count = sum(phases.values()), world.count("events")
         psql = psql_script(setting, stand_in, world, context)
@@ -73,7 +73,7 @@ def measure(setting: Setting) -> Iterator[Row]:
             less_is_better=False,
             details=f"{times[0]:.1f} s by 1, {times[1]:.1f} s by 2, on {os.cpu_count()} cores",
         )
-        run.close_run(context["run_id"])
+        world.close_run(context)
 
 
 def psql_script(setting: Setting, stand_in: StandIn, world: World, context: Any) -> Path:
@@ -81,7 +81,7 @@ def psql_script(setting: Setting, stand_in: StandIn, world: World, context: Any)
     lines, script = setting.home / "events.json", setting.home / "plain.sql"
     one_column = "(format csv, quote E'\\x01', delimiter E'\\x02')"
     script.write_text(
-        f"\\copy (select row_to_json(e) from {run_schema(context['run_id'])}.staging_events as e) "
+        f"\\copy (select row_to_json(e) from {world.run_schema(context)}.staging_events as e) "
         f"to '{lines}' with {one_column}\n"
     )
     stand_in.psql(script)
@@ -103,7 +103,7 @@ def psql_script(setting: Setting, stand_in: StandIn, world: World, context: Any)
 
 def copy_events(stand_in: StandIn, world: World, context: Any) -> None:
     """COPY the validated lines of a run into a temporary table."""
-    manifest = f"s3://{world.work}/{run_prefix(context['run_id'])}/staging_events.manifest"
+    manifest = f"s3://{world.work}/{run_prefix(world.run_schema(context))}/staging_events.manifest"
 
     def work(cursor: redshift_connector.Cursor) -> None:
         cursor.execute(f"create temp table copied (like {world.schema}.events)")

@@ -78,7 +78,7 @@ def forget(world: World) -> None:
             "songplays": "start_time",
             "time": "start_time",
             "changed_days": "day",
-            "loaded_files": "interval_start",
+            "loaded_files": "file_date",
         }.items():
             cursor.execute(f"delete from {schema_of(table)}.{table} where {when} >= %s", (NEW_DAYS[0],))
 
@@ -105,7 +105,12 @@ def age(world: World, months: int, more: int) -> None:
             "session_id": f"{{0}} + {months} * 100000",
         },
         "time": {"start_time": earlier},
-        "loaded_files": {"interval_start": earlier, "interval_end": earlier, "source_key": other},
+        "loaded_files": {
+            "file_date": f"{earlier}::date",
+            "first_event": earlier,
+            "last_event": earlier,
+            "source_key": other,
+        },
     }
 
     def work(cursor: redshift_connector.Cursor) -> None:
@@ -118,7 +123,7 @@ def age(world: World, months: int, more: int) -> None:
             )
             names = [name for (name,) in cursor.fetchall()]
             values = [changed.get(name, "{0}").format(name) for name in names]
-            when = "interval_start" if table == "loaded_files" else "start_time"
+            when = "file_date" if table == "loaded_files" else "start_time"
             cursor.execute(
                 f'insert into {schema}."{table}" ({", ".join(names)}) select {", ".join(values)} '
                 f"from {schema}.\"{table}\" where {when} >= dateadd(day, -{30 * (more - 1)}, '2018-11-01'::timestamp)"

@@ -14,7 +14,7 @@ from typing import Any
 import redshift_connector
 
 from include.sparkify import plan, validate, warehouse
-from include.sparkify.ledger import read_song_ledger
+from include.sparkify.ledger import read_pages
 from include.sparkify.schema import schema_of
 from tests.bench.history import LAKE, NEW_DAYS, forget, load_days
 from tests.bench.row import Row, seconds
@@ -36,7 +36,7 @@ def measure(setting: Setting) -> Iterator[Row]:
             analyze(world)
             times[songs], _ = load_days(world)
             forget(world)
-        ledger = seconds(lambda: [len(page) for page in read_song_ledger()])
+        ledger = seconds(lambda: [len(page) for page in read_pages("songs")])
         yield Row(
             f"one more day at {MANY:,} songs by {FEW:,}",
             times[MANY] / times[FEW],

@@ -32,8 +32,8 @@ def measure(setting: Setting) -> Iterator[Row]:
         world = stand_in.world("validate", folder)
         context = world.context(*MONTH)
         chunks = world.plan(context)
-        empty = f"{run_prefix(context['run_id'])}/empty.json"
-        lake.put(lake.client(), world.work, empty, orjson.dumps({"events": [], "songs": [], "vanished": []}))
+        empty = f"{run_prefix(world.run_schema(context))}/empty.json"
+        lake.put(lake.client(), world.work, empty, orjson.dumps({"files": {}, "vanished": []}))
 
         # Neither way is to search what Airflow has imported for garbage, again and again.
         gc.freeze()

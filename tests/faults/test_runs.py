@@ -9,15 +9,15 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import redshift_connector
 
-from include.sparkify import run, tables, warehouse
+from include.sparkify import checks, chunks, publish, run, tables, warehouse
 from include.sparkify.errors import DataError, TransientError
-from include.sparkify.settings import run_schema
+from tests import shortcuts
 from tests.world import event, song
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +48,8 @@ def doomed_commit(connection):
         die()
 
 def doomed_execute(cursor, sql, *args, **kwargs):
+    if "insert into" in sql and ".publish_log (" in sql:
+        Doom.publishing = True
     if where == "in the COPY" and "COPY" in sql and "staging_songs" in sql:
         die()
     result = execute(cursor, sql, *args, **kwargs)
@@ -57,9 +59,7 @@ def doomed_execute(cursor, sql, *args, **kwargs):
 
 redshift_connector.Connection.commit = doomed_commit
 redshift_connector.Cursor.execute = doomed_execute
-context = world.prepare("2018-11-02", "2018-11-03", run_id="doomed")
-Doom.publishing = True
-world.publish(context)
+world.publish(world.prepare("2018-11-02", "2018-11-03", run_id="doomed"))
 """
 
 
@@ -117,15 +117,23 @@ def test_a_killed_run_leaves_all_or_nothing_and_its_rerun_repairs(two_days, wher
     assert world.count("loaded_files") == 3
 
 
+@pytest.fixture
+def locked(monkeypatch):
+    """The cursors that have waited for the right to write."""
+    cursors, lock = [], warehouse.lock
+    monkeypatch.setattr(warehouse, "lock", lambda cursor: (cursors.append(cursor), lock(cursor)))
+    return cursors
+
+
 @pytest.mark.usefixtures("own_sessions")
-def test_a_commit_whose_acknowledgement_is_lost_is_recognised(two_days, monkeypatch):
+def test_a_commit_whose_acknowledgement_is_lost_is_recognised(two_days, monkeypatch, locked):
     world = two_days
     context = staged(world)
     commit, lost = redshift_connector.Connection.commit, []
 
     def commit_and_lose_the_link(connection):
         commit(connection)
-        if not lost:
+        if locked and not lost:
             lost.append(True)
             raise redshift_connector.InterfaceError("server socket closed")
 
@@ -173,14 +181,16 @@ def test_a_transient_error_is_survived_four_times(world, monkeypatch, error):
 
 
 @pytest.mark.usefixtures("own_sessions")
-def test_the_fifth_transient_error_fails_and_publishes_nothing(two_days, monkeypatch):
+def test_the_fifth_transient_error_fails_and_publishes_nothing(two_days, monkeypatch, locked):
     world = two_days
     context = staged(world)
     before = world.state()
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
-    tries = []
+    commit, tries = redshift_connector.Connection.commit, []
 
     def conflicting(connection):
+        if not locked:
+            return commit(connection)
         tries.append(connection)
         raise TRANSIENT["1023"]
 
@@ -222,8 +232,38 @@ def test_a_paused_cluster_is_transient_and_says_so(world, monkeypatch):
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     unreachable = json.loads(os.environ["AIRFLOW_CONN_REDSHIFT_DEFAULT"]) | {"port": 1}
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(unreachable))
+    shortcuts.connect_again(monkeypatch)
     with pytest.raises(TransientError, match="cannot be reached .* paused"):
         world.rows("select 1")
+
+
+@pytest.mark.usefixtures("own_sessions")
+def test_a_task_logs_in_once_and_again_if_its_session_has_ended(world):
+    """A cluster that restarts ends the session that a thread keeps between two transactions."""
+    session = "select pg_backend_pid()"
+    (kept,) = {world.rows(session)[0] for _ in range(3)}
+    other = warehouse.connect()
+    other.cursor().execute("select pg_terminate_backend(%s)", kept)
+    other.close()
+
+    (fresh,) = {world.rows(session)[0] for _ in range(3)}
+
+    assert fresh != kept
+
+
+@pytest.mark.usefixtures("own_sessions")
+def test_a_session_is_not_shared_by_threads_nor_by_a_question_within_a_transaction(world):
+    session = "select pg_backend_pid()"
+
+    def ask_within(cursor):
+        cursor.execute(session)
+        return {cursor.fetchone()[0], warehouse.query(session)[0][0]}
+
+    within = warehouse.transaction(ask_within, "ask")
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(warehouse.query, session).result()[0][0]
+
+    assert len(within | {other}) == 3
 
 
 def test_two_runs_of_one_interval_at_once_make_no_double(two_days):
@@ -237,7 +277,7 @@ def test_two_runs_of_one_interval_at_once_make_no_double(two_days):
         world.build(context)
         world.pass_all(context)
         world.publish(context)
-        run.close_run(context["run_id"])
+        world.close_run(context)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(load, range(2)))
@@ -261,7 +301,6 @@ def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
 
 
 def test_a_song_file_that_another_run_has_replaced_is_left_out(two_days):
-    """It belongs to no day, so the ledger owes nothing of it."""
     world = two_days
     slow = staged(world)
     file = world.song(song(year=1999))
@@ -270,21 +309,6 @@ def test_a_song_file_that_another_run_has_replaced_is_left_out(two_days):
 
     assert world.publish(slow)["replaced"] == [file]
     assert world.state() == before
-
-
-def test_the_rest_of_a_file_that_was_left_out_is_found_by_the_next_scheduled_run(world):
-    morning, evening = D2 - timedelta(hours=6), D2 + timedelta(hours=6)
-    file = world.log("2018-11-02", event(morning, item=1), event(evening, item=2))
-    slow = world.prepare("2018-11-02")
-    world.log("2018-11-02", event(morning, item=11), event(evening, item=12))
-    world.load("2018-11-02", "2018-11-02T12:00", audited=False)
-    assert world.publish(slow)["replaced"] == [file]
-    assert world.items() == [11]
-
-    world.log("2018-11-03", event(D2 + timedelta(days=1), item=13))
-    world.load("2018-11-03", audited=False)
-
-    assert world.items() == [11, 12, 13]
 
 
 def test_a_file_that_leaves_the_lake_while_its_run_works_is_loaded_as_it_was_read(two_days):
@@ -312,37 +336,241 @@ def test_of_several_files_those_that_a_full_refresh_dropped_are_left_out(two_day
     assert played == [(11,), (13,), (15,)]
 
 
-def age(world, run_id: str, hours: int) -> None:
-    """Make the schema of a run so old."""
+# Runs at once that change what the other has derived or checked ---------------------------------------------
+
+
+@pytest.fixture
+def overtaken(two_days):
+    """A built run whose plays match a song, and then another run that renames that song."""
+    world = two_days
+    world.song(song())
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    world.log("2018-11-02", event(D2, user=9))
+    slow = world.context("2018-11-02", "2018-11-03")
+    world.stage(slow)
+    world.audit(slow, "audit_staging", tables.STAGING)
+    world.build(slow)
+    assert world.rows(f"select song_id from {world.run_schema(slow)}.songplays") == [("SO1",)]
+    world.song(song(title="Renamed"))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    return world, slow
+
+
+@pytest.mark.finding("F1")
+def test_a_song_that_another_run_corrects_after_the_build_fails_no_audit(overtaken):
+    """What is compared with the star is derived and audited again under the lock."""
+    world, slow = overtaken
+
+    world.audit_star(slow)
+    world.publish(slow)
+
+    assert world.rows("select user_id, song_id from {s}.songplays order by 1") == [
+        (1, None),
+        (2, None),
+        (9, None),
+    ]
+    kept = world.rows(
+        f"select table_name, check_name from {{o}}.quality_results where run_id = '{slow['run_id']}' and passed"
+    )
+    assert set(kept) == {(check.table, check.name) for check in checks.all_checks()}
+
+
+def test_a_check_that_compares_with_the_star_stops_a_run_that_no_other_has_overtaken(overtaken):
+    world, slow = overtaken
     warehouse.transaction(
         lambda cursor: cursor.execute(
-            f"update {world.schema}_ops.run_schemas set created_at = dateadd(hour, -{hours}, getdate()) "
+            f"update {world.run_schema(slow)}.base_version "
+            f"set version = (select max(version) from {world.schema}_ops.publish_log)"
+        ),
+        "pretend",
+    )
+
+    with pytest.raises(DataError, match="songplays.song_exists"):
+        world.audit_star(slow)
+
+
+@pytest.mark.parametrize(
+    ("table", "spoiler", "failed"),
+    [
+        ("time", "delete from {run}.time", "songplays.moment_exists"),
+        ("time", "insert into {run}.time select * from {run}.time", "time.start_time.unique_check"),
+        ("users", "update {run}.users set level = 'gold'", "users.level_is_known"),
+    ],
+)
+def test_candidates_that_are_derived_again_and_fail_a_check_change_nothing(
+    overtaken, monkeypatch, table, spoiler, failed
+):
+    world, slow = overtaken
+    world.audit_star(slow)
+    before = world.state(*tables.PUBLISHED)
+    rendered = world.rendered
+
+    def spoiled(folder, names, context=None):
+        scripts = rendered(folder, names, context)
+        if folder == "build":
+            scripts[table] += f"\n{spoiler.format(run=world.run_schema(slow))};"
+        return scripts
+
+    monkeypatch.setattr(world, "rendered", spoiled)
+    with pytest.raises(
+        DataError,
+        match=rf"(?s)derived again under the lock failed. Nothing was published. {failed}.*clear the task `plan`",
+    ):
+        world.publish(slow)
+
+    assert world.state(*tables.PUBLISHED) == before
+
+
+def test_a_warning_about_candidates_that_are_derived_again_is_kept(overtaken):
+    world, slow = overtaken
+    world.log("2018-11-02", event(D2, user=9, item=1), name="more")
+    world.load("2018-11-02", "2018-11-03", audited=False)
+
+    world.audit_star(slow)
+    world.log("2018-11-02", event(D2, user=9, item=0), name="again")
+    world.load("2018-11-02", "2018-11-03", audited=False)
+    world.publish(slow)
+
+    assert "songplays.plays_are_delivered_once" in world.warnings()
+
+
+# Tries and deployments --------------------------------------------------------------------------------------
+
+
+@pytest.mark.finding("W7")
+def test_two_deployments_whose_runs_have_one_id_share_nothing(two_days):
+    world, run_id = two_days, "scheduled__2018-11-02T00:00:00+00:00"
+    ours, theirs = (world.context("2018-11-02", "2018-11-03", run_id=run_id) for _ in range(2))
+    world.stage(ours)
+    world.build(ours)
+    world.pass_all(ours)
+    # Theirs begins with empty tables.
+    world.validate(theirs, world.plan(theirs))
+    world.open_run(theirs)
+
+    world.publish(ours)
+    world.close_run(ours)
+    assert world.count("songplays") == world.count("events") == 4
+
+    world.copy(theirs)
+    world.build(theirs)
+    world.pass_all(theirs)
+    assert world.publish(theirs)["replaced"] == []
+    world.close_run(theirs)
+    assert (world.count("songplays"), world.count("loaded_files"), world.count("run_schemas")) == (4, 3, 0)
+
+
+@pytest.mark.finding("W7")
+def test_checks_that_passed_in_another_try_do_not_count(two_days):
+    world = two_days
+    context = staged(world)
+    passed = dict(context["pushed"])
+    world.stage(context)
+    world.build(context)
+    assert passed["audit_staging", checks.PASSED] == context["pushed"]["audit_staging", checks.PASSED]
+
+    with pytest.raises(DataError, match="not passed in this run"):
+        world.publish(context)
+
+
+@pytest.mark.finding("F4")
+def test_results_of_an_earlier_try_with_more_chunks_are_not_read(two_days, monkeypatch):
+    """Airflow keeps them."""
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
+    world = two_days
+    refused = world.log("2018-11-02", "oops", name="refused")
+    context = world.context("2018-11-02", "2018-11-03")
+    world.validate(context, world.plan(context))
+    earlier = list(context["pushed"]["validate", "return_value"])
+    assert len(earlier) == 3
+    world.delete(refused)
+    world.validate(context, world.plan(context))
+    context["pushed"]["validate", "return_value"] += earlier
+
+    world.open_run(context)
+    world.copy(context)
+    world.build(context)
+    world.pass_all(context)
+    world.check_complete(context, world.publish(context))
+
+    assert world.count("songplays") == 4
+    assert world.count("loaded_files") == 3
+
+
+def test_a_run_of_which_a_chunk_is_not_validated_is_not_opened(two_days, monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
+    world = two_days
+    context = world.context("2018-11-02", "2018-11-03")
+    world.validate(context, world.plan(context)[:1])
+
+    with pytest.raises(DataError, match="1 of 2 chunks of the plan are validated.*clear the task `plan`"):
+        world.open_run(context)
+
+
+def age(world, run_id: str, hours: int) -> None:
+    """Let so many hours pass for the schema of a run."""
+    warehouse.transaction(
+        lambda cursor: cursor.execute(
+            f"update {world.schema}_ops.run_schemas set expires_at = dateadd(hour, -{hours}, expires_at) "
             f"where run_id = '{run_id}'"
         ),
         "age",
     )
 
 
-def test_a_schema_that_a_dead_run_left_is_swept_and_never_mixed_in(two_days):
+@pytest.mark.finding("F3")
+@pytest.mark.parametrize("limit", ["24", "72"])
+def test_the_schema_of_a_run_is_swept_a_day_after_its_limit_whoever_sweeps(two_days, monkeypatch, limit):
     world = two_days
     dead = world.context("2018-11-02", "2018-11-03", run_id="dead")
+    monkeypatch.setenv("SPARKIFY_RUN_HOURS", limit)
     world.stage(dead)
-    schema = run_schema("dead")
-    # A living run is not swept: SPARKIFY_RUN_HOURS ends it before.
-    age(world, "dead", hours=47)
+    schema = world.run_schema(dead)
+    # Another deployment, whose runs are shorter.
+    monkeypatch.setenv("SPARKIFY_RUN_HOURS", "1")
+
+    age(world, "dead", hours=int(limit) + 23)
     assert run.sweep() == []
-    age(world, "dead", hours=49)
+    age(world, "dead", hours=2)
     assert run.sweep() == [schema]
     assert world.rows(f"select count(*) from pg_catalog.pg_namespace where nspname = '{schema}'") == [(0,)]
     assert world.count("run_schemas") == 0
 
 
-def test_the_same_run_begins_with_empty_tables_again(two_days):
+def test_a_run_that_opens_sweeps_the_schemas_of_dead_runs(two_days):
+    world = two_days
+    dead = world.context("2018-11-02", "2018-11-03", run_id="dead")
+    world.stage(dead)
+    age(world, "dead", hours=49)
+
+    world.load("2018-11-02", "2018-11-03", audited=False)
+
+    assert world.count("run_schemas") == 0
+
+
+def test_a_try_begins_with_empty_tables_of_its_own(two_days):
     world = two_days
     context = world.context("2018-11-02", "2018-11-03", run_id="again")
-    world.stage(context)
-    world.stage(context)
-    assert world.rows(f"select count(*) from {run_schema('again')}.staging_events") == [(2,)]
+    schemas = []
+    for _ in range(2):
+        world.stage(context)
+        schemas.append(world.run_schema(context))
+    assert [
+        world.rows(f"select count(*) from {schema}.staging_events") for schema in dict.fromkeys(schemas)
+    ] == [[(2,)], [(2,)]]
+
+
+def test_a_task_of_a_run_without_a_plan_says_what_to_clear(two_days):
+    """The tasks were cleared one by one, and Airflow has deleted what `plan` had returned."""
+    world = two_days
+    context = staged(world)
+    del context["pushed"]["plan", "plan"]
+
+    with pytest.raises(DataError, match="the run has no plan; nothing was published.*clear the task `plan`"):
+        publish.publish(context, [], set(), {}, {}, "")
+    with pytest.raises(DataError, match="the run has no plan.*clear the task `plan`"):
+        world.run_schema(context)
+    world.close_run(context)
 
 
 def test_any_step_run_again_is_safe(two_days):
@@ -351,16 +579,16 @@ def test_any_step_run_again_is_safe(two_days):
     for step in (
         world.create_tables,
         lambda: world.stage(context),
-        lambda: world.audit(context, tables.STAGING),
+        lambda: world.audit(context, "audit_staging", tables.STAGING),
         lambda: world.build(context),
-        lambda: world.audit(context, tables.CANDIDATES),
+        lambda: world.audit_star(context),
         lambda: world.publish(context),
     ):
         step()
         step()
     assert world.count("songplays") == 4
-    run.close_run(context["run_id"])
-    run.close_run(context["run_id"])
+    world.close_run(context)
+    world.close_run(context)
 
 
 def test_a_copy_that_is_tried_again_loads_its_lines_once(two_days):
@@ -370,8 +598,8 @@ def test_a_copy_that_is_tried_again_loads_its_lines_once(two_days):
     world.open_run(context)
     world.copy(context)
     world.copy(context)
-    world.audit(context, tables.STAGING)
-    assert world.rows(f"select count(*) from {run_schema(context['run_id'])}.staging_events") == [(2,)]
+    world.audit(context, "audit_staging", tables.STAGING)
+    assert world.rows(f"select count(*) from {world.run_schema(context)}.staging_events") == [(2,)]
 
 
 def test_publishing_alone_after_the_schema_was_made_anew_is_refused(two_days):
@@ -379,14 +607,23 @@ def test_publishing_alone_after_the_schema_was_made_anew_is_refused(two_days):
     world = two_days
     context = world.context("2018-11-02", "2018-11-03")
     world.stage(context)
-    world.audit(context, tables.STAGING)
+    world.audit(context, "audit_staging", tables.STAGING)
     world.build(context)
-    world.audit(context, tables.CANDIDATES)
+    world.audit_star(context)
     before = world.state()
     world.open_run(context)
     with pytest.raises(DataError, match="has 0 rows of 0 files"):
         world.publish(context)
     assert world.state() == before
+
+
+def test_publishing_alone_after_the_run_has_ended_is_refused(two_days):
+    world = two_days
+    context = staged(world)
+    world.publish(context)
+    world.close_run(context)
+    with pytest.raises(DataError, match="the run has ended.*nothing was published.*clear the task `plan`"):
+        world.publish(context)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +634,7 @@ def test_nothing_is_published_if_staged_rows_are_missing(two_days, table, has):
     context = staged(world)
     before = world.state()
     warehouse.transaction(
-        lambda cursor: cursor.execute(f"delete from {run_schema(context['run_id'])}.{table}"), "lose rows"
+        lambda cursor: cursor.execute(f"delete from {world.run_schema(context)}.{table}"), "lose rows"
     )
     with pytest.raises(DataError, match=has):
         world.publish(context)
@@ -408,7 +645,7 @@ def test_nothing_is_published_that_was_not_audited(two_days):
     world = two_days
     context = world.context("2018-11-02", "2018-11-03")
     world.stage(context)
-    world.audit(context, tables.STAGING)
+    world.audit(context, "audit_staging", tables.STAGING)
     world.build(context)
     before = world.state()
     with pytest.raises(DataError, match=r"not passed in this run: artists\.artist_id"):

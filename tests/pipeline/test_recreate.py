@@ -44,7 +44,7 @@ def test_tables_are_recreated_where_none_are(world):
 
 
 def test_recreating_waits_for_a_run_that_is_publishing(loaded, make_world, monkeypatch):
-    shortcuts.connect_anew(monkeypatch)
+    shortcuts.connect_again(monkeypatch)
     before = loaded.state()
     make_world.enter(loaded, lock_minutes=0.02)
     holder = warehouse.connect()

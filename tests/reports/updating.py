@@ -25,7 +25,7 @@ def update(remake: bool = False) -> None:
     Each transaction has its own session, because some make temporary tables.
     """
     with contextlib.suppress(AirflowSkipException), pytest.MonkeyPatch.context() as patch:
-        shortcuts.connect_anew(patch)
+        shortcuts.connect_again(patch)
         plan = publish.make_plan(remake)
         warehouse.transaction(lambda cursor: _working_tables(cursor, plan), "make the working tables")
         publish.publish(plan, {name: _rendered(path, plan) for name, path in publish.scripts().items()})

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.sparkify.errors import ConfigurationError
-from include.sparkify.intervals import ALL_TIME, Interval, covers, of_day, of_run, subtract, union
+from include.sparkify.intervals import ALL_TIME, Interval, of_day, of_run
 
 HOUR = timedelta(hours=1)
 ORIGIN = datetime(2018, 10, 31)
@@ -30,20 +30,6 @@ def moments(*intervals: Interval) -> set[datetime]:
 
 
 ANY = st.builds(lambda start, length: hours(start, start + length), st.integers(0, 72), st.integers(1, 30))
-SEVERAL = st.lists(ANY, max_size=6)
-
-
-@given(SEVERAL)
-def test_a_union_is_the_same_moments_disjoint_apart_and_in_order(several):
-    joined = union(several)
-
-    assert moments(*joined) == moments(*several)
-    assert all(one.end < next_one.start for one, next_one in zip(joined, joined[1:], strict=False))
-
-
-@given(SEVERAL, ANY)
-def test_intervals_cover_what_is_theirs_moment_by_moment(several, wanted):
-    assert covers(several, wanted) == (moments(wanted) <= moments(*several))
 
 
 @given(ANY, ANY)
@@ -161,27 +147,7 @@ def test_an_interval_beyond_the_bounds_is_refused(start, end):
 
 @pytest.mark.parametrize("times", [(None, None), DATA_INTERVAL])
 def test_all_time_is_for_a_full_refresh_and_for_a_replay_without_times(times):
-    # These moments are in the ledger of what is loaded.
     assert Interval(datetime(2000, 1, 1), datetime(2101, 1, 1)) == ALL_TIME
     assert of_run(context(data_interval=times, mode="full_refresh")) == ALL_TIME
     assert of_run(context(data_interval=times, mode="replay")) == ALL_TIME
     assert of_run(context("2018-11-01", "2018-11-02", mode="replay")) == of_day(date(2018, 11, 1))
-
-
-def test_time_that_is_in_no_part():
-    whole = Interval(ORIGIN, ORIGIN + 10 * HOUR)
-    parts = [Interval(ORIGIN - HOUR, ORIGIN + HOUR), Interval(ORIGIN + 3 * HOUR, ORIGIN + 4 * HOUR)]
-    assert subtract(whole, parts) == [
-        Interval(ORIGIN + HOUR, ORIGIN + 3 * HOUR),
-        Interval(ORIGIN + 4 * HOUR, ORIGIN + 10 * HOUR),
-    ]
-    assert subtract(whole, []) == [whole]
-    assert subtract(whole, [Interval(ORIGIN - HOUR, ORIGIN + 11 * HOUR)]) == []
-
-
-@given(ANY, SEVERAL)
-def test_the_rest_is_what_is_in_no_part_moment_by_moment(whole, parts):
-    rest = subtract(whole, parts)
-
-    assert moments(*rest) == moments(whole) - moments(*parts)
-    assert union(rest) == rest

@@ -59,7 +59,7 @@ def test_chunks_are_written_as_they_fill_and_grow_with_their_number(monkeypatch)
     opened.add_vanished("events", "gone", "etag")
 
     assert opened.close() == [f"runs/run/{number:05}.json" for number in range(5)]
-    assert [len(chunk["songs"] + chunk["vanished"]) for chunk in written] == [1, 1, 2, 2, 4]
+    assert [len(chunk["files"].get("songs", []) + chunk["vanished"]) for chunk in written] == [1, 1, 2, 2, 4]
     assert (opened.files, opened.vanished) == (9, 1)
 
 
@@ -88,7 +88,7 @@ def test_what_is_expected_is_divided_evenly(monkeypatch, files, sizes):
         opened.add("events", item, "")
     opened.close()
 
-    assert [len(chunk["events"]) for chunk in written] == sizes
+    assert [len(chunk["files"]["events"]) for chunk in written] == sizes
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_what_is_expected_is_divided_evenly(monkeypatch, files, sizes):
 def test_hourly_runs_list_the_songs_once_a_day(run_id, hour, lists):
     end = datetime(2018, 11, 1 + hour // 24, hour % 24)
 
-    assert plan._lists_songs(run_id, Interval(datetime(2018, 11, 1, hour - 1), end)) is lists
+    assert plan._is_listed(run_id, Interval(datetime(2018, 11, 1, hour - 1), end)) is lists

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -56,6 +57,7 @@ NUMBERS = {
     "wait_minutes": (-1, 0, 180, 7 * 24 * 60, 7 * 24 * 60 + 1),
     "look_back_days": (-1, 0, 3, 366, 367),
     "reject_threshold": (-0.01, 0, 0.01, 1, 1.01),
+    "delete_threshold": (-0.01, 0, 0.1, 1, 1.01),
     "lock_minutes": (0, 0.01, 10, 24 * 60, 24 * 60 + 0.01),
     "statement_minutes": (0, 0.01, 60, 24 * 60, 24 * 60 + 0.01),
     "keep_days": (0, 1, 400, None, None),
@@ -98,23 +100,34 @@ def test_good_settings_are_taken(given):
     assert (settings.star(), settings.ops(), found.reject_threshold) == ("star_2", "star_2_ops", 0)
 
 
-def test_names_of_a_run_are_unique_per_star_run_and_environment(given, monkeypatch):
-    """Pinned: tasks and tries of a run must find each other, during an upgrade, too."""
+@pytest.mark.finding("W7")
+def test_each_try_of_a_run_has_its_own_schema(given):
+    """Two deployments that share a star have runs of the same id."""
     run_id = "scheduled__2018-11-01T00:00:00+00:00"
+    given(schema="a_star_of_more_than_20_letters")
+
+    names = [settings.new_run_schema(run_id) for _ in range(100)]
+
+    assert len(set(names)) == 100
+    for name in names:
+        assert re.fullmatch("a_star_of_more_than__run_scheduled_2018_11_01t0_[0-9a-f]{12}", name)
+    assert len(settings.new_run_schema("x" * 250)) <= 63
+
+
+def test_environments_that_share_a_work_bucket_are_kept_apart(given, monkeypatch):
+    """Pinned: the weekly maintenance finds the files of earlier versions of this project, too."""
     here = {"conn_type": "redshift", "host": "one", "port": 5439, "schema": "dev"}
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(here))
-    given(schema="a_star_of_more_than_20_letters")
-    name, prefix = settings.run_schema(run_id), settings.run_prefix(run_id)
+    given(schema="star")
+    prefix = settings.run_prefix("a_schema")
+    assert prefix == f"runs/{settings.environment()}/a_schema" == "runs/star-c591fb6c/a_schema"
 
-    assert name == "a_star_of_more_than__run_scheduled_2018_11_01t0_e2687e9433b6"
-    assert prefix == f"runs/{name}-8f6836c3"
-    assert settings.run_schema(run_id.replace("+00:00", "+01:00")) != name
-    given(schema="a_star_of_more_than_20_others")
-    assert settings.run_schema(run_id) != name
-    given(schema="a_star_of_more_than_20_letters")
+    given(schema="other")
+    assert settings.run_prefix("a_schema") != prefix
+    given(schema="star")
     for change in ({"host": "other"}, {"port": 5440}, {"schema": "prod"}):
         monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(here | change))
-        assert settings.run_prefix(run_id) != prefix
+        assert settings.run_prefix("a_schema") != prefix
 
 
 ENVIRONMENT = ("SPARKIFY_SCHEDULE", "SPARKIFY_START_DATE", "SPARKIFY_LAST_DAY", "SPARKIFY_POOL")

@@ -1,4 +1,4 @@
-"""`source` at its bounds: which event belongs to the day of its file, is too young, or makes a file one to refuse."""
+"""`source` at its bounds: which event is too young, and which file is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from include.sparkify import contract, source
+from include.sparkify import contract, lake, source
 from include.sparkify.settings import settings
 from tests.world import event, lines, song
 
@@ -52,12 +52,19 @@ def threshold(monkeypatch):
 
 
 def read_log(
-    *events: dict[str, Any] | str, last_modified: datetime = NEXT_DAY
+    *events: dict[str, Any] | str, last_modified: datetime = NEXT_DAY, loaded: str = ""
 ) -> tuple[source.Reading, list]:
     """Return what is found in a log file of DAY, and the rows for COPY."""
     s3 = Lake(lines(*events), last_modified)
     pieces = source.Pieces(s3, "work", "events")
-    entry = ("log_data/2018/11/2018-11-01-events.json", "e", 1, last_modified.isoformat(), "2018-11-01", "")
+    entry = (
+        "log_data/2018/11/2018-11-01-events.json",
+        "e",
+        1,
+        last_modified.isoformat(),
+        "2018-11-01",
+        loaded,
+    )
     (reading,) = source.read_log_files(s3, "lake", [entry], pieces)
     pieces.close()
     assert pieces.rows == len(s3.written)
@@ -65,34 +72,17 @@ def read_log(
 
 
 @pytest.mark.parametrize("more", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize(
-    ("moment", "is_stray"),
-    [(DAY - MS, True), (DAY, False), (NEXT_DAY - MS, False), (NEXT_DAY, True)],
-    ids=["before", "first", "last", "after"],
-)
-def test_the_day_of_a_file_is_half_open(threshold, moment, is_stray, more):
-    threshold(0.0)
-
-    reading, rows = read_log(event(moment, **more))
-
-    ts = event(moment)["ts"]
-    assert [row["ts"] for row in rows] == [ts]
-    assert (reading.file.first_stray, reading.file.last_stray) == ((ts, ts) if is_stray else (None, None))
-
-
-def test_strays_are_from_the_first_to_the_last_in_any_order(threshold):
+def test_events_of_other_days_are_rows_like_all_others(threshold, more):
     threshold(0.0)
     moments = [DAY - MS, NEXT_DAY + 2 * MS, DAY - 3 * MS, DAY, NEXT_DAY]
 
-    reading, rows = read_log(*(event(moment, item=item) for item, moment in enumerate(moments)))
+    reading, rows = read_log(*(event(moment, item=item, **more) for item, moment in enumerate(moments)))
 
-    assert (reading.file.first_stray, reading.file.last_stray) == (
-        event(DAY - 3 * MS)["ts"],
-        event(NEXT_DAY + 2 * MS)["ts"],
-    )
-    assert [(row["line_number"], row["item_in_session"]) for row in rows] == [
-        (number, number - 1) for number in range(1, 6)
+    assert [(row["line_number"], row["item_in_session"], row["ts"]) for row in rows] == [
+        (item + 1, item, event(moment)["ts"]) for item, moment in enumerate(moments)
     ]
+    assert {row["file_date"] for row in rows} == {"2018-11-01"}
+    assert reading.file.accepted == len(moments)
 
 
 @pytest.mark.parametrize("more", WAYS.values(), ids=WAYS)
@@ -146,6 +136,7 @@ def test_a_song_file_of_the_longest_document_is_read_to_its_end(monkeypatch):
     """More than so many bytes are read before the verdict, so that nothing is accepted in part."""
     document = orjson.dumps(song())
     monkeypatch.setattr(contract, "MAX_LINE_BYTES", len(document) + 1)
+    monkeypatch.setattr(lake, "ManyObjects", lambda *_: None)
     s3 = Lake(document + b"\n", NEXT_DAY)
 
     def read(*blocks: list[bytes]) -> source.Reading:
@@ -156,3 +147,25 @@ def test_a_song_file_of_the_longest_document_is_read_to_its_end(monkeypatch):
 
     assert not read([document]).refusal
     assert read([document], [b"{}"]).refusal.startswith("document: longer than")
+
+
+@pytest.mark.finding("W5")
+@pytest.mark.parametrize(
+    ("loaded", "refused"), [("", False), ("e", False), ("other", True)], ids=["none", "this one", "another"]
+)
+@pytest.mark.parametrize("body", [b"", b"\n \r\n"], ids=["no byte", "blank lines"])
+def test_an_empty_file_is_refused_if_another_version_of_it_is_loaded(
+    threshold, monkeypatch, body, loaded, refused
+):
+    """It would take the rows of that version away."""
+    threshold(1.0)
+    monkeypatch.setattr(lake, "ManyObjects", lambda *_: None)
+    s3 = Lake(body, NEXT_DAY)
+
+    entry = ("song_data/A/TR1.json", "e", 1, NEXT_DAY.isoformat(), None, loaded)
+    (song_file,) = source.read_song_files(s3, "lake", [entry], source.Pieces(s3, "work", "songs"))
+    log_file, _ = read_log(body.decode(), loaded=loaded)
+
+    for reading in (song_file, log_file):
+        assert ("it is empty, and a version of it is loaded" in reading.refusal) is refused
+        assert bool(reading.refusal) is refused
