@@ -20,6 +20,7 @@ from include.sparkify.errors import ConfigurationError, DataError, TransientErro
 from include.sparkify.intervals import Interval
 from include.sparkify.plan import describe_left_out
 from include.sparkify.reach import UnreachableError
+from include.sparkify.run import results_of
 from include.sparkify.settings import ops, run_prefix, settings, star
 from include.sparkify.tables import HISTORY, SOURCES, STAR
 
@@ -104,7 +105,8 @@ def _left_out(context: Mapping[str, Any], state: Mapping[str, str]) -> list[dict
     published = pull(task_ids="publish") if state.get("publish") == "success" else None
     if not (plan and published) or "check_complete" in state:
         return []
-    refused = [*plan["refused"], *(file for chunk in pull(task_ids="validate") for file in chunk["refused"])]
+    validated = results_of(plan, pull(task_ids="validate"))
+    refused = [*plan["refused"], *(file for chunk in validated for file in chunk["refused"])]
     message = describe_left_out(refused, published["replaced"])
     return [{"task": "check_complete", "message": message, "log": None}] if message else []
 
