@@ -17,7 +17,7 @@ class Row:
     wanted: float
     bound: float
     unit: str = "x"
-    """x: a ratio; s: seconds; MB."""
+    """x: a ratio; s: seconds; MB; empty: a count."""
     less_is_better: bool = True
     details: str = ""
     """The times behind the figure."""
@@ -39,8 +39,8 @@ class Row:
         sign = "<=" if self.less_is_better else ">="
         verdict = "  REGRESSED" if self.regressed else "  missed" if self.missed else ""
         digits = 2 if self.unit == "x" else 0
-        cells = [f"{self.figure:.{digits}f} {self.unit}"] + [
-            f"{sign} {limit:g} {self.unit}" for limit in (self.wanted, self.bound)
+        cells = [f"{self.figure:.{digits}f} {self.unit}".rstrip()] + [
+            f"{sign} {limit:g} {self.unit}".rstrip() for limit in (self.wanted, self.bound)
         ]
         line = f"{self.measure:<78} {cells[0]:>9} {cells[1]:>9} {cells[2]:>9}{verdict}"
         return f"{line}\n    {self.details}" if self.details else line

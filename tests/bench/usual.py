@@ -25,7 +25,10 @@ from tests.world import World
 
 FULL_EDITION = sample.Spec(songs=14_896)
 MONTH = ("2018-11-01", "2018-12-01")
-SCRIPT = Path(__file__).with_name("usual_pipeline.sql")
+SCRIPTS = [
+    Path(__file__).parent / "usual_pipeline" / f"{name}.sql"
+    for name in ("create", "stage", "songplays", "users", "songs", "artists", "time")
+]
 
 
 def measure(setting: Setting) -> Iterator[Row]:
@@ -53,8 +56,13 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def full_edition(setting: Setting) -> Path:
-    """Return a folder of the shape of the public data: 14,896 song files of one line each, and a month."""
-    folder = setting.sample(FULL_EDITION)
+    """Return a folder of the shape of the public data: 14,896 song files, and a month."""
+    return one_line_songs(setting, FULL_EDITION)
+
+
+def one_line_songs(setting: Setting, spec: sample.Spec) -> Path:
+    """Return the folder of a sample with one line per song file, as the public data has."""
+    folder = setting.sample(spec)
     for path in folder.glob("song_data/**/*.json"):
         # The sample has some files of several lines, which the stand-in's COPY does not read.
         if b"\n" in (body := path.read_bytes()):
@@ -77,7 +85,8 @@ def get_all(world: World) -> None:
 
 def run_usual(stand_in: StandIn, world: World) -> None:
     """Run the usual pipeline once, each statement in its own transaction."""
-    script = jinja2.Template(SCRIPT.read_text()).render(lake=world.lake, role=stand_in.copy_role)
+    text = "\n".join(script.read_text() for script in SCRIPTS)
+    script = jinja2.Template(text).render(lake=world.lake, role=stand_in.copy_role)
     connection: redshift_connector.Connection = warehouse.connect()
     connection.autocommit = True
     try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from airflow.models import DagBag
 
-from tests.bench import table
+from tests.bench import scheduler, table
 from tests.bench.row import Row
 
 GOOD, MISSED, REGRESSED = 1.1, 1.5, 2.5
@@ -45,3 +46,9 @@ def test_only_the_parts_that_are_named(
     with pytest.raises(SystemExit):
         table.main(["three"])
     assert "no such part: three; there are one, two" in capsys.readouterr().err
+
+
+def test_the_usual_dag_has_eleven_tasks_seven_of_them_in_a_chain() -> None:
+    file = scheduler.FILES[scheduler.USUAL]
+    assert len(DagBag(file).dags[scheduler.USUAL].tasks) == 11
+    assert scheduler.longest_chain(file, scheduler.USUAL) == 7
