@@ -39,8 +39,8 @@ def test_many_files_are_one_copy_a_table(fresh, monkeypatch):
 
     world.stage(context)
 
-    (chunk,) = context["pushed"]["validate"]
-    assert context["pushed"]["plan"]["files"] == chunk["files"] == 40
+    (chunk,) = context["pushed"]["validate", "return_value"]
+    assert context["pushed"]["plan", "plan"]["files"] == chunk["files"] == 40
     assert 1 < len(chunk["pieces"]["staging_events"]) < 20
     assert 1 < len(chunk["pieces"]["staging_songs"]) < 20
     world.finish(context)
@@ -58,7 +58,7 @@ def test_a_large_load_is_validated_in_chunks(fresh, monkeypatch):
     planned = world.plan(context)
     assert len(planned) == 3
     world.validate(context, planned)
-    assert [chunk["files"] for chunk in context["pushed"]["validate"]] == [3, 3, 2]
+    assert [chunk["files"] for chunk in context["pushed"]["validate", "return_value"]] == [3, 3, 2]
     world.open_run(context)
     world.copy(context)
     world.finish(context)
@@ -93,7 +93,8 @@ def objects(kind: str, number: int) -> list[tuple[str, str, int, str, str | None
     return [(f"{kind}/2018-11-01-{n}.json", "etag", 1, D1.isoformat(), day, "") for n in range(number)]
 
 
-def test_14896_song_files_are_read_a_few_at_a_time():
+def test_14896_song_files_are_read_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr(lake, "ManyObjects", lambda *_: None)
     s3 = ManyObjects(json.dumps(song("SO1")).encode())
     pieces = source.Pieces(s3, "work", "songs")
     most_ahead = 0
@@ -125,6 +126,7 @@ def test_1200_log_files_of_a_day_are_read_one_after_the_other(fresh):
 def test_a_song_file_of_any_length_is_one_reject_and_does_not_fill_memory(monkeypatch):
     monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
     monkeypatch.setattr(source, "_lines", lambda *_: itertools.repeat([b"x" * 10]))  # no end
+    monkeypatch.setattr(lake, "ManyObjects", lambda *_: None)
     s3 = ManyObjects(b"x")
 
     (reading,) = source.read_song_files(
@@ -318,7 +320,7 @@ def test_the_lake_is_listed_in_ranges_of_the_ledger(fresh, monkeypatch):
     """A million songs in pages of 50,000 and ranges of 6,000: here 12 songs, 5 and 2."""
     monkeypatch.setattr(ledger, "LEDGER_PAGE", 5)
     monkeypatch.setattr(ledger, "FILES_OF_A_VALUE", 2)
-    monkeypatch.setattr(plan, "SONGS_OF_A_RANGE", 2)
+    monkeypatch.setattr(plan, "FILES_OF_A_RANGE", 2)
     world = fresh(absent="warn")
 
     def put(name: str, title: str) -> None:
@@ -339,13 +341,13 @@ def test_the_lake_is_listed_in_ranges_of_the_ledger(fresh, monkeypatch):
     for name in gone:
         world.delete(f"song_data/{name}.json")
 
-    assert [key for key, *_ in due()["songs"]] == sorted(
+    assert [key for key, *_ in due()["files"]["songs"]] == sorted(
         f"song_data/{name}.json" for name in (*changed, *new)
     )
     world.load(*NOVEMBER)
     _, (key,) = plan.make_plan(world.context(mode="full_refresh"))
     refresh = orjson.loads(lake.read(lake.client(), world.work, key))
-    assert len(refresh["songs"]) == 12 - len(gone) + len(new)
+    assert len(refresh["files"]["songs"]) == 12 - len(gone) + len(new)
     assert [key for _, key, _ in refresh["vanished"]] == [f"song_data/{name}.json" for name in gone]
 
 
