@@ -233,8 +233,12 @@ def sparkify() -> None:
         from include.sparkify import run, run_report
 
         context = get_current_context()
-        run.close_run(context, check_tasks(context))
-        return run_report.write(context)
+        try:
+            run.close_run(context, check_tasks(context))
+        finally:
+            # Also if the warehouse does not answer.
+            address = run_report.write(context)
+        return address
 
     def check_tasks(context: Any) -> list[str]:
         return [name for name in context["dag"].task_ids if name.startswith(("audit_staging", "audit_star."))]
