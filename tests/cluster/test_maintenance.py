@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from include.sparkify import maintenance, run, warehouse
+from include.sparkify.settings import environment, run_prefix
 from tests.world import event, song
 
 D1 = datetime(2018, 11, 1, 12)
@@ -62,17 +65,20 @@ class Tomorrow(datetime):
         return datetime.now(tz) + timedelta(days=2)
 
 
-def test_files_of_past_runs_go_and_others_stay(make_world, monkeypatch):
+@pytest.mark.finding("M7")
+def test_files_of_past_runs_go_and_those_of_other_environments_stay(make_world, monkeypatch):
     world = make_world(keep_run_days=14)
-    loaded_keys = ["runs/a/events-0.json.gz", "reports/a.html"]
-    for key in loaded_keys:
+    here, other = environment(), f"{environment()}2"
+    others = [f"{prefix}/{other}/a" for prefix in ("reports", "runs")]
+    report = f"reports/{here}/a/report.html"
+    for key in (f"{run_prefix('a')}/staging_events.manifest", report, *others):
         world.s3.put_object(Bucket=world.work, Key=key, Body=b"a")
     assert maintenance.delete_old_files() == 0
     monkeypatch.setattr(maintenance, "datetime", Tomorrow)
     make_world.enter(world, keep_run_days=1, keep_days=3)
     assert maintenance.delete_old_files() == 1
     left = world.s3.list_objects_v2(Bucket=world.work)["Contents"]
-    assert [item["Key"] for item in left] == ["reports/a.html"]
+    assert [item["Key"] for item in left] == sorted([report, *others])
 
 
 def test_schemas_of_dead_runs_go(world):
@@ -81,7 +87,7 @@ def test_schemas_of_dead_runs_go(world):
     context = world.context("2018-11-01", "2018-11-02")
     world.stage(context)
     assert run.sweep() == []
-    age(world, "run_schemas", "created_at", run.ABANDONED_AFTER_DAYS + 1)
+    age(world, "run_schemas", "expires_at", 3)
     (dropped,) = run.sweep()
     assert world.rows(f"select count(*) from pg_catalog.pg_namespace where nspname = '{dropped}'") == [(0,)]
 
