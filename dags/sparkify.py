@@ -5,10 +5,11 @@
 from (`events`, `song_files`). The pipeline's own tables are in schema `sparkify_ops`: the ledger (`loaded_files`),
 `refused_files`, `rejected_lines`, `quality_results` and others.
 
-**Interval.** A run owns its half-open data interval in UTC, `[start, end)`: rows are cut by `ts`, not by file. It reads
-the log files of its interval that are new or changed, and new or changed song files. A scheduled run also looks back
-for late and changed files (`look_back_days`). If nothing is new the run is skipped. On an hourly schedule only the run
-that ends a day (UTC) looks for song files; a run by hand always does.
+**Interval.** A run owns its half-open data interval in UTC, `[start, end)`. It loads the log files of the days of its
+interval that are not loaded at their present version, each as a whole, and song files likewise. A scheduled run also
+looks back for late, changed and corrected files (`look_back_days`). If nothing is new the run is skipped. An hourly run
+loads the file of its day again if it has grown; only the run that ends a day (UTC) looks for song files. A run by hand
+always does.
 
 **Backfill and rerun.** Trigger with `start` and `end` to load any interval at once, a month or a year; or use
 `airflow dags backfill`. Any number of runs in any order, several at once, ends in the same rows.
@@ -20,20 +21,24 @@ that ends a day (UTC) looks for song files; a run by hand always does.
 | `replay` | files with rejected lines and refused files, after a fix |
 | `full_refresh` | everything; rows of files that left the lake are deleted |
 
-**Report.** Task `run_report` writes a page and the same as JSON below `reports/` in the work bucket, also for a failed
+**Deletes.** A run that takes away more than `delete_threshold` of what is loaded fails in `audit_staging`. Check the
+prefixes and the files; if they are right, trigger the run again with `confirm_deletes`.
+
+**Report.** Task `close_run` writes a page and the same as JSON below `reports/` in the work bucket, also for a failed
 run, and returns its address.
 
 **If a run fails** before `publish`, the star is unchanged.
 
 | red task | meaning | next step |
 |---|---|---|
-| `create_tables` | a table differs from its declaration, or was dropped | the message names table and column |
+| `create_tables` | a table differs from its declaration, or was dropped | the message names table and column, and \
+the DAG `upgrade_tables` if the table is of an earlier version |
 | `wait_for_events`, `plan` | missing permission or bucket, a wrong setting, an absent or refused file, or too many \
 refused song files | the message names the fix; `select * from sparkify_ops.refused_files` |
 | `validate` | a source file cannot be read | the message names the file and the fix |
 | `open_run` | every file was refused, or too many song files were | `select * from sparkify_ops.refused_files` |
 | `stage.*` | COPY failed | the message has the reason; the role of `aws_copy_role` must read the work bucket |
-| `build.*` | the warehouse stopped the statement of include/sql/build | the message; it names a blocking session |
+| `build.*` | the warehouse stopped a statement of include/sql/build | the message; it names a blocking session |
 | `audit_*` | a check failed | the log prints the failing rows; `select * from sparkify_ops.quality_results` |
 | `publish` | connection lost, a blocking session, or tasks were cleared one by one | clear `plan` with downstream |
 | `check_complete` | the run is published, but files were left out: refused, or replaced meanwhile | the message names \
