@@ -17,6 +17,8 @@ import pytest
 
 from include.sparkify.tables import STAR
 from local import cli, sample, services, up
+from local.airflow import database
+from local.airflow_settings import buckets
 from local.dataset import read_folder
 from local.home import AIRFLOW, Home
 from local.warehouse import query
@@ -180,7 +182,7 @@ def test_the_scheduler_brings_every_day_and_a_run_by_hand_to_the_same_star(
         assert airflow.failures() == {}
         assert set(airflow.states().values()) == {"success"}
         by_hand = airflow.call("GET", "/dags/sparkify/dagRuns/by-hand/taskInstances?limit=100")
-        assert len(by_hand["task_instances"]) > 40, "a run without tasks is a success too"
+        assert len(by_hand["task_instances"]) > 20, "a run without tasks is a success too"
         assert airflow.star() == expected_star(folder)
         airflow.wait(
             lambda: set(airflow.states("reports").values()) == {"success"}, "the Dataset starts no report"
@@ -219,3 +221,46 @@ def test_the_scheduler_brings_hours_and_a_run_by_hand_to_the_same_star(tmp_path:
         assert airflow.states()["by-hand"] == "success"
         assert len([run for run in hours if run.startswith("scheduled__2018-11-01T0")]) >= 4
         assert airflow.star() == expected_star(folder)
+
+
+@pytest.mark.slow
+@asked_for
+@pytest.mark.finding("W1")
+@pytest.mark.finding("W10")
+def test_a_corrected_file_and_a_schedule_that_changes_in_the_day_lose_no_play(
+    tmp_path: Path, folder: Path
+) -> None:
+    """Hourly runs refuse the first day's file. It comes corrected, and the schedule becomes daily: no run of Airflow's
+    owns the first day any more, and the next day's run takes it."""
+    home, key = Home(tmp_path), "log_data/2018/11/2018-11-01-events.json"
+    with scheduler(home, folder, "@hourly") as airflow:
+        s3, (bucket, _) = services.require(home).client("s3"), buckets()
+        good = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        s3.put_object(Bucket=bucket, Key=key, Body=good + b"\nthis is not JSON" * 1000)
+        unpause(airflow)
+        airflow.wait(lambda: "failed" in airflow.states().values(), "no hour has failed")
+        airflow.call("PATCH", "/dags/sparkify", {"is_paused": True})
+        up.stop(home)
+        hourly = set(airflow_runs(home))
+        s3.put_object(Bucket=bucket, Key=key, Body=good)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SPARKIFY_SCHEDULE", "@daily")
+            assert cli.main(["up", str(folder)], home) == 0
+            airflow = Airflow(home)
+            unpause(airflow)
+            airflow.wait(
+                lambda: any("2018-11-03" in run for run in airflow.states()), "the last day is not scheduled"
+            )
+            airflow.rest()
+
+        daily = set(airflow.states()) - hourly
+        assert not any("2018-11-01" in run for run in daily), "Airflow has created a run of the first day"
+        assert {airflow.states()[run] for run in daily} == {"success"}
+        assert airflow.star() == expected_star(folder)
+
+
+def airflow_runs(home: Home) -> list[str]:
+    """Return the ids of the runs of the pipeline, from Airflow's database."""
+    with database(services.require(home)) as cursor:
+        cursor.execute("select run_id from dag_run where dag_id = 'sparkify'")
+        return [run for (run,) in cursor.fetchall()]
