@@ -63,7 +63,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
-from include.sparkify import assets, checks, run_plan, settings, tables, timetable, warehouse
+from include.sparkify import assets, checks, notify, run_plan, settings, tables, timetable, warehouse
 from include.sparkify.defaults import DEFAULT_ARGS
 
 WAREHOUSE_POOL = {"pool": settings.pool()}
@@ -76,6 +76,7 @@ WAREHOUSE_POOL = {"pool": settings.pool()}
     catchup=True,
     max_active_runs=4,
     dagrun_timeout=settings.run_limit(),
+    on_failure_callback=notify.run_timed_out,
     default_args=DEFAULT_ARGS,
     template_searchpath=[str(tables.SQL)],
     user_defined_macros={

@@ -58,11 +58,17 @@ def of_run(context: Mapping[str, Any]) -> Interval:
     That is all time for a full refresh, and for a replay without ``start`` and ``end``; else the parameters ``start``
     and ``end``; else the data interval.
 
-    :raises ConfigurationError: only one of the two is given, is not an ISO time, or the end is not after the start;
-        the interval ends in the future, is outside of the years that the contract accepts, or longer than
-        :data:`MAX_DAYS`; or the run has neither parameters nor a data interval (a manual run on Airflow 3).
+    :raises ConfigurationError: the run was triggered with a parameter that the DAG does not have; only one of the two
+        is given, is not an ISO time, or the end is not after the start; the interval ends in the future, is outside of
+        the years that the contract accepts, or longer than :data:`MAX_DAYS`; or the run has neither parameters nor a
+        data interval (a manual run on Airflow 3).
     """
     params = context["params"]
+    if unknown := sorted(set(getattr(context.get("dag_run"), "conf", None) or {}) - set(params)):
+        raise ConfigurationError(
+            f"the run was triggered with unknown parameters: {', '.join(unknown)}. Known: {', '.join(sorted(params))}. "
+            "Next: trigger a new run."
+        )
     start, end, mode = params.get("start"), params.get("end"), params["mode"]
     if mode == "full_refresh" and (start or end):
         raise ConfigurationError("a full refresh owns all time: leave start and end empty")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from include.sparkify import intervals, warehouse
@@ -32,15 +32,37 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
         log.error("%s", error)
     ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
+    subject = f"Failed: {ti.dag_id} {ti.task_id} {context['run_id']}"
+    _publish(context, subject, lambda: _message(context, error))
+
+
+def run_timed_out(context: Mapping[str, Any]) -> None:
+    """Publish to the topic that a run has reached its time limit: the ``on_failure_callback`` of a DAG.
+
+    Airflow then ends the run and skips its tasks, so no task fails. Of every other failure a task has told already.
+    """
+    if context.get("reason") != "timed_out":
+        return
+    run = context["dag_run"]
+    text = (
+        f"DAG run {run.dag_id} {run.run_id} has reached its time limit (SPARKIFY_RUN_HOURS), and Airflow has ended it. "
+        "Nothing is published in part. Likely reasons: no worker, or a pool without free slots (SPARKIFY_POOL). Next: "
+        "fix the reason, then clear the task `plan` with everything downstream."
+    )
+    log.error("%s", text)
+    _publish(context, f"Timed out: {run.dag_id} {run.run_id}", lambda: text)
+
+
+def _publish(context: Mapping[str, Any], subject: str, message: Callable[[], str]) -> None:
+    """Publish to the topic, if there is one."""
     topic = settings().failure_topic_arn
     if not topic:
         return
-    # Importing it takes long, and only a failed task needs it.
+    # Importing it takes long, and only a failure needs it.
     from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 
-    subject = f"Failed: {ti.dag_id} {ti.task_id} {context['run_id']}"[:SUBJECT_CHARACTERS]
     SnsNotifier(
-        aws_conn_id=AWS_CONN_ID, target_arn=topic, subject=subject, message=_message(context, error)
+        aws_conn_id=AWS_CONN_ID, target_arn=topic, subject=subject[:SUBJECT_CHARACTERS], message=message()
     ).notify(context)
     log.info("notified %s", topic)
 

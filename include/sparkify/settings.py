@@ -105,7 +105,13 @@ def settings() -> Settings:
     from airflow.providers.common.compat.sdk import Variable
 
     # The default by position: Airflow 2 and 3 give this parameter different names.
-    given = Variable.get(VARIABLE, {}, deserialize_json=True)
+    try:
+        given = Variable.get(VARIABLE, {}, deserialize_json=True)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"Variable `{VARIABLE}` is not JSON ({error}). Fix it in Airflow (Admin, Variables) or in the secrets "
+            "backend, then clear the task."
+        ) from None
     try:
         return Settings.model_validate(given)
     except pydantic.ValidationError as error:

@@ -83,6 +83,21 @@ def test_without_a_topic_nothing_is_sent(make_world, topic):
     assert kept == {notify.FAILURE: ERROR}
 
 
+@pytest.mark.finding("F5")
+@pytest.mark.parametrize(("reason", "sent"), [("timed_out", 1), ("task_failure", 0)])
+def test_a_run_that_reaches_its_time_limit_is_told_although_no_task_fails(
+    make_world, topic, sparkify, reason, sent
+):
+    arn, received = topic
+    make_world(failure_topic_arn=arn)
+    found = sparkify.on_failure_callback
+    (callback,) = found if isinstance(found, list) else [found]
+    callback({"reason": reason, "dag_run": types.SimpleNamespace(dag_id="sparkify", run_id="manual__1")})
+    messages = received()
+    assert len(messages) == sent
+    assert all("reached its time limit" in message["Message"] for message in messages)
+
+
 def test_every_task_has_it(sparkify, reports):
     for dag in (sparkify, reports):
         for task in dag.tasks:

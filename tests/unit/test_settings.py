@@ -183,3 +183,12 @@ def test_a_limit_that_cannot_be_fails_at_run_time_and_not_at_import(monkeypatch,
     if value:
         with pytest.raises(ConfigurationError, match=name):
             settings.check_environment()
+
+
+@pytest.mark.finding("M1")
+def test_a_variable_that_is_not_json_is_named(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", "{schema: sparkify}")
+    settings.settings.cache_clear()
+    with pytest.raises(ConfigurationError, match="Variable `sparkify` is not JSON"):
+        settings.settings()
+    settings.settings.cache_clear()
