@@ -259,6 +259,7 @@ def test_a_session_is_not_shared_by_threads_nor_by_a_question_within_a_transacti
         cursor.execute(session)
         return {cursor.fetchone()[0], warehouse.query(session)[0][0]}
 
+    world.rows(session)
     within = warehouse.transaction(ask_within, "ask")
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(warehouse.query, session).result()[0][0]
@@ -358,7 +359,7 @@ def overtaken(two_days):
 
 @pytest.mark.finding("F1")
 def test_a_song_that_another_run_corrects_after_the_build_fails_no_audit(overtaken):
-    """What is compared with the star is derived and audited again under the lock."""
+    """The run derives and audits again, under the lock, what it compares with the star."""
     world, slow = overtaken
 
     world.audit_star(slow)
