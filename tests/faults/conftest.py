@@ -9,6 +9,10 @@ import pytest
 
 from include.sparkify import lake, source
 from include.sparkify.lake import LakeObject
+from tests.faults.sound import Sound
+from tests.world import event, song
+
+D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)
 
 
 @pytest.fixture
@@ -32,3 +36,31 @@ def read_lines():
             return [line for lines in source._lines(opened, "lake", found) for line in lines]
 
     return read_lines
+
+
+@pytest.fixture(scope="module")
+def built(new_world):
+    return Sound(new_world())
+
+
+@pytest.fixture
+def sound(built, enter, monkeypatch):
+    """The sound run; changes that a test makes by `spoil` are undone afterwards."""
+    enter(built.world, delete_threshold=0.1)
+    touched: set[str] = set()
+    spoil = built.spoil
+    monkeypatch.setattr(built, "spoil", lambda spoilers: touched.update(spoil(spoilers)))
+    yield built
+    built.restore(touched)
+
+
+@pytest.fixture
+def two_days(fresh):
+    """A world whose first day is loaded and whose second day, with its song, waits; and what it must become."""
+    world = fresh()
+    world.log("2018-11-01", event(D1), event(D1, user=2, item=1))
+    world.create_tables()
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    world.song(song())
+    world.log("2018-11-02", event(D2, level="paid"), event(D2, user=3))
+    return world

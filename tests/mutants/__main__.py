@@ -50,14 +50,15 @@ SCHEDULES = ("tests/pipeline/test_stateful.py", "tests/pipeline/test_any_order.p
 FINDINGS = "tests/pipeline/test_findings.py"
 LOADS = (
     "tests/faults/test_model.py",
-    "tests/pipeline/test_windows.py",
+    "tests/pipeline/test_file_life.py",
     "tests/pipeline/test_load.py",
     FINDINGS,
 )
 CONTRACT = ("tests/unit/test_contract.py", "tests/unit/test_plain_events.py", "tests/unit/test_source.py")
 LINES = ("tests/faults/test_values.py", "tests/faults/test_lines.py")
 FILES = ("tests/faults/test_files.py", "tests/faults/test_source_bucket.py")
-GATES, RUNS = "tests/faults/test_gates.py", "tests/faults/test_runs.py"
+GATES = ("tests/faults/test_gates.py", "tests/faults/test_usual.py")
+RUNS = ("tests/faults/test_runs.py", "tests/faults/test_runs_at_once.py")
 NOT_NEEDED = "not a_week_at_once and not hours_make_the_day and not time_zone and not thousands_of_plays"
 # The central files, and the tests that are to notice: those first that notice most, because a mutant that survives
 # runs all of them.
@@ -71,13 +72,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/ledger.py": ("tests/unit/test_plan.py", SCHEDULES[0], LOADS[2], FINDINGS, FILES[-1]),
     "include/sql/guard/*.sql": ("tests/faults/test_guard.py",),
     **{f"include/sql/{folder}/*.sql": (*LOADS, *SCHEDULES) for folder in ("build", "publish")},
-    "include/sparkify/plan.py": ("tests/unit/test_plan.py", SCHEDULES[0], *LOADS, *FILES, *LINES, RUNS),
-    "include/sparkify/run.py": (*FILES, FINDINGS, RUNS),
-    "include/sparkify/publish.py": (SCHEDULES[0], FINDINGS, RUNS),
-    "include/checks/*.yaml": (GATES,),
-    "include/sparkify/checks.py": ("tests/unit/test_checks.py", GATES),
-    "include/sparkify/warehouse.py": ("tests/unit/test_warehouse.py", LOADS[2], RUNS, FINDINGS),
-    "include/sparkify/schema.py": ("tests/pipeline/test_recreate.py", GATES),
+    "include/sparkify/plan.py": ("tests/unit/test_plan.py", SCHEDULES[0], *LOADS, *FILES, *LINES, *RUNS),
+    "include/sparkify/run.py": (*FILES, FINDINGS, *RUNS),
+    "include/sparkify/publish.py": (SCHEDULES[0], FINDINGS, *RUNS),
+    "include/checks/*.yaml": GATES,
+    "include/sparkify/checks.py": ("tests/unit/test_checks.py", *GATES, RUNS[1]),
+    "include/sparkify/warehouse.py": ("tests/unit/test_warehouse.py", LOADS[2], *RUNS, FINDINGS),
+    "include/sparkify/schema.py": ("tests/pipeline/test_recreate.py", *GATES),
     "include/sparkify/lake.py": (*FILES, *LOADS[2:], SCHEDULES[0]),
     "include/sparkify/errors.py": ("tests/unit/test_errors.py",),
     "include/sparkify/settings.py": ("tests/unit/test_settings.py", "tests/project/test_docs.py"),
