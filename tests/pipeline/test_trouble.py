@@ -20,7 +20,18 @@ def test_random_schedules_with_the_trouble_of_a_cluster():
     # In a process of its own, whose warehouse is for these tests only.
     files = [str(HERE / "test_any_order.py"), str(HERE / "test_stateful.py")]
     found = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=1", *files],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            "--hypothesis-seed=1",
+            *files,
+        ],
         env={**os.environ, "SPARKIFY_TROUBLE": "0.02", "SPARKIFY_SCHEDULES": "3"},
         capture_output=True,
         text=True,

@@ -7,11 +7,11 @@ from typing import Any
 
 import psycopg2
 import pytest
-
-from local_redshift import service
 from local_redshift.errors import SqlError
 from local_redshift.service import Options, Running
 from local_redshift.trouble import Cluster, Lost, LostAfterwards
+
+from local_redshift import service
 
 
 @pytest.fixture(scope="module")
