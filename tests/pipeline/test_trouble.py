@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 @pytest.mark.slow
 def test_random_schedules_with_the_trouble_of_a_cluster():
-    # In a process of its own, whose warehouse is for these tests only.
+    # In another process, whose warehouse is only for these tests.
     files = [str(HERE / "test_any_order.py"), str(HERE / "test_stateful.py")]
     found = subprocess.run(
         [

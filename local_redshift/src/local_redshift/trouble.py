@@ -36,7 +36,7 @@ class LostAfterwards(ConnectionResetError):
 
 
 class Cluster:
-    """What all sessions of a server share."""
+    """The state that the sessions of a server share."""
 
     def __init__(self, trouble: float = 0.0, seed: int = 0) -> None:
         """`trouble` is the share of statements that meet some."""
