@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import importlib.util
 import itertools
@@ -54,8 +55,9 @@ def local_redshift() -> Iterator[service.Running]:
     """
     from local import airflow_settings
     from local_redshift import service
+    from tests.world import TROUBLE
 
-    with service.server(airflow_settings.service_options()) as running:
+    with service.server(dataclasses.replace(airflow_settings.service_options(), trouble=TROUBLE)) as running:
         yield running
 
 
@@ -102,9 +104,11 @@ def make_world(s3: Any, connections: dict[str, str], monkeypatch: pytest.MonkeyP
     """Return a function that makes worlds (tests/world.py), each with its own buckets and schemas."""
     from include.sparkify.settings import settings
     from tests import shortcuts
-    from tests.world import World
+    from tests.world import TROUBLE, World
 
     shortcuts.take(monkeypatch)
+    if TROUBLE:
+        shortcuts.connect_anew(monkeypatch)
 
     def make(**more: Any) -> World:
         return enter(World(s3, f"t{next(_world_names)}"), **more)

@@ -10,16 +10,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import logging
 import os
 import threading
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jinja2
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from include.sparkify import checks, plan, publish, run, run_plan, schema, tables, validate, warehouse
 from include.sparkify.errors import DataError
@@ -108,6 +109,11 @@ def lines(*events: dict[str, Any] | str) -> bytes:
     return "\n".join(e if isinstance(e, str) else json.dumps(e) for e in events).encode()
 
 
+log = logging.getLogger(__name__)
+# Share of statements that meet an error of concurrency or lose their connection (local_redshift, trouble.py).
+TROUBLE = float(os.environ.get("SPARKIFY_TROUBLE", "0"))
+
+
 def execute(operator: Any, context: Any) -> None:
     """Run an operator outside a DAG: past the guard that Airflow puts around `execute`."""
     type(operator).execute.__wrapped__(operator, context)
@@ -115,6 +121,9 @@ def execute(operator: Any, context: Any) -> None:
 
 class World:
     """Buckets and a schema of one test."""
+
+    # Of each task: with trouble, a task is tried again as Airflow does it.
+    attempts = 8 if TROUBLE else 1
 
     def __init__(self, s3: Any, name: str) -> None:
         # Several test processes may share one stand-in (tests/mutants).
@@ -222,6 +231,17 @@ class World:
         self.check_complete(context, published)
         return published
 
+    def task(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Run one task of a DAG, and again after an error that Airflow retries."""
+        for _ in range(self.attempts - 1):
+            try:
+                return work(*arguments)
+            except (AirflowFailException, AirflowSkipException):
+                raise
+            except Exception as error:
+                log.info("%s is tried again: %s", work, error)
+        return work(*arguments)
+
     def prepare(self, *interval: str, mode: str = "load", run_id: str = "") -> Any:
         """Stage and build a run, note every check as passed, and return its context: it is ready to be published."""
         context = self.context(*interval, mode=mode, run_id=run_id)
@@ -231,15 +251,15 @@ class World:
         return context
 
     def create_tables(self, rebuild: bool = False) -> None:
-        schema.create_tables(self.rendered("create", tables.PUBLISHED), rebuild)
+        self.task(schema.create_tables, self.rendered("create", tables.PUBLISHED), rebuild)
 
     def plan(self, context: Any) -> list[str]:
-        context["pushed"]["plan", "plan"], chunks = plan.make_plan(context)
+        context["pushed"]["plan", "plan"], chunks = self.task(plan.make_plan, context)
         return chunks
 
     def validate(self, context: Any, chunks: list[str]) -> None:
         context["pushed"]["validate", "return_value"] = [
-            validate.validate_chunk(context["run_id"], chunk) for chunk in chunks
+            self.task(validate.validate_chunk, context["run_id"], chunk) for chunk in chunks
         ]
 
     def run_schema(self, context: Any) -> str:
@@ -248,7 +268,9 @@ class World:
     def open_run(self, context: Any) -> None:
         pushed = context["pushed"]
         scripts = self.rendered("open_run", tables.OPEN_RUN, context)
-        run.open_run(context["run_id"], pushed["plan", "plan"], pushed["validate", "return_value"], scripts)
+        self.task(
+            run.open_run, context["run_id"], pushed["plan", "plan"], pushed["validate", "return_value"], scripts
+        )
 
     def stage(self, context: Any) -> None:
         """plan, validate, open_run and the COPYs."""
@@ -268,7 +290,7 @@ class World:
                 copy_options=["manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'", "roundec"],
                 aws_conn_id="aws_copy_role",
             )
-            execute(copy, {})
+            self.task(execute, copy, {})
 
     def audit_star(self, context: Any) -> None:
         for table in tables.STAR:
@@ -304,11 +326,12 @@ class World:
             for script in self.rendered("build", tables.DERIVED, context).values():
                 warehouse.execute(cursor, script)
 
-        warehouse.transaction(work, "build")
+        self.task(warehouse.transaction, work, "build")
 
     def publish(self, context: Any) -> publish.Published:
         pushed = context["pushed"]
-        published = publish.publish(
+        published = self.task(
+            publish.publish,
             context,
             pushed["validate", "return_value"],
             checks.passed_checks(context, CHECK_TASKS),
@@ -320,7 +343,7 @@ class World:
         return published
 
     def close_run(self, context: Any) -> None:
-        run.close_run(context, CHECK_TASKS)
+        self.task(run.close_run, context, CHECK_TASKS)
 
     def check_complete(self, context: Any, published: publish.Published) -> None:
         """Raise if a file of the interval was left out."""

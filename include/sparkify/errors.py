@@ -28,11 +28,18 @@ class ConfigurationError(AirflowFailException):
     """Something outside the data must be fixed first: a retry cannot help."""
 
 
-# SQLSTATE classes of the PostgreSQL family. Redshift reports serializable conflicts as XX000 with the
-# number 1023 in the text (https://docs.aws.amazon.com/redshift/latest/dg/r_STV_TRANS_CONFLICT.html).
+# SQLSTATE classes of the PostgreSQL family.
 # The last three are two sessions that create the same thing at once: our keys are never enforced, and every CREATE
 # says IF NOT EXISTS. 53100 (disk full) clears up when space is freed.
 _TRANSIENT_STATES = ("08", "40", "57P", "55P03", "53100", "53300", "23505", "42P06", "42P07")
+# Errors of concurrency that Redshift reports as XX000, "internal error": dbt tries again after the same ones
+# (https://github.com/dbt-labs/dbt-adapters/pull/1873). 1018 and 1023:
+# https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html; VACUUM:
+# https://docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html.
+_CONCURRENCY = re.compile(
+    r"\b(1018|1023)\b|concurrently updated|conflict with concurrent transaction|could not open relation with OID"
+    r"|Relation with OID \d+ does not exist|VACUUM is running"
+)
 # The statement ran into statement_timeout, or was cancelled.
 STATEMENT_TIMEOUT = "57014"
 _CONFIGURATION_STATES = ("28", "3D", "3F", "42")
@@ -110,8 +117,8 @@ def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
 def is_transient(error: Exception) -> bool:
     """Return whether the whole transaction may be tried again on a new connection.
 
-    A lost connection, a restarting server, a deadlock and Redshift's serializable conflict (1023) are transient;
-    an error about the statement itself is not.
+    A lost connection, a restarting server, a deadlock and Redshift's errors of concurrency are transient; an error
+    about the statement itself is not.
     """
     if isinstance(error, OSError | redshift_connector.InterfaceError):
         return True
@@ -120,7 +127,7 @@ def is_transient(error: Exception) -> bool:
     detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     state, text = str(detail.get("C", "")), str(detail.get("M", error))
     if state:
-        return state.startswith(_TRANSIENT_STATES) or "1023" in text or "concurrently updated" in text
+        return state.startswith(_TRANSIENT_STATES) or state == "XX000" and bool(_CONCURRENCY.search(text))
     return isinstance(error, redshift_connector.OperationalError)
 
 

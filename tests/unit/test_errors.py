@@ -100,6 +100,16 @@ WAREHOUSE = {
     "serialization": (answer("40001", "conflict"), TransientError, "conflict"),
     "1023": (answer("XX000", "1023: Serializable isolation violation"), TransientError, "1023"),
     "concurrent": (answer("XX000", "tuple concurrently updated"), TransientError, "concurrently"),
+    "conflict": (
+        answer("XX000", "could not complete because of conflict with concurrent transaction"),
+        TransientError,
+        "conflict",
+    ),
+    "no OID": (answer("XX000", "could not open relation with OID 12"), TransientError, "OID 12"),
+    "no relation": (answer("XX000", "Relation with OID 12 does not exist."), TransientError, "OID 12"),
+    "1018": (answer("XX000", "1018"), TransientError, "1018"),
+    "vacuum": (answer("XX000", "VACUUM is running"), TransientError, "VACUUM"),
+    "a number": (answer("XX000", "assertion of 10234"), DataError, "10234"),
     "disk full": (
         answer("53100", "no space"),
         TransientError,

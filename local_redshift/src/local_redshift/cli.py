@@ -36,6 +36,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--user", default=defaults.user, help=f"master user ({defaults.user})")
     command.add_argument("--database", default=defaults.database, help=f"its database ({defaults.database})")
     command.add_argument("--role", default=defaults.role, help=f"IAM role for COPY ({defaults.role})")
+    command.add_argument(
+        "--trouble",
+        type=float,
+        default=0.0,
+        help="share of statements, such as 0.02, that meet an error of concurrency or lose their connection (0)",
+    )
+    command.add_argument("--seed", type=int, default=0, help="seed of the trouble (0)")
     command.add_argument("--attached", action="store_true", help="stop when standard input closes")
     command.add_argument("--temporary", action="store_true", help="delete the home at the end")
     command.epilog = (
@@ -53,6 +60,8 @@ def _serve(given: argparse.Namespace) -> None:
         aws_port=given.aws_port,
         redshift_port=given.redshift_port,
         names=tuple(given.name),
+        trouble=given.trouble,
+        seed=given.seed,
     )
     if password := os.environ.pop("LOCAL_REDSHIFT_PASSWORD", ""):
         options.password = password

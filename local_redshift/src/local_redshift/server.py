@@ -23,13 +23,17 @@ from .copy.history import LoadHistory
 from .postgres import Postgres
 from .service import STATE, Options, Running
 from .session import Session, Streams
+from .trouble import Cluster
 
 
 class Front:
     """The wire front: listens where Redshift would, and opens a connection to PostgreSQL per client."""
 
-    def __init__(self, postgres_socket: str, history: LoadHistory, clients: tuple[Any, Any]) -> None:
+    def __init__(
+        self, postgres_socket: str, history: LoadHistory, clients: tuple[Any, Any], cluster: Cluster
+    ) -> None:
         self._socket, self._history, self._clients = postgres_socket, history, clients
+        self._cluster = cluster
 
     async def _connect(self) -> Streams:
         return await asyncio.open_unix_connection(self._socket)
@@ -40,7 +44,8 @@ class Front:
             startup = await self._startup(reader, writer)
             if startup is not None:
                 postgres = await self._connect()
-                await Session((reader, writer), postgres, self._history, self._clients).run(startup)
+                session = Session((reader, writer), postgres, self._history, self._clients, self._cluster)
+                await session.run(startup)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -129,7 +134,9 @@ def serve(home: Path, options: Options, attached: bool = False) -> None:
         postgres.start()
         postgres.bootstrap()
         # Importing boto3 takes as long as starting PostgreSQL; moto takes longer still, in its process.
-        front = Front(postgres.socket, LoadHistory(postgres), (running.client("s3"), running.client("iam")))
+        clients = running.client("s3"), running.client("iam")
+        cluster = Cluster(options.trouble, options.seed)
+        front = Front(postgres.socket, LoadHistory(postgres), clients, cluster)
         moto_server.wait(endpoint, moto)
         stack.callback(state.unlink, missing_ok=True)
         draft = state.with_suffix(".new")

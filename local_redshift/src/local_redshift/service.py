@@ -42,6 +42,8 @@ class Options:
     host: str = "127.0.0.1"
     aws_port: int = 0
     redshift_port: int = 0
+    trouble: float = 0.0  # share of statements that meet an error of concurrency or lose their connection
+    seed: int = 0  # of the trouble
     names: tuple[str, ...] = ()  # others than 127.0.0.1 and localhost by which clients know this machine
 
 
@@ -185,6 +187,7 @@ def _spawn(
                 *("--aws-port", str(options.aws_port), "--redshift-port", str(options.redshift_port)),
                 *("--user", options.user, "--database", options.database, "--role", options.role),
                 *("--host", options.host),
+                *("--trouble", str(options.trouble), "--seed", str(options.seed)),
                 *(argument for name in options.names for argument in ("--name", name)),
                 *(["--attached"] if attached else []),
                 *(["--temporary"] if temporary else []),

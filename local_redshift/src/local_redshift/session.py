@@ -20,6 +20,7 @@ from .sql.refusals import refuse_value
 from .sql.statement import Names, Statement
 from .sql.statements import translate, translate_one
 from .sql.tokens import literal
+from .trouble import VACUUM_IS_RUNNING, Cluster, LostAfterwards
 from .unload.options import parse as parse_unload
 from .unload.run import Unload
 
@@ -33,7 +34,7 @@ _DRIVER_PARAMETERS = {
 # Amazon Redshift introduces itself at log-in with these; asyncpg knows it by padb_revision.
 _IDENTITY = (("server_version", "8.0.2"), ("padb_version", "1.0"), ("padb_revision", "1"))
 
-_ROW_DESCRIPTION = ord("T")
+_ROW_DESCRIPTION, _COMMAND_COMPLETE = ord("T"), ord("C")
 _INTERVAL_OID = struct.pack("!I", 1186)
 _INTERVAL = SqlError(
     "the local stand-in for Amazon Redshift does not cover INTERVAL in a result for redshift_connector, which would"
@@ -55,9 +56,16 @@ class Session:
     _numbers = itertools.count(1)
 
     def __init__(
-        self, client: Streams, postgres: Streams, history: LoadHistory, clients: tuple[Any, Any]
+        self,
+        client: Streams,
+        postgres: Streams,
+        history: LoadHistory,
+        clients: tuple[Any, Any],
+        cluster: Cluster,
     ) -> None:
         """`clients` is the pair of boto3 clients (S3, IAM) that COPY uses."""
+        self._cluster = cluster
+        self._losing = False  # the connection is lost with the answer to the COMMIT that is on its way
         self._client_in, self._client_out = client
         self._in, self._out = postgres
         self._history, self._clients = history, clients
@@ -71,7 +79,7 @@ class Session:
         self._waiting = 0  # ReadyForQuery messages the client has still to get
         self._settled = asyncio.Event()
         self._cue: asyncio.Future[bool] | None = None
-        self._refusals: dict[str, str] = {}
+        self._refusals: dict[str, SqlError] = {}
         self._prepared: dict[bytes, Statement] = {}
         self._portals: dict[bytes, Statement] = {}
         self._skipping = False
@@ -118,6 +126,8 @@ class Session:
                     )
                 elif kind == _ROW_DESCRIPTION and self._cannot_read(buffer[position:end]):
                     out += wire.response(b"E", _INTERVAL.fields)
+                elif self._losing and kind == _COMMAND_COMPLETE:
+                    raise LostAfterwards
                 elif kind in b"DTC12tn":
                     out += buffer[position:end]
                 else:
@@ -167,7 +177,7 @@ class Session:
     def _rewritten(self, fields: dict[str, str]) -> dict[str, str]:
         """Put the reason of a refusal, or Redshift's words, in place of PostgreSQL's error."""
         for mark in [mark for mark in self._refusals if mark in fields.get("M", "")]:
-            return SqlError(self._refusals.pop(mark), "0A000").fields
+            return self._refusals.pop(mark).fields
         if fields.get("M") == "cannot accept a value of a shell type":
             return SqlError(str(refuse_value()), "0A000").fields
         if fields.get("C") == "23502" and fields.get("c"):
@@ -268,11 +278,22 @@ class Session:
                 break
         return translate_one(reuse.tokens, self._names, settled=True)
 
-    def _refuse(self, reason: str) -> str:
+    def _refuse(self, reason: str | SqlError) -> str:
         """SQL that PostgreSQL cannot even parse: so the error comes at the right place in the protocol."""
         mark = f"refused_statement_{next(self._numbers)}_"
-        self._refusals[mark] = reason
+        self._refusals[mark] = reason if isinstance(reason, SqlError) else SqlError(reason, "0A000")
         return mark
+
+    def _plain(self, statement: Statement) -> str:
+        """Return what PostgreSQL is to run for a plain or refused statement. Raises ConnectionError."""
+        trouble = self._cluster.strike(statement.text) if statement.kind == "plain" else None
+        if isinstance(trouble, LostAfterwards):
+            self._losing = True
+        elif isinstance(trouble, SqlError):
+            return self._refuse(trouble)
+        elif trouble is not None:
+            raise trouble
+        return self._refuse(statement.text) if statement.kind == "refused" else statement.text
 
     async def _parse(self, payload: bytes) -> bytes:
         name, sql, rest = payload.split(b"\0", 2)
@@ -294,10 +315,8 @@ class Session:
                 async with self._own_exchange():
                     statement = await self._settle(statement)
             self._note(statement)
-            if statement.kind == "refused":
-                text = self._refuse(statement.text).encode()
-            elif statement.kind == "plain":
-                text = statement.text.encode()
+            if statement.kind in ("refused", "plain"):
+                text = self._plain(statement).encode()
             else:
                 self._prepared[name] = statement
                 text = b""
@@ -324,7 +343,7 @@ class Session:
             for statement in statements:
                 self._note(statement)
             refused = [statement for statement in statements if statement.kind == "refused"]
-            text = self._refuse(refused[0].text) if refused else ";".join(s.text for s in statements)
+            text = ";".join(self._plain(statement) for statement in refused[:1] or statements)
             self._out.write(wire.message(b"Q", text.encode() + b"\0"))
             return
         await self._all_answered(1)
@@ -344,7 +363,10 @@ class Session:
     async def _perform(self, statement: Statement) -> SqlError | None:
         """Run one statement and send the client its tag; return the error, if any, having spoilt its block."""
         backend = self._backend
+        trouble = self._cluster.strike("query" if statement.kind == "query" else statement.text)
         try:
+            if trouble is not None and not isinstance(trouble, LostAfterwards):
+                raise trouble
             if statement.reuse is not None:
                 statement = await self._settle(statement)
             if statement.finish is not None:
@@ -368,6 +390,8 @@ class Session:
                 if backend.status == "T":
                     await backend.query("commit")
                 self._complete("TRUNCATE TABLE")
+            elif statement.kind == "vacuum":
+                await self._vacuum(statement.text)
             elif statement.kind == "unload":
                 unload = Unload(backend, self._clients, parse_unload(statement.text, self._names))
                 await unload.run()
@@ -377,6 +401,8 @@ class Session:
             else:
                 load = Load(backend, self._history, self._clients, statement.text)
                 await load.run()
+                if trouble is not None:
+                    raise trouble
                 notice = {"S": "INFO", "V": "INFO", "C": "00000", "M": load.message}
                 self._client_out.write(wire.response(b"N", notice))
                 self._complete("COPY")
@@ -385,6 +411,16 @@ class Session:
             if backend.status == "T":
                 await backend.spoil()
             return error
+
+    async def _vacuum(self, sql: str) -> None:
+        """Run the only VACUUM of the cluster. Raises SqlError while there is another one."""
+        if self._cluster.vacuuming:
+            raise VACUUM_IS_RUNNING
+        self._cluster.vacuuming = True
+        try:
+            await self._backend.relay(sql)
+        finally:
+            self._cluster.vacuuming = False
 
     def _complete(self, tag: str) -> None:
         self._client_out.write(wire.message(b"C", tag.encode() + b"\0"))

@@ -27,8 +27,8 @@ class Result:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement: `kind` is plain (PostgreSQL's answer goes through), script, copy, unload, truncate, aliases,
-    query or refused.
+    """One statement: `kind` is plain (PostgreSQL's answer goes through), script, copy, unload, truncate, vacuum,
+    aliases, query or refused.
 
     `text` is what to run, or the reason of a refusal. A script has more to run in the same transaction, unseen by
     the client. `reuse` is a statement whose aliases have to be settled first. `case_sensitive` is the session's new

@@ -158,7 +158,7 @@ def _vacuum(tokens: Tokens, words: Sequence[str]) -> Statement:
         if token.low == "to":
             name = name[:i]
             break
-    return Statement("plain", "vacuum " + render(name))
+    return Statement("vacuum", "vacuum " + render(name))
 
 
 def _analyze(tokens: Tokens, words: Sequence[str]) -> Statement | None:

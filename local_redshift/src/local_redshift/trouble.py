@@ -1,0 +1,66 @@
+"""The trouble of a shared cluster, on demand: errors of concurrency and lost connections, at random and by seed.
+
+A client that passes here with trouble switched on tries again where Redshift wants it to.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+
+from .errors import SqlError
+
+_VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(\w+)", re.DOTALL)
+_WRITES = {"insert", "update", "delete", "merge", "copy", "truncate"}
+_CHANGES_THE_CATALOG = {"create", "drop", "alter", "query"}
+_READS = {"select", "with", "unload"}
+
+# https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+SERIALIZABLE = ("1023", "Serializable isolation violation on table in Redshift")
+GONE = ("1018", "Relation does not exist")
+# https://github.com/dbt-labs/dbt-adapters/pull/1873, https://github.com/aws/amazon-redshift-jdbc-driver/issues/147
+CONFLICT = ("could not complete because of conflict with concurrent transaction", "")
+# https://github.com/dbt-labs/dbt-redshift/issues/928
+NO_OID = ("could not open relation with OID 123456", "")
+NO_RELATION = ("Relation with OID 123456 does not exist.", "")
+# https://github.com/dbt-labs/dbt-core/issues/639
+VACUUM_IS_RUNNING = SqlError("VACUUM is running", hint="re-execute after other vacuum finished")
+
+
+class Lost(ConnectionResetError):
+    """The connection is lost before the statement has run."""
+
+
+class LostAfterwards(ConnectionResetError):
+    """The connection is lost when the statement has run, and the client is not told."""
+
+
+class Cluster:
+    """The state that the sessions of a server share."""
+
+    def __init__(self, trouble: float = 0.0, seed: int = 0) -> None:
+        """`trouble` is the share of statements that meet some."""
+        self._trouble, self._random = trouble, random.Random(seed)
+        self.vacuuming = False
+
+    def strike(self, sql: str) -> Exception | None:
+        """Return the trouble that a statement meets, or None; LostAfterwards only for COMMIT and COPY."""
+        if not self._trouble or self._random.random() >= self._trouble:
+            return None
+        found = _VERB.match(sql)
+        verb = found[1].lower() if found else ""
+        kinds: list[tuple[str, str] | type[Exception]] = []
+        if verb in _WRITES:
+            kinds = [SERIALIZABLE, CONFLICT, Lost]
+        elif verb in _CHANGES_THE_CATALOG:
+            kinds = [CONFLICT, NO_OID, Lost]
+        elif verb in _READS:
+            kinds = [NO_OID, NO_RELATION, GONE, Lost]
+        elif verb in ("commit", "end"):
+            kinds = [SERIALIZABLE, Lost, LostAfterwards]
+        if verb == "copy":
+            kinds += [LostAfterwards]
+        if not kinds:
+            return None
+        kind = self._random.choice(kinds)
+        return SqlError(kind[0], detail=kind[1]) if isinstance(kind, tuple) else kind()
