@@ -269,7 +269,11 @@ class World:
         pushed = context["pushed"]
         scripts = self.rendered("open_run", tables.OPEN_RUN, context)
         self.task(
-            run.open_run, context["run_id"], pushed["plan", "plan"], pushed["validate", "return_value"], scripts
+            run.open_run,
+            context["run_id"],
+            pushed["plan", "plan"],
+            pushed["validate", "return_value"],
+            scripts,
         )
 
     def stage(self, context: Any) -> None:

@@ -39,7 +39,7 @@ class Counts:
 
 @dataclass
 class Session:
-    """One client's session, as its messages tell of it."""
+    """One client's session, as its messages show it."""
 
     counts: Counts
     _prepared: dict[bytes, str] = field(default_factory=dict)
