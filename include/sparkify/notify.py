@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from include.sparkify import intervals, warehouse
@@ -32,8 +32,8 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
         log.error("%s", error)
     ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
-    subject = f"Failed: {ti.dag_id} {ti.task_id} {context['run_id']}"
-    _publish(context, subject, lambda: _message(context, error))
+    if settings().failure_topic_arn:
+        _publish(context, f"Failed: {ti.dag_id} {ti.task_id} {context['run_id']}", _message(context, error))
 
 
 def run_timed_out(context: Mapping[str, Any]) -> None:
@@ -50,19 +50,17 @@ def run_timed_out(context: Mapping[str, Any]) -> None:
         "fix the reason, then clear the task `plan` with everything downstream."
     )
     log.error("%s", text)
-    _publish(context, f"Timed out: {run.dag_id} {run.run_id}", lambda: text)
+    if settings().failure_topic_arn:
+        _publish(context, f"Timed out: {run.dag_id} {run.run_id}", text)
 
 
-def _publish(context: Mapping[str, Any], subject: str, message: Callable[[], str]) -> None:
-    """Publish to the topic, if there is one."""
+def _publish(context: Mapping[str, Any], subject: str, message: str) -> None:
     topic = settings().failure_topic_arn
-    if not topic:
-        return
     # Importing it takes long, and only a failure needs it.
     from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 
     SnsNotifier(
-        aws_conn_id=AWS_CONN_ID, target_arn=topic, subject=subject[:SUBJECT_CHARACTERS], message=message()
+        aws_conn_id=AWS_CONN_ID, target_arn=topic, subject=subject[:SUBJECT_CHARACTERS], message=message
     ).notify(context)
     log.info("notified %s", topic)
 
