@@ -108,7 +108,7 @@ def make_world(s3: Any, connections: dict[str, str], monkeypatch: pytest.MonkeyP
 
     shortcuts.take(monkeypatch)
     if TROUBLE:
-        shortcuts.connect_anew(monkeypatch)
+        shortcuts.connect_again(monkeypatch)
 
     def make(**more: Any) -> World:
         return enter(World(s3, f"t{next(_world_names)}"), **more)
