@@ -1,9 +1,9 @@
 """Runs that overlap in any way, over a lake that changes while they work, end in the tables of the lake.
 
 Hypothesis interleaves the steps of several runs, in two stars of one database, with deliveries, replacements, restored
-versions, deletions, broken, emptied and corrected files. Any run may die at any step or be cleared and start over. After
-every publish the published tables agree with the published history; when everything is at rest, one scheduled run that
-looks back makes every table, history and ledger included, what tests/pipeline/model.py derives from the lake.
+versions, deletions, broken, emptied and corrected files. Any run may die at any step or be cleared and start over.
+After every publish the published tables agree with the published history; when everything is at rest, one scheduled run
+that looks back makes every table, history and ledger included, what tests/pipeline/model.py derives from the lake.
 
 ``make soak N=2000`` runs more schedules. Hypothesis prints the seed of a failure (``--hypothesis-seed`` repeats it).
 """
