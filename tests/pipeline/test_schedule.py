@@ -9,7 +9,8 @@ import pytest
 
 from tests.running import as_scheduled, create_run, dag_of, next_run
 
-MUCH_LATER = datetime(2026, 1, 1, tzinfo=UTC)
+# No other run of the tests is at this moment.
+MUCH_LATER = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture

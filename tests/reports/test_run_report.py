@@ -111,7 +111,8 @@ def test_a_run_that_published(sparkify, world):
     assert day["hours"][12] == 299
     phases = {phase["phase"]: phase for phase in facts["phases"]}
     ended = [name for name in phases if name not in ("check_complete", "close_run")]
-    assert ended[-2:] == ["audit_star", "publish"]
+    # audit_staging and the build run side by side.
+    assert ended[-1] == "publish" and ended.index("stage") < ended.index("audit_star")
     starts = [phase["start"] for phase in phases.values()]
     assert starts == (sorted(starts) if AIRFLOW == 2 else [None] * len(starts))
     assert all(phase["seconds"] >= 0 for phase in phases.values())
