@@ -16,7 +16,7 @@ ALL_TIME_END = datetime(2101, 1, 1)
 MAX_DAYS = 3660
 
 
-@dataclasses.dataclass(frozen=True, order=True)
+@dataclasses.dataclass(frozen=True)
 class Interval:
     """``[start, end)`` in UTC, as naive datetimes like the warehouse's TIMESTAMP columns."""
 
