@@ -2,11 +2,11 @@
 
 from airflow.providers.common.compat.sdk import AirflowPlugin
 
-from include.sparkify.timetable import BoundedTimetable
+from include.sparkify.timetable import SparkifyTimetable
 
 
 class SparkifyPlugin(AirflowPlugin):
     """See include/sparkify/timetable.py."""
 
     name = "sparkify"
-    timetables = [BoundedTimetable]
+    timetables = [SparkifyTimetable]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pendulum
+from airflow.timetables.base import DataInterval
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from include.sparkify import settings
@@ -17,36 +19,45 @@ if TYPE_CHECKING:
     from airflow.timetables.base import DagRunInfo
 
 
-def schedule() -> CronDataIntervalTimetable:
+def schedule() -> SparkifyTimetable:
     """Return the timetable that ``SPARKIFY_SCHEDULE`` and ``SPARKIFY_LAST_DAY`` ask for."""
-    last_day = settings.last_day()
-    if last_day is None:
-        return CronDataIntervalTimetable(settings.schedule(), timezone="UTC")
-    return BoundedTimetable(settings.schedule(), last_day)
+    return SparkifyTimetable(settings.schedule(), settings.last_day())
 
 
-class BoundedTimetable(CronDataIntervalTimetable):
-    """Schedule the intervals of a cron expression, in UTC, that start on or before ``last_day``.
+class SparkifyTimetable(CronDataIntervalTimetable):
+    """Schedule the intervals of a cron expression, in UTC, up to and including ``last_day`` if there is one.
 
     plugins/sparkify_plugin.py registers it: Airflow reads only registered timetables back from a serialized DAG.
     """
 
-    def __init__(self, cron: str, last_day: datetime) -> None:
+    def __init__(self, cron: str, last_day: datetime | None = None) -> None:
         super().__init__(cron, timezone="UTC")
         self._last_day = last_day
+
+    def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
+        """Return the data interval of a manual run with this logical date: the interval that contains it.
+
+        While that has not ended, it is the one before. Airflow's own timetable always returns the one before, so that a
+        run for 5 November would load the 4th.
+        """
+        before = super().infer_manual_data_interval(run_after=run_after)
+        # Hours and days of UTC all have the same length.
+        around = DataInterval(before.end, before.end + (before.end - before.start))
+        return around if around.end <= pendulum.now("UTC") else before
 
     def next_dagrun_info(self, **arguments: Any) -> DagRunInfo | None:
         """Return the next scheduled run; None after the last day."""
         found = super().next_dagrun_info(**arguments)
-        if found is None or found.data_interval.start >= self._last_day + timedelta(days=1):
+        if found and self._last_day and found.data_interval.start >= self._last_day + timedelta(days=1):
             return None
         return found
 
     def serialize(self) -> dict[str, Any]:
         """Return what :meth:`deserialize` needs."""
-        return {"cron": self._expression, "last_day": self._last_day.date().isoformat()}
+        return {"cron": self._expression, "last_day": self._last_day and self._last_day.date().isoformat()}
 
     @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> BoundedTimetable:
+    def deserialize(cls, data: dict[str, Any]) -> SparkifyTimetable:
         """Return the timetable that was serialized as ``data``."""
-        return cls(data["cron"], datetime.fromisoformat(data["last_day"]).replace(tzinfo=UTC))
+        last_day = data["last_day"]
+        return cls(data["cron"], last_day and datetime.fromisoformat(last_day).replace(tzinfo=UTC))

@@ -22,7 +22,7 @@ FRAME = {"begin", "start", "commit", "end", "rollback", "abort", "set", "reset"}
 READS = {"select", "with", "show", "explain", "fetch", "declare", "close", "lock"}
 
 
-@dataclass
+@dataclass(order=True)
 class Counts:
     """Logins, statements without BEGIN, COMMIT, SET and their like, and commits of transactions that wrote."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pendulum
 import pytest
 
 from tests.running import as_scheduled, create_run, dag_of, next_run
@@ -43,6 +44,29 @@ def test_the_schedule_ends_with_its_last_day(serialized: Any) -> None:
 def test_the_schedule_has_no_end_without_a_last_day(serialized: Any) -> None:
     dag = serialized(SPARKIFY_START_DATE="2018-11-01")
     assert len(scheduled_days(dag, 100)) == 100
+
+
+@pytest.mark.parametrize(
+    ("schedule", "logical_date", "first", "last"),
+    [
+        ("@daily", "2018-11-05T00:00", "2018-11-05T00:00", "2018-11-06T00:00"),
+        ("@daily", "2018-11-05T12:00", "2018-11-05T00:00", "2018-11-06T00:00"),
+        ("@hourly", "2018-11-05T12:30", "2018-11-05T12:00", "2018-11-05T13:00"),
+        # A run without a date has the present as its logical date: the day that has ended.
+        ("@daily", None, "yesterday", "today"),
+    ],
+)
+def test_a_manual_run_owns_the_day_of_its_logical_date(
+    serialized: Any, schedule: str, logical_date: str | None, first: str, last: str
+) -> None:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    known = {"yesterday": today - timedelta(days=1), "today": today}
+    timetable = serialized(SPARKIFY_SCHEDULE=schedule).timetable
+    moment = pendulum.parse(logical_date) if logical_date else pendulum.now("UTC")
+    found = timetable.infer_manual_data_interval(run_after=moment)
+    assert [found.start, found.end] == [
+        known.get(end) or datetime.fromisoformat(end).replace(tzinfo=UTC) for end in (first, last)
+    ]
 
 
 def test_a_manual_run_after_the_last_day_has_tasks_that_may_run(serialized: Any) -> None:

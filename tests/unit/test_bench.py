@@ -7,6 +7,7 @@ from airflow.models import DagBag
 
 from tests.bench import scheduler, table
 from tests.bench.row import Row
+from tests.bench.wire import Counts
 
 GOOD, MISSED, REGRESSED = 1.1, 1.5, 2.5
 
@@ -52,3 +53,18 @@ def test_the_usual_dag_has_eleven_tasks_seven_of_them_in_a_chain() -> None:
     file = scheduler.FILES[scheduler.USUAL]
     assert len(DagBag(file).dags[scheduler.USUAL].tasks) == 11
     assert scheduler.longest_chain(file, scheduler.USUAL) == 7
+
+
+def test_the_middle_of_several_runs_and_the_rows_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "longest_chain", lambda file, dag_id: 11)
+    runs = [
+        scheduler.Cost(wall=n, airflow=n, stand_in=n, tasks=20, counts=Counts(10 * n, 100, 12))
+        for n in (3, 1, 2)
+    ]
+    middle = scheduler.middle(runs)
+    assert middle == runs[2]
+    usual = scheduler.Cost(wall=1, airflow=1, stand_in=0, tasks=11, counts=Counts(9, 22, 8))
+    rows = list(scheduler.rows({"usual": usual, "ours": middle, "again": usual, "with reports": runs[0]}))
+    assert [row.figure for row in rows] == [2, 4, 3, 1, 11, 20, 20, 100, 12]
+    assert {row.measure for row in rows if row.missed} == {rows[1].measure}
+    assert str(rows[-1]).splitlines()[0].endswith(" 12     <= 12     <= 50")
