@@ -8,6 +8,9 @@ docstrings beside them. A test compares the files with what this module generate
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,9 +175,10 @@ def _settings() -> Iterator[str]:
         "| key | default | meaning |",
         "|---|---|---|",
     )
+    meanings = _docstrings(ROOT / "include" / "sparkify" / "settings.py")
     for name, field in settings.keys().items():
         default = f"`{field.default}`" if field.default != "" else "empty"
-        yield f"| `{name}` | {default} | {_cell(field.description or '')} |"
+        yield f"| `{name}` | {default} | {_cell(meanings['star_schema' if name == 'schema' else name])} |"
     yield from (
         "",
         "## Environment variables",
@@ -190,6 +194,21 @@ def _settings() -> Iterator[str]:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("``", "`").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _docstrings(path: Path) -> dict[str, str]:
+    """Return the docstring of every annotated attribute of the classes in a file.
+
+    Not by pydantic's ``use_attribute_docstrings``: it would read the source in every task process.
+    """
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef):
+            for attribute, text in itertools.pairwise(node.body):
+                if isinstance(attribute, ast.AnnAssign) and isinstance(text, ast.Expr):
+                    assert isinstance(attribute.target, ast.Name) and isinstance(text.value, ast.Constant)
+                    found[attribute.target.id] = inspect.cleandoc(str(text.value.value))
+    return found
 
 
 def _lines(lines: Iterator[str]) -> str:

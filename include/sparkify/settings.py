@@ -48,9 +48,7 @@ Prefix = Annotated[str, Field(pattern=r"^([^/]+/)*$")]
 class Settings(pydantic.BaseModel):
     """The run-time settings; every field is a key of the Variable ``sparkify``."""
 
-    model_config = pydantic.ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     source_bucket: Bucket = "sparkify-lake"
     """Bucket with the source files."""

@@ -61,7 +61,8 @@ def mutants(script: str) -> Iterator[str]:
     protected = [
         match.span()
         for match in re.finditer(
-            r"--[^\n]*|#[^\n]*|description:[^\n]*|create (?:temp )?table [^;]*?(?: as\n|;)|\{\{.*?\}\}", script
+            r"--[^\n]*|#[^\n]*|description:[^\n]*|create (?:temp )?table [^;]*?(?: as\n|;)|\{\{.*?\}\}",
+            script,
         )
     ]
     seen = {script}
