@@ -22,7 +22,7 @@ FAST := tests/unit tests/dags tests/project \
   local_redshift/tests/test_dialect.py local_redshift/tests/test_conformance_expressions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status report query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites dbt docs \
+.PHONY: help run up down status report listening query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites dbt docs \
   screenshots lint lock versions clean
 
 # Many images set this; without byte code below this folder every start of Airflow takes twice as long.
@@ -30,6 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A value of the command line is passed on as typed: make expands no $ in a query.
 export SPARKIFY_DATA = $(value DATA)
 export SPARKIFY_SQL = $(value SQL)
+export SPARKIFY_AS = $(value AS)
 export SPARKIFY_CMD = $(value CMD)
 
 help: ## This list
@@ -50,8 +51,11 @@ status: $(READY) ## Show what is running, and what the lake and the warehouse ho
 report: $(READY) ## Fetch the report of the newest run, a page for the browser, and print where it is
 	@$(CLI) report
 
-query: $(READY) ## SQL="select ..." : run it on the warehouse and print the result as CSV
-	@$(CLI) query "$$SPARKIFY_SQL"
+listening: $(READY) ## Fetch the page of what people listen to, for the browser, and print where it is
+	@$(CLI) listening
+
+query: $(READY) ## SQL="select ..." : run it on the warehouse and print the result as CSV; AS=analyst asks as an analyst
+	@$(CLI) query "$$SPARKIFY_SQL" "$$SPARKIFY_AS"
 
 airflow: $(READY) ## CMD="dags list": run Airflow's own command line in the local world, after make run or make up
 	@$(CLI) airflow "$$SPARKIFY_CMD"

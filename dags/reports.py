@@ -1,38 +1,43 @@
 """
 # reports: what people listen to, in tables that answer at once
 
-**What it makes.** The tables of schema `reports`:
+**What it makes.** The tables and views of schema `reports`, and the listening page that is made of them:
 
 | question | table |
 |---|---|
-| How much was played, by whom, and how much of it finds its song? | `daily` |
-| Which songs, which artists? (by the event's own text; the match rate is shown as well) | `top_songs`, `top_artists` |
-| Where, and on which level? | `locations` |
-| When in the week? | `weekday_hours` |
+| How much was played, by whom, in a month, a week, the last days? | `period_totals`, `daily` |
+| Which songs, which artists? (by the event's own text) | `period_tops`, `top_songs`, `top_artists` |
+| When in the week, where, with which device? | `period_parts`, `weekday_hours`, `locations`, `devices` |
+| How far does a change of level get? | `period_parts` (kind `page`) |
 | How much does each user play per day, and how long are sessions? | `user_days`, `sessions` |
 | How many are active by day, week and month, and how sticky is it? | `active_users` |
 | Who went from free to paid, and back? | `level_history` |
-| Who comes again in the weeks after the first? | `retention` |
-| With which devices, systems and browsers? | `devices` (made from `user_agents`) |
+| Who comes again in the weeks after the first, who is new, who stays away? | `retention`, `growth` |
+| What is the last day, and what was left out? | `loads` |
 
 Columns, units and grain of each: `docs/data/README.md`, and `COMMENT ON` in the warehouse.
 
 **When it runs.** Whenever the DAG `sparkify` has published (its Dataset `…/sparkify/songplays`); several new versions
 of the star may share one run. With nothing new it is skipped.
 
-**What a run does.** It compares the plays of the days published since its last run with the plays that the tables
-count (schema `reports_state`), and applies the difference to all tables in one transaction. Its cost is that of the
-change, not of the history. The first run, and the first after a change of the reports' code or after the star was
+**What a run does.** It takes the events of the days published since its last run (`due_events`, one statement and so
+one version of the star), replaces the aggregates of these days (`song_days`, `session_days` and others) and the
+periods that hold them, checks the result, and commits. Everything else is a view. Its cost is that of the change, not
+of the history. The first run, and the first after a change of the reports' code or after the star was
 recreated, counts everything again; so does a run that is triggered with `remake`. The rows are the same either way.
+
+**The listening page** is one HTML file, for everyone who has no SQL: `listening_page` writes it to the work bucket,
+beside the run reports, and returns its address. It needs no server and loads nothing.
 
 **When it fails** the tables are as they were, all of one version. The next run takes what is missing; to try
 again at once, clear `plan` with everything downstream.
 
 | red task | what it means | what to do |
 |---|---|---|
-| `plan` | no right to create the schemas `reports` and `reports_state`, or a lost link | the message names the reason |
-| `changes`, `new_agents`, `new_families` | a working table was not made | clear `plan` with everything downstream |
-| `publish` | a lost link, or another run has changed the tables meanwhile | clear `plan` with everything downstream |
+| `plan` | no right to create the schemas, or a lost link | the message names the reason |
+| `due_events`, `new_agents`, `new_families` | a working table was not made | clear `plan` with everything downstream |
+| `listening_page` | the page was not written: the tables are new, the page is old | clear it |
+| `publish` | a check failed, or another run has changed the tables | the message names the reason |
 """
 
 from __future__ import annotations
@@ -68,7 +73,13 @@ def remake(ti: Any) -> bool:
     dagrun_timeout=settings.run_limit(),
     default_args=DEFAULT_ARGS,
     template_searchpath=[str(tables.SQL)],
-    user_defined_macros={"star": settings.star, "ops": settings.ops, "remake": remake},
+    user_defined_macros={
+        "star": settings.star,
+        "ops": settings.ops,
+        "reports": settings.reports,
+        "reports_state": settings.reports_state,
+        "remake": remake,
+    },
     params={
         "remake": Param(
             False, type="boolean", title="Remake", description="Count everything again, from nothing."
@@ -85,19 +96,26 @@ def reports() -> None:
 
     @task(templates_exts=[".sql"], outlets=[assets.report_asset(name) for name in publishing.TABLES])
     def publish(plan: publishing.Plan, scripts: dict[str, str]) -> None:
-        """Apply the changes to every report table, in one transaction."""
+        """Bring every report table up to date and check it, in one transaction."""
         publishing.publish(plan, scripts)
+
+    @task
+    def listening_page() -> str:
+        """Write the listening page below `reports/` in the work bucket, and return its address."""
+        from include.reports import listening
+
+        return listening.write()
 
     def query(name: str) -> str:
         # The text, not its path: of a path the SDK would join the lines, and a comment would swallow the query.
         return (tables.SQL / publishing.STATE / f"{name}.sql").read_text()
 
     planned = plan()
-    changes = working_tables.select_into("changes", query("changes"))
+    due_events = working_tables.select_into("due_events", query("due_events"))
     new_agents = working_tables.select_into("new_agents", query("new_agents"))
     new_families = working_tables.parse_agents("new_families", "new_agents")
     published = publish(planned, publishing.scripts())
-    planned >> changes >> new_agents >> new_families >> published
+    planned >> due_events >> new_agents >> new_families >> published >> listening_page()
 
 
 reports()

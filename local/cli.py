@@ -1,6 +1,7 @@
 """The command line behind the Makefile: Sparkify on this machine, without any cloud.
 
-    python -m local.cli run [FOLDER] | up [FOLDER] | down | status | report | env | query SQL | airflow "COMMAND"
+    python -m local.cli run [FOLDER] | up [FOLDER] | down | status | report | listening | env
+    python -m local.cli query SQL [analyst] | airflow "COMMAND"
 
 Everything has one life, from the first `run` or `up` to `down`; its state is below .local/.
 
@@ -69,9 +70,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("run", "up"):
         commands.add_parser(name).add_argument("folder", nargs="?", help="holds log_data/ and song_data/")
-    for name in ("down", "status", "report", "env"):
+    for name in ("down", "status", "report", "listening", "env"):
         commands.add_parser(name)
-    commands.add_parser("query").add_argument("sql")
+    asked = commands.add_parser("query")
+    asked.add_argument("sql")
+    asked.add_argument("user", nargs="?", default="", help="analyst; otherwise the pipeline")
     commands.add_parser("airflow").add_argument("arguments", help="for example: dags list")
     return parser.parse_args(arguments)
 
@@ -90,10 +93,12 @@ def dispatch(home: Home, given: argparse.Namespace) -> int:
         status(home)
     elif given.command == "report":
         report.fetch(home, services.require(home))
+    elif given.command == "listening":
+        report.fetch_listening(home, services.require(home))
     elif given.command == "env":
         print_environment(home)
     elif given.command == "query":
-        warehouse.print_csv(services.require(home), given.sql)
+        warehouse.print_csv(services.require(home), given.sql, given.user)
     else:
         return airflow.command_line(home, shlex.split(given.arguments))
     return 0

@@ -1,4 +1,4 @@
-"""The run report, which every run of `sparkify` writes into the work bucket."""
+"""The pages in the work bucket: the run report of every run of `sparkify`, and the listening page of `reports`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from local import lake
 from local.airflow_settings import buckets
 from local.home import Home, Problem, say, shown
 from local_redshift import service
+
+LISTENING = "/listening.html"
 
 
 def newest(running: service.Running) -> tuple[str, dict[str, Any]] | None:
@@ -37,6 +39,25 @@ def fetch(home: Home, running: service.Running) -> None:
         answer = running.client("s3").get_object(Bucket=buckets()[1], Key=f"{found[0]}/{name}")
         (home.report / name).write_bytes(answer["Body"].read())
     page = home.report / "report.html"
+    say(f"{shown(page)}   for a browser: {page.as_uri()}")
+
+
+def fetch_listening(home: Home, running: service.Running) -> None:
+    """Copy the listening page into .local/report, and print where it is.
+
+    :raises Problem: the DAG `reports` has not written it yet.
+    """
+    work = buckets()[1]
+    found = [
+        key
+        for item in lake.list_objects(running, work, "reports/")
+        if (key := item["Key"]).endswith(LISTENING)
+    ]
+    if not found:
+        raise Problem("the DAG reports has not written the page yet.\nNext: make run", 1)
+    home.report.mkdir(exist_ok=True)
+    page = home.report / LISTENING.lstrip("/")
+    page.write_bytes(running.client("s3").get_object(Bucket=work, Key=found[0])["Body"].read())
     say(f"{shown(page)}   for a browser: {page.as_uri()}")
 
 

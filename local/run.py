@@ -57,7 +57,8 @@ def load(home: Home, folder: str | None) -> None:
     if problem:
         raise problem
     say(f"\ndone in {time.monotonic() - began:.0f} s. Next:")
-    say("  make report  this run as a page for the browser")
+    say("  make listening  what people listen to, a page for the browser")
+    say("  make report     this run as such a page")
     say('  make query SQL="select * from sparkify.songplays limit 5"')
     say('  make query SQL="select * from reports.daily order by day"')
     say("  make up      Airflow's pages, with this run")

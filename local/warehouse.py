@@ -16,12 +16,19 @@ from local_redshift import service
 STAR = ("songplays", "users", "songs", "artists", "time")
 
 
-def query(running: service.Running, sql: str) -> tuple[list[str], list[Any]]:
+# The user of `make query AS=analyst`: a member of the group that `create_tables` made.
+ANALYST, ANALYST_PASSWORD = "analyst", "Analyst-local-1"
+
+
+def query(
+    running: service.Running, sql: str, login: dict[str, Any] | None = None
+) -> tuple[list[str], list[Any]]:
     """Run one statement and return its column names and rows; no columns if it returns nothing.
 
+    :param login: user and password, if not those of the pipeline.
     :raises redshift_connector.Error: the warehouse refuses it.
     """
-    with redshift_connector.connect(**running.login, ssl=False) as connection:
+    with redshift_connector.connect(**{**running.login, **(login or {})}, ssl=False) as connection:
         connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute(sql)
@@ -31,15 +38,31 @@ def query(running: service.Running, sql: str) -> tuple[list[str], list[Any]]:
         return names, list(cursor.fetchall())
 
 
-def print_csv(running: service.Running, sql: str) -> None:
+def analyst(running: service.Running) -> dict[str, Any]:
+    """Return the login of an analyst, who is created if this is the first question.
+
+    :raises Problem: there is no group of analysts yet.
+    """
+    group = f"{pipeline_settings()['schema']}_analysts"
+    if not query(running, f"select 1 from pg_group where groname = '{group}'")[1]:
+        raise Problem("no table was created yet.\nNext: make run", 1)
+    if not query(running, f"select 1 from pg_user where usename = '{ANALYST}'")[1]:
+        query(running, f"create user {ANALYST} password '{ANALYST_PASSWORD}' in group {group}")
+    return {"user": ANALYST, "password": ANALYST_PASSWORD}
+
+
+def print_csv(running: service.Running, sql: str, user: str = "") -> None:
     """Print the result of a statement as CSV with a header line; NULL is empty, Booleans are words.
 
-    :raises Problem: the statement is empty or fails.
+    :param user: empty for the pipeline's user, or ``analyst``.
+    :raises Problem: the statement is empty or fails, or there is no such user.
     """
+    if user not in ("", ANALYST):
+        raise Problem(f"no user {user!r}.\nNext: AS={ANALYST}, or without AS as the pipeline")
     if not sql.strip():
         raise Problem('no statement.\nNext: make query SQL="select count(*) from sparkify.songplays"')
     try:
-        names, rows = query(running, sql)
+        names, rows = query(running, sql, analyst(running) if user else None)
     except redshift_connector.InterfaceError:
         raise
     except redshift_connector.Error as error:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The lists of words themselves, and text that is not ours to change.
-SKIPPED = r"tests/(words|unit/test_words)\.py|CONTRIBUTING\.md|LICENSE|\.astro/.*|.*\.(lock|png|csv|json|gz)"
+SKIPPED = (
+    r"tests/(words|unit/test_words)\.py|CONTRIBUTING\.md|(.*/)?LICENSE(\..*)?|.*\.min\.js|\.astro/.*|"
+    r".*\.(lock|png|csv|json|gz)"
+)
 UNIT = (
     "day|hour|minute|second|month|week|year|run|task|file|table|row|line|column|process|node|user|message|"
     "statement|transaction|dag|gb|rpu"

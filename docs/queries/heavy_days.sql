@@ -1,8 +1,7 @@
 -- Who listened most on one day, in how many sessions, for how long?
 select
     d.user_id,
-    u.first_name,
-    u.last_name,
+    u.gender,
     d.day,
     d.plays,
     d.sessions,

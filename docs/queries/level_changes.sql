@@ -1,8 +1,7 @@
 -- Who went from free to paid, and who went back?
 select
     h.user_id,
-    u.first_name,
-    u.last_name,
+    u.gender,
     h.since,
     h.change,
     h.plays

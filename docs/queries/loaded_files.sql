@@ -1,10 +1,10 @@
--- How many files and lines were loaded, and how many lines rejected?
+-- How many files and lines were loaded, and how many lines rejected and files refused?
 select
     kind,
-    count(*) as files,
-    sum(lines)::bigint as lines,
-    sum(accepted)::bigint as accepted,
-    sum(rejected)::bigint as rejected
-from sparkify_ops.loaded_files
-group by kind
+    files,
+    lines,
+    accepted,
+    rejected,
+    refused_files
+from reports.loads
 order by kind

@@ -1,7 +1,7 @@
 -- Which songs were played in one session, by whom, on which level?
 select
-    u.first_name,
-    u.last_name,
+    p.user_id,
+    u.gender,
     p.start_time,
     p.song,
     p.artist,

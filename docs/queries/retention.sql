@@ -4,6 +4,6 @@ select
     weeks_since,
     cohort,
     listeners,
-    rate::decimal(5, 4) as rate
+    round(rate::decimal(18, 9), 4)::decimal(5, 4) as rate
 from reports.retention
 order by first_week, weeks_since

@@ -2,9 +2,9 @@
 select
     level,
     count(*) as sessions,
-    avg(minutes)::decimal(10, 1) as mean_minutes,
-    max(minutes)::decimal(10, 1) as longest,
-    avg(plays * 1.0)::decimal(10, 1) as mean_plays
+    round(avg(minutes), 1)::decimal(10, 1) as mean_minutes,
+    round(max(minutes), 1)::decimal(10, 1) as longest,
+    round(avg(plays::decimal(18, 4)), 1)::decimal(10, 1) as mean_plays
 from reports.sessions
 group by level
 order by level

@@ -13,10 +13,8 @@ from include.cluster.aws import client, doing
 from include.cluster.credentials import new_password, read_master_login, read_secret, write_secret
 from include.cluster.inventory import COPY_CONNECTION, REDSHIFT_CONNECTION
 from include.cluster.request import DATABASE, Cluster
-from include.sparkify import settings
+from include.sparkify import analysts, settings
 from include.sparkify.errors import TransientError, warehouse_error
-
-REPORTS_SCHEMA = "reports"
 
 
 def write_connections(params: Mapping[str, Any], role: str) -> None:
@@ -88,6 +86,7 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
             cursor.execute(f"{verb} user {user} password {_password_literal(cluster, params)}")
             for statement in _list_grants(user, role):
                 cursor.execute(statement)
+            analysts.create_group(cursor)
         finally:
             link.close()
     except (redshift_connector.Error, OSError) as error:
@@ -114,7 +113,7 @@ def _password_literal(cluster: Cluster, params: Mapping[str, Any]) -> str:
 def _list_grants(user: str, role: str) -> Iterator[str]:
     yield f"grant create, temporary on database {DATABASE} to {user}"
     yield "revoke create on schema public from public"
-    for schema in (settings.star(), settings.ops(), REPORTS_SCHEMA):
+    for schema in (settings.star(), settings.ops(), settings.reports(), settings.reports_state()):
         yield f"create schema if not exists {schema} authorization {user}"
     # By default every database user may COPY with every role of the cluster:
     # https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT-usage-notes.html

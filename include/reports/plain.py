@@ -7,16 +7,19 @@ from typing import Any
 from airflow.providers.common.compat.sdk import task
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
-from include.reports.publish import STATE
 from include.sparkify import warehouse
+from include.sparkify.settings import reports_state
+
+COLUMNS = ("agent_id", "device", "os", "browser")
 
 
 def select_into(name: str, query: str) -> Any:
     """Return the task that makes working table ``name`` of what ``query`` (a template) selects."""
+    target = "{{ reports_state() }}." + name
     return SQLExecuteQueryOperator(
         task_id=name,
         conn_id=warehouse.CONN_ID,
-        sql=[f"drop table if exists {STATE}.{name}", f"create table {STATE}.{name} as\n{query}"],
+        sql=[f"drop table if exists {target}", f"create table {target} as\n{query}"],
         autocommit=False,
     )
 
@@ -26,21 +29,20 @@ def parse_agents(name: str, source: str) -> Any:
 
     @task(task_id=name)
     def parse() -> None:
-        from include.reports.agents import families
-
-        found = [
-            (agent_id, *families(user_agent))
-            for agent_id, user_agent in warehouse.query(f"select agent_id, user_agent from {STATE}.{source}")
-        ]
-
-        def write(cursor: Any) -> None:
-            cursor.execute(f"drop table if exists {STATE}.{name}")
-            cursor.execute(
-                f"create table {STATE}.{name} "
-                "(agent_id char(32), device varchar(256), os varchar(256), browser varchar(256))"
-            )
-            warehouse.insert(cursor, f"{STATE}.{name}", ("agent_id", "device", "os", "browser"), found)
-
-        warehouse.transaction(write, f"make {STATE}.{name}")
+        warehouse.transaction(lambda cursor: parse_into(cursor, name, source), f"make {name}")
 
     return parse()
+
+
+def parse_into(cursor: Any, name: str, source: str) -> None:
+    """Make working table ``name`` of the headers in table ``source``."""
+    from include.reports.agents import families
+
+    cursor.execute(f"select agent_id, user_agent from {reports_state()}.{source}")
+    found = [(agent_id, *families(user_agent)) for agent_id, user_agent in cursor.fetchall()]
+    cursor.execute(f"drop table if exists {reports_state()}.{name}")
+    cursor.execute(
+        f"create table {reports_state()}.{name} "
+        "(agent_id char(32), device varchar(256), os varchar(256), browser varchar(256))"
+    )
+    warehouse.insert(cursor, f"{reports_state()}.{name}", COLUMNS, found)

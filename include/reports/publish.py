@@ -1,7 +1,7 @@
 """The report tables move from one version of the star to the next in one transaction.
 
-Schema ``reports_state`` keeps the plays that they count. A run asks which days were published since, compares
-the plays of these days with the plays that the tables count (``changes``), and applies only the difference.
+A run asks which days were published since, and replaces the aggregates of these days. Everything else is counted from
+these aggregates: the periods that hold a changed day by the same transaction, the rest by views when it is asked for.
 """
 
 from __future__ import annotations
@@ -13,25 +13,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
+import yaml
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import tables, warehouse
+from include.sparkify import analysts, tables, warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.settings import ops
+from include.sparkify.settings import ops, reports, reports_state
 
 log = logging.getLogger(__name__)
 
-SCHEMA = "reports"
 STATE = "reports_state"
 # In the order in which they are written: each reads those before it.
-STATE_TABLES = ("plays", "tallies", "listeners", "totals", "agents")
-TABLES = (
+DAYS = ("agents", "song_listeners", "song_days", "session_days", "hour_days", "level_days", "page_days")
+WORKING = ("due_periods", "day_periods")
+PERIODS = ("period_totals", "period_tops", "period_parts", "loads")
+# In the order in which they are created: each reads tables, or views before it.
+VIEWS = (
     "daily",
     "user_days",
     "active_users",
     "sessions",
     "level_history",
+    "user_weeks",
     "retention",
+    "growth",
     "top_songs",
     "top_artists",
     "locations",
@@ -39,11 +44,17 @@ TABLES = (
     "user_agents",
     "devices",
 )
+TABLES = (*DAYS, *PERIODS, *VIEWS)
+CHECKS = Path(__file__).with_name("checks.yaml")
 
 
 def scripts() -> dict[str, str]:
-    """Return the script of each table below ``include/sql``, in their order, for Airflow to render."""
-    return tables.scripts(STATE, STATE_TABLES) | tables.scripts(SCHEMA, TABLES)
+    """Return the script of each table and view below ``include/sql``, in their order, for Airflow to render."""
+    return (
+        tables.scripts("reports", DAYS)
+        | tables.scripts(STATE, WORKING)
+        | tables.scripts("reports", (*PERIODS, *VIEWS))
+    )
 
 
 class Plan(TypedDict):
@@ -54,9 +65,7 @@ class Plan(TypedDict):
     base: str | None
     """Identity of the plan that ``reported`` carried when this one was made; None if nothing."""
     version: int
-    """Version of the star that the tables will show (``publish_log``)."""
-    version_id: str
-    """Its ``commit_id`` in ``publish_log``: a recreated star has the same versions again."""
+    """Version of the star when the plan was made (``publish_log``)."""
     remake: bool
     """Whether everything is counted again, from nothing."""
 
@@ -72,53 +81,40 @@ def make_plan(remake: bool = False) -> Plan:
     """
 
     def work(cursor: Any) -> tuple[Any, Any, bool]:
-        for schema in (SCHEMA, STATE):
+        for schema in (reports(), reports_state()):
             cursor.execute(f"create schema if not exists {schema}")
         cursor.execute(
-            f"create table if not exists {STATE}.reported (commit_id char(32) not null, version bigint not null, "
-            "version_id char(32) not null, code char(32) not null, reported_at timestamp not null)"
+            f"create table if not exists {reports_state()}.reported (commit_id char(32) not null, version bigint "
+            "not null, version_id char(32) not null, code char(32) not null, reported_at timestamp not null)"
         )
-        cursor.execute(f"select commit_id, version, version_id, code from {STATE}.reported")
+        cursor.execute(f"select commit_id, version, version_id, code from {reports_state()}.reported")
         reported = cursor.fetchone()
-        cursor.execute(f"select version, commit_id from {ops()}.publish_log order by version desc limit 1")
-        newest = cursor.fetchone()
-        if reported is None:
-            return None, newest, False
-        cursor.execute(
-            f"select count(*) from {ops()}.publish_log where version = %s and commit_id = %s",
-            (reported[1], reported[2]),
-        )
-        return reported, newest, bool(cursor.fetchone()[0])
+        cursor.execute(f"select max(version) from {ops()}.publish_log")
+        newest = cursor.fetchone()[0]
+        return reported, newest, reported is not None and _id_of(cursor, reported[1]) == reported[2]
 
     reported, newest, known = warehouse.transaction(work, "plan the report tables") or (None, None, False)
     if newest is None:
         raise AirflowSkipException("the star has no version yet: there is nothing to report")
-    version, version_id = newest
     base, shown, _, code = reported or (None, None, None, None)
     remake = remake or not known or code != _code()
-    if not remake and shown == version:
+    if not remake and shown == newest:
         raise AirflowSkipException(
-            f"the report tables show version {version} of the star, the newest, already"
+            f"the report tables show version {newest} of the star, the newest, already"
         )
-    return {
-        "commit_id": uuid.uuid4().hex,
-        "base": base,
-        "version": version,
-        "version_id": version_id,
-        "remake": remake,
-    }
+    return {"commit_id": uuid.uuid4().hex, "base": base, "version": newest, "remake": remake}
 
 
 def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
-    """Apply the changes to every report table, in one transaction.
+    """Bring every report table up to date and check it, in one transaction.
 
     :param rendered: the SQL of :func:`scripts` by table.
-    :raises DataError: another run has changed the report tables since the plan was made.
+    :raises DataError: a check failed, or another run has changed the report tables since the plan was made.
     :raises TransientError, ConfigurationError: as the warehouse says; nothing is changed.
     """
 
     def work(cursor: Any) -> None:
-        cursor.execute(f"lock table {STATE}.reported")
+        cursor.execute(f"lock table {reports_state()}.reported")
         base = _commit_id(cursor)
         if base == plan["commit_id"]:
             log.info("already published")
@@ -129,17 +125,18 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
                 "Clear the task `plan` with everything downstream."
             )
         if plan["remake"]:
-            _create_tables(cursor)
-        for name in scripts():
+            _create(cursor, rendered)
+        _record(cursor, plan)
+        for name in (*DAYS, *WORKING, *PERIODS):
             rows = warehouse.execute(cursor, rendered[name])
             log.info("%s: %s", name, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
-        cursor.execute(f"delete from {STATE}.reported")
-        cursor.execute(
-            f"insert into {STATE}.reported (commit_id, version, version_id, code, reported_at) "
-            "values (%s, %s, %s, %s, getdate())",
-            (plan["commit_id"], plan["version"], plan["version_id"], _code()),
-        )
+        _check(cursor)
+        # Not only for new tables: the group may be newer than they are.
+        analysts.grant_star(cursor)
+        analysts.grant_reports(cursor, TABLES)
 
+    if plan["remake"]:
+        analysts.try_group()
     warehouse.transaction(
         work, "publish the report tables", is_done=lambda cursor: _commit_id(cursor) == plan["commit_id"]
     )
@@ -147,30 +144,85 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
 
 def _commit_id(cursor: Any) -> str | None:
     """Return the identity of the plan that the report tables show."""
-    cursor.execute(f"select commit_id from {STATE}.reported")
+    cursor.execute(f"select commit_id from {reports_state()}.reported")
     row = cursor.fetchone()
     return row[0] if row else None
 
 
+def _id_of(cursor: Any, version: int) -> str | None:
+    """Return the identity of a version of the star: a recreated star has the same numbers again."""
+    cursor.execute(f"select commit_id from {ops()}.publish_log where version = %s", (version,))
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _record(cursor: Any, plan: Plan) -> None:
+    """Note the version that the working tables saw; it may be newer than the plan."""
+    cursor.execute(f"select max(version) from {reports_state()}.due_events")
+    version = cursor.fetchone()[0] or plan["version"]
+    version_id = _id_of(cursor, version)
+    if version_id is None:
+        raise DataError(
+            f"version {version} of the star is no longer in publish_log: the tables were recreated meanwhile. "
+            "Nothing was changed. Clear the task `plan` with everything downstream."
+        )
+    cursor.execute(f"delete from {reports_state()}.reported")
+    cursor.execute(
+        f"insert into {reports_state()}.reported (commit_id, version, version_id, code, reported_at) "
+        "values (%s, %s, %s, %s, getdate())",
+        (plan["commit_id"], version, version_id, _code()),
+    )
+
+
+def _check(cursor: Any) -> None:
+    """Run the checks of ``checks.yaml`` on what is about to be committed.
+
+    :raises DataError: a check found failing rows; the message has the first of them.
+    """
+    for check in yaml.safe_load(CHECKS.read_text()):
+        cursor.execute(check["failing"].format(reports=reports(), state=reports_state()))
+        failing = [tuple(row) for row in cursor.fetchmany(5)]
+        if failing:
+            raise DataError(
+                f"the report tables are unchanged; failed: {check['name']}: {check['description']}; for example "
+                f"{failing}. Run the DAG `reports` with remake; if it fails again, its SQL is wrong."
+            )
+
+
 def _code() -> str:
     """Return a hash of the files that decide what the report tables hold."""
-    files = [*sorted(tables.SQL.glob("reports*/*.sql")), Path(__file__).with_name("agents.py")]
+    files = [
+        *sorted(tables.SQL.glob("reports*/*.sql")),
+        Path(__file__),
+        Path(__file__).with_name("agents.py"),
+    ]
     return hashlib.md5(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _create_tables(cursor: Any) -> None:
-    """Create every table empty, in the place of the one that may be there, with the meaning of its columns."""
-    for path in scripts().values():
-        schema = path.split("/")[0]
+def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
+    """Create every table empty, and every view, in the place of what may be there, with the meaning of its columns."""
+    cursor.execute(
+        "select table_name, table_type from information_schema.tables where table_schema = %s", (reports(),)
+    )
+    kinds = {name: "view" if kind == "VIEW" else "table" for name, kind in cursor.fetchall()}
+    # From the newest to the oldest: views before what they read.
+    for name in (*reversed(VIEWS), *PERIODS, *DAYS):
+        if name in kinds:
+            cursor.execute(f"drop {kinds[name]} if exists {reports()}.{name} cascade")
+    for name, path in scripts().items():
         table = tables.read_report(tables.SQL / path)
-        columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
-        cursor.execute(f"drop table if exists {schema}.{table.name}")
-        cursor.execute(f"create table {schema}.{table.name} ({columns}) sortkey ({table.key})")
-        cursor.execute(f"comment on table {schema}.{table.name} is {_literal(table.grain)}")
+        target = f"{reports_state() if name in WORKING else reports()}.{name}"
+        if name in VIEWS:
+            cursor.execute(f"create view {target} as\n{rendered[name]}")
+        else:
+            cursor.execute(f"drop table if exists {target}")
+            columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+            cursor.execute(f"create table {target} ({columns}) sortkey ({table.key})")
+        cursor.execute(
+            f"comment on {'view' if name in VIEWS else 'table'} {target} is {_literal(table.grain)}"
+        )
         for column in table.columns:
-            cursor.execute(
-                f"comment on column {schema}.{table.name}.{column.name} is {_literal(column.meaning)}"
-            )
+            cursor.execute(f"comment on column {target}.{column.name} is {_literal(column.meaning)}")
 
 
 def _literal(text: str) -> str:

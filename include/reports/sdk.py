@@ -13,8 +13,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import task
 
-from include.reports.publish import STATE
 from include.sparkify import warehouse
+from include.sparkify.settings import reports_state
 
 
 def select_into(name: str, query: str) -> Any:
@@ -53,5 +53,5 @@ def _open(name: str) -> tuple[Any, Any]:
     from astro.databases import create_database
     from astro.table import Metadata, Table
 
-    table = Table(name, conn_id=warehouse.CONN_ID, metadata=Metadata(schema=STATE))
+    table = Table(name, conn_id=warehouse.CONN_ID, metadata=Metadata(schema=reports_state()))
     return create_database(warehouse.CONN_ID, table), table

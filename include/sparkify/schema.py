@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from include.sparkify import warehouse
+from include.sparkify import analysts, warehouse
 from include.sparkify.errors import ConfigurationError
 from include.sparkify.settings import ops, star
 from include.sparkify.tables import OPS, SQL, published
@@ -29,13 +29,13 @@ def create_tables(scripts: Mapping[str, str], rebuild: bool) -> None:
         although the ledger has loaded files.
     """
 
-    def work(cursor: Any) -> None:
+    def work(cursor: Any) -> bool:
         found = _find_columns(cursor)
         if differences := _compare(found, scripts):
             raise ConfigurationError(_describe(found, differences))
         missing = [table for table in scripts if table not in found]
         if not missing:
-            return
+            return False
         if "loaded_files" in found and not rebuild:
             cursor.execute(f"select count(*) from {ops()}.loaded_files")
             (loaded,) = cursor.fetchone()
@@ -48,8 +48,10 @@ def create_tables(scripts: Mapping[str, str], rebuild: bool) -> None:
             cursor.execute(f"create schema if not exists {schema}")
         for table in missing:
             warehouse.execute(cursor, scripts[table])
+        return True
 
-    warehouse.transaction(work, f"create the tables of {star()}")
+    if warehouse.transaction(work, f"create the tables of {star()}"):
+        analysts.open_door()
 
 
 def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[str]:
@@ -120,6 +122,7 @@ def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:
             cursor.execute(f"create schema if not exists {schema}")
         for script in scripts.values():
             warehouse.execute(cursor, script)
+        analysts.grant_star(cursor)
 
     warehouse.transaction(recreate, f"recreate the tables of {star()}")
 

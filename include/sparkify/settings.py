@@ -59,7 +59,8 @@ class Settings(pydantic.BaseModel):
     work_bucket: Bucket = "sparkify-work"
     """Bucket for what a run writes: validated lines, manifests, run reports. Not the source bucket."""
     star_schema: Annotated[str, Field(alias="schema", pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "sparkify"
-    """Schema of the star; the pipeline's own tables are in this name with ``_ops``."""
+    """Schema of the star; the pipeline's own tables are in this name with ``_ops``, its report tables in this name
+    with ``_reports`` (in ``reports`` for the default star)."""
     absent: Literal["skip", "warn", "fail"] = "skip"
     """Policy for an interval without a log file: skip, warn (go on with the songs) or fail."""
     wait_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 180
@@ -87,7 +88,9 @@ class Settings(pydantic.BaseModel):
     def _check_together(self) -> Settings:
         if self.source_bucket == self.work_bucket:
             raise ValueError("work_bucket must not be the source bucket: runs delete what they wrote there")
-        if self.star_schema in RESERVED_SCHEMAS or self.star_schema.startswith("pg_"):
+        if self.star_schema in RESERVED_SCHEMAS or re.search(
+            r"^pg_|_ops$|reports(_state)?$", self.star_schema
+        ):
             raise ValueError(f"schema {self.star_schema!r} is a reserved name: choose another one")
         if self.log_prefix.startswith(self.song_prefix) or self.song_prefix.startswith(self.log_prefix):
             raise ValueError("log_prefix and song_prefix must not contain each other")
@@ -140,6 +143,16 @@ def ops() -> str:
 def prefix_of(source: Source) -> str:
     """Return the prefix of the files of a source."""
     return str(getattr(settings(), source.prefix))
+
+
+def reports() -> str:
+    """Return the schema of the star's report tables, for SQL templates; that of the default star has a plain name."""
+    return "reports" if star() == "sparkify" else f"{star()}_reports"
+
+
+def reports_state() -> str:
+    """Return the schema of what the reports keep for themselves, for SQL templates."""
+    return f"{reports()}_state"
 
 
 def new_run_schema(run_id: str) -> str:

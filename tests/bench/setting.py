@@ -82,7 +82,7 @@ def analyze(world: World) -> None:
     connection.autocommit = True
     names = world.rows(
         "select table_schema, table_name from information_schema.tables "
-        "where table_schema in ('{s}', '{o}', 'reports', 'reports_state') and table_type = 'BASE TABLE'"
+        "where table_schema in ('{s}', '{o}', '{s}_reports', '{s}_reports_state') and table_type = 'BASE TABLE'"
     )
     for schema, table in names:
         connection.cursor().execute(f"analyze {schema}.{table}")

@@ -88,12 +88,14 @@ def test_the_pipelines_user_has_just_its_own_schemas(provisioned):
         cursor.execute("create table foreign_schema.salaries (a int)")
         cursor.execute("select usesuper, usecreatedb from pg_user where usename = 'sparkify_pipeline'")
         assert list(cursor.fetchone()) == [False, False]
+        cursor.execute("select groname from pg_group")
+        assert [f"{provisioned.schema}_analysts"] in [list(row) for row in cursor.fetchall()]
         master.commit()
     with provisioned.connect() as pipeline:
         cursor = pipeline.cursor()
         cursor.execute("create schema sparkify_run_1")
         cursor.execute(f"create table {provisioned.schema}.t (a int)")
-        cursor.execute("create table reports.t (a int)")
+        cursor.execute(f"create table {provisioned.schema}_reports.t (a int)")
         pipeline.commit()
         for statement in (
             "select * from foreign_schema.salaries",

@@ -21,7 +21,7 @@ from tests.running import run
 ROOT = Path(__file__).parents[2]
 SDK_FILE = ROOT / "include" / "reports" / "sdk.py"
 
-WORKING_TABLES = {"changes", "new_agents", "new_families"}
+WORKING_TABLES = {"due_events", "new_agents", "new_families"}
 
 READ = """
 import json, sys
@@ -72,14 +72,14 @@ def test_plain_operators_make_them_without_it(tmp_path: Path, airflow_database: 
     # -S: no site-packages but the one made here.
     errors, tasks, _ = read_dags("-S", python_path=f"{tmp_path}{os.pathsep}{ROOT}", folder=tmp_path)
     assert errors == {}
-    assert tasks.keys() == {"plan", *WORKING_TABLES, "publish"}
+    assert tasks.keys() == {"plan", *WORKING_TABLES, "publish", "listening_page"}
     assert "include.reports.sdk" not in tasks.values()
 
 
 @pytest.mark.skipif(not find_spec("astro"), reason="the Astro SDK is not installed: Airflow 3")
 def test_both_ways_make_the_same_working_tables(month: Any, airflow_database: None) -> None:
     """The rows are the same, and the published tables, which have declared types, take the values of both."""
-    from include.reports import plain, publish, sdk
+    from include.reports import plain, sdk
 
     found = []
     for way in (sdk, plain):
@@ -88,7 +88,7 @@ def test_both_ways_make_the_same_working_tables(month: Any, airflow_database: No
         assert state == "success", tasks
         # In another session: the tables have other types, which the statements of the first one do not expect.
         with shortcuts.leave():
-            found.append({name: rows_of(f"{publish.STATE}.{name}") for name in WORKING_TABLES})
+            found.append({name: rows_of(name) for name in WORKING_TABLES})
     assert found[0] == found[1]
     assert all(found[0].values())
 
@@ -104,24 +104,28 @@ def working_dag(way: Any) -> Any:
         f"working_tables_{way.__name__.rsplit('.', 1)[1]}",
         start_date=datetime(2018, 11, 1, tzinfo=UTC),
         schedule=None,
-        user_defined_macros={"star": settings.star, "ops": settings.ops, "remake": lambda ti: True},
+        user_defined_macros={
+            **{name: getattr(settings, name) for name in ("star", "ops", "reports", "reports_state")},
+            "remake": lambda ti: True,
+        },
     ) as dag:
-        query = {
-            name: (tables.SQL / publish.STATE / f"{name}.sql").read_text()
-            for name in ("changes", "new_agents")
-        }
-        changes, new_agents = (way.select_into(name, text) for name, text in query.items())
-        changes >> new_agents >> way.parse_agents("new_families", "new_agents")
+        due_events, new_agents = (
+            way.select_into(name, (tables.SQL / publish.STATE / f"{name}.sql").read_text())
+            for name in ("due_events", "new_agents")
+        )
+        due_events >> new_agents >> way.parse_agents("new_families", "new_agents")
     return dag
 
 
-def rows_of(table: str) -> list[tuple[Any, ...]]:
+def rows_of(name: str) -> list[tuple[Any, ...]]:
     """Return the rows of a working table, in order of their text; CHAR is padded in one of the two ways."""
-    from include.sparkify import tables, warehouse
+    from include.reports import plain, publish
+    from include.sparkify import settings, tables, warehouse
 
-    columns = {
-        "new_families": "agent_id, device, os, browser",
-    }.get(table.split(".")[1]) or ", ".join(
-        column.name for column in tables.read_report(tables.SQL / f"{table.replace('.', '/')}.sql").columns
+    columns = plain.COLUMNS
+    if name != "new_families":
+        declared = tables.read_report(tables.SQL / publish.STATE / f"{name}.sql").columns
+        columns = tuple(column.name for column in declared)
+    return sorted(
+        warehouse.query(f"select {', '.join(columns)} from {settings.reports_state()}.{name}"), key=repr
     )
-    return sorted(warehouse.query(f"select {columns} from {table}"), key=repr)

@@ -3,48 +3,46 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import jinja2
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.reports import agents, publish
-from include.sparkify import warehouse
-from include.sparkify.settings import ops, star
+from include.reports import plain, publish
+from include.sparkify import settings, tables, warehouse
 from tests import shortcuts
 
-ROOT = Path(__file__).parents[2]
-_templates = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "include/sql"))
+_templates = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))
 
 
-def update(remake: bool = False) -> None:
+def update(remake: bool = False, spoil: Callable[[dict[str, str]], None] | None = None) -> None:
     """Do what the tasks of the DAG `reports` do, with the same functions and the same rendered SQL.
 
     Each transaction has its own session, because some make temporary tables.
+
+    :param spoil: changes the SQL that is about to run.
     """
     with contextlib.suppress(AirflowSkipException), pytest.MonkeyPatch.context() as patch:
         shortcuts.connect_again(patch)
         plan = publish.make_plan(remake)
         warehouse.transaction(lambda cursor: _working_tables(cursor, plan), "make the working tables")
-        publish.publish(plan, {name: _rendered(path, plan) for name, path in publish.scripts().items()})
+        rendered = {name: _rendered(path, plan) for name, path in publish.scripts().items()}
+        if spoil:
+            spoil(rendered)
+        publish.publish(plan, rendered)
 
 
 def _working_tables(cursor: Any, plan: publish.Plan) -> None:
-    for name in ("changes", "new_agents"):
-        cursor.execute(f"drop table if exists {publish.STATE}.{name}")
+    for name in ("due_events", "new_agents"):
+        cursor.execute(f"drop table if exists {settings.reports_state()}.{name}")
         query = _rendered(f"{publish.STATE}/{name}.sql", plan)
-        cursor.execute(f"create table {publish.STATE}.{name} as\n{query}")
-    cursor.execute(f"select agent_id, user_agent from {publish.STATE}.new_agents")
-    found = [(agent_id, *agents.families(user_agent)) for agent_id, user_agent in cursor.fetchall()]
-    columns = ("agent_id", "device", "os", "browser")
-    cursor.execute(f"drop table if exists {publish.STATE}.new_families")
-    kinds = ", ".join(f"{column} varchar(256)" for column in columns)
-    cursor.execute(f"create table {publish.STATE}.new_families ({kinds})")
-    warehouse.insert(cursor, f"{publish.STATE}.new_families", columns, found)
+        cursor.execute(f"create table {settings.reports_state()}.{name} as\n{query}")
+    plain.parse_into(cursor, "new_families", "new_agents")
 
 
 def _rendered(path: str, plan: publish.Plan) -> str:
-    macros = {"star": star, "ops": ops, "remake": lambda ti: plan["remake"], "ti": None}
-    return _templates.get_template(path).render(macros)
+    names = ("star", "ops", "reports", "reports_state")
+    macros = {name: getattr(settings, name) for name in names}
+    return _templates.get_template(path).render(macros, remake=lambda ti: plan["remake"], ti=None)

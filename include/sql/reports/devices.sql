@@ -1,6 +1,6 @@
 -- one row per device, system and browser family
 -- key: device, os, browser
--- load: made again from user_agents
+-- load: a view of session_days and agents
 -- late data: counts like any other
 -- columns:
 --   device varchar(256): Device family by ua-parser (Mac, iPhone ...); Other if it says none
@@ -8,14 +8,12 @@
 --   browser varchar(256): Browser family (Chrome, Safari ...); Other if it says none
 --   plays bigint: Plays
 --   listeners bigint: Users with a play; one who uses several counts for each
-delete from reports.devices;
-insert into reports.devices (device, os, browser, plays, listeners)
 select
     a.device,
     a.os,
     a.browser,
-    sum(u.plays) as plays,
-    count(distinct u.user_id) as listeners
-from reports.user_agents as u
-inner join reports_state.agents as a on coalesce(u.user_agent, '') = a.user_agent
-group by a.device, a.os, a.browser;
+    sum(s.plays)::bigint as plays,
+    count(distinct s.user_id) as listeners
+from {{ reports() }}.session_days as s
+inner join {{ reports() }}.agents as a on coalesce(s.user_agent, '') = a.user_agent
+group by a.device, a.os, a.browser

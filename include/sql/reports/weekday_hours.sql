@@ -1,6 +1,6 @@
 -- one row per weekday and hour with a play, UTC
 -- key: weekday, hour
--- load: made again from the totals of all hours of the week
+-- load: a view of hour_days
 -- late data: counts like any other
 -- columns:
 --   weekday integer: Day of the week, 0 (Sunday) to 6
@@ -9,21 +9,21 @@
 --   listeners bigint: Users with a play
 --   days bigint: Days of that weekday with a play at any hour
 --   plays_a_day decimal(18, 2): Plays in that hour on such a day, on average
-delete from reports.weekday_hours;
-insert into reports.weekday_hours (weekday, hour, plays, listeners, days, plays_a_day)
-select
-    h.name::integer as weekday,
-    h.part::integer as hour,
-    h.plays,
-    h.listeners,
-    d.days,
-    (h.plays * 1.0 / d.days)::decimal(18, 2) as plays_a_day
-from reports_state.totals as h
-inner join (
+with days as (
     select
-        extract(dow from day)::varchar as weekday,
-        count(*) as days
-    from reports.daily
-    group by extract(dow from day)::varchar
-) as d on h.name = d.weekday
-where h.list = 'hour';
+        extract(dow from day)::integer as weekday,
+        count(distinct day) as days
+    from {{ reports() }}.hour_days
+    group by extract(dow from day)::integer
+)
+
+select
+    d.weekday,
+    h.hour,
+    sum(h.plays)::bigint as plays,
+    count(distinct h.user_id) as listeners,
+    max(d.days) as days,
+    round(sum(h.plays)::decimal(18, 4) / max(d.days), 2)::decimal(18, 2) as plays_a_day
+from {{ reports() }}.hour_days as h
+inner join days as d on extract(dow from h.day)::integer = d.weekday
+group by d.weekday, h.hour

@@ -9,12 +9,12 @@ select
     n.user_agent,
     md5(n.user_agent) as agent_id
 from (
-    select '' as user_agent
+    select ''::varchar(2048) as user_agent
     union
-    select coalesce(c.user_agent, '') as user_agent
-    from reports_state.changes as c
+    select coalesce(d.user_agent, '') as user_agent
+    from {{ reports_state() }}.due_events as d
     {% if not remake(ti) %}
-        left join reports_state.agents as a on coalesce(c.user_agent, '') = a.user_agent
+        left join {{ reports() }}.agents as a on coalesce(d.user_agent, '') = a.user_agent
         where a.user_agent is null
     {% endif %}
 ) as n

@@ -7,13 +7,13 @@
 --   device varchar(256): Device family by ua-parser (Mac, iPhone ...); Other if it says none
 --   os varchar(256): Operating system family (Windows, Mac OS X, iOS ...); Other if it says none
 --   browser varchar(256): Browser family (Chrome, Safari ...); Other if it says none
-insert into reports_state.agents (user_agent, device, os, browser)
+insert into {{ reports() }}.agents (user_agent, device, os, browser)
 select
     n.user_agent,
     f.device,
     f.os,
     f.browser
-from reports_state.new_agents as n
-inner join reports_state.new_families as f on n.agent_id = f.agent_id
-left join reports_state.agents as a on n.user_agent = a.user_agent
+from {{ reports_state() }}.new_agents as n
+inner join {{ reports_state() }}.new_families as f on n.agent_id = f.agent_id
+left join {{ reports() }}.agents as a on n.user_agent = a.user_agent
 where a.user_agent is null;

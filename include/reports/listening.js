@@ -1,0 +1,370 @@
+"use strict";
+// What the listening page does in the browser. It adds up nothing: every number was counted in the warehouse.
+(() => {
+  const facts = JSON.parse(document.getElementById("data").textContent);
+  const levels = {all: "All", free: "Free", paid: "Paid"};
+  const state = {range: facts.ranges[0].id, level: "all", item: null};
+  const weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+  const day = (text) => new Date(text + "T00:00:00Z");
+  const number = new Intl.NumberFormat("en-US");
+  const share = new Intl.NumberFormat("en-US", {style: "percent", maximumFractionDigits: 1});
+  const signed = new Intl.NumberFormat("en-US", {style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero"});
+  const dates = new Intl.DateTimeFormat("en-US", {day: "numeric", month: "short", year: "numeric", timeZone: "UTC"});
+  const range = () => facts.ranges.find((one) => one.id === state.range);
+  const rows = (of, key) => of[`${key}/${state.level}`];
+
+  // Text only ever becomes text: no markup is parsed.
+  const make = (name, attributes = {}, ...children) => {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+      else if (value !== null && value !== false) element.setAttribute(key, value);
+    }
+    element.append(...children.filter((child) => child !== null));
+    return element;
+  };
+  // Names may run from right to left.
+  const name = (text) => make("bdi", {}, text);
+
+  // The metrics of the tiles, from the counts of a range: plays, listeners, sessions, hours, paid and known plays.
+  const tiles = {
+    plays: (t) => t[0],
+    listeners: (t) => t[1],
+    sessions: (t) => t[2],
+    hours: (t) => t[3],
+    paid_share: (t) => (t[0] ? t[4] / t[0] : null),
+    match_rate: (t) => (t[0] ? t[5] / t[0] : null),
+  };
+  const isShare = (metric) => facts.metrics[metric].unit === "share";
+  const shown = (metric, value) => (value === null ? "–" : isShare(metric) ? share.format(value) : number.format(Math.round(value)));
+  const empty = [0, 0, 0, 0, 0, 0, 0];
+
+  function change(metric, now, before) {
+    if (before === null || now === null) return make("p", {class: "soft"}, "no range before it");
+    if (isShare(metric)) {
+      const points = Math.round((now - before) * 1000) / 10;
+      return make("p", {class: "soft"}, `${points > 0 ? "+" : ""}${points} points, from ${share.format(before)}`);
+    }
+    if (!before) return make("p", {class: "soft"}, "none before");
+    const tone = now > before ? "up" : now < before ? "down" : "";
+    return make("p", {class: "soft"}, make("span", {class: tone}, signed.format(now / before - 1)), ` from ${shown(metric, before)}`);
+  }
+
+  function drawTiles() {
+    const now = rows(facts.totals, range().key) || empty;
+    const before = range().before ? rows(facts.totals, range().before) || null : null;
+    const weeks = facts.ranges.filter((one) => one.period === "week").reverse();
+    document.getElementById("tiles").replaceChildren(
+      ...Object.entries(tiles).map(([metric, count]) => {
+        const line = weeks.map((one) => ({week: day(one.start), value: count(rows(facts.totals, one.key) || empty)}));
+        const chart = Plot.plot({
+          width: 150, height: 34, margin: 3, axis: null, y: {zero: true}, x: {type: "utc"},
+          marks: [Plot.lineY(line, {x: "week", y: "value", stroke: "var(--paid)", strokeWidth: 2})],
+        });
+        return make(
+          "section", {class: "card", id: `tile-${metric}`, "aria-label": facts.metrics[metric].label},
+          make("h2", {}, facts.metrics[metric].label),
+          make("p", {class: "value"}, shown(metric, count(now))),
+          change(metric, count(now), before && count(before)),
+          line.length > 1 ? picture(chart, `${facts.metrics[metric].label} per week`) : null,
+          make("details", {}, make("summary", {}, "What it means"), make("p", {class: "definition"}, facts.metrics[metric].definition)),
+        );
+      }),
+    );
+  }
+
+  // A chart is one picture for a screen reader: its numbers are in the table behind it.
+  function picture(chart, label) {
+    const svg = chart.tagName === "svg" ? chart : chart.querySelector("svg");
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", label);
+    svg.querySelectorAll("[aria-label]").forEach((part) => part.removeAttribute("aria-label"));
+    return chart;
+  }
+
+  const cell = (value, kind) =>
+    kind === "share" ? (value === null ? "–" : share.format(value)) : typeof value === "number" ? number.format(value) : value === null ? "–" : value;
+
+  function table(columns, body, open) {
+    const isNumber = columns.map((_, i) => body.some((row) => typeof row[i] === "number"));
+    return make(
+      "table", {},
+      make("thead", {}, make("tr", {}, ...columns.map((column, i) => make("th", {scope: "col", class: isNumber[i] ? "n" : null}, column[0])))),
+      make("tbody", {}, ...body.map((row, at) =>
+        make("tr", {}, ...columns.map((column, i) => {
+          const text = cell(row[i], column[1]);
+          const content = open && i === open.column ? make("button", {type: "button", onclick: () => go({item: open.items[at]})}, name(text)) : typeof row[i] === "string" ? name(text) : text;
+          return make("td", {class: isNumber[i] ? "n" : null}, content);
+        })),
+      )),
+    );
+  }
+
+  // A cell that a spreadsheet would take for a formula begins with an apostrophe.
+  function csv(columns, body) {
+    const quoted = (value) => {
+      const text = value === null || value === undefined ? "" : String(value);
+      const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? "'" + text : text;
+      return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+    };
+    return [columns.map((column) => column[0]), ...body].map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
+  }
+
+  function save(id, columns, body) {
+    const address = URL.createObjectURL(new Blob(["\ufeff" + csv(columns, body)], {type: "text/csv"}));
+    make("a", {href: address, download: `${id}-${state.range}-${state.level}.csv`}).click();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
+  }
+
+  // One panel: a question, a chart, what it means, and the table with its CSV.
+  function panel({id, title, about, colors, chart, columns, body, open, wide, visible}) {
+    const data = make("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}: table`}, table(columns, body, open));
+    const button = make("button", {type: "button", class: "csv", onclick: () => save(id, columns, body)}, "Save as CSV");
+    return make(
+      "section", {class: wide ? "card full" : "card", id, "aria-labelledby": `${id}-title`},
+      make("h2", {id: `${id}-title`}, title),
+      body.length ? null : make("p", {}, "No data in this range and level."),
+      chart && body.length ? make("figure", {}, picture(chart, `${title}; the numbers are in the table below`)) : null,
+      colors && body.length ? make("p", {class: "key"}, ...Object.entries(colors).flatMap(([label, color]) => [mark(color), label])) : null,
+      make("p", {class: "definition"}, about),
+      visible ? make("div", {}, data, make("p", {}, button)) : make("details", {}, make("summary", {}, "Table and CSV"), make("p", {}, button), data),
+    );
+  }
+
+  function mark(color) {
+    const found = make("i");
+    found.style.background = `var(--${color})`;
+    return found;
+  }
+
+  const style = {background: "none", color: "var(--ink)", fontFamily: "inherit", fontSize: "12px", overflow: "visible"};
+  const widthOf = (wide) => {
+    const all = document.getElementById("panels").clientWidth;
+    const half = all >= 974 && !wide ? (all - 14) / 2 : all;
+    return Math.max(260, half - 34);
+  };
+  const stacked = ["free", "paid"];
+
+  function bars(body, label, width = widthOf(false)) {
+    const top = body.slice(0, 15);
+    return Plot.plot({
+      style, width, height: 24 * top.length + 56, marginLeft: 125, marginRight: 48, marginBottom: 40, x: {label, labelOffset: 34, grid: true, ticks: 4, tickFormat: "~s"}, y: {label: null, domain: top.map((row) => row[0])},
+      marks: [
+        Plot.barX(top, {y: "0", x: "1", fill: "var(--paid)"}),
+        Plot.text(top, {y: "0", x: "1", text: (row) => number.format(row[1]), textAnchor: "start", dx: 4, fill: "var(--ink)"}),
+        Plot.axisY({tickSize: 0, label: null, lineWidth: 10, textOverflow: "ellipsis"}),
+      ],
+    });
+  }
+
+  function listOf(kind) {
+    const found = (rows(facts.lists, range().key) || {song: [], artist: []})[kind];
+    const moved = (rank, before) => (before === null ? "new" : before === rank ? "=" : before > rank ? `▲ ${before - rank}` : `▼ ${rank - before}`);
+    const body = found.map(([item, plays, listeners, known, before], i) => {
+      const names = kind === "song" ? [facts.items[item][1], facts.items[item][2]] : [facts.items[item][2]];
+      return [i + 1, ...(range().before === null ? [] : [moved(i + 1, before)]), ...names, plays, listeners, plays ? known / plays : null];
+    });
+    const columns = [["Rank"], ...(range().before === null ? [] : [["Change"]]), ...(kind === "song" ? [["Song"]] : []), ["Artist"], ["Plays"], ["Listeners"], ["Known song", "share"]];
+    return panel({
+      id: `top-${kind}s`, title: kind === "song" ? "Which songs?" : "Which artists?", visible: true,
+      about: `By the names that the events have. Change is against the range before; new: not among its first 100. ${facts.metrics.plays.definition}`,
+      columns, body, open: {column: range().before === null ? 1 : 2, items: found.map((row) => row[0])},
+    });
+  }
+
+  function activity() {
+    const {start, end} = range();
+    const body = facts.days.filter(([date]) => date >= start && date <= end).map(([date, free, paid, all, ofFree, ofPaid]) => ({
+      all: [date, free, paid, all], free: [date, free, 0, ofFree], paid: [date, 0, paid, ofPaid],
+    })[state.level]);
+    const long = body.flatMap((row) => stacked.map((level, i) => ({day: day(row[0]), level, plays: row[1 + i]})));
+    const wide = true;
+    return panel({
+      id: "activity", title: "How much, day by day?", wide, colors: {Free: "free", Paid: "paid"},
+      about: `Plays per day, UTC${facts.days.length >= 400 ? "; at most the last 400 days" : ""}. ${facts.metrics.paid_plays.definition} ${facts.metrics.listeners.definition}`,
+      columns: [["Day"], ["Free plays"], ["Paid plays"], ["Listeners"]], body,
+      chart: Plot.plot({
+        style, width: widthOf(wide), height: 230, x: {type: "utc", label: null}, y: {label: "plays", grid: true, tickFormat: "~s"}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
+        marks: [Plot.rectY(long, {x: "day", y: "plays", fill: "level", interval: "day", inset: 0.5}), Plot.ruleY([0])],
+      }),
+    });
+  }
+
+  function hours() {
+    const body = part("hour").map(([text, plays]) => [...text.split("/").map(Number), plays]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    const most = Math.max(1, ...body.map((row) => row[2]));
+    return panel({
+      id: "hours", title: "When in the week?", about: "Plays by weekday and hour of their start, UTC. A stronger color is more.",
+      columns: [["Weekday"], ["Hour"], ["Plays"]], body: body.map((row) => [weekdays[row[0]], row[1], row[2]]),
+      chart: Plot.plot({
+        style, width: widthOf(false), height: 240, marginBottom: 40, padding: 0.04, x: {label: "hour, UTC", labelOffset: 34, domain: d3.range(24), ticks: [0, 6, 12, 18], tickFormat: (hour) => (hour % 3 ? "" : String(hour))}, y: {label: null, domain: [1, 2, 3, 4, 5, 6, 0], tickFormat: (weekday) => weekdays[weekday]},
+        marks: [Plot.cell(body, {x: "1", y: "0", fill: "var(--paid)", fillOpacity: (row) => 0.06 + (0.94 * row[2]) / most})],
+        opacity: {type: "identity"},
+      }),
+    });
+  }
+
+  const part = (kind) => ((rows(facts.parts, range().key) || {})[kind] || []);
+  const parts = (kind, id, title, about, label) =>
+    panel({id, title, about, columns: [[label], ["Plays"], ["Listeners"]], body: part(kind), chart: part(kind).length ? bars(part(kind), "plays") : null});
+
+  function funnel() {
+    const order = ["Upgrade", "Submit Upgrade", "Downgrade", "Submit Downgrade", "Cancel"];
+    const body = order.map((page) => part("page").find((row) => row[0] === page) || [page, 0, 0]);
+    return panel({
+      id: "pages", title: "How far does a change of level get?",
+      about: "Pages on the way from free to paid, back, and out: how often they were opened, and by how many users on the level that they had then.",
+      columns: [["Page"], ["Times opened"], ["Users"]], body, chart: bars(body.map((row) => [row[0], row[2]]), "users"),
+    });
+  }
+
+  function changes() {
+    const long = facts.changes.flatMap(([week, up, down]) => [{week: day(week), what: "up", users: up}, {week: day(week), what: "down", users: -down}]);
+    return panel({
+      id: "level-changes", title: "Who pays, who stops to?", colors: {"free to paid": "paid", "paid to free": "free"},
+      about: "Changes between free and paid from one play of a user to the next, per ISO week, for all users and the last 53 weeks with a change.",
+      columns: [["Week from"], ["Free to paid"], ["Paid to free"]], body: facts.changes,
+      chart: Plot.plot({
+        style, width: widthOf(false), height: 200, x: {type: "utc", label: null, ticks: 5}, y: {label: "changes", grid: true, tickFormat: (value) => String(Math.abs(value))}, color: {domain: ["up", "down"], range: ["var(--paid)", "var(--free)"]},
+        marks: [Plot.rectY(long, {x: "week", y: "users", fill: "what", interval: d3.utcMonday, inset: 1}), Plot.ruleY([0])],
+      }),
+    });
+  }
+
+  function retention() {
+    const body = facts.retention.map(([first, since, cohort, came]) => [first, since, cohort, came, came / cohort]);
+    const labels = [...new Set(body.map((row) => row[0]))];
+    return panel({
+      id: "retention", title: "Who comes back?",
+      about: "Of the users whose first play was in a week: the share that played in the weeks after it. Weeks are ISO weeks from Monday, UTC; all levels, the last 13 first weeks.",
+      columns: [["First week from"], ["Weeks since"], ["Users"], ["Came back"], ["Share", "share"]], body,
+      chart: Plot.plot({
+        style, width: widthOf(false), height: 26 * labels.length + 60, marginLeft: 80, marginBottom: 40, padding: 0.04, x: {label: "weeks since", labelOffset: 34, type: "band", tickFormat: (n) => String(n)}, y: {label: null, domain: labels},
+        marks: [
+          Plot.cell(body, {x: "1", y: "0", fill: "var(--paid)", fillOpacity: (row) => row[4] * 0.35}),
+          Plot.text(body, {x: "1", y: "0", text: (row) => (labels.length > 1 && Math.max(...body.map((one) => one[1])) > 8 ? `${Math.round(row[4] * 100)}` : share.format(row[4])), fill: "var(--ink)"}),
+        ],
+        opacity: {type: "identity"},
+      }),
+    });
+  }
+
+  function growth() {
+    const kinds = ["new", "returned", "resurrected", "dormant"];
+    const long = facts.growth.flatMap(([week, ...counts]) => kinds.map((kind, i) => ({week: day(week), kind, users: kind === "dormant" ? -counts[i] : counts[i]})));
+    return panel({
+      id: "growth", title: "Is the audience growing?", colors: {new: "new", returned: "returned", resurrected: "resurrected", dormant: "dormant"},
+      about: "Listeners per ISO week, all levels. New: their first play. Returned: played in the week before, too. Resurrected: played before, but not in that week. Dormant, below zero: played in the week before, but not in this one.",
+      columns: [["Week from"], ["New"], ["Returned"], ["Resurrected"], ["Dormant"]], body: facts.growth,
+      chart: Plot.plot({
+        style, width: widthOf(false), height: 230, x: {type: "utc", label: null, ticks: 5}, y: {label: "users", grid: true, tickFormat: (value) => String(Math.abs(value))}, color: {domain: kinds, range: kinds.map((kind) => `var(--${kind})`)},
+        marks: [Plot.rectY(long, {x: "week", y: "users", fill: "kind", interval: d3.utcMonday, inset: 1}), Plot.ruleY([0])],
+      }),
+    });
+  }
+
+  function known() {
+    const weeks = facts.ranges.filter((one) => one.period === "week").reverse();
+    const body = weeks.map((one) => [one.start, ...((t) => [t[0], t[5], t[0] ? t[5] / t[0] : null])(rows(facts.totals, one.key) || empty)]);
+    return panel({
+      id: "known", title: "How many plays have a known song?", about: facts.metrics.match_rate.definition,
+      columns: [["Week from"], ["Plays"], ["With a known song"], ["Share", "share"]], body,
+      chart: Plot.plot({
+        style, width: widthOf(false), height: 180, x: {type: "utc", label: null, ticks: 5}, y: {label: "share", grid: true, zero: true, tickFormat: "~%"},
+        marks: [Plot.lineY(body, {x: (row) => day(row[0]), y: "3", stroke: "var(--paid)", strokeWidth: 2, marker: true}), Plot.ruleY([0])],
+      }),
+    });
+  }
+
+  const loads = () =>
+    panel({
+      id: "loads", title: "What was loaded, and what was left out?", visible: true,
+      about: "Of all files so far. A line that breaks the contract is rejected; a file with too many of them is refused as a whole. Times are UTC.",
+      columns: [["Kind"], ["Files"], ["Lines"], ["Accepted"], ["Rejected"], ["Files refused"], ["Published"]], body: facts.loads,
+    });
+
+  function opened(focus) {
+    const place = document.getElementById("opened");
+    if (state.item === null) return place.replaceChildren();
+    const [kind, song, artist, weeks, places] = facts.items[state.item];
+    const monday = day(facts.firstWeek);
+    const body = weeks.map(([week, free, paid]) => [d3.utcDay.offset(monday, 7 * week).toISOString().slice(0, 10), free, paid]);
+    const long = body.flatMap((row) => stacked.map((level, i) => ({week: day(row[0]), level, plays: row[1 + i]})));
+    const found = panel({
+      id: "item", title: kind === "song" ? "Song, week by week" : "Artist, week by week", colors: {Free: "free", Paid: "paid"},
+      about: "Plays per ISO week in the last 26 weeks, all levels, by the names that the events have.",
+      columns: [["Week from"], ["Free plays"], ["Paid plays"]], body,
+      chart: Plot.plot({
+        style, width: widthOf(false), height: 200, x: {type: "utc", label: null, ticks: 5}, y: {label: "plays", grid: true}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
+        marks: [Plot.rectY(long, {x: "week", y: "plays", fill: "level", interval: d3.utcMonday, inset: 1}), Plot.ruleY([0])],
+      }),
+    });
+    const where = panel({id: "item-places", title: "Where it is heard most", about: "Plays in the last 26 weeks; the first five places.", columns: [["Place"], ["Plays"]], body: places, visible: true});
+    const title = make("h2", {tabindex: "-1", id: "item-name"}, name(kind === "song" ? `${song} – ${artist}` : artist));
+    const close = make("button", {type: "button", onclick: () => go({item: null})}, "Close");
+    place.replaceChildren(make("p", {class: "controls"}, title, close), make("div", {class: "grid"}, found, where));
+    if (focus) {
+      title.focus();
+      place.scrollIntoView({block: "center"});
+    }
+  }
+
+  function draw(focus) {
+    document.getElementById("range").value = state.range;
+    document.querySelector(`#level input[value=${state.level}]`).checked = true;
+    drawTiles();
+    opened(focus);
+    document.getElementById("panels").replaceChildren(
+      activity(), listOf("song"), listOf("artist"), hours(), growth(), retention(), changes(), funnel(),
+      parts("state", "places", "Where?", "Plays by the first state in the name of the listener's metropolitan area.", "State"),
+      parts("device", "devices", "With which devices?", "Device families by the User-Agent header, as ua-parser reads it, or the system where it names no device. A listener with several counts for each.", "Device"),
+      known(), loads(),
+    );
+    document.documentElement.dataset.ready = "yes";
+  }
+
+  // The address holds what is shown, so it can be sent to someone, and the browser's Back works.
+  function read() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    state.range = facts.ranges.some((one) => one.id === given.get("range")) ? given.get("range") : facts.ranges[0].id;
+    state.level = given.get("level") in levels ? given.get("level") : "all";
+    state.item = /^\d+$/.test(given.get("item") || "") && facts.items[given.get("item")] ? Number(given.get("item")) : null;
+  }
+
+  function go(next) {
+    const to = {...state, ...next};
+    const hash = new URLSearchParams({range: to.range, level: to.level, ...(to.item === null ? {} : {item: to.item})});
+    location.hash = hash;
+  }
+
+  function start() {
+    const published = facts.loads.length ? `; published ${facts.loads[0][6]} UTC` : "";
+    const rejected = facts.loads.map((row) => `${number.format(row[4])} lines rejected and ${number.format(row[5])} files refused of ${row[0]}`).join(", ");
+    document.getElementById("until").textContent = `Plays from ${dates.format(day(facts.from))} to ${dates.format(day(facts.until))}${published}; ${rejected}`;
+    const select = document.getElementById("range");
+    const groups = {Days: ["all", "last_7", "last_28"], Months: ["month"], Weeks: ["week"]};
+    for (const [label, periods] of Object.entries(groups)) {
+      const some = facts.ranges.filter((one) => periods.includes(one.period));
+      select.append(make("optgroup", {label}, ...some.map((one) => make("option", {value: one.id}, one.label))));
+    }
+    select.addEventListener("change", () => go({range: select.value}));
+    for (const [level, label] of Object.entries(levels)) {
+      document.getElementById("level").append(make("label", {}, make("input", {type: "radio", name: "level", value: level, onchange: () => go({level})}), ` ${label}`));
+    }
+    let item = null;
+    const show = () => {
+      read();
+      draw(state.item !== null && state.item !== item);
+      item = state.item;
+    };
+    addEventListener("hashchange", show);
+    let width = innerWidth;
+    addEventListener("resize", () => {
+      if (innerWidth !== width) draw(false);
+      width = innerWidth;
+    });
+    show();
+  }
+
+  start();
+})();

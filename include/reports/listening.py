@@ -1,0 +1,285 @@
+"""The listening page: what people listen to, as one HTML file that needs a browser and nothing else.
+
+All numbers are counted in the warehouse, for each range and level: different listeners do not add up, so the page adds
+nothing. Charts are drawn by Observable Plot, which needs no `eval` and, with d3, half the bytes of Vega-Lite.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import orjson
+
+from include.reports import metrics
+from include.sparkify import lake, warehouse
+from include.sparkify.settings import environment, reports, settings
+
+FOLDER = Path(__file__).parent
+SCRIPTS = (FOLDER / "vendor" / "d3.min.js", FOLDER / "vendor" / "plot.umd.min.js", FOLDER / "listening.js")
+MONTHS = WEEKS = 13
+# Weeks of an opened song or artist; days of the chart of activity.
+WEEKS_OF_ITEM, DAYS = 26, 400
+# Rows per list of songs or artists; fewer if the data would be larger than LIMIT.
+LENGTHS = (50, 25, 10, 5)
+LIMIT = 2_000_000
+"""Bytes of data in the page."""
+CHARACTERS = 120
+"""Characters of a title or name on the page: a hostile one has 1,024 bytes."""
+Ask = Callable[[str], list[tuple[Any, ...]]]
+
+
+def write() -> str:
+    """Write the page to the work bucket, and return its address.
+
+    :raises ConfigurationError, TransientError: the warehouse or the work bucket cannot be used.
+    """
+    page = render(warehouse.transaction(lambda cursor: gather(_ask(cursor)), "read the report tables") or {})
+    return lake.put(lake.client(), settings().work_bucket, key(), page.encode(), "text/html; charset=utf-8")
+
+
+def key() -> str:
+    """Return the key of the page in the work bucket, beside the run reports."""
+    return f"reports/{environment()}/listening.html"
+
+
+def _ask(cursor: Any) -> Ask:
+    def ask(sql: str) -> list[tuple[Any, ...]]:
+        cursor.execute(sql.replace("{r}", reports()))
+        return [tuple(row) for row in cursor.fetchall()]
+
+    return ask
+
+
+def render(facts: dict[str, Any]) -> str:
+    """Return the page of the facts that :func:`gather` found. Text from the data is inert: JSON in a data block."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    scripts = [path.read_text() for path in SCRIPTS]
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
+    # In a data block only `<` could end it.
+    data = orjson.dumps(facts).decode().replace("<", "\\u003c")
+    return environment.from_string((FOLDER / "listening.html").read_text()).render(
+        scripts=scripts, digests=digests, data=data, empty=not facts["ranges"]
+    )
+
+
+def gather(ask: Ask) -> dict[str, Any]:
+    """Return everything that the page shows, in as many rows as :data:`LIMIT` allows.
+
+    :param ask: returns the rows of a query; ``{r}`` in it is the schema of the report tables.
+    """
+    ((first, last),) = ask("select min(day), max(day) from {r}.session_days")
+    if last is None:
+        return {"ranges": []}
+    ranges = _ranges(first, last)
+    wanted = _wanted(ranges)
+    facts = {
+        "until": last.isoformat(),
+        "from": first.isoformat(),
+        "metrics": metrics.metrics(),
+        "ranges": ranges,
+        "totals": _totals(ask, wanted),
+        "parts": _parts(ask, wanted),
+        "days": _days(ask, last),
+        "loads": [
+            [*row[:6], str(row[6])[:16]]
+            for row in ask(
+                "select kind, files, lines, accepted, rejected, refused_files, published_at from {r}.loads order by 1"
+            )
+        ],
+        **_weekly(ask),
+    }
+    tops = _tops(ask, wanted)
+    for length in LENGTHS:
+        facts |= _lists(ask, tops, ranges, length, last)
+        if len(orjson.dumps(facts)) <= LIMIT:
+            break
+    return facts
+
+
+def _ranges(first: date, last: date) -> list[dict[str, Any]]:
+    """Return the ranges of the page with the keys of their rows: [period, start], and that of the one before."""
+    found = [_range("all", "All time", "all", first, last, None)]
+    for days in (7, 28):
+        start = last - timedelta(days=days - 1)
+        before = start - timedelta(days=days)
+        found.append(_range(f"last-{days}", f"Last {days} days", f"last_{days}", start, last, before))
+    month = last.replace(day=1)
+    for _ in range(MONTHS):
+        if month < first.replace(day=1):
+            break
+        before = (month - timedelta(days=1)).replace(day=1)
+        end = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        found.append(_range(f"{month:%Y-%m}", f"{month:%B %Y}", "month", month, end, before))
+        month = before
+    week = last - timedelta(days=last.weekday())
+    for _ in range(WEEKS):
+        if week + timedelta(days=6) < first:
+            break
+        year, number, _ = week.isocalendar()
+        label, before = f"Week {number} of {year}, from {week:%-d %b}", week - timedelta(days=7)
+        found.append(_range(f"{year}-W{number:02}", label, "week", week, week + timedelta(days=6), before))
+        week = before
+    return found
+
+
+def _range(name: str, label: str, period: str, start: date, end: date, before: date | None) -> dict[str, Any]:
+    return {
+        "id": name,
+        "label": label,
+        "period": period,
+        "start": start.isoformat(),
+        "end": end.isoformat(),
+        "key": f"{period}/{start}",
+        "before": before and f"{period}/{before}",
+    }
+
+
+def _wanted(ranges: list[dict[str, Any]]) -> str:
+    """Return the condition for the rows of these ranges, and of those before them."""
+    keys = sorted({key for one in ranges for key in (one["key"], one["before"]) if key})
+    return f"period || '/' || start::varchar in ({', '.join(repr(key) for key in keys)})"
+
+
+def _totals(ask: Ask, wanted: str) -> dict[str, list[Any]]:
+    """Return plays, listeners, sessions, hours, paid plays, known plays and days by period, start and level."""
+    rows = ask(
+        "select period, start, level, plays, listeners, sessions, hours, paid_plays, matched_plays, days "
+        f"from {{r}}.period_totals where {wanted}"
+    )
+    return {
+        f"{period}/{start}/{level}": [*counts[:3], float(counts[3]), *counts[4:]]
+        for period, start, level, *counts in rows
+    }
+
+
+def _parts(ask: Ask, wanted: str) -> dict[str, dict[str, list[Any]]]:
+    """Return [name, count, listeners] of hours, states, devices and pages, the largest first."""
+    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for period, start, level, kind, name, counted, listeners in ask(
+        "select period, start, level, kind, name, counted, listeners from {r}.period_parts "
+        f"where {wanted} order by counted desc, name asc"
+    ):
+        found[f"{period}/{start}/{level}"][kind].append([_text(name), counted, listeners])
+    return found
+
+
+def _days(ask: Ask, last: date) -> list[list[Any]]:
+    """Return day, free plays, paid plays, and listeners of all levels, of free and of paid, for the last days."""
+    since = last - timedelta(days=DAYS - 1)
+    days: dict[str, list[Any]] = {}
+    for day, level, plays, listeners in ask(
+        "select day, level, sum(plays)::bigint, count(distinct user_id) from {r}.session_days "
+        f"where day >= '{since}' group by day, level order by day"
+    ):
+        row = days.setdefault(day.isoformat(), [0, 0, 0, 0, 0])
+        place = 0 if level == "free" else 1
+        row[place], row[3 + place] = plays, listeners
+    for day, listeners in ask(
+        f"select day, count(distinct user_id) from {{r}}.session_days where day >= '{since}' group by day"
+    ):
+        days[day.isoformat()][2] = listeners
+    return [[day, *row] for day, row in days.items()]
+
+
+def _weekly(ask: Ask) -> dict[str, list[Any]]:
+    """Return retention, growth and the changes of level, by week."""
+    changes = ask(
+        "select date_trunc('week', since)::date, count(case when change = 'upgrade' then 1 end), "
+        "count(case when change = 'downgrade' then 1 end) from {r}.level_history where change <> 'start' "
+        "group by 1 order by 1"
+    )
+    growth = ask(
+        "select week, new_listeners, returned, resurrected, dormant from {r}.growth order by week desc limit 53"
+    )
+    retention = ask(
+        "select first_week, weeks_since, cohort, listeners from {r}.retention "
+        f"where first_week >= (select max(week) - {7 * (WEEKS - 1)} from {{r}}.user_weeks) order by 1, 2"
+    )
+    return {
+        "changes": _plain(changes[-53:]),
+        "growth": _plain(reversed(growth)),
+        "retention": _plain(retention),
+    }
+
+
+def _plain(rows: Any) -> list[list[Any]]:
+    return [[row[0].isoformat(), *row[1:]] for row in rows]
+
+
+def _tops(ask: Ask, wanted: str) -> dict[str, dict[tuple[str, str, str], tuple[Any, ...]]]:
+    """Return rank, plays, listeners and known plays of each song and artist by period, start and level."""
+    found: dict[str, dict[tuple[str, str, str], tuple[Any, ...]]] = defaultdict(dict)
+    for period, start, level, kind, song, artist, *counts in ask(
+        "select period, start, level, kind, song, artist, rank, plays, listeners, matched_plays "
+        f"from {{r}}.period_tops where {wanted} and rank <= 100 order by rank"
+    ):
+        found[f"{period}/{start}/{level}"][kind, song, artist] = tuple(counts)
+    return found
+
+
+def _lists(
+    ask: Ask, tops: dict[str, Any], ranges: list[dict[str, Any]], length: int, last: date
+) -> dict[str, Any]:
+    """Return the lists, the songs and artists in them, and what the page shows of one that is opened."""
+    items: dict[tuple[str, str, str], int] = {}
+    lists: dict[str, dict[str, list[Any]]] = {}
+    for one in ranges:
+        for level in ("all", "free", "paid"):
+            before = tops.get(f"{one['before']}/{level}", {})
+            of: dict[str, list[Any]] = {"song": [], "artist": []}
+            for item, (rank, *counts) in tops.get(f"{one['key']}/{level}", {}).items():
+                if rank <= length:
+                    number = items.setdefault(item, len(items))
+                    of[item[0]].append([number, *counts, before.get(item, [None])[0]])
+            lists[f"{one['key']}/{level}"] = of
+    weeks, places = _opened(ask, ranges, length, last)
+    monday = last - timedelta(days=last.weekday() + 7 * (WEEKS_OF_ITEM - 1))
+    return {
+        "lists": lists,
+        "firstWeek": monday.isoformat(),
+        "items": [
+            [kind, _text(song), _text(artist), weeks.get(item, []), places.get(item, [])[:5]]
+            for item in items
+            for kind, song, artist in [item]
+        ],
+    }
+
+
+def _opened(ask: Ask, ranges: list[dict[str, Any]], length: int, last: date) -> tuple[Any, Any]:
+    """Return [week, free plays, paid plays] and [state, plays] of the songs and artists in the lists."""
+    monday = last - timedelta(days=last.weekday() + 7 * (WEEKS_OF_ITEM - 1))
+    weeks: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
+    places: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
+    for kind, song, joined in (
+        ("song", "s.song", "s.song = t.song and s.artist = t.artist"),
+        ("artist", "''::varchar(1024)", "s.artist = t.artist"),
+    ):
+        listed = (
+            "{r}.song_days as s inner join (select distinct song, artist from {r}.period_tops "
+            f"where {_wanted(ranges)} and kind = '{kind}' and rank <= {length}) as t on {joined} "
+            f"where s.day >= '{monday}'"
+        )
+        for week, name, artist, free, paid in ask(
+            f"select (s.day - '{monday}'::date) / 7 as week, {song} as song, s.artist, "
+            "sum(case when s.level = 'free' then s.plays else 0 end)::bigint, "
+            f"sum(case when s.level = 'paid' then s.plays else 0 end)::bigint from {listed} "
+            "group by 1, 2, 3 order by 1"
+        ):
+            weeks[kind, name, artist].append([week, free, paid])
+        for name, artist, location, plays in ask(
+            f"select {song} as song, s.artist, coalesce(s.location, 'unknown'), sum(s.plays)::bigint from {listed} "
+            "group by 1, 2, 3 order by 4 desc, 3"
+        ):
+            places[kind, name, artist].append([_text(location), plays])
+    return weeks, places
+
+
+def _text(value: str) -> str:
+    return value if len(value) <= CHARACTERS else value[: CHARACTERS - 1] + "…"

@@ -1,0 +1,97 @@
+"""The door for analysts: what the members of group ``sparkify_analysts`` may read, and nothing else.
+
+They read the star and the report tables, but no names of people: of ``users`` they may read the other columns, by a
+grant on columns, so the table keeps its one name. They do not read ``events``, which has every page that a person
+opened, and nothing of the pipeline's own tables. Grants end with their table, so whatever creates a table grants again.
+
+A grant on columns: https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT.html
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from include.sparkify import warehouse
+from include.sparkify.errors import ConfigurationError
+from include.sparkify.settings import reports, star
+from include.sparkify.tables import STAR, published
+
+log = logging.getLogger(__name__)
+
+# Columns that analysts may not read.
+NAMES = {"users": ("first_name", "last_name")}
+
+
+def group() -> str:
+    """Return the group of a star's analysts."""
+    return f"{star()}_analysts"
+
+
+def has_group(cursor: Any) -> bool:
+    """Return whether the group exists."""
+    cursor.execute("select count(*) from pg_group where groname = %s", (group(),))
+    return bool(cursor.fetchone()[0])
+
+
+def create_group(cursor: Any) -> None:
+    """Create the group if it is missing; only a superuser may."""
+    if not has_group(cursor):
+        cursor.execute(f"create group {group()}")
+
+
+def try_group() -> None:
+    """Create the group, in its own transaction, in a warehouse that ``provision`` has not made.
+
+    Where our user may not, an administrator creates it. The next run that publishes then opens the door.
+
+    :raises TransientError: the warehouse cannot be reached.
+    """
+    try:
+        warehouse.transaction(create_group, f"create group {group()}")
+    except ConfigurationError as refused:
+        log.info(
+            "analysts cannot read anything until an administrator runs: create group %s (%s)",
+            group(),
+            refused,
+        )
+
+
+def open_door() -> None:
+    """Let the group read the tables of the star that were just created, and create the group if our user may."""
+    try_group()
+    warehouse.transaction(grant_star, f"let {group()} read the tables")
+
+
+def grant_star(cursor: Any) -> None:
+    """Let the group read the tables of the star; without a group, nothing is done."""
+    whole = [table for table in STAR if table not in NAMES]
+    if not has_group(cursor) or _reads(cursor, star(), whole):
+        return
+    cursor.execute(f"grant usage on schema {star()} to group {group()}")
+    cursor.execute(f"grant select on {', '.join(f'{star()}.{table}' for table in whole)} to group {group()}")
+    for table, hidden in NAMES.items():
+        shown = ", ".join(column.name for column in published(table).columns if column.name not in hidden)
+        cursor.execute(f"grant select ({shown}) on {star()}.{table} to group {group()}")
+
+
+def grant_reports(cursor: Any, names: Sequence[str]) -> None:
+    """Let the group read report tables, by name: the schema may hold tables of others."""
+    if not has_group(cursor) or _reads(cursor, reports(), names):
+        return
+    cursor.execute(f"grant usage on schema {reports()} to group {group()}")
+    cursor.execute(f"grant select on {', '.join(f'{reports()}.{name}' for name in names)} to group {group()}")
+
+
+def _reads(cursor: Any, schema: str, names: Sequence[str]) -> bool:
+    """Return whether the group may read all these tables already, as far as the warehouse shows it to our user.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_RELATION_PRIVILEGES.html
+    """
+    cursor.execute(
+        "select relation_name from svv_relation_privileges where namespace_name = %s and identity_name = %s "
+        "and identity_type = 'group' and privilege_type = 'SELECT'",
+        (schema, group()),
+    )
+    return {name for (name,) in cursor.fetchall()} >= set(names)

@@ -1,0 +1,54 @@
+-- one row per kind of file: what was loaded, and what was left out
+-- key: kind
+-- load: replaced
+-- late data: none
+-- columns:
+--   kind varchar(16): events or songs
+--   files bigint: Files loaded
+--   lines bigint: Lines in them that are not blank
+--   accepted bigint: Lines accepted
+--   rejected bigint: Lines rejected
+--   refused_files bigint: Files of which nothing is loaded
+--   version bigint: Version of the star that the report tables show
+--   published_at timestamp: When that version was published, UTC
+delete from {{ reports() }}.loads;
+insert into {{ reports() }}.loads (kind, files, lines, accepted, rejected, refused_files, version, published_at)
+with files as (
+    select distinct
+        kind,
+        source_key,
+        lines,
+        accepted,
+        rejected,
+        0 as refused
+    from {{ ops() }}.loaded_files
+    where kind in ('events', 'songs')
+    union all
+    select
+        r.kind,
+        r.source_key,
+        0 as lines,
+        0 as accepted,
+        0 as rejected,
+        1 as refused
+    from {{ ops() }}.refused_files as r
+)
+
+select
+    f.kind,
+    sum(1 - f.refused)::bigint as files,
+    sum(f.lines)::bigint as lines,
+    sum(f.accepted)::bigint as accepted,
+    sum(f.rejected)::bigint as rejected,
+    sum(f.refused)::bigint as refused_files,
+    max(p.version) as version,
+    max(p.published_at) as published_at
+from files as f
+cross join (
+    select
+        g.version,
+        g.published_at
+    from {{ ops() }}.publish_log as g
+    inner join {{ reports_state() }}.reported as r on g.version = r.version
+) as p
+group by f.kind;

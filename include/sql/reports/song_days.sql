@@ -1,0 +1,28 @@
+-- one row per day, song, listener, level and location; songs by title and artist as the events have them
+-- key: day, song, artist, user_id, level, location
+-- load: the changed days are replaced
+-- late data: counts for the day of its own start_time
+-- columns:
+--   day date: The day, UTC
+--   song varchar(1024): Title as the event has it
+--   artist varchar(1024): Artist name as the event has it
+--   user_id integer: Who listened; key of users
+--   level varchar(16): Subscription at the play: free or paid
+--   location varchar(1024): Metropolitan area of the listener, as delivered
+--   plays bigint: Plays
+--   matched_plays bigint: Plays whose song is in the song data
+delete from {{ reports() }}.song_days
+where day in (select u.day from {{ reports_state() }}.due_events as u);
+insert into {{ reports() }}.song_days (day, song, artist, user_id, level, location, plays, matched_plays)
+select
+    day,
+    song,
+    artist,
+    user_id,
+    level,
+    location,
+    count(*) as plays,
+    count(case when matched then 1 end) as matched_plays
+from {{ reports_state() }}.due_events
+where page = 'NextSong'
+group by day, song, artist, user_id, level, location;

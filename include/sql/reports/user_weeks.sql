@@ -1,0 +1,24 @@
+-- one row per user and ISO week with a play
+-- key: week, user_id
+-- load: a view of session_days
+-- late data: may move the first week of its user
+-- columns:
+--   user_id integer: Who listened; key of users
+--   week date: Monday of the week, UTC
+--   first_week date: Monday of the week of the user's first play, UTC
+--   week_before date: Monday of the week with a play before this one; NULL in the first
+--   week_after date: Monday of the week with a play after this one; NULL in the last
+--   last_week date: Monday of the newest week with a play of anyone
+select
+    user_id,
+    week,
+    min(week) over (partition by user_id) as first_week,
+    lag(week) over (partition by user_id order by week) as week_before,
+    lead(week) over (partition by user_id order by week) as week_after,
+    max(week) over () as last_week
+from (
+    select distinct
+        user_id,
+        date_trunc('week', day)::date as week
+    from {{ reports() }}.session_days
+) as w

@@ -1,0 +1,104 @@
+"""The door for analysts: a member of the group reads what is meant for analysts, and is refused everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redshift_connector
+
+from include.reports import publish
+from include.sparkify import analysts, schema, settings, tables, warehouse
+from tests.reports.updating import update
+from tests.world import event
+
+QUERIES = sorted((Path(__file__).parents[2] / "docs" / "queries").glob("*.sql"))
+PASSWORD = "Analyst-1234"
+
+
+@pytest.fixture
+def ask(make_world: Any) -> Any:
+    """Returns what an analyst of a new star is answered; the function has the world."""
+    world = make_world()
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
+    world.load("2018-11-01", "2018-11-02")
+    update()
+    user = f"ann_{world.name}"
+    create = f"create user {user} password '{PASSWORD}' in group {analysts.group()}"
+    warehouse.transaction(lambda cursor: cursor.execute(create), "create an analyst")
+
+    def ask(sql: str) -> list[Any]:
+        login = json.loads(os.environ["AIRFLOW_CONN_REDSHIFT_DEFAULT"])
+        address = {"host": login["host"], "port": login["port"], "database": login["schema"], "ssl": False}
+        with redshift_connector.connect(user=user, password=PASSWORD, **address) as connection:
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    ask.world = world  # type: ignore[attr-defined]
+    return ask
+
+
+def assert_open(ask: Any) -> None:
+    star = settings.star()
+    for path in QUERIES:
+        ask(path.read_text().replace("reports.", f"{settings.reports()}.").replace("sparkify.", f"{star}."))
+    for name in publish.TABLES:
+        assert ask(f"select count(*) from {settings.reports()}.{name}")
+    assert ask(f"select user_id, gender, level, updated_at from {star}.users")
+    hidden = [f"{star}.users", f"{star}.events", f"{star}.song_files"]
+    hidden += [f"{settings.ops()}.{table}" for table in tables.OPS]
+    hidden += [f"{settings.reports_state()}.{table}" for table in ("reported", "due_events", "day_periods")]
+    for statement in (
+        *(f"select * from {table}" for table in hidden),
+        f"select first_name from {star}.users",
+        f"select last_name from {star}.users",
+        f"delete from {star}.songs",
+        f"insert into {settings.reports()}.agents select * from {settings.reports()}.agents",
+        f"create table {settings.reports()}.mine (a int)",
+        "create schema mine",
+    ):
+        with pytest.raises(redshift_connector.Error, match="permission denied"):
+            ask(statement)
+
+
+def test_an_analyst_reads_what_is_meant_for_analysts(ask):
+    assert_open(ask)
+
+
+def test_the_door_outlives_its_tables(ask):
+    world = ask.world
+    schema.recreate_tables(world.rendered("create", tables.PUBLISHED), settings.star())
+    assert ask(f"select count(*) from {settings.star()}.songplays") == [[0]]
+    world.load(mode="full_refresh")
+    update()
+    assert_open(ask)
+
+
+def test_a_group_that_is_newer_than_the_tables_is_let_in(ask):
+    def close(cursor: Any) -> None:
+        for schema_name in (settings.star(), settings.reports()):
+            cursor.execute(f"revoke all on all tables in schema {schema_name} from group {analysts.group()}")
+            cursor.execute(f"revoke usage on schema {schema_name} from group {analysts.group()}")
+
+    warehouse.transaction(close, "close the door")
+    with pytest.raises(redshift_connector.Error, match="permission denied"):
+        ask(f"select * from {settings.reports()}.daily")
+    ask.world.log("2018-11-01", event(datetime(2018, 11, 1, 13)))
+    ask.world.load("2018-11-01", "2018-11-02")
+    update()
+    assert_open(ask)
+
+
+def test_a_warehouse_that_lets_no_one_make_groups_is_no_failure(make_world, monkeypatch):
+    def refuse(cursor: Any) -> None:
+        cursor.execute("set session authorization rdsdb")
+
+    world = make_world()
+    monkeypatch.setattr(analysts, "create_group", refuse)
+    world.create_tables()
+    assert world.count("songplays") == 0

@@ -1,0 +1,344 @@
+"""The listening page: its numbers are those of SQL and of the oracle, and a browser shows it as it should."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import time
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+
+from include.reports import listening, metrics
+from include.sparkify import warehouse
+from local import screenshots
+from tests.reports import oracle
+from tests.reports.test_metricflow import SHOWN
+from tests.reports.updating import update
+from tests.world import event, song
+
+AXE = "axe-core@4.14.1"
+LEVELS = ("all", "free", "paid")
+HOSTILE = [
+    "</script><script>document.title = 'taken over'</script>",
+    "<img src=x onerror=\"document.title = 'taken over'\">",
+    "'\"&lt;!--",
+    '=HYPERLINK("http://evil.example")',
+    "\u202emoc.elpmaxe\u202c \u05e9\u05dc\u05d5\u05dd",
+    "{{ 7 * 7 }}{% raw %}",
+    "x" * 1024,
+    "é" * 512,
+]
+CHARTS = ["activity", "hours", "growth", "retention", "level-changes", "pages", "places", "devices", "known"]
+LISTS = ["top-songs", "top-artists", "loads"]
+
+
+def facts_of() -> dict[str, Any]:
+    """Return what the page shows, as the browser reads it."""
+    facts = warehouse.transaction(
+        lambda cursor: listening.gather(listening._ask(cursor)), "read the report tables"
+    )
+    page = listening.render(facts or {})
+    return json.loads(page.split('id="data">')[1].split("</script>")[0])
+
+
+# Numbers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def facts(month: Any) -> dict[str, Any]:
+    return facts_of()
+
+
+def test_every_range_and_level_is_what_the_oracle_counts(month, facts):
+    events = oracle.events_of(month)
+    plays = [e for e in events if e.page == "NextSong"]
+    expected = oracle.tables(events)
+    tops: dict[str, dict[tuple[str, str, str], tuple[Any, ...]]] = defaultdict(dict)
+    for period, start, level, kind, rank, title, artist, count, listeners, _, _, known in expected[
+        "period_tops"
+    ]:
+        tops[f"{period}/{start}/{level}"][kind, title, artist] = (rank, count, listeners, known)
+    parts: dict[tuple[str, str], list[list[Any]]] = defaultdict(list)
+    for period, start, level, kind, *row in expected["period_parts"]:
+        parts[f"{period}/{start}/{level}", kind].append(row)
+    assert [one["id"] for one in facts["ranges"][:4]] == ["all", "last-7", "last-28", "2018-11"]
+    assert len(facts["ranges"]) == 4 + 5
+    for one in facts["ranges"]:
+        start, end = date.fromisoformat(one["start"]), date.fromisoformat(one["end"])
+        for level in LEVELS:
+            key = f"{one['key']}/{level}"
+            found = [e for e in plays if start <= e.day <= end and level in ("all", e.level)]
+            assert facts["totals"][key][:3] == [len(found), oracle._users(found), oracle._sessions(found)], (
+                key
+            )
+            assert facts["totals"][key][3] == pytest.approx(float(oracle._length(found) / 3600), abs=0.006)
+            assert facts["totals"][key][4:6] == list(oracle._paid_known(found))
+            before = tops.get(f"{one['before']}/{level}", {})
+            for kind in ("song", "artist"):
+                wanted = [
+                    [
+                        kind,
+                        *(listening._text(text) for text in item[1:]),
+                        *counts[1:],
+                        before.get(item, [None])[0],
+                    ]
+                    for item, counts in list(tops[key].items())
+                    if item[0] == kind and counts[0] <= 50
+                ]
+                shown = [[*facts["items"][row[0]][:3], *row[1:]] for row in facts["lists"][key][kind]]
+                assert shown == wanted, key
+            for kind in ("hour", "state", "device", "page"):
+                assert sorted(facts["parts"][key].get(kind, [])) == sorted(parts[key, kind]), key
+
+
+def test_every_metric_is_what_its_definition_says_in_sql(month, facts):
+    """For each range and level the page has the number that the SQL of docs/metrics.md gives."""
+    assert SHOWN.keys() == metrics.metrics().keys()
+    columns = ", ".join(metrics.sql(name) for name in SHOWN)
+    for one in facts["ranges"]:
+        for level in LEVELS:
+            (row,) = month.rows(
+                f"select {columns} from {{s}}.songplays where start_time >= '{one['start']}' "
+                f"and start_time < '{one['end']}'::date + 1 and ('{level}' = 'all' or level = '{level}')"
+            )
+            totals = facts["totals"][f"{one['key']}/{level}"]
+            for (name, count), value in zip(SHOWN.items(), row, strict=True):
+                assert count(totals) == pytest.approx(float(value), abs=0.006), (one["id"], level, name)
+
+
+def test_an_opened_song_and_the_days_add_up(month, facts):
+    plays = [e for e in oracle.events_of(month) if e.page == "NextSong"]
+    days = oracle.group(plays, lambda e: e.day.isoformat())
+    assert facts["days"] == [
+        [
+            day,
+            *(sum(e.level == level for e in found) for level in ("free", "paid")),
+            len({e.user for e in found}),
+            *(len({e.user for e in found if e.level == level}) for level in ("free", "paid")),
+        ]
+        for day, found in sorted(days.items())
+    ]
+    by_text = oracle.group(plays, lambda e: (listening._text(e.song), listening._text(e.artist)))
+    monday = date.fromisoformat(facts["firstWeek"])
+    for kind, title, artist, weeks, places in facts["items"][:50]:
+        if kind == "song":
+            found = by_text[title, artist]
+            assert sum(free + paid for _, free, paid in weeks) == len(found)
+            assert {monday + timedelta(weeks=week) for week, _, _ in weeks} == {e.week for e in found}
+            assert places[0][1] == max(
+                len(some) for some in oracle.group(found, lambda e: e.location).values()
+            )
+
+
+def test_the_scripts_are_those_of_the_registry():
+    described = (listening.FOLDER / "vendor" / "README.md").read_text()
+    for path in (path for path in listening.SCRIPTS if path.parent.name == "vendor"):
+        assert f"`{path.name}`" in described and hashlib.sha256(path.read_bytes()).hexdigest() in described
+
+
+def test_an_empty_star_has_a_page_that_says_so(world):
+    world.create_tables()
+    world.song(song())
+    world.log("2018-11-01", event(datetime(2018, 11, 1), page="Home", song=None, artist=None, length=None))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    update()
+    facts = warehouse.transaction(
+        lambda cursor: listening.gather(listening._ask(cursor)), "read the report tables"
+    )
+    page = listening.render(facts or {})
+    assert "There is no play in the star yet" in page and "<script" not in page
+
+
+# In a browser ---------------------------------------------------------------------------------------------------
+
+needs_browser = pytest.mark.skipif(
+    screenshots.installed() is None,
+    reason="no chromium and chromedriver on the PATH (Debian: apt-get install chromium chromium-driver)",
+)
+
+
+@pytest.fixture(scope="module")
+def page(new_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a star whose songs, artists, places and clients have hostile names."""
+    world = new_world()
+    first = datetime(2018, 10, 1, 12)
+    for day in (*range(0, 60, 3), 60):
+        at = first + timedelta(days=day)
+        lines = [
+            event(
+                at + timedelta(minutes=n),
+                user=1 + (n + day) % 7,
+                session=day,
+                item=n,
+                song=text,
+                artist=text,
+                userAgent=text,
+                location=text,
+                level=("free", "paid")[(n + day // 9) % 2],
+            )
+            for n, text in enumerate(HOSTILE)
+        ]
+        lines.append(event(at, item=99, page="Upgrade", song=None, artist=None, length=None))
+        world.log(f"{at:%Y-%m-%d}", *lines)
+    world.load("2018-10-01", "2018-12-01", audited=False)
+    update()
+    address = listening.write()
+    assert address.startswith(f"s3://{world.work}/reports/")
+    body = world.s3.get_object(Bucket=world.work, Key=listening.key())["Body"].read()
+    assert len(body) < 3_000_000
+    path = tmp_path_factory.mktemp("listening") / "listening.html"
+    path.write_bytes(body)
+    return path
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, from the npm registry."""
+    if not shutil.which("npm"):
+        pytest.skip("no npm on the PATH, which fetches axe-core")
+    folder = tmp_path_factory.mktemp("axe")
+    done = subprocess.run(
+        [
+            "npm",
+            "install",
+            "--silent",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--prefix",
+            folder,
+            AXE,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"npm cannot fetch {AXE}: {done.stderr[-300:]}")
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+def open_page(chrome: Any, page: Path, width: int = 1280, scheme: str = "light", hash_: str = "") -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    chrome.get("about:blank")
+    chrome.get(page.as_uri() + hash_)
+
+
+def assert_quiet(chrome: Any) -> None:
+    """Nothing was fetched, nothing complained, and no text of the data became anything else."""
+    assert chrome.execute_script("return performance.getEntriesByType('resource').length") == 0
+    assert chrome.get_log("browser") == []
+    assert chrome.title == "What people listen to"
+    assert chrome.find_elements(By.CSS_SELECTOR, "img, iframe, link, object, embed") == []
+    assert len(chrome.find_elements(By.TAG_NAME, "script")) == 1 + len(listening.SCRIPTS)
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")]
+)
+def test_every_chart_is_there_and_accessible(page, axe, width, scheme):
+    with screenshots.browser() as chrome:
+        open_page(chrome, page, width, scheme)
+        for name in CHARTS:
+            chart = chrome.find_element(By.CSS_SELECTOR, f"#{name} figure svg")
+            assert chart.is_displayed() and chart.size["width"] > 200, name
+            assert chart.find_elements(By.CSS_SELECTOR, "rect, path"), name
+            assert chrome.find_elements(By.CSS_SELECTOR, f"#{name} table tbody tr"), name
+            assert chrome.find_element(By.CSS_SELECTOR, f"#{name} .definition").text
+        for name in LISTS:
+            assert chrome.find_element(By.CSS_SELECTOR, f"#{name} table tbody tr").is_displayed()
+        # Nothing is wider than the window.
+        assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+        assert_quiet(chrome)
+        chrome.set_script_timeout(120)
+        found = chrome.execute_async_script(
+            f"const done = arguments[arguments.length - 1]; {axe}; axe.run().then((found) => "
+            "done(found.violations.map((one) => [one.id, one.nodes.map((node) => node.html.slice(0, 200))])))"
+        )
+        assert found == []
+
+
+@needs_browser
+def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page, tmp_path):
+    with screenshots.browser() as chrome:
+        folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
+        chrome.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
+        open_page(chrome, page)
+
+        def plays() -> str:
+            return chrome.find_element(By.CSS_SELECTOR, "#tile-plays .value").text
+
+        def press(*keys: str) -> None:
+            chrome.switch_to.active_element.send_keys(*keys)
+
+        assert plays() == str(21 * len(HOSTILE))
+        # Tab reaches the range, then the level; arrows choose.
+        chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+        assert chrome.switch_to.active_element.get_attribute("id") == "range"
+        press(Keys.ARROW_DOWN)
+        chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+        Select(chrome.find_element(By.ID, "range")).select_by_value("last-7")
+        assert "range=last-7" in chrome.current_url
+        radio = chrome.find_element(By.CSS_SELECTOR, "#level input[value=all]")
+        chrome.execute_script("arguments[0].focus()", radio)
+        press(Keys.ARROW_RIGHT)
+        assert "level=free" in chrome.current_url
+        assert 0 < int(plays()) < 21 * len(HOSTILE)
+        shown = plays()
+        # The address decides what is shown, and Back returns to what was shown before.
+        open_page(chrome, page, hash_="#range=last-7&level=free")
+        assert plays() == shown
+        open_page(chrome, page, hash_="#range=nonsense&level=<b>&item=9999")
+        assert plays() == str(21 * len(HOSTILE))
+        title = chrome.find_element(By.CSS_SELECTOR, "#top-songs td button")
+        chrome.execute_script("arguments[0].focus()", title)
+        press(Keys.ENTER)
+        opened = chrome.find_element(By.ID, "item-name")
+        assert opened == chrome.switch_to.active_element
+        assert chrome.find_element(By.CSS_SELECTOR, "#item figure svg").is_displayed()
+        assert chrome.find_elements(By.CSS_SELECTOR, "#item-places tbody tr")
+        chrome.back()
+        assert not chrome.find_elements(By.ID, "item-name")
+        # The table behind a chart, and its CSV.
+        summary = chrome.find_element(By.CSS_SELECTOR, "#places details summary")
+        chrome.execute_script("arguments[0].focus()", summary)
+        press(Keys.ENTER)
+        assert chrome.find_element(By.CSS_SELECTOR, "#places table").is_displayed()
+        save = chrome.find_element(By.CSS_SELECTOR, "#top-songs button.csv")
+        chrome.execute_script("arguments[0].focus()", save)
+        press(Keys.ENTER)
+        for _ in range(100):
+            if files := list(tmp_path.glob("*.csv")):
+                break
+            time.sleep(0.1)
+        assert [file.name for file in files] == ["top-songs-all-all.csv"]
+        text = files[0].read_text("utf-8-sig")
+        assert text.startswith("Rank,Song,Artist,Plays,Listeners,Known song\n")
+        # A spreadsheet would take it for a formula.
+        assert '"\'=HYPERLINK(""http://evil.example"")"' in text
+        assert_quiet(chrome)
+
+
+@needs_browser
+def test_it_can_be_printed(page):
+    with screenshots.browser() as chrome:
+        open_page(chrome, page, scheme="dark")
+        printed = base64.b64decode(
+            chrome.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"]
+        )
+        assert printed.startswith(b"%PDF") and len(printed) > 20_000
+        assert_quiet(chrome)
