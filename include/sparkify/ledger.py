@@ -25,10 +25,13 @@ class Ledger:
     """The source of each of them."""
     refused: dict[tuple[str, str], str]
     """The reason by key and ETag of the refused versions."""
+    version: int = 0
+    """The version of the star before all of this was read."""
 
 
 def read(looked_at: Interval) -> Ledger:
     """Return the files that are loaded of the days of ``looked_at``, and all that are refused."""
+    ((version,),) = warehouse.query(f"select coalesce(max(version), 0) from {ops()}.publish_log")
     rows = warehouse.query(
         f"select source_key, kind, etag from {ops()}.loaded_files where file_date >= %s and file_date < %s",
         looked_at.start.date(),
@@ -39,6 +42,7 @@ def read(looked_at: Interval) -> Ledger:
         {key: etag for key, _, etag in rows},
         {key: kind for key, kind, _ in rows},
         {(key, etag): why for key, etag, why in refused},
+        version,
     )
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
@@ -114,6 +114,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     plan: Plan = {
         "run_schema": schema,
         "mode": mode,
+        "version": loaded.version,
         "began_at": began.isoformat(),
         "interval_start": interval.start.isoformat(),
         "interval_end": interval.end.isoformat(),
@@ -165,6 +166,21 @@ def describe_left_out(refused: list[str], replaced: list[str]) -> str:
     return " ".join(text)
 
 
+def decide(
+    mode: str, etag: str, loaded: str, is_refused: bool, is_replayed: bool
+) -> Literal["due", "loaded", "refused"]:
+    """Return whether a file of the lake is due, by its version there and the loaded one (empty if none).
+
+    :param is_refused: an earlier run has refused this version.
+    :param is_replayed: mode ``replay`` is to read the file.
+    """
+    if mode == "load":
+        if is_refused:
+            return "refused"
+        return "loaded" if etag == loaded else "due"
+    return "loaded" if mode == "replay" and not is_replayed else "due"
+
+
 def _find_due(
     s3: Any, mode: str, interval: Interval, looked_at: Interval, loaded: ledger.Ledger, replayed: set[str]
 ) -> Due:
@@ -178,14 +194,13 @@ def _find_due(
         present |= {item.key for item in found.files}
         for item in found.files:
             assert item.file_date is not None
-            reason = loaded.refused.get((item.key, item.etag)) if mode == "load" else None
-            if reason is not None:
+            reason = loaded.refused.get((item.key, item.etag))
+            etag = loaded.etags.get(item.key, "")
+            verdict = decide(mode, item.etag, etag, reason is not None, item.key in replayed)
+            if verdict == "refused":
                 own = intervals.of_day(item.file_date).intersection(interval)
                 due.refused += [f"{item.key}: {reason}"] if own else []
-            elif {
-                "load": loaded.etags.get(item.key) != item.etag,
-                "replay": item.key in replayed,
-            }.get(mode, True):
+            elif verdict == "due":
                 due.files.append((source.kind, item))
         days = {item.file_date for item in found.files}
         due.absent[source.kind] = [
@@ -228,15 +243,13 @@ def _add_due(
                 chunks.add_vanished(source.kind, key, etag)
             continue
         listed += 1
-        if mode in ("replay", "full_refresh"):
-            is_due = mode == "full_refresh" or key in replayed
-        elif (key, item.etag) in loaded.refused:
-            refused += 1
-            is_due = False
-        else:
-            is_due = item.etag != etag
-        if is_due:
+        # Only files of days are reloaded: a run by hand would read a million songs.
+        asked = "load" if mode == "reload" else mode
+        verdict = decide(asked, item.etag, etag, (key, item.etag) in loaded.refused, key in replayed)
+        if verdict == "due":
             chunks.add(source.kind, item, etag)
+        elif verdict == "refused":
+            refused += 1
     return listed, refused
 
 

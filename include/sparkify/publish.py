@@ -6,12 +6,12 @@ import concurrent.futures
 import logging
 import uuid
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from include.sparkify import checks, lake, warehouse
 from include.sparkify.errors import DataError
 from include.sparkify.run import results_of
-from include.sparkify.run_plan import CLEAR, of_run
+from include.sparkify.run_plan import CLEAR, Plan, of_run
 from include.sparkify.settings import ops, settings
 from include.sparkify.source import READERS
 from include.sparkify.tables import SOURCES, STAGING
@@ -41,9 +41,9 @@ def publish(
 ) -> Published:
     """Publish the candidates of the run.
 
-    Writers queue up on one lock. The candidates are published as they were audited, unless another run has published
-    since the schema of the run was created: then they are derived again, under the lock, by the same SQL from the same
-    staged lines, and every check runs on the result in the same transaction. So nothing is published that was not
+    Writers queue up on one lock. Files that another run has published since the plan are left out. The candidates are
+    published as they were audited, unless a file is left out or another run has published since the schema of the run
+    was created: then they are derived again, under the lock, by the same SQL from the staged lines, and every check runs on the result in the same transaction. So nothing is published that was not
     audited, and any order of any number of runs ends in the same rows.
 
     :param context: the Airflow context of the task.
@@ -83,11 +83,10 @@ def publish(
             f"(select version from {schema}.base_version)"
         )
         now, base = cursor.fetchone()
-        replaced: list[str] = []
+        replaced, left_out = _leave_out(cursor, plan) if now != plan["version"] else ([], [])
         results = [*audited, *warned]
-        if now != base:
+        if now != base or left_out:
             log.info("another run has published since: deriving the candidates again under the lock")
-            replaced = _leave_out(cursor, schema, base)
             for script in build.values():
                 warehouse.execute(cursor, script)
             results = _audit_again(cursor, context)
@@ -156,43 +155,65 @@ def _audit_again(cursor: Any, context: Mapping[str, Any]) -> list[checks.Result]
     return results
 
 
-def _leave_out(cursor: Any, schema: str, base: int) -> list[str]:
+class StagedFile(NamedTuple):
+    """A file of a run, as `publish` sees it when other runs have published since the plan."""
+
+    key: str
+    etag: str
+    """The version that the run has read; empty if the file has vanished from the lake."""
+    planned: str
+    """The version that the ledger had when the run was planned; empty if none."""
+    loaded: str
+    """The version that the ledger has now."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether another run has loaded the same version, so that it needs no second load."""
+        return self.planned != self.loaded == self.etag
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether another run has loaded another version."""
+        return self.loaded not in (self.planned, self.etag)
+
+    def is_replaced(self, present: str | None) -> bool:
+        """Return whether this run's version must not be published.
+
+        :param present: the version in the lake now; None if the file is not there.
+        """
+        return present != (self.etag or None) and (self.is_conflict or present is None)
+
+
+def _leave_out(cursor: Any, plan: Plan) -> tuple[list[str], list[str]]:
     """Take files out of the run that another run has published since the plan, at the same version or at another one.
 
     Of two versions the lake decides which one is present. After a full refresh, files that left the lake are taken out
-    too. A file that another run has loaded at the same version needs no second load.
+    too.
 
-    :param base: the version of the star when the schema of the run was created.
-    :returns: the keys of the files of which this run's version is not the present one.
+    :returns: the keys of the files of which this run's version is not the present one, and of all that are left out.
     """
+    schema = plan["run_schema"]
     cursor.execute(
-        f"select count(*) from {ops()}.publish_log where version > %s and mode = 'full_refresh'", (base,)
+        f"select count(*) from {ops()}.publish_log where version > %s and mode = 'full_refresh'",
+        (plan["version"],),
     )
     refreshed = cursor.fetchone()[0] > 0
     cursor.execute(
-        "select f.source_key, f.etag, f.vanished, f.ledger_etag, coalesce(l.etag, '') "
+        "select f.source_key, f.etag, f.ledger_etag, coalesce(l.etag, '') "
         f"from {schema}.staging_files as f left join {ops()}.loaded_files as l "
         "on f.source_key = l.source_key and l.kind = f.kind"
     )
-    files = [tuple(row) for row in cursor.fetchall()]
-    loaded = [key for key, etag, _, planned, now in files if planned != now == etag]
-    suspects = [
-        (key, None if vanished else etag, now not in (planned, etag))
-        for key, etag, vanished, planned, now in files
-        if now not in (planned, etag) or refreshed
-    ]
+    files = [StagedFile(*row) for row in cursor.fetchall()]
+    suspects = [file for file in files if file.is_conflict or refreshed]
     s3, bucket = lake.client(), settings().source_bucket
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
-        present = list(pool.map(lambda file: lake.find_etag(s3, bucket, file[0]), suspects))
-    replaced = [
-        key
-        for (key, etag, is_conflict), now in zip(suspects, present, strict=True)
-        if now != etag and (is_conflict or now is None)
-    ]
+        present = list(pool.map(lambda file: lake.find_etag(s3, bucket, file.key), suspects))
+    replaced = [file.key for file, now in zip(suspects, present, strict=True) if file.is_replaced(now)]
     for key in replaced:
         log.warning(
             "%s was published by another run meanwhile, and this run's version is not the present one", key
         )
+    left_out = sorted({*replaced, *(file.key for file in files if file.is_loaded)})
     for table in STAGING:
-        warehouse.delete_keys(cursor, f"{schema}.{table}", sorted({*replaced, *loaded}))
-    return replaced
+        warehouse.delete_keys(cursor, f"{schema}.{table}", left_out)
+    return replaced, left_out

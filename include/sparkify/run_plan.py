@@ -26,6 +26,8 @@ class Plan(TypedDict):
     run_schema: str
     """The schema of this try of the run; the name is its identity."""
     mode: str
+    version: int
+    """The version of the star before the ledger was read: what is published after it, the plan does not know."""
     began_at: str
     """When this try of `plan` began, ISO, UTC: of what is older, an earlier try of the run is the author."""
     interval_start: str
