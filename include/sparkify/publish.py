@@ -42,9 +42,10 @@ def publish(
     """Publish the candidates of the run.
 
     Writers queue up on one lock. Files that another run has published since the plan are left out. The candidates are
-    published as they were audited, unless a file is left out or another run has published since the schema of the run
-    was created: then they are derived again, under the lock, by the same SQL from the staged lines, and every check runs on the result in the same transaction. So nothing is published that was not
-    audited, and any order of any number of runs ends in the same rows.
+    published as they were audited, unless files are left out or another run has published since the schema of the run
+    was created: then they are derived again, under the lock, by the same SQL from the staged lines, and every check
+    runs on the result in the same transaction. So nothing is published that was not audited, and any order of any
+    number of runs ends in the same rows.
 
     :param context: the Airflow context of the task.
     :param validated: the results of all chunks.

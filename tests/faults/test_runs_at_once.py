@@ -54,6 +54,29 @@ def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
     assert world.state() == before
 
 
+@pytest.mark.parametrize("mode", ["load", "full_refresh"])
+@pytest.mark.finding("F6")
+def test_what_another_run_publishes_before_the_schema_is_created_is_not_taken_back(two_days, mode):
+    """Validating takes long. The version of the star at open_run says nothing about the plan."""
+    world = two_days
+    key = world.log("2018-11-02", event(D2, user=8), name="late")
+    slow = world.context("2018-11-02", "2018-11-03")
+    world.validate(slow, world.plan(slow))
+    if mode == "load":
+        world.log("2018-11-02", event(D2, user=9), name="late")
+        world.load("2018-11-02", "2018-11-03", audited=False)
+    else:
+        world.delete(key)
+        world.load(mode=mode, audited=False)
+    before = world.state()
+    world.open_run(slow)
+    world.copy(slow)
+    world.build(slow)
+    world.pass_all(slow)
+    assert world.publish(slow)["replaced"] == [key]
+    assert world.state() == before
+
+
 def test_a_song_file_that_another_run_has_replaced_is_left_out(two_days):
     world = two_days
     slow = staged(world)

@@ -1,7 +1,7 @@
 """The protocol of a run as a model: what each step reads and writes, and what must be true after every step.
 
 A state is the lake, the published tables, and the runs that are under way. A file is its version, a published table is
-the versions that it is derived from. What decides in the code decides here, too: :func:`include.sparkify.plan.decide`
+the versions that it is derived from. The decisions are those of the code: :func:`include.sparkify.plan.decide`
 and :class:`include.sparkify.publish.StagedFile`.
 """
 
@@ -31,8 +31,8 @@ MUTATIONS = (
     "a full refresh is forgotten",
     "a refused version replaces the loaded one",
     "rows are added without deleting those of the older version",
-    "the ledger is written in a transaction of its own",
-    "the star is written in a transaction of its own",
+    "the ledger is written in another transaction",
+    "the star is written in another transaction",
     "a lost acknowledgement publishes again",
     "a second try publishes what the first had read",
     "maintenance drops the schema of a run that is alive",
@@ -159,9 +159,11 @@ def _crash(state: State, slot: int, broken: str) -> Iterator[Edge]:
     assert run is not None
     state = state._replace(crashes=state.crashes - 1)
     if run.step == STEPS.index("publish"):
-        if "of its own" in broken:
+        if "another transaction" in broken:
             _, done = advance(state, slot, broken)
-            half = state._replace(ledger=done.ledger) if "ledger" in broken else state._replace(star=done.star)
+            half = (
+                state._replace(ledger=done.ledger) if "ledger" in broken else state._replace(star=done.star)
+            )
             yield Edge(("crash", str(slot)), "", half)
         outcome, after = advance(state, slot, broken)
         if broken.startswith("a lost acknowledgement"):
@@ -215,7 +217,9 @@ def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
                 replacement = "" if broken.startswith("a refused version") else None
                 read[place] = replacement if is_bad else version
         run = run._replace(read=tuple(read))
-        outcome = f"read {' '.join(name for name, entry in zip(FILES, read, strict=True) if entry is not None)}"
+        outcome = (
+            f"read {' '.join(name for name, entry in zip(FILES, read, strict=True) if entry is not None)}"
+        )
     elif step == "open_run":
         if all(version is None for version in run.read):
             return "failed", state._replace(runs=_with(state.runs, slot, None))
@@ -226,7 +230,7 @@ def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
         run = run._replace(candidates=_derive(state.history, run.read))
     run = run._replace(step=run.step + 1)
     if step == "build" and broken == "no lock":
-        # What the transaction reads is read before another one writes.
+        # The transaction reads before another one writes.
         run = run._replace(is_behind_plan=False, is_behind_open=False, is_behind_refresh=False)
     return outcome, state._replace(runs=_with(state.runs, slot, run), refused=refused)
 

@@ -23,7 +23,7 @@ KEYS = {name: log_key("2018-11-01", f"{name}.json") for name in FILES}
 
 
 def content(name: str, version: str) -> bytes:
-    """Return a version of a file: a play that both files have, and one of its own, so that each bears on the other."""
+    """Return a version of a file: a play that both files have, and two that only it has, so that each bears on the other."""
     if version == REFUSED:
         return b"not JSON"
     own = FILES.index(name) + 1
@@ -133,7 +133,8 @@ class Replay:
 
         def expire(cursor: Any) -> None:
             cursor.execute(
-                f"update {self.world.schema}_ops.run_schemas set expires_at = dateadd(day, -1, getdate()) where run_schema in ({dead})"
+                f"update {self.world.schema}_ops.run_schemas set expires_at = dateadd(day, -1, getdate()) "
+                f"where run_schema in ({dead})"
             )
 
         warehouse.transaction(expire, "let time pass")
@@ -162,7 +163,9 @@ class Replay:
         expected = model.star(*model.read(lake))
         for table in ("songplays", "users", "time"):
             rows = world.rows(f"select * from {{s}}.{table}")
-            assert {tuple(float(v) if hasattr(v, "as_tuple") else v for v in row) for row in rows} == expected[table]
+            assert {
+                tuple(float(v) if hasattr(v, "as_tuple") else v for v in row) for row in rows
+            } == expected[table]
             assert len(rows) == len(expected[table])
 
 
