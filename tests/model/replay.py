@@ -23,7 +23,7 @@ KEYS = {name: log_key("2018-11-01", f"{name}.json") for name in FILES}
 
 
 def content(name: str, version: str) -> bytes:
-    """Return a version of a file: a play that both files have, and two that only it has, so that each bears on the other."""
+    """Return a version of a file: plays of which another file has one, too."""
     if version == REFUSED:
         return b"not JSON"
     own = FILES.index(name) + 1
