@@ -74,9 +74,12 @@ class Chunks:
         self._entries += 1
         self._close_if_full()
 
-    def close(self) -> list[str]:
-        """Write the last chunk and return the keys of all of them, at least one."""
-        if self._entries or not self._keys:
+    def close(self, at_least: int = 1) -> list[str]:
+        """Write the last chunk and return the keys of all of them.
+
+        :param at_least: the number of chunks; empty ones make up for those that are missing.
+        """
+        while self._entries or len(self._keys) < max(at_least, 1):
             self._write()
         log.info("%d files to read, in %d chunks", self.files, len(self._keys))
         return self._keys

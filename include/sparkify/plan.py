@@ -110,7 +110,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
         if due.refused:
             raise DataError(f"nothing was published. {describe_left_out(due.refused, [])}")
         raise AirflowSkipException(f"nothing is new for {interval}: every file is loaded at its version")
-    keys = chunks.close()
+    keys = chunks.close(_earlier_chunks(context))
     plan: Plan = {
         "run_schema": schema,
         "mode": mode,
@@ -126,6 +126,19 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
         "unrecognized": due.unrecognized[:KEPT_KEYS],
     }
     return plan, keys
+
+
+def _earlier_chunks(context: Mapping[str, Any]) -> int:
+    """Return how many tasks of `validate` an earlier try of the run had.
+
+    Airflow 2 marks those that have no chunk any more as removed, and then never starts `open_run`, because removed is
+    not success: https://github.com/apache/airflow/blob/2.11.2/airflow/ti_deps/deps/trigger_rule_dep.py. Airflow 3
+    starts it, and tells a task nothing about other tasks this way.
+    """
+    run = context.get("dag_run")
+    if not hasattr(run, "get_task_instances"):
+        return 0
+    return sum(ti.task_id == "validate" and ti.map_index >= 0 for ti in run.get_task_instances())
 
 
 def check_refused(source: Source, refused: int, listed: int, reasons: list[str]) -> None:
