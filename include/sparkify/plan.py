@@ -135,7 +135,7 @@ def _earlier_chunks(context: Mapping[str, Any]) -> int:
     not success: https://github.com/apache/airflow/blob/2.11.2/airflow/ti_deps/deps/trigger_rule_dep.py. Airflow 3
     starts it, and tells a task nothing about other tasks this way.
     """
-    run = context.get("dag_run")
+    run: Any = context.get("dag_run")
     if not hasattr(run, "get_task_instances"):
         return 0
     return sum(ti.task_id == "validate" and ti.map_index >= 0 for ti in run.get_task_instances())
