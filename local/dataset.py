@@ -36,7 +36,7 @@ class Dataset:
 
 
 def read_folder(folder: Path) -> Dataset:
-    """Return the .json and .json.gz files below log_data/ and song_data/; other files stay out.
+    """Return the files named .json, compressed or not, below log_data/ and song_data/; other files stay out.
 
     :raises Problem: there is nothing to load, no log file is named after its day, or a name cannot be an S3 key.
     """
@@ -50,7 +50,7 @@ def read_folder(folder: Path) -> Dataset:
         if not (folder / name).is_dir():
             raise Problem(f"{folder} has no {name}/.\n{SHAPE}")
         found = [
-            path for path in sorted((folder / name).rglob("*")) if re.search(r"\.json(\.gz)?$", path.name)
+            path for path in sorted((folder / name).rglob("*")) if re.search(r"\.json(\.\w+)?$", path.name)
         ]
         if not found:
             raise Problem(f"{folder / name} holds no .json file.\n{SHAPE}")

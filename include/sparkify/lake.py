@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -12,12 +13,13 @@ import logging
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import botocore.exceptions
+import botocore.parsers
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-from include.sparkify.errors import aws_error
+from include.sparkify.errors import TransientError, aws_error
 from include.sparkify.intervals import ALL_TIME, ALL_TIME_END, ALL_TIME_START, Interval, of_day
 from include.sparkify.settings import AWS_CONN_ID
 
@@ -34,7 +36,7 @@ class ObjectGone(Exception):
 
 
 class MisnamedObject(Exception):
-    """The name of the object says gzip and its content does not, or the other way round."""
+    """The name of the object says gzip or bzip2 and its content does not, or the other way round."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +118,16 @@ def file_date(pattern: str, path: str) -> date | None:
     return day if day and ALL_TIME_START.date() <= day < ALL_TIME_END.date() else None
 
 
+def explain_name(path: str) -> str:
+    """Return why the path of an unrecognized object is not that of a source file."""
+    name = path.rpartition("/")[2]
+    if re.search(r"\.(zst|zstd|lzo|lz4|xz|snappy|zip|7z)$", name, re.I):
+        return "compressed as no source file may be: compress it with gzip (.json.gz) or bzip2 (.json.bz2)"
+    if not re.search(r"\.json(\.gz|\.bz2)?$", name):
+        return "its name does not end with .json, .json.gz or .json.bz2"
+    return "it is not in the folder YYYY/MM/ of the day YYYY-MM-DD that its name begins with"
+
+
 def list_objects(s3: Any, bucket: str, prefix: str, after: str = "") -> Iterator[LakeObject]:
     """Return the objects below a prefix in key order, without folder markers.
 
@@ -132,12 +144,23 @@ def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[tuple[L
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **given)
         for page in pages:
+            # A proxy may answer with its own page, and status 200.
+            if "KeyCount" not in page or (page["IsTruncated"] and not page.get("NextContinuationToken")):
+                raise TransientError(
+                    f"could not list s3://{bucket}/{prefix}: an answer is not S3's, or is cut short. Is there a proxy "
+                    "between the workers and S3?"
+                )
             for folder in page.get("CommonPrefixes", []):
                 yield _NO_OBJECT, folder["Prefix"]
             for entry in page.get("Contents", []):
-                if not entry["Key"].endswith("/"):
+                # An object with content is not the marker of a folder, whatever its name.
+                if entry["Size"] or not entry["Key"].endswith("/"):
                     yield _object(entry["Key"], entry["ETag"], entry["Size"], entry["LastModified"]), None
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+    except (
+        botocore.exceptions.BotoCoreError,
+        botocore.exceptions.ClientError,
+        botocore.parsers.ResponseParserError,
+    ) as error:
         raise aws_error(error, f"list s3://{bucket}/{prefix}") from error
 
 
@@ -193,15 +216,18 @@ class ManyObjects:
             try:
                 for page in obstore.list(self._store, prefix, offset=after or None, chunk_size=1000):
                     for meta in page:
-                        # A folder marker comes without the slash at its end.
+                        # A slash at the end is lost. Then it comes out of order, or is a folder marker, or is read
+                        # by open_object.
+                        if meta["path"] <= after:
+                            raise ValueError(f"a slash at the end of {meta['path']}")
                         if not meta["size"] and find_etag(self._s3, self._bucket, meta["path"]) is None:
                             continue
                         yield _object(meta["path"], meta["e_tag"] or "", meta["size"], meta["last_modified"])
                         after = meta["path"]
-                return
             # Of one key, which this client cannot name; or of all.
             except (OSError, ValueError, obstore.exceptions.BaseError) as error:
                 log.info("boto3 lists s3://%s/%s, too: %s", self._bucket, prefix, _first_line(error))
+        # Usually one request, which finds nothing: this client takes an answer that is not S3's for the end.
         yield from list_objects(self._s3, self._bucket, prefix, after)
 
     def list_ranges(self, prefix: str, bounds: list[str]) -> Iterator[LakeObject]:
@@ -251,31 +277,46 @@ def _first_line(error: Exception) -> str:
 def open_object(
     s3: Any, bucket: str, item: LakeObject, small: ManyObjects | None = None
 ) -> Iterator[tuple[LakeObject, io.BufferedIOBase]]:
-    """Open an object at its latest version: the object as it is read, and its bytes, decompressed if it is gzip.
+    """Open an object at its latest version: the object as it is read, and its bytes, decompressed if need be.
 
     :param small: reads the object if it can.
     :raises ObjectGone: it was deleted since it was listed.
-    :raises MisnamedObject: its name and its content disagree on gzip.
+    :raises MisnamedObject: its name and its content disagree on its compression.
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     try:
         found, stream = (small and small.read(item)) or _get(s3, bucket, item.key)
-        packed = stream.peek(2)[:2] == b"\x1f\x8b"
+        packed = next((name for name, start in _STARTS.items() if stream.peek(3).startswith(start)), "")
     except botocore.exceptions.ClientError as error:
         if find_etag(s3, bucket, item.key) is None:
+            if find_etag(s3, bucket, f"{item.key}/") is not None:
+                raise MisnamedObject("its name ends with a slash") from error
             raise ObjectGone(item.key) from error
         raise aws_error(error, f"read s3://{bucket}/{item.key}") from error
     except (botocore.exceptions.BotoCoreError, OSError) as error:
         raise aws_error(error, f"read s3://{bucket}/{item.key}") from error
     found = dataclasses.replace(found, file_date=item.file_date)
     with contextlib.closing(stream):
-        if packed != item.key.endswith(".gz") and found.size:
-            raise MisnamedObject(f"the file is {'' if packed else 'not '}gzip but its name says otherwise")
-        yield found, gzip.GzipFile(fileobj=stream) if packed else stream
+        named = next((name for name in _STARTS if item.key.endswith(name)), "")
+        if packed != named and found.size:
+            raise MisnamedObject(
+                f"the file is {_KINDS[packed] if packed else f'not {_KINDS[named]}'} but its name says otherwise"
+            )
+        if packed == ".gz":
+            yield found, gzip.GzipFile(fileobj=stream)
+        else:
+            yield found, cast(io.BufferedIOBase, bz2.BZ2File(stream) if packed else stream)
+
+
+# How compressed content begins, by the end of its name, and what it is called.
+_STARTS = {".gz": b"\x1f\x8b", ".bz2": b"BZh"}
+_KINDS = {".gz": "gzip", ".bz2": "bzip2"}
 
 
 def _get(s3: Any, bucket: str, key: str) -> tuple[LakeObject, io.BufferedReader]:
     answer = s3.get_object(Bucket=bucket, Key=key)
+    if "ETag" not in answer:
+        raise TransientError(f"could not read s3://{bucket}/{key}: the answer is not S3's. Is there a proxy?")
     found = _object(key, answer["ETag"], answer["ContentLength"], answer["LastModified"])
     return found, io.BufferedReader(answer["Body"], 1 << 20)
 

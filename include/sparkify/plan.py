@@ -99,11 +99,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
             reasons = [f"{key}: {reason}" for (key, _), reason in loaded.refused.items()]
             check_refused(source, refused[source.kind], listed[source.kind], reasons)
     for key in due.unrecognized[:20]:
-        log.warning(
-            "s3://%s/%s is not named as a source file, or in the wrong folder: ignored",
-            config.source_bucket,
-            key,
-        )
+        log.warning("s3://%s/%s is not read: %s", config.source_bucket, key, lake.explain_name(key))
     if interval != intervals.ALL_TIME:
         _apply_absent_policy(due, interval, config)
     if not (chunks.files or chunks.vanished):
@@ -326,6 +322,9 @@ def _apply_absent_policy(due: Due, interval: Interval, config: Settings) -> None
         f"no file of {kind} for {len(days)} day(s) of {interval}: {', '.join(map(str, days[:10]))}"
         for kind, days in missing.items()
     )
+    if due.unrecognized:
+        named = "; ".join(f"{key}: {lake.explain_name(key)}" for key in due.unrecognized[:3])
+        message += f". {len(due.unrecognized)} keys below log_prefix are not read ({named})"
     if config.absent == "fail":
         raise DataError(
             f"{message}. Nothing was loaded. Next: have the files delivered, then run the interval again."

@@ -53,7 +53,7 @@ class Settings(pydantic.BaseModel):
     source_bucket: Bucket = "sparkify-lake"
     """Bucket with the source files."""
     log_prefix: Prefix = "log_data/"
-    """Prefix of the activity log; below it ``YYYY/MM/YYYY-MM-DD….json[.gz]``. Ends with a slash."""
+    """Prefix of the activity log; below it ``YYYY/MM/YYYY-MM-DD….json[.gz|.bz2]``. Ends with a slash."""
     song_prefix: Prefix = "song_data/"
     """Prefix of the song metadata, one object per file. Ends with a slash."""
     work_bucket: Bucket = "sparkify-work"

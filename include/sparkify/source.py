@@ -7,6 +7,7 @@ verdict on a file does not depend on the other files of the run.
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import concurrent.futures
 import dataclasses
@@ -30,6 +31,7 @@ from include.sparkify import contract, lake
 from include.sparkify.chunks import Entry, parse
 from include.sparkify.errors import TransientError
 from include.sparkify.lake import LakeObject
+from include.sparkify.presence import Presence
 from include.sparkify.settings import settings
 
 # Bytes per piece before compression: within the 1 MB to 1 GB that COPY reads best
@@ -90,6 +92,7 @@ class Reading:
 
     file: ValidatedFile
     tally: contract.Tally = dataclasses.field(default_factory=contract.Tally)
+    presence: Presence = dataclasses.field(default_factory=Presence)
     rejects: list[RejectedLine] = dataclasses.field(default_factory=list)
     refusal: str = ""
     """Why the file is refused; empty if it is accepted."""
@@ -116,7 +119,10 @@ class Reading:
     def judge(self, threshold: float) -> None:
         """Set the refusal of a log file that was read to its end."""
         file = self.file
-        if file.lines and not file.accepted:
+        # A field that is nowhere explains lines that are rejected for it.
+        if file.lines and (refusal := self.presence.refusal()):
+            self.refusal = refusal
+        elif file.lines and not file.accepted:
             self.refusal = f"none of its {file.lines} lines was accepted"
         elif file.rejected > threshold * file.lines:
             self.refusal = f"{file.rejected} of {file.lines} lines were rejected (threshold {threshold:.2%})"
@@ -212,6 +218,7 @@ def _read_lines(
     encode = msgspec.json.Encoder().encode_lines
     number = 1
     for lines in _lines(stream, bucket, item):
+        reading.presence.note(lines)
         rows = contract.plain_events(lines, number, item.key, cast(str, file.file_date), latest)
         others = [index for index, row in enumerate(rows) if row is None]
         file.lines += len(rows) - len(others)
@@ -281,7 +288,7 @@ READ = {"events": read_log_files, "songs": read_song_files}
 
 
 class _Corrupt(Exception):
-    """A gzip file cannot be decompressed to its end."""
+    """A compressed file cannot be decompressed to its end."""
 
 
 def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator[list[bytes]]:
@@ -303,6 +310,9 @@ def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
     except (botocore.exceptions.BotoCoreError, OSError) as error:
+        # The type of bz2's error for bad content. Errors of the connection have narrower types.
+        if type(error) is OSError and isinstance(stream, bz2.BZ2File):
+            raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
         raise TransientError(f"lost s3://{bucket}/{item.key} after line {number}: {error}") from error
 
 

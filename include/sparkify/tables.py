@@ -40,7 +40,7 @@ SOURCES = (
         kind="events",
         prefix="log_prefix",
         # 2018/11/2018-11-01-events.json, and any number of files per day: 2018-11-01-0001.json.gz
-        path=r"(?P<year>\d{4})/(?P<month>\d{2})/(?P<day>(?P=year)-(?P=month)-\d{2})[^/]*\.json(\.gz)?",
+        path=r"(?P<year>\d{4})/(?P<month>\d{2})/(?P<day>(?P=year)-(?P=month)-\d{2})[^/]*\.json(\.gz|\.bz2)?",
         staging="staging_events",
         history="events",
         daily=True,
@@ -48,7 +48,7 @@ SOURCES = (
     Source(
         kind="songs",
         prefix="song_prefix",
-        path=r"(?:[^/]+/)*[^/]+\.json(\.gz)?",
+        path=r"(?:[^/]+/)*[^/]+\.json(\.gz|\.bz2)?",
         staging="staging_songs",
         history="song_files",
         daily=False,
