@@ -72,6 +72,19 @@ def clear(dag: Any, task: str, downstream: bool = True) -> tuple[str, dict[str, 
         return dag_run.state, {ti.task_id: ti.state for ti in found}
 
 
+def failure(dag: Any, task: str) -> str:
+    """Return the message that a task of the latest run has failed with, as the run report has it (Airflow 2)."""
+    from airflow.models import DagRun
+    from airflow.utils.session import create_session
+
+    from include.sparkify.notify import FAILURE
+
+    with create_session() as session:
+        dag_run = session.query(DagRun).filter_by(dag_id=dag.dag_id).order_by(DagRun.id.desc()).first()
+        ti = dag_run.get_task_instance(task, session=session)
+        return ti.xcom_pull(task_ids=task, key=FAILURE, session=session)
+
+
 def as_scheduled(dag: Any) -> Any:
     """Return the DAG as the scheduler reads it: serialized and read back."""
     from airflow.serialization import serialized_objects

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from include.sparkify import intervals, warehouse
+from include.sparkify import intervals, run_plan, warehouse
 from include.sparkify.errors import STATEMENT_TIMEOUT, ConfigurationError
 from include.sparkify.settings import AWS_CONN_ID, settings
 
@@ -30,6 +30,9 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     error = str(cause or context.get("exception") or "the task gave no message")
     if STATEMENT_TIMEOUT in error or "statement timeout" in error:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
+        log.error("%s", error)
+    if run_plan.is_of_ended_run(error):
+        error = f"the schema of this run is not there, because the run had ended. {run_plan.CLEAR} The error was: {error}"
         log.error("%s", error)
     ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
     if settings().failure_topic_arn:

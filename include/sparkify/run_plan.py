@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
@@ -62,6 +63,14 @@ def run_schema_of(context: Mapping[str, Any]) -> str:
     if plan is None:
         raise DataError(f"the run has no plan. {CLEAR}")
     return plan["run_schema"]
+
+
+def is_of_ended_run(error: str) -> bool:
+    """Return whether a task has failed because the schema of its run is dropped: it was cleared on its own.
+
+    The warehouse names the relation or the schema: ``relation "sparkify_run_x_0123456789ab.plays" does not exist``.
+    """
+    return re.search(r'"\w+_run_\w+_[0-9a-f]{12}(\.\w+)?"\)? does not exist', error) is not None
 
 
 @jinja2.pass_context

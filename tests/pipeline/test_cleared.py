@@ -50,3 +50,26 @@ def test_a_run_that_is_cleared_may_have_fewer_or_more_chunks(dag, world, monkeyp
 
 def _fail(context):
     raise AirflowFailException("COPY failed")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "stage.staging_files",
+        "build.songs",
+        "audit_star.songplays",
+        "audit_star.users",
+        "audit_staging",
+        "publish",
+    ],
+)
+def test_a_task_that_is_cleared_on_its_own_says_what_to_clear(dag, world, task):
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
+    assert running.run(dag, start="2018-11-01", end="2018-11-02")[0] == "success"
+    before = world.state()
+
+    _, tasks = running.clear(dag, task, downstream=False)
+
+    assert tasks[task] == "failed"
+    assert "clear the task `plan` with everything downstream" in running.failure(dag, task)
+    assert world.state() == before

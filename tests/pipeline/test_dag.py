@@ -115,11 +115,11 @@ def test_with_nothing_new_the_run_is_skipped(dag, world):
     assert world.state() == before
 
 
-def test_a_scheduled_day_owns_its_data_interval(dag, world):
-    """@daily: the run of the 1st owns [1st, 2nd), on Airflow 3 as on 2."""
+def test_a_day_by_its_logical_date_owns_its_data_interval(dag, world):
+    """@daily: the run of the 1st owns [1st, 2nd), on Airflow 3 as on 2, also by hand."""
     from airflow.timetables.base import DataInterval
 
-    interval = dag.timetable.infer_manual_data_interval(run_after=datetime(2018, 11, 2, tzinfo=UTC))
+    interval = dag.timetable.infer_manual_data_interval(run_after=datetime(2018, 11, 1, tzinfo=UTC))
     assert isinstance(interval, DataInterval)
     assert (interval.start, interval.end) == (
         datetime(2018, 11, 1, tzinfo=UTC),
