@@ -32,7 +32,7 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
         log.error("%s", error)
     if run_plan.is_of_ended_run(error):
-        error = f"the schema of this run is not there, because the run had ended. {run_plan.CLEAR} The error was: {error}"
+        error = f"the run has ended, and its schema is dropped. {run_plan.CLEAR} The error was: {error}"
         log.error("%s", error)
     ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
     if settings().failure_topic_arn:

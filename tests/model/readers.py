@@ -1,6 +1,6 @@
 """Readers of the published tables: each reads the version and a digest of every table, in one transaction, in a loop.
 
-``python -m tests.model.readers redshift://user@host:5439/database SCHEMA [OBSERVATIONS]`` reads any warehouse, with the
+``python -m tests.model.readers redshift://user@host:5439/database STAR REPORTS [COUNT]`` reads any warehouse, with the
 password of PGPASSWORD, while its runs publish, and prints what was seen.
 """
 
@@ -16,7 +16,6 @@ from typing import Any
 
 import redshift_connector
 
-from include.reports import publish as reports
 from include.sparkify import tables
 
 READERS = 4
@@ -28,14 +27,13 @@ Version = tuple[str | None, str | None]
 Digests = tuple[tuple[int, int], ...]
 
 
-def queries(star: str) -> tuple[list[str], list[str]]:
+def queries(star: str, reports: str) -> tuple[list[str], list[str]]:
     """Return the queries for the two parts of the version, and those for rows and digest of every table."""
     found = [
         (f"{star}{'_ops' if name in tables.OPS else ''}.{name}", tables.published(name))
         for name in (*tables.STAR, *tables.HISTORY, "loaded_files")
     ]
-    for name, path in reports.scripts().items():
-        found.append((f"{path.split('/')[0]}.{name}", tables.read_report(tables.SQL / path)))
+    found += [(f"{reports}.{name}", table) for name, table in tables.reports().items()]
     digests = []
     for name, table in found:
         row = " || '|' || ".join(f"coalesce({column.name}::varchar, '~')" for column in table.columns)
@@ -44,14 +42,14 @@ def queries(star: str) -> tuple[list[str], list[str]]:
         )
     versions = [
         f"select commit_id from {star}_ops.publish_log order by version desc limit 1",
-        f"select commit_id from {reports.STATE}.reported",
+        f"select commit_id from {reports}_state.reported",
     ]
     return versions, digests
 
 
-def observe(connection: Any, star: str) -> tuple[Version, Digests]:
+def observe(connection: Any, star: str, reports: str) -> tuple[Version, Digests]:
     """Return the version and the digests of one transaction."""
-    versions, digests = queries(star)
+    versions, digests = queries(star, reports)
     cursor = connection.cursor()
     found = []
     try:
@@ -72,8 +70,8 @@ def observe(connection: Any, star: str) -> tuple[Version, Digests]:
 class Readers:
     """Readers in threads, until they are stopped."""
 
-    def __init__(self, connect: Callable[[], Any], star: str) -> None:
-        self._connect, self._star = connect, star
+    def __init__(self, connect: Callable[[], Any], star: str, reports: str) -> None:
+        self._connect, self._schemas = connect, (star, reports)
         self._over = threading.Event()
         self.seen: collections.Counter[tuple[Version, Digests]] = collections.Counter()
         self.absent = 0
@@ -105,7 +103,7 @@ class Readers:
         try:
             while not self._over.is_set():
                 try:
-                    self.seen[observe(connection, self._star)] += 1
+                    self.seen[observe(connection, *self._schemas)] += 1
                 except redshift_connector.Error as error:
                     detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
                     if detail.get("C") not in ABSENT:
@@ -117,7 +115,7 @@ class Readers:
             connection.close()
 
 
-def main(dsn: str, star: str, observations: str = "10000") -> None:
+def main(dsn: str, star: str, reports: str, observations: str = "10000") -> None:
     """Read a warehouse until there are enough observations; fail if two of one version differ."""
     place = urllib.parse.urlsplit(dsn)
 
@@ -130,7 +128,7 @@ def main(dsn: str, star: str, observations: str = "10000") -> None:
             password=os.environ["PGPASSWORD"],
         )
 
-    with Readers(connect, star) as readers:
+    with Readers(connect, star, reports) as readers:
         while readers.count < int(observations) and not readers.errors:
             threading.Event().wait(1)
     versions = len({version for version, _ in readers.seen})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from include.sparkify import reach, run, schema
+from include.sparkify import reach, run, schema, settings
 from include.sparkify.errors import TransientError
 from include.sparkify.tables import PUBLISHED
 from tests import shortcuts
@@ -35,7 +35,7 @@ class Writer:
 
     def note(self) -> None:
         connection = reach.connect()
-        version, digests = observe(connection, self.world.schema)
+        version, digests = observe(connection, self.world.schema, settings.reports())
         connection.close()
         assert self.made.setdefault(version, digests) == digests
 
@@ -109,7 +109,7 @@ def test_no_reader_sees_a_mixture_of_versions(make_world: Any, monkeypatch: pyte
     world.load(*ALL, audited=False)
     update(remake=True)
     writer = Writer(world)
-    with Readers(reach.connect, world.schema) as readers:
+    with Readers(reach.connect, world.schema, settings.reports()) as readers:
         for step in (
             writer.report,
             writer.load,
@@ -133,6 +133,6 @@ def test_no_reader_sees_a_mixture_of_versions(make_world: Any, monkeypatch: pyte
 
 
 def test_a_mixture_of_versions_is_noticed() -> None:
-    readers = Readers(reach.connect, "sparkify")
+    readers = Readers(reach.connect, "sparkify", "reports")
     readers.seen.update([(("a", "b"), ((1, 1),)), (("a", "b"), ((1, 2),)), (("c", "b"), ((1, 1),))])
     assert readers.mixed() == [("a", "b")]
