@@ -104,7 +104,7 @@ def rows(costs: dict[str, Cost]) -> Iterator[Row]:
         "a day's run by that of the usual DAG, `reports` off: CPU seconds",
         ours.cpu / usual.cpu,
         2.5,
-        7,
+        5,
         details=f"{ours.cpu:.1f} by {usual.cpu:.1f}; {ours.stand_in:.1f} by {usual.stand_in:.1f} in the stand-in",
     )
     yield Row(
@@ -126,15 +126,15 @@ def rows(costs: dict[str, Cost]) -> Iterator[Row]:
         "a day's run: longest chain of tasks",
         chains[OURS],
         11,
-        18,
+        13,
         unit="",
         details=f"the usual DAG's {chains[USUAL]}",
     )
     counted: dict[str, tuple[Callable[[Cost], int], int, int]] = {
-        "task instances": (lambda cost: cost.tasks, 26, 50),
-        "logins to the warehouse": (lambda cost: cost.counts.logins, 30, 100),
-        "statements, without BEGIN, COMMIT and SET": (lambda cost: cost.counts.statements, 120, 240),
-        "commits of transactions that wrote": (lambda cost: cost.counts.commits, 12, 50),
+        "task instances": (lambda cost: cost.tasks, 26, 30),
+        "logins to the warehouse": (lambda cost: cost.counts.logins, 30, 36),
+        "statements, without BEGIN, COMMIT and SET": (lambda cost: cost.counts.statements, 120, 150),
+        "commits of transactions that wrote": (lambda cost: cost.counts.commits, 12, 15),
     }
     for name, (count, wanted, bound) in counted.items():
         yield Row(

@@ -67,4 +67,4 @@ def test_the_middle_of_several_runs_and_the_rows_of_it(monkeypatch: pytest.Monke
     rows = list(scheduler.rows({"usual": usual, "ours": middle, "again": usual, "with reports": runs[0]}))
     assert [row.figure for row in rows] == [2, 4, 3, 1, 11, 20, 20, 100, 12]
     assert {row.measure for row in rows if row.missed} == {rows[1].measure}
-    assert str(rows[-1]).splitlines()[0].endswith(" 12     <= 12     <= 50")
+    assert str(rows[-1]).splitlines()[0].endswith(" 12     <= 12     <= 15")
