@@ -63,10 +63,11 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
-from include.sparkify import assets, checks, notify, run_plan, settings, tables, timetable, warehouse
+from include.sparkify import assets, checks, notify, reach, run_plan, settings, tables, timetable, warehouse
 from include.sparkify.defaults import DEFAULT_ARGS
 
-WAREHOUSE_POOL = {"pool": settings.pool()}
+# Operators of the providers wait for a warehouse that does not answer: five times, two minutes each.
+WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
 
 
 # A task process parses this file first, so the tasks import what only they need.
@@ -75,6 +76,8 @@ WAREHOUSE_POOL = {"pool": settings.pool()}
     start_date=settings.start_date(),
     catchup=True,
     max_active_runs=4,
+    # A brake: so many failed runs in a row switch the DAG off, until a person has looked.
+    max_consecutive_failed_dag_runs=10,
     dagrun_timeout=settings.run_limit(),
     on_failure_callback=notify.run_timed_out,
     default_args=DEFAULT_ARGS,

@@ -89,10 +89,15 @@ def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        # The three that the image sets too: see Dockerfile.
+        # Those that the image sets too: see Dockerfile.
         "AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES": "airflow.* astro.*",
         "AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS": "True",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+        "AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE": "True",
+        "AIRFLOW__OPENLINEAGE__EXTRACTORS": "include.sparkify.lineage.Extractor",
+        "AIRFLOW__OPENLINEAGE__EMISSION_POLICY": (
+            '[{"scope": {"dag_id": "sparkify|reports"}, "match_mode": "regex", "controls": {"hook_lineage": false}}]'
+        ),
         "PYTHONPATH": str(PROJECT),
         # Keep this person's AWS accounts out of reach.
         "AWS_CONFIG_FILE": os.devnull,

@@ -64,6 +64,10 @@ class Result(NamedTuple):
     """The first failing rows as JSON lines."""
 
 
+# The results that this process wrote last, for the lineage of the task that publishes.
+written: list[Result] = []
+
+
 @functools.cache
 def declaration(table: str) -> dict[str, Any]:
     """Return the checks of a table: ``columns`` in the provider's words, ``rows`` as in the file."""
@@ -254,6 +258,8 @@ def run_checks(cursor: Any, context: Mapping[str, Any], checks: Iterable[Check])
 
 def insert_results(cursor: Any, context: Mapping[str, Any], results: Iterable[Result]) -> None:
     """Replace the results of these checks in ``quality_results``, in the transaction of a cursor."""
+    results = list(results)
+    written[:] = results
     table, run_id = f"{ops()}.quality_results", context["run_id"]
     plan = context["ti"].xcom_pull(task_ids="plan", key="plan")
     interval = [datetime.datetime.fromisoformat(plan[name]) for name in ("interval_start", "interval_end")]

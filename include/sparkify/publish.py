@@ -147,10 +147,13 @@ def _audit_again(cursor: Any, context: Mapping[str, Any]) -> list[checks.Result]
     results = checks.run_checks(cursor, context, checks.all_checks())
     failed = [result for result in results if result.failing and result.check.severity == "fail"]
     if failed:
-        described = "\n".join(map(checks.describe, failed))
+        # The rows may name people: they are in the log, not in a message that is sent on.
+        for result in failed:
+            log.error("%s", checks.describe(result))
+        described = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
         raise DataError(
-            "another run has published meanwhile, and the candidates that were derived again under the lock failed. "
-            f"Nothing was published. {described}\n{CLEAR}"
+            "another run has published meanwhile, and the candidates that were derived again under the lock failed: "
+            f"{described}. Nothing was published; the log has failing rows. {CLEAR}"
         )
     checks.log_warnings(results)
     return results

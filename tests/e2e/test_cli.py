@@ -20,7 +20,7 @@ import pytest
 import redshift_connector
 
 from include.sparkify import tables
-from local import airflow, cli, run, sample, services, up
+from local import airflow, airflow_settings, cli, run, sample, services, up
 from local.dataset import read_folder
 from local.home import Home
 from local_redshift import service
@@ -114,6 +114,24 @@ def test_run_loads_a_folder_and_again_changes_nothing(
     assert cli.main(["run", str(folder)], home) == 0
     assert "nothing is new" in capsys.readouterr().out
     assert rows(home, capsys) == loaded
+
+
+@pytest.mark.slow
+def test_a_warehouse_that_never_answers_ends_the_run_with_words(
+    loaded: Home, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It accepts connections and stays silent, as a paused cluster behind a proxy does."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connections = airflow_settings.connections
+
+        def elsewhere(running: service.Running) -> dict[str, str]:
+            found = connections(running)
+            login = json.loads(found["AIRFLOW_CONN_REDSHIFT_DEFAULT"]) | {"port": silent.getsockname()[1]}
+            return found | {"AIRFLOW_CONN_REDSHIFT_DEFAULT": json.dumps(login)}
+
+        monkeypatch.setattr(airflow_settings, "connections", elsewhere)
+        assert cli.main(["run", str(folder)], loaded) == 1
+    assert "it is paused, or the security group does not let us in" in capsys.readouterr().err
 
 
 @pytest.mark.slow

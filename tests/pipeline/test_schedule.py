@@ -41,6 +41,10 @@ def test_the_schedule_ends_with_its_last_day(serialized: Any) -> None:
     assert scheduled_days(dag, 100) == [date(2018, 11, day) for day in range(1, 31)]
 
 
+def test_failed_runs_in_a_row_switch_the_dag_off(serialized: Any) -> None:
+    assert serialized().max_consecutive_failed_dag_runs == 10
+
+
 def test_the_schedule_has_no_end_without_a_last_day(serialized: Any) -> None:
     dag = serialized(SPARKIFY_START_DATE="2018-11-01")
     assert len(scheduled_days(dag, 100)) == 100

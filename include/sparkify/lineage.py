@@ -1,0 +1,326 @@
+"""Lineage in OpenLineage: what each task of the DAGs `sparkify` and `reports` reads and writes, down to the columns.
+
+Airflow's OpenLineage provider imports this file, where ``AIRFLOW__OPENLINEAGE__EXTRACTORS`` names :class:`Extractor`,
+and only if lineage is sent at all. Without it the provider would connect to the warehouse again for each task, send its
+SQL, and make new datasets of every run, because a run's tables are in a schema with its own name. Here, a dataset has
+the same name in every run, nothing is asked of the warehouse, and no SQL is sent.
+
+Names follow https://openlineage.io/docs/spec/naming: ``redshift://<cluster>.<region>:<port>`` with
+``<database>.<schema>.<table>``, and ``s3://<bucket>`` with a prefix. The tables of a run are in schema ``<star>_run``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jinja2
+import openlineage_sql
+import sqlparse
+from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+from airflow.providers.openlineage.extractors import OperatorLineage
+from airflow.providers.openlineage.extractors.base import BaseExtractor, DefaultExtractor
+from openlineage.client.event_v2 import Dataset, InputDataset
+from openlineage.client.facet_v2 import (
+    column_lineage_dataset,
+    data_quality_assertions_dataset,
+    schema_dataset,
+)
+
+from include.reports import publish as reports
+from include.sparkify import checks, contract, settings, tables
+from include.sparkify.reach import CONN_ID
+
+FIELDS = {"events": contract.EVENT_FIELDS, "songs": contract.SONG_FIELDS}
+# Two words for one thing: ours, and that of OpenLineage.
+SEVERITY = {"fail": "error", "warn": "warn"}
+
+Column = tuple[str, str]
+"""Dataset and column."""
+
+
+@dataclasses.dataclass
+class Flow:
+    """The origins of one dataset that a task writes: as a whole and by column."""
+
+    inputs: set[str] = dataclasses.field(default_factory=set)
+    columns: dict[str, set[Column]] = dataclasses.field(default_factory=dict)
+
+    def add(self, inputs: Iterable[str], columns: Mapping[str, Iterable[Column]]) -> None:
+        self.inputs.update(inputs)
+        for name, origins in columns.items():
+            self.columns.setdefault(name, set()).update(origins)
+
+
+Flows = dict[str, Flow]
+
+
+class Extractor(BaseExtractor):
+    """Answer the provider about a task; it finds out about tasks of other DAGs itself."""
+
+    @classmethod
+    def get_operator_classnames(cls) -> list[str]:
+        """Return the classes of our tasks: the provider chooses by class."""
+        return [
+            "S3ToRedshiftOperator",
+            "SQLExecuteQueryOperator",
+            "SQLTableCheckOperator",
+            "SQLColumnCheckOperator",
+            "_PythonDecoratedOperator",
+        ]
+
+    def _execute_extraction(self) -> OperatorLineage | None:
+        if self.operator.dag_id not in ("sparkify", "reports"):
+            return DefaultExtractor(self.operator).extract()
+        # Its results come later, but without a dataset the provider would look for another source of lineage.
+        return as_events(flows_of(self.operator), {run_table(name): [] for name in checked(self.operator)})
+
+    def extract_on_complete(self, task_instance: Any) -> OperatorLineage | None:
+        if self.operator.dag_id not in ("sparkify", "reports"):
+            return DefaultExtractor(self.operator).extract_on_complete(task_instance)
+        return as_events(flows_of(self.operator), assertions_of(self.operator))
+
+
+def flows_of(operator: Any) -> Flows:
+    """Return what a task writes, by dataset: ``schema.table`` of the warehouse, or an ``s3://`` address."""
+    name = operator.task_id
+    if operator.dag_id == "reports":
+        if name == "new_families":
+            state = schema_of(operator.dag, reports.STATE)
+            return {f"{state}.{name}": Flow({f"{state}.new_agents"})}
+        found = reports.scripts() if name == "publish" else {name: f"{reports.STATE}/{name}.sql"}
+        is_sql = name == "publish" or (tables.SQL / f"{reports.STATE}/{name}.sql").exists()
+        return flows_of_scripts(operator.dag, found) if is_sql else {}
+    if name == "validate":
+        return {
+            staged_files(source): Flow(
+                {lake_files(source)},
+                {field.column: {(lake_files(source), field.source)} for field in FIELDS[source.kind]},
+            )
+            for source in tables.SOURCES
+        } | {
+            f"{settings.ops()}.{name}": Flow({lake_files(source) for source in tables.SOURCES})
+            for name in ("rejected_lines", "refused_files")
+        }
+    group, _, name = name.rpartition(".")
+    if group == "stage":
+        sources = {source.staging: source for source in tables.SOURCES}
+        if name not in sources:
+            return {run_table(name): Flow({f"{run_files()}/{name}"})}
+        files = staged_files(sources[name])
+        columns = {field.column: {(files, field.column)} for field in FIELDS[sources[name].kind]}
+        return {run_table(name): Flow({files}, columns)}
+    if group == "build":
+        return flows_of_scripts(operator.dag, tables.scripts("build", tables.BUILD[name]))
+    if name == "publish":
+        return flows_of_scripts(operator.dag, tables.scripts("publish", tables.PUBLISH))
+    return {}
+
+
+def lake_files(source: tables.Source) -> str:
+    """Return the dataset of the source files of a kind: all of them, because a dataset per file would have no end."""
+    prefix = getattr(settings.settings(), source.prefix).rstrip("/")
+    return f"s3://{settings.settings().source_bucket}/{prefix}"
+
+
+def run_files() -> str:
+    """Return the prefix below which runs write what COPY reads."""
+    return f"s3://{settings.settings().work_bucket}/runs"
+
+
+def staged_files(source: tables.Source) -> str:
+    """Return the dataset of the validated lines of a kind, of any run."""
+    return f"{run_files()}/{source.staging}"
+
+
+def run_schema() -> str:
+    """Return the name that the schema of every run has here."""
+    return f"{settings.star()}_run"
+
+
+def run_table(name: str) -> str:
+    """Return the name that a run's table has here."""
+    return f"{run_schema()}.{name}"
+
+
+def schema_of(dag: Any, folder: str) -> str:
+    """Return the schema of the tables of a folder of ``include/sql``: by the macro of its name, if there is one."""
+    macro = dag.user_defined_macros.get(folder)
+    return str(macro()) if macro else folder
+
+
+def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
+    """Return what scripts write, each rendered with names that are the same in every run.
+
+    :param scripts: path below ``include/sql`` by table; a script that is one SELECT makes this table.
+    """
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))  # no page is rendered
+    environment.globals.update(
+        dag.user_defined_macros,
+        run_schema=lambda *_: run_schema(),
+        run_prefix=lambda *_: run_files(),
+        remake=lambda *_: False,
+        ti=None,
+    )
+    found: Flows = {}
+    for name, path in scripts.items():
+        schema = schema_of(dag, path.partition("/")[0])
+        for statement in sqlparse.split(environment.get_template(path).render()):
+            add_statement(found, statement, f"{schema}.{name}")
+    return without_temporary(found)
+
+
+def add_statement(found: Flows, statement: str, default: str) -> None:
+    """Add what one statement writes; ``default`` is the table that a SELECT makes."""
+    text = re.sub(r"--.*", "", statement).strip().rstrip(";")
+    # A table that is only declared, or deleted, has no data from anywhere.
+    if re.match(r"(drop|comment|grant|set|analyze)\b|create table \S+ \(", text, re.I):
+        return
+    meta = openlineage_sql.parse([text], dialect="redshift", default_schema=TEMPORARY)
+    outputs = [table.qualified_name for table in meta.out_tables] or [default]
+    columns: dict[str, set[Column]] = {}
+    for item in meta.column_lineage:
+        origins = {(one.origin.qualified_name, one.name) for one in item.lineage if one.origin}
+        columns.setdefault(item.descendant.name, set()).update(origins)
+    inputs = {table.qualified_name for table in meta.in_tables}
+    inputs |= {table for origins in columns.values() for table, _ in origins}
+    for output in outputs:
+        found.setdefault(output, Flow()).add(inputs - {output}, columns)
+
+
+# The schema that the parser gives to names without one: temporary tables, which end with their transaction.
+TEMPORARY = "temporary"
+
+
+def without_temporary(found: Flows) -> Flows:
+    """Return the flows with each temporary table replaced by what it was made of."""
+
+    def tables_of(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
+        if not name.startswith(f"{TEMPORARY}.") or name in seen:
+            return {name} - seen
+        below = found.get(name, Flow()).inputs
+        return {table for one in below for table in tables_of(one, seen | {name})}
+
+    def columns_of(column: Column, seen: frozenset[Column] = frozenset()) -> set[Column]:
+        table, name = column
+        if not table.startswith(f"{TEMPORARY}.") or column in seen:
+            return {column} - seen
+        below = found.get(table, Flow()).columns.get(name, set())
+        return {origin for one in below for origin in columns_of(one, seen | {column})}
+
+    return {
+        output: Flow(
+            {table for name in flow.inputs for table in tables_of(name)} - {output},
+            {
+                name: {one for origin in origins for one in columns_of(origin)}
+                for name, origins in flow.columns.items()
+            },
+        )
+        for output, flow in found.items()
+        if not output.startswith(f"{TEMPORARY}.")
+    }
+
+
+def checked(operator: Any) -> set[str]:
+    """Return the tables of the run that a task checks."""
+    if hasattr(operator, "column_mapping"):
+        return {str(operator.table).rpartition(".")[2]}
+    return {alias.partition("__")[0] for alias in getattr(operator, "checks", {})}
+
+
+def assertions_of(operator: Any) -> dict[str, list[data_quality_assertions_dataset.Assertion]]:
+    """Return the results of the checks that a task has run, by dataset: names and verdicts, no value and no SQL."""
+    declared = {f"{check.table}__{check.name}": check for check in checks.all_checks()}
+    found: dict[str, list[data_quality_assertions_dataset.Assertion]] = {}
+
+    def add(check: checks.Check, success: bool, column: str | None = None) -> None:
+        found.setdefault(run_table(check.table), []).append(
+            data_quality_assertions_dataset.Assertion(
+                assertion=check.name,
+                success=success,
+                column=column,
+                severity=SEVERITY[check.severity],
+                description=check.description,
+            )
+        )
+
+    for result in getattr(operator, "check_results", []):
+        table = str(result.table).rpartition(".")[2]
+        check = declared.get(result.name) or declared.get(f"{table}__{result.column}.{result.check_type}")
+        if check:
+            add(check, result.success, result.column)
+    if operator.task_id == "publish" and operator.dag_id == "sparkify":
+        for outcome in checks.written:
+            add(outcome.check, not outcome.failing)
+    return found
+
+
+def as_events(
+    flows: Flows, assertions: Mapping[str, list[data_quality_assertions_dataset.Assertion]]
+) -> OperatorLineage:
+    """Return flows and check results in the classes of OpenLineage."""
+    read = {name for flow in flows.values() for name in flow.inputs} - set(flows) | set(assertions)
+    inputs: list[Dataset] = []
+    for name in sorted(read):
+        facets: dict[str, Any] = {}
+        if assertions.get(name):
+            facets["dataQualityAssertions"] = (
+                data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(assertions=assertions[name])
+            )
+        namespace, path = address(name)
+        inputs.append(
+            InputDataset(namespace=namespace, name=path, facets=described(name), inputFacets=facets)
+        )
+    return OperatorLineage(
+        inputs=inputs, outputs=[written(name, flow) for name, flow in sorted(flows.items())]
+    )
+
+
+def written(name: str, flow: Flow) -> Dataset:
+    """Return a dataset with the origins of its columns."""
+    facets, fields = described(name), {}
+    for column, origins in sorted(flow.columns.items()):
+        of = [column_lineage_dataset.InputField(*address(table), origin) for table, origin in sorted(origins)]
+        if of:
+            fields[column] = column_lineage_dataset.Fields(inputFields=of)
+    if fields:
+        facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(fields=fields)
+    namespace, path = address(name)
+    return Dataset(namespace=namespace, name=path, facets=facets)
+
+
+def described(name: str) -> dict[str, Any]:
+    """Return the facets of a published table: its columns with their meaning."""
+    schema, _, table = name.rpartition(".")
+    declared = None
+    if schema in (settings.star(), settings.ops()) and table in tables.PUBLISHED:
+        declared = tables.published(table)
+    elif schema != run_schema():
+        declared = tables.reports().get(table)
+    if declared is None:
+        return {}
+    fields = [
+        schema_dataset.SchemaDatasetFacetFields(column.name, column.type, column.meaning)
+        for column in declared.columns
+    ]
+    return {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)}
+
+
+def address(name: str) -> tuple[str, str]:
+    """Return namespace and name of a dataset."""
+    if name.startswith("s3://"):
+        bucket, _, path = name.removeprefix("s3://").partition("/")
+        return f"s3://{bucket}", path
+    authority, database = warehouse()
+    return f"redshift://{authority}", f"{database}.{name}"
+
+
+@functools.cache
+def warehouse() -> tuple[str, str]:
+    """Return authority and database of the warehouse, from its connection."""
+    hook = RedshiftSQLHook(redshift_conn_id=CONN_ID)
+    found = hook.get_openlineage_database_info(hook.conn)
+    return str(found.authority), str(found.database)
