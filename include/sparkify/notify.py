@@ -31,6 +31,10 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     if STATEMENT_TIMEOUT in error or "statement timeout" in error:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
         log.error("%s", error)
+    if "load_error" in error:
+        prefix = context["task"].s3_key.rpartition("/")[0]
+        error += f"\nCOPY: {warehouse.describe_load_error(prefix)}."
+        log.error("%s", error)
     if run_plan.is_of_ended_run(error):
         error = f"the run has ended, and its schema is dropped. {run_plan.CLEAR} The error was: {error}"
         log.error("%s", error)

@@ -191,3 +191,26 @@ def describe_blockers() -> str:
     ) or (
         "svv_transactions shows no other session; a superuser, or SYSLOG ACCESS UNRESTRICTED, sees all of them"
     )
+
+
+def describe_load_error(prefix: str) -> str:
+    """Return the reason of the last failed COPY of objects below ``prefix``: the error of COPY only says where it is.
+
+    SYS_LOAD_ERROR_DETAIL: https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html. Values are left
+    out: they may name people.
+    """
+    try:
+        rows = query(
+            "select trim(file_name), line_number, trim(column_name), trim(error_message) from sys_load_error_detail "
+            "where file_name like %s order by start_time desc, line_number limit 1",
+            f"%/{prefix}/%",
+        )
+    except Exception as error:  # the message that we are about to give matters more
+        return f"sys_load_error_detail could not be read ({error})"
+    return (
+        "".join(
+            f"{file} line {line}{f', column {column}' if column else ''}: {reason}"
+            for file, line, column, reason in rows
+        )
+        or "sys_load_error_detail shows no error of this run to this user"
+    )

@@ -224,3 +224,67 @@ def test_words_of_timeformat_are_case_sensitive(sql: Client, word: str) -> None:
     """copy-parameters-data-conversion.html, TIMEFORMAT."""
     sql("create table {s}.v (a timestamp)")
     sql.copy_fails("v", sql.warehouse.put("value", {"a": 1541107053796}), f"json 'auto' timeformat '{word}'")
+
+
+# c_Supported_data_types.html, "Type compatibility and conversion"; Udacity's Sparkify course writes md5(number || time)
+CONVERTED: list[tuple[str, Any]] = [
+    ("md5(i || t)", "9cb679b6e735c7f454e35bf100f8d03c"),
+    ("t || i", "2018-11-01 00:00:001"),
+    ("n || t", "1.502018-11-01 00:00:00"),
+    ("d || t", "2018-11-012018-11-01 00:00:00"),
+    ("concat(i, d)", "12018-11-01"),
+    ("left(20181101, 4)", "2018"),
+    ("substring(d, 1, 7)", "2018-11"),
+    ("lpad(7, 3, '0')", "007"),
+    ("len(20181101)", 8),
+    ("d like '2018%'", True),
+    ("date_trunc('month', '2018-01-05')", MOMENT(2018, 1, 1)),
+    ("dateadd(day, 1, '2018-01-0' || i)", MOMENT(2018, 1, 2)),
+    ("t + 1", MOMENT(2018, 11, 2)),
+    # r_Character_types.html: MAX in any place of a type
+    ("'a'::varchar(max)", "a"),
+    ("cast('b' as nvarchar(3))", "b"),
+    ("'c'::bpchar(2)", "c "),
+    # crc32-function.html
+    ("crc32('Amazon Redshift')", "f2726906"),
+]
+
+
+@pytest.mark.parametrize(("expression", "expected"), CONVERTED, ids=lambda value: str(value)[:40])
+def test_values_are_converted(shared: Client, expression: str, expected: Any) -> None:
+    shared("create table if not exists {s}.e (i int, n numeric(8, 2), d date, t timestamp)")
+    shared("delete from {s}.e")
+    shared("insert into {s}.e values (1, 1.50, '2018-11-01', '2018-11-01 00:00:00')")
+    assert shared(f"select {expression} from {{s}}.e") == [(expected,)]
+
+
+def test_a_boolean_is_not_cast_to_text(sql: Client) -> None:
+    """https://github.com/dbt-labs/dbt-utils/issues/1016"""
+    sql.fails("select (1 = 1)::varchar", "cannot cast type boolean to character varying")
+
+
+JSON_RECORDS = [
+    # copy-usage_notes-copy-from-json.html: an object may be on several lines, and several on one
+    ('{\n "id": 1,\n "s": "a"\n}\n\n{\n "id": 2,\n "s": "b"\n}\n', "auto"),
+    ('{"id": 1, "s": "a"}{"id": 2, "s": "b"}', "auto"),
+    ('[1,\n "a"]\n[2, "b"]', '{"jsonpaths": ["$[0]", "$[1]"]}'),
+    ('[[1], {"s": "a"}]\n[[2], {"s": "b"}]', '{"jsonpaths": ["$[0][0]", "$[1].s"]}'),
+]
+
+
+@pytest.mark.parametrize(("body", "paths"), JSON_RECORDS, ids=["lines", "glued", "arrays", "nested"])
+def test_records_of_json(sql: Client, body: str, paths: str) -> None:
+    put = sql.warehouse.put
+    sql("create table {s}.j (id int, s varchar(9))")
+    how = "auto" if paths == "auto" else put("paths", raw=paths.encode())
+    sql.copy("j", put("records", raw=body.encode()), f"json '{how}'")
+    assert sql("select * from {s}.j order by id") == [(1, "a"), (2, "b")]
+
+
+def test_a_column_that_must_not_be_null_is_in_the_list_of_copy(sql: Client) -> None:
+    """copy-parameters-column-mapping.html"""
+    sql("create table {s}.v (a int, b int not null, c int not null default 1)")
+    source = sql.warehouse.put("value", {"a": 1})
+    sql.copy_fails("v (a)", source, "json 'auto'", "must be included in column list")
+    sql.copy("v (a, b)", sql.warehouse.put("value", {"a": 1, "b": 2}), "json 'auto'")
+    assert sql("select * from {s}.v") == [(1, 2, 1)]

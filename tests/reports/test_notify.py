@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import types
+from datetime import datetime
 
 import boto3
 import pytest
+import redshift_connector
 
 from include.sparkify import checks, notify
 from include.sparkify.errors import DataError
+from tests.world import event
 
 ERROR = (
     "the star is unchanged; failed: songplays.level_is_known (fail): level is free or paid; 1 failing rows:\n"
@@ -107,3 +111,33 @@ def test_every_task_has_it(sparkify, reports):
             # A check task keeps its results first.
             function = getattr(callback, "func", callback)
             assert function in (notify.failure, checks.record_failed), task.task_id
+
+
+def test_a_failed_copy_is_told_with_its_reason(world):
+    context, kept = context_of(world)
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 10), 1))
+    world.create_tables()
+    loading = world.context("2018-11-01", "2018-11-02")
+    world.validate(loading, world.plan(loading))
+    world.open_run(loading)
+    (piece,) = (
+        found["Key"]
+        for found in world.s3.list_objects_v2(Bucket=world.work)["Contents"]
+        if "events" in found["Key"] and found["Key"].endswith(".gz")
+    )
+    world.s3.put_object(Bucket=world.work, Key=piece, Body=gzip.compress(b"{}\n"))
+    with pytest.raises(redshift_connector.Error) as failed:
+        world.copy(loading)
+    context |= {
+        "exception": failed.value,
+        "task": types.SimpleNamespace(s3_key=f"{prefix_of(piece)}/x.manifest"),
+    }
+
+    notify.failure(context)
+
+    assert f"{piece} line 1, column source_key: Missing data for not-null field" in kept[notify.FAILURE]
+
+
+def prefix_of(piece: str) -> str:
+    """Return the prefix of a run, of which the manifests are direct children."""
+    return "/".join(piece.split("/")[:3])

@@ -80,8 +80,8 @@ class DataApi:
     def batch_execute_statement(self, caller: Caller, given: Given) -> Given:
         if given.get("Parameters"):
             raise _not_covered("Parameters of BatchExecuteStatement")
-        if given.get("ExecutionMode", "TRANSACTION") != "TRANSACTION":
-            raise _not_covered(f"ExecutionMode {given['ExecutionMode']}")
+        if given.get("ExecutionMode", "TRANSACTION") not in ("TRANSACTION", "AUTO_COMMIT"):
+            raise Fault("ValidationException", "ExecutionMode is TRANSACTION or AUTO_COMMIT.")
         return self._submit(caller, given, given["Sqls"], [], batch=True)
 
     def _submit(
@@ -115,6 +115,7 @@ class DataApi:
                     batch,
                     given.get("StatementName"),
                     parameters,
+                    given.get("ExecutionMode") == "AUTO_COMMIT" or not batch,
                 )
                 self._batches[made.id] = (made, target)
                 if token is not None:

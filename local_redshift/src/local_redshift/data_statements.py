@@ -131,11 +131,17 @@ class Statement:
 
 
 class Batch:
-    """The statements of one request: one, or several in one transaction."""
+    """The statements of one request: one, or several in one transaction or, with `autocommit`, each in another."""
 
     def __init__(
-        self, statements: list[Statement], is_batch: bool, name: str | None, parameters: list[dict[str, str]]
+        self,
+        statements: list[Statement],
+        is_batch: bool,
+        name: str | None,
+        parameters: list[dict[str, str]],
+        autocommit: bool,
     ) -> None:
+        self._autocommit = autocommit
         self.id, self.created_at = str(uuid.uuid4()), time.time()
         self.statements, self.is_batch, self.name, self.parameters = statements, is_batch, name, parameters
         self.status, self.error, self.pid, self.updated_at = "SUBMITTED", "", 0, self.created_at
@@ -150,12 +156,12 @@ class Batch:
             try:
                 self.status, self.pid = "STARTED", connection.get_backend_pid()
                 psycopg2.extensions.register_type(_AS_TEXT, connection)
-                connection.autocommit = not self.is_batch
+                connection.autocommit = self._autocommit
                 for statement in self.statements:
                     if self._canceled:
                         raise psycopg2.errors.QueryCanceled
                     statement.execute(connection)
-                if self.is_batch:
+                if not self._autocommit:
                     connection.commit()
                 self.status = "FINISHED"
             finally:

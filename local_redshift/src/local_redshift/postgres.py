@@ -67,6 +67,7 @@ _CATALOG = (
     "dates",
     "comparisons",
     "numbers",
+    "casts",
     "strings",
     "types",
     "loads",

@@ -31,6 +31,8 @@ class Serverless:
             "DeleteNamespace": self._delete_namespace,
             "CreateWorkgroup": self._create_workgroup,
             "GetWorkgroup": self._get_workgroup,
+            "ListNamespaces": self._list_namespaces,
+            "ListWorkgroups": self._list_workgroups,
             "DeleteWorkgroup": self._delete_workgroup,
             "CreateUsageLimit": self._create_usage_limit,
             "UpdateUsageLimit": self._update_usage_limit,
@@ -88,6 +90,13 @@ class Serverless:
         workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])
         endpoint = {"address": self._address.host, "port": self._address.port}
         return {"workgroup": {**workgroup, "endpoint": endpoint}}
+
+    def _list_namespaces(self, caller: Caller, given: Given) -> Given:
+        return {"namespaces": list(self._namespaces.values())}
+
+    def _list_workgroups(self, caller: Caller, given: Given) -> Given:
+        names = list(self._workgroups)
+        return {"workgroups": [self._get_workgroup(caller, {"workgroupName": n})["workgroup"] for n in names]}
 
     def _delete_workgroup(self, caller: Caller, given: Given) -> Given:
         workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])

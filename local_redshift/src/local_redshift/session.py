@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import re
 import struct
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,7 +17,7 @@ from .copy.load import Load
 from .errors import SqlError
 from .results import results
 from .sql.expressions import render
-from .sql.refusals import refuse_value
+from .sql.refusals import not_covered, refuse_value
 from .sql.statement import Names, Statement
 from .sql.statements import translate, translate_one
 from .sql.tokens import literal
@@ -41,6 +42,8 @@ _INTERVAL = SqlError(
     " read PostgreSQL's form of it wrongly: cast it to varchar, or use DATEDIFF",
     "0A000",
 )
+# Redshift has some 200 of them: https://docs.aws.amazon.com/redshift/latest/dg/c_intro_system_tables.html
+_SYSTEM_VIEW = re.compile(r'relation "(?:pg_catalog\.)?((?:stl|stv|svl|svv|svcs|sys)_\w+)" does not exist')
 _ALIASES = 100  # of one statement that are replaced at most
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -180,6 +183,8 @@ class Session:
             return self._refusals.pop(mark).fields
         if fields.get("M") == "cannot accept a value of a shell type":
             return SqlError(str(refuse_value()), "0A000").fields
+        if fields.get("C") == "42P01" and (found := _SYSTEM_VIEW.match(fields.get("M", ""))):
+            return SqlError(str(not_covered(f"the system view {found[1]}")), "0A000").fields
         if fields.get("C") == "23502" and fields.get("c"):
             detail = f"(stand-in: {fields.get('M', '')})"
             return SqlError(f"Cannot insert a NULL value into column {fields['c']}", "23502", detail).fields

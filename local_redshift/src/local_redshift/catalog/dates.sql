@@ -136,6 +136,9 @@ $$ select moment::date $$;
 create function pg_catalog.date_trunc(part text, day date) returns timestamp language sql immutable strict as
 $$ select date_trunc(part, day::timestamp) $$;
 
+create function pg_catalog.date_trunc(part text, moment text) returns timestamp language sql stable strict as
+$$ select date_trunc(part, moment::timestamp) $$;
+
 create function pg_catalog.last_day(day timestamp) returns date language sql immutable strict as
 $$ select (date_trunc('month', day) + interval '1 month' - interval '1 day')::date $$;
 
@@ -163,6 +166,8 @@ $$ select local_part('year', day)::integer $$;
 create function pg_catalog.convert_timezone(source text, target text, moment timestamp) returns timestamp
 language sql immutable strict as $$ select moment at time zone source at time zone target $$;
 
+create function pg_catalog.convert_timezone(target text, moment timestamptz) returns timestamp
+language sql immutable strict as $$ select moment at time zone target $$;
 create function pg_catalog.convert_timezone(target text, moment timestamp) returns timestamp
 language sql immutable strict as $$ select moment at time zone 'UTC' at time zone target $$;
 

@@ -13,6 +13,11 @@ $$ select encode(case bits when 224 then sha224(convert_to(value, 'UTF8'))
                            when 512 then sha512(convert_to(value, 'UTF8'))
                            when 256 then sha256(convert_to(value, 'UTF8'))
                            when 0 then sha256(convert_to(value, 'UTF8')) end, 'hex') $$;
+-- PostgreSQL's crc32 is another function, of bytes. https://docs.aws.amazon.com/redshift/latest/dg/crc32-function.html
+alter function pg_catalog.crc32(bytea) rename to local_crc32;
+alter function pg_catalog.crc32c(bytea) rename to local_crc32c;
+create function pg_catalog.crc32(text) returns text language sql immutable strict as
+$$ select lpad(to_hex(local_crc32c(convert_to($1, 'UTF8'))), 8, '0') $$;
 create function pg_catalog.nvl2(anyelement, anycompatible, anycompatible) returns anycompatible
 language sql immutable as $$ select case when $1 is not null then $2 else $3 end $$;
 create function pg_catalog.is_valid_json(text) returns boolean language sql immutable strict as
@@ -55,21 +60,12 @@ language sql immutable strict as $$ select local_path_text($1, $7, $2, $3, $4, $
 create function pg_catalog.replicate(text, integer) returns text language sql immutable strict as
 $$ select repeat($1, $2) $$;
 
--- `||` of two values that are not text; PostgreSQL has it when one of them is.
-create function pg_catalog.local_concat(anycompatiblenonarray, anycompatiblenonarray) returns text
-language sql immutable strict as $$ select $1::text || $2::text $$;
-create operator pg_catalog.|| (
-  leftarg = anycompatiblenonarray, rightarg = anycompatiblenonarray, function = pg_catalog.local_concat);
-
--- concat() has two arguments there, and is NULL if one of them is.
+-- `||` has text on both sides: what is none becomes it by itself (casts.sql). So do the arguments of concat(), which has
+-- two there, and is NULL if one of them is.
+update pg_operator set oprname = '|||'
+where oprname = '||' and (oprleft, oprright) not in (('text'::regtype, 'text'::regtype), ('jsonb'::regtype, 'jsonb'::regtype));
 alter function pg_catalog.concat("any") rename to local_concat_all;
 create function pg_catalog.concat(text, text) returns text language sql immutable strict as $$ select $1 || $2 $$;
-create function pg_catalog.concat(text, anynonarray) returns text language sql immutable strict as
-$$ select $1 || $2::text $$;
-create function pg_catalog.concat(anynonarray, text) returns text language sql immutable strict as
-$$ select $1::text || $2 $$;
-create function pg_catalog.concat(anycompatiblenonarray, anycompatiblenonarray) returns text
-language sql immutable strict as $$ select $1::text || $2::text $$;
 
 -- regexp_substr answers '' where nothing matches; regexp_replace replaces every match, and $1 is a group.
 alter function pg_catalog.regexp_substr(text, text) rename to local_regexp_substr;

@@ -131,7 +131,7 @@ create view pg_catalog.svv_table_info as
 create view pg_catalog.svv_mv_info as
   select current_database()::char(128) as database_name, n.nspname::char(128) as schema_name,
          pg_get_userbyid(c.relowner)::char(128) as user_name, c.relname::char(128) as name, 'f'::char(1) as is_stale,
-         1 as state, 'f'::char(1) as autorewrite, left(m.refreshed::text, 1)::char(1) as autorefresh
+         1 as state, 'f'::char(1) as autorewrite, case when m.refreshed then 't' else 'f' end::char(1) as autorefresh
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
   join local_materialized_views as m on m.relid = c.oid;
 create view pg_catalog.stv_mv_info as

@@ -73,6 +73,16 @@ class Conversion:
     # The same with the columns' types for their fields: JSON's own conversion, several times as fast as ours, and
     # the same wherever it succeeds. Empty if it cannot be used.
     typed_record: str = ""
+    arrays: bool = False  # records are JSON arrays
+
+    def by_position(self, paths: list[list[str]]) -> None:
+        """Columns by path in records that are arrays: `$[0]`."""
+        self.arrays = True
+        self.record = "(select {raw}::json as j) as r"
+        for path, column in zip(paths, self.columns, strict=True):
+            place = f"array[{', '.join(map(literal, path))}]::text[]"
+            by_double = self.is_by_double(column)
+            self.texts.append(f"local_by_double(r.j #> {place})" if by_double else f"(r.j #>> {place})")
 
     def by_path(self, paths: list[list[str]]) -> None:
         """Columns by path; the keys of the outermost object become a record, the rest is taken from JSON."""

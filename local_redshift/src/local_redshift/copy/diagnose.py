@@ -51,12 +51,14 @@ def find_bad_lines(conversion: Conversion) -> str:
         )
         source = f"({numbered}) l"
     else:
+        is_record = "raw is json array" if conversion.arrays else "local_is_object(raw)"
         numbered = (
-            "select ctid as line, row_number() over (order by ctid) as n, raw, local_is_object(raw) as ok"
+            f"select ctid as line, row_number() over (order by ctid) as n, raw, {is_record} as ok"
             " from local_copy_lines"
         )
         raw = "l.raw"
-        record = conversion.record.format(raw="(case when l.ok then l.raw else '{}' end)")
+        empty = "[]" if conversion.arrays else "{}"
+        record = conversion.record.format(raw=f"(case when l.ok then l.raw else '{empty}' end)")
         source = f"(select * from ({numbered}) l where {NOT_BLANK}) l, lateral {record}"
     checks = []
     for i, (column, text) in enumerate(zip(conversion.columns, conversion.texts, strict=True)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +79,7 @@ class Lines:
                 if body is None:
                     continue
                 self.files.append(File(f"s3://{name[0]}/{name[1]}"))
-                if self._copy.format == "parquet" or records.is_needed(self._copy):
+                if self._copy.format == "parquet" or records.is_needed(self._copy) or self._is_spread(body):
                     whole = body if isinstance(body, bytes) else await asyncio.to_thread(body.read)
                     yield await asyncio.to_thread(self._rewrite, whole, columns)
                 else:
@@ -113,15 +115,31 @@ class Lines:
                 file.lines += data.count(b"\n")
                 yield self._clean(data)
 
+    def _is_spread(self, body: Any) -> bool:
+        """Are there objects over several lines, or several on a line, in this short object?
+
+        Its first line says so, or else two brackets. (A long object has one object per line.)
+        """
+        if self._copy.format != "json" or not isinstance(body, bytes):
+            return False
+        if self._copy.compression:
+            body = unpack(self._copy.compression, self.files[-1].name)(body, True)
+        first = body.lstrip().partition(b"\n")[0].rstrip()
+        return bool(first) and not first.endswith((b"}", b"]")) or b"}{" in body or b"} {" in body
+
     def _rewrite(self, whole: bytes, columns: Sequence[Column]) -> bytes:
         """A whole object as CSV of PostgreSQL's."""
         file = self.files[-1]
         if self._copy.format == "parquet":
-            data, file.lines = parquet.to_csv(whole, columns, file.name)
+            data, file.lines = parquet.to_csv(whole, columns, file.name, self._copy.fill_record)
             return data
         if self._copy.compression:
             whole = unpack(self._copy.compression, file.name)(whole, True)
         data = self._clean(whole)
+        if self._copy.format == "json":
+            data = one_per_line(data.decode()).encode()
+            file.lines = data.count(b"\n")
+            return data
         while data and file.skipped < self._copy.ignore_header:
             data = data.partition(b"\n")[2]
             file.skipped += 1
@@ -161,6 +179,27 @@ class Lines:
                 return file.name, number + file.skipped
             number -= file.lines
         return (self.files[-1].name, number) if self.files else ("", number)
+
+
+def one_per_line(text: str) -> str:
+    """Return JSON values one per line, each on the line where it began; what is not JSON stays as it is."""
+    decoder, out, position = json.JSONDecoder(), [], 0
+    while (start := _NOT_SPACE.search(text, position)) is not None:
+        out.append("\n" * text.count("\n", position, start.start()))
+        try:
+            _, end = decoder.raw_decode(text, start.start())
+        except ValueError:
+            end = text.find("\n", start.start())
+            end = len(text) if end < 0 else end
+        value = text[start.start() : end]
+        out.append(value.replace("\n", " ") + "\n" * (value.count("\n") + 1))
+        # The line's own end is written already.
+        rest = re.compile("[ \\t]*\\n").match(text, end)
+        position = rest.end() if rest else end
+    return "".join(out)
+
+
+_NOT_SPACE = re.compile(r"\S")
 
 
 def _replacing(text: str) -> str:

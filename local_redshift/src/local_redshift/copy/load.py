@@ -73,7 +73,7 @@ class Load:
         copy = self._copy
         found = await self._backend.query(
             "select a.attname, t.typname, a.atttypmod, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
-            f" a.attidentity from pg_attribute a join pg_type t on t.oid = a.atttypid"
+            f" a.attidentity, a.atthasdef from pg_attribute a join pg_type t on t.oid = a.atttypid"
             f" where a.attrelid = to_regclass({literal(copy.table)}) and a.attnum > 0 and not a.attisdropped"
             " order by a.attnum"
         )
@@ -88,6 +88,13 @@ class Load:
             if name not in known:
                 raise SqlError(f'column "{name}" of relation "{self._bare_table}" does not exist', "42703")
         columns = [known[name] for name in (copy.columns or known)]
+        for other, _, _, _, not_null, identity, has_default in found:
+            needed = not_null == "t" and has_default != "t" and not identity
+            if copy.columns and other not in copy.columns and needed:
+                # https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-column-mapping.html
+                raise SqlError(
+                    f"NOT NULL column without DEFAULT must be included in column list: {other}", "42601"
+                )
         for column in columns:
             if not is_covered(column):
                 raise not_covered(f"into a column of type {column.spelled} ({column.name})")
@@ -125,6 +132,8 @@ class Load:
         if copy.format == "json":
             if paths is None and copy.json == "auto ignorecase":
                 await self._ignore_case()
+            elif paths and all(re.match(r"\$\s*\[\s*\d", path) for path in paths):
+                self._conversion.by_position([steps(path) for path in paths])
             else:
                 self._conversion.by_path(
                     [[c.name] for c in self._conversion.columns]

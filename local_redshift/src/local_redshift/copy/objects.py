@@ -54,8 +54,9 @@ async def check_assumerole(backend: Backend, role: str, command: str) -> str | N
 
 def authorize(s3: Any, iam: Any, place: Place, user: str | None) -> None:
     """Raise as Redshift does for a role or a bucket that does not exist, or is in another region."""
-    # The default role is the one that the services created at their start.
-    if (arn := place.role) != DEFAULT_ROLE:
+    # The default role is the one that the services created at their start. A chain names several, without blanks:
+    # https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service.html
+    for arn in place.role.split(",") if place.role != DEFAULT_ROLE else ():
         try:
             known = iam.get_role(RoleName=arn.rsplit("/", 1)[-1])["Role"]["Arn"] == arn
         except ClientError:

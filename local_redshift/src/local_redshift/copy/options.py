@@ -236,8 +236,14 @@ def _check(copy: Copy) -> None:
         raise not_covered("NULL AS '\\0' (PostgreSQL stores no NUL)")
     copy.format = copy.format or "text"
     copy.delimiter = copy.delimiter or {"csv": ","}.get(copy.format, "|")
+    if octal := re.fullmatch(r"([0-7]{3})", copy.delimiter):
+        copy.delimiter = chr(int(octal[1], 8))
     if copy.format == "parquet":
-        allowed = {"parquet", "format", "manifest", "iam_role", "credentials", "statupdate", "compupdate"}
+        # https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html; dlt sends MAXERROR 0.
+        allowed = {
+            "parquet", "format", "manifest", "iam_role", "credentials", "statupdate", "compupdate", "fillrecord",
+            "acceptinvchars", *(["maxerror"] if not copy.max_error else []),
+        }  # fmt: skip
         for option in sorted(copy.options - allowed):
             raise SqlError(f"{option.upper()} option is not supported for PARQUET", "42601")
     _check_format(copy)

@@ -18,12 +18,12 @@ _TAKES = {
     "float8": ("double",),
     "bool": ("bool",),
     "date": ("date32[day]",),
-    "timestamp": ("timestamp[ms]", "timestamp[us]", "timestamp[ns]"),
+    "timestamp": ("timestamp[ms", "timestamp[us", "timestamp[ns"),
     "timestamptz": ("timestamp[ms", "timestamp[us", "timestamp[ns"),
     "numeric": ("decimal128",),
-    "varchar": ("string", "large_string", "binary"),
-    "bpchar": ("string", "large_string", "binary"),
-    "text": ("string", "large_string", "binary"),
+    "varchar": ("string", "large_string", "string_view", "binary"),
+    "bpchar": ("string", "large_string", "string_view", "binary"),
+    "text": ("string", "large_string", "string_view", "binary"),
 }
 
 
@@ -42,31 +42,43 @@ def import_pyarrow() -> Any:
     return pyarrow
 
 
-def to_csv(data: bytes, columns: Sequence[Column], name: str) -> tuple[bytes, int]:
-    """Return the rows as CSV, every value in quotes and NULL as nothing, and their number. Raises SqlError."""
+def to_csv(data: bytes, columns: Sequence[Column], name: str, fill: bool = False) -> tuple[bytes, int]:
+    """Return the rows as CSV, every value in quotes and NULL as nothing, and their number. Raises SqlError.
+
+    :param fill: the last columns may lack (FILLRECORD).
+    """
+    if not data:  # an empty object is skipped, as that of a folder
+        return b"", 0
     pyarrow = import_pyarrow()
     try:
         table = pyarrow.parquet.read_table(io.BytesIO(data))
     except pyarrow.ArrowException as error:
         raise _scan_error(f"Invalid Parquet file {name}: {error}") from None
-    if len(table.schema) != len(columns):
+    if len(table.schema) != len(columns) and not (fill and len(table.schema) < len(columns)):
         raise _scan_error(
             f"Unmatched number of columns between table and file. Table columns: {len(columns)}, "
             f"Data columns: {len(table.schema)}, File name: {name}"
         )
-    for field, column in zip(table.schema, columns, strict=True):
+    fields = []
+    for field, column in zip(table.schema, columns, strict=False):
+        if pyarrow.types.is_dictionary(field.type):
+            field = field.with_type(field.type.value_type)
         spelled = str(field.type)
         if spelled != "null" and not spelled.startswith(_TAKES.get(column.type, ())):
             raise _scan_error(
                 f"File '{name}' has an incompatible Parquet schema for column '{field.name}'. "
                 f"Column type: {column.spelled.upper()}, Parquet schema: {spelled}"
             )
-    fields = [
-        field.with_type(pyarrow.string()) if str(field.type) == "binary" else field for field in table.schema
-    ]
+        if column.type == "timestamp" and getattr(field.type, "tz", None):
+            # The moment in UTC.
+            field = field.with_type(pyarrow.timestamp(field.type.unit, "UTC"))
+        fields.append(field.with_type(pyarrow.string()) if column.is_string and spelled != "null" else field)
+    table = table.cast(pyarrow.schema(fields))
+    for column in columns[len(table.schema) :]:
+        table = table.append_column(column.name, pyarrow.nulls(table.num_rows))
     sink = io.BytesIO()
     options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="all_valid")
-    pyarrow.csv.write_csv(table.cast(pyarrow.schema(fields)), sink, options)
+    pyarrow.csv.write_csv(table, sink, options)
     return sink.getvalue(), table.num_rows
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..errors import Refused
 from . import windows
 from .refusals import redshift_lacks
-from .tokens import Tokens, closing, next_visible, parts, visible
+from .tokens import Tokens, closing, next_visible, parts, text_of, visible
 
 
 def render(tokens: Tokens) -> str:
@@ -28,6 +28,13 @@ def render(tokens: Tokens) -> str:
             out.append(text)
             before = ")"
             continue
+        elif called and token.low in _TEXT_TYPES and before != "function":
+            end = closing(tokens, following)
+            out.append(text_type(token.low, text_of(tokens[following + 1 : end]).strip().lower()))
+            before, i = ")", end + 1
+            continue
+        elif token.low == "nvarchar" and not called:
+            out.append("varchar")
         elif token.low == "sysdate" and not called:
             out.append('pg_catalog."timestamp"()')
         elif token.low == "approximate":
@@ -40,6 +47,26 @@ def render(tokens: Tokens) -> str:
             before = token.low
         i += 1
     return "".join(out)
+
+
+# Types of text with a length, and PostgreSQL's spelling; the longest of each.
+_TEXT_TYPES = {
+    "varchar": ("varchar", 65535), "nvarchar": ("varchar", 65535), "varying": ("varying", 65535),
+    "char": ("char", 4096), "character": ("character", 4096), "nchar": ("char", 4096), "bpchar": ("char", 4096),
+}  # fmt: skip
+
+
+def text_type(name: str, size: str) -> str:
+    """Return a type of text as PostgreSQL spells it. Raises Refused for a length that Redshift has not.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
+    """
+    spelled, longest = _TEXT_TYPES[name]
+    size = str(longest) if size == "max" else size
+    if size.isdigit() and not 1 <= int(size) <= longest:
+        kind = "character varying" if longest == 65535 else "character"
+        raise Refused(f"length for type {kind} cannot exceed {longest}: {size}")
+    return f"{spelled}({size})"
 
 
 def _is_cast(tokens: Tokens, before: str, following: int) -> bool:

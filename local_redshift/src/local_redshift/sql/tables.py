@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from ..errors import Refused
-from .expressions import render
+from .expressions import render, text_type
 from .refusals import (
     CATALOG_TYPES,
     POSTGRES_ONLY_TYPES,
@@ -280,15 +280,13 @@ def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
         following = next_visible(tokens, following)
     if following < len(tokens) and tokens[following].text == "[":
         raise redshift_lacks("array column")
-    if following < len(tokens) and tokens[following].text == "(" and low not in ("text", "bpchar"):
+    if following < len(tokens) and tokens[following].text == "(" and low != "text":
         close = closing(tokens, following)
         size = text_of(tokens[following + 1 : close]).strip().lower()
         _check_size(low, size)
-        if low in ("varchar", "nvarchar", "character varying"):
-            size = "65535" if size == "max" else size
-            if not size.isdigit() or not 1 <= int(size) <= 65535:
-                raise Refused(f"length for type varchar cannot exceed 65535, and must be a number: {size}")
-            return close + 1, text_of(tokens[i:start]) + f"varchar({size})"
+        if low in ("varchar", "nvarchar", "character varying", "char", "character", "nchar", "bpchar"):
+            spelled = text_type("varchar" if low.endswith("varying") else low, size)
+            return close + 1, text_of(tokens[i:start]) + spelled
         return close + 1, text_of(tokens[i : close + 1])
     return end, text_of(tokens[i:start]) + _DEFAULT_TYPES.get(low, text_of(tokens[start:end]))
 
@@ -297,8 +295,8 @@ def _check_size(type_: str, size: str) -> None:
     first = size.split(",")[0].strip()
     if type_ in ("numeric", "decimal") and first.isdigit() and int(first) > 38:
         raise Refused(f"Precision exceeds maximum of 38: {type_}({size})")
-    if type_ in ("char", "character", "nchar") and first.isdigit() and int(first) > 4096:
-        raise Refused(f"length for type character cannot exceed 4096: {size}")
+    if type_ in ("numeric", "decimal") and "," in size and not 0 <= int(size.split(",")[1]) <= 37:
+        raise Refused(f"Scale must be between 0 and 37: {type_}({size})")
     if type_.startswith(("timestamp", "time")):
         raise redshift_lacks(f"{type_.upper()} with a precision (it always has microseconds)")
 

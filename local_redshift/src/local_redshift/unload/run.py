@@ -54,7 +54,8 @@ class Unload:
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 await self._add(_row(line.decode()))
-        for partition in list(self._writers):
+        # JSON without rows has no file: https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html
+        for partition in list(self._writers) if self.rows or options.format != "json" else ():
             await self._close(partition)
         if options.manifest:
             await self._put(options.key + "manifest", json.dumps({"entries": self._entries()}).encode())
