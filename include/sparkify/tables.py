@@ -71,7 +71,7 @@ OPS = (
 )
 PUBLISHED = (*OPS, *HISTORY, *STAR)
 # Published tables that an earlier version declared otherwise.
-UPGRADED = ("run_schemas", "loaded_files")
+UPGRADED = ("run_schemas", "loaded_files", "time")
 
 # The run's own schema. COPY fills the staging tables, one task each.
 STAGING = ("staging_files", *(source.staging for source in SOURCES))

@@ -85,8 +85,9 @@ def derive(
         users[user] = (user, *names, moment(line["ts"]))
     time = set()
     for start in {row[1] for row in songplays}:
-        week, weekday = start.isocalendar()[1], start.isoweekday() % 7
-        time.add((start, start.hour, start.day, week, start.month, start.year, weekday))
+        iso_year, week, _ = start.isocalendar()
+        weekday = start.isoweekday() % 7
+        time.add((start, start.hour, start.day, week, start.month, start.year, weekday, iso_year))
     return {
         "songplays": songplays,
         "users": set(users.values()),

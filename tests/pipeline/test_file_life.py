@@ -359,3 +359,14 @@ def test_a_version_that_another_run_has_loaded_meanwhile_is_not_loaded_twice(wor
     # Only the second day is changed by the second run.
     assert world.rows("select day from {o}.changed_days where version = 2") == [(D2.date(),)]
     assert published["changed"]["events"] == {"deleted": 0, "inserted": 1, "updated": 0}
+
+
+def test_iso_year_and_week_name_one_week(world):
+    """The last day of 2018 and the second one are in weeks with the same number and calendar year."""
+    for day in (datetime(2018, 12, 31, 12), datetime(2018, 1, 2, 12)):
+        deliver(world, day, 1, day)
+    load(world, datetime(2018, 1, 1), datetime(2019, 1, 1))
+    assert world.rows("select year, iso_year, week from {s}.time order by start_time") == [
+        (2018, 2018, 1),
+        (2018, 2019, 1),
+    ]

@@ -43,12 +43,16 @@ def go_back(world) -> None:
     more = "lines, accepted, rejected"
     statements = [
         f"alter table {ledger} rename to loaded_files_now",
+        f"alter table {world.schema}.time rename to time_now",
         f"drop table {world.schema}_ops.run_schemas",
         *scripts.values(),
         f"insert into {ledger} ({columns}, interval_start, interval_end, {more}, run_id, loaded_at) "
         f"select {columns}, file_date::timestamp, dateadd(day, 1, file_date::timestamp), {more}, run_id, loaded_at "
         f"from {ledger}_now",
         f"drop table {ledger}_now",
+        f"insert into {world.schema}.time select start_time, hour, day, week, month, year, weekday "
+        f"from {world.schema}.time_now",
+        f"drop table {world.schema}.time_now",
         f"update {ledger} set interval_end = dateadd(hour, 12, interval_start) "
         f"where source_key = '{log_key('2018-11-01')}'",
         f"delete from {world.schema}.events where start_time = '2018-11-01 13:00'",

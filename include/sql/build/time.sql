@@ -4,7 +4,7 @@
 -- late data: a moment belongs to its own day
 drop table if exists {{ run_schema() }}.time;
 create table {{ run_schema() }}.time (like {{ star() }}.time);
-insert into {{ run_schema() }}.time (start_time, hour, day, week, month, year, weekday)
+insert into {{ run_schema() }}.time (start_time, hour, day, week, month, year, weekday, iso_year)
 select distinct
     start_time,
     extract(hour from start_time) as hour,
@@ -12,5 +12,7 @@ select distinct
     extract(week from start_time) as week,
     extract(month from start_time) as month,
     extract(year from start_time) as year,
-    extract(dow from start_time) as weekday
+    extract(dow from start_time) as weekday,
+    -- The year of the week's Thursday, by ISO 8601.
+    extract(year from dateadd(day, 3, date_trunc('week', start_time))) as iso_year
 from {{ run_schema() }}.plays;
