@@ -181,7 +181,7 @@ def test_an_ordinary_user_sees_only_what_he_may(warehouse: Warehouse, client: Cl
     for name in ("svv_all_tables", "svv_all_columns", "svv_redshift_columns"):
         assert other(f"select table_name from {name} where schema_name = '{{s}}'") == []
     assert other(
-        "select reldiststyle(c) from pg_class c where relname = 'facts' and relkind = 'r' limit 1"
+        "select c.reldiststyle from pg_class c where relname = 'facts' and relkind = 'r' limit 1"
     ) == [(1,)]
     other.fails("select * from pg_catalog.local_load_errors", "permission denied")
     other.connection.close()

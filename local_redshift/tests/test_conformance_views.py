@@ -100,7 +100,9 @@ def test_a_materialized_view_is_a_view(client: Client) -> None:
     client("create view {s}.v as select id from {s}.m")
     for view in ("m", "v"):
         client(f"comment on view {{s}}.{view} is $$it's {view}$$")
-        assert client(f"select obj_description('{{s}}.{view}'::regclass, 'pg_class')") == [(f"it's {view}",)]
+        assert client(
+            f"select obj_description(oid, 'pg_class') from pg_class where oid = '{{s}}.{view}'::regclass"
+        ) == [(f"it's {view}",)]
     client("comment on view {s}.v is null")
     client.fails("drop view {s}.m cascade", "materialized")
     client.fails("drop materialized view {s}.m", "depend")
@@ -176,3 +178,19 @@ def test_a_view_of_other_types_takes_the_place_of_one(client: Client) -> None:
                   " where attrelid = '{s}.v'::regclass and attnum > 0 order by attnum") == [
         ("numeric(4,2)",), ("character varying(3)",)
     ]  # fmt: skip
+
+
+def test_late_binding_views_whose_names_are_in_each_other(client: Client) -> None:
+    """Four of them hung the server: each was made again for each other, whose name is a part of its text."""
+    client("create table {s}.orders (e int, s int, l int, o int)")
+    for name in ("e", "s", "l", "o", "e"):
+        client(
+            f"create or replace view {{s}}.{name} as select e, s, l, o from {{s}}.orders with no schema binding"
+        )
+    client("create or replace view {s}.reads as select e from {s}.e with no schema binding")
+    client("insert into {s}.orders values (1, 2, 3, 4)")
+    assert client("select * from {s}.o") == [(1, 2, 3, 4)]
+    client("drop table {s}.orders")
+    client("create table {s}.orders (e varchar(3), s int, l int, o int)")
+    client("insert into {s}.orders values ('a', 2, 3, 4)")
+    assert client("select e from {s}.reads") == [("a",)]

@@ -14,7 +14,7 @@ from . import wire
 from .backend import Backend
 from .copy.history import LoadHistory
 from .copy.load import Load
-from .errors import SqlError
+from .errors import SqlError, as_sql_error
 from .results import results
 from .sql.expressions import render
 from .sql.refusals import not_covered, refuse_value
@@ -281,6 +281,13 @@ class Session:
             ((name,),) = await self._backend.query(question)
             if name is None or not reuse.substitute(name):
                 break
+        for relation, column in reuse.rows:
+            question = f'select "{column}" from (select * from {relation}) as local_rows'
+            ((name,),) = await self._backend.query(
+                f"select pg_catalog.local_missing_column({literal(question)})"
+            )
+            if name is not None:
+                return Statement("refused", f'column "{name}" does not exist')
         return translate_one(reuse.tokens, self._names, settled=True)
 
     def _refuse(self, reason: str | SqlError) -> str:
@@ -412,10 +419,13 @@ class Session:
                 self._client_out.write(wire.response(b"N", notice))
                 self._complete("COPY")
             return None
-        except SqlError as error:
+        except ConnectionError:
+            raise
+        except Exception as error:
+            failure = as_sql_error(error)
             if backend.status == "T":
                 await backend.spoil()
-            return error
+            return failure
 
     async def _vacuum(self, sql: str) -> None:
         """Run the only VACUUM of the cluster. Raises SqlError while there is another one."""

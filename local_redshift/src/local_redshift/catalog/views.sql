@@ -24,8 +24,8 @@ begin
   on conflict (relid) do update set query = excluded.query, uses = excluded.uses, statement = excluded.statement;
 end $$;
 
--- Makes a late-binding view again from its query; its owner and its grants stay.
-create function pg_catalog.local_rebind(view oid) returns void
+-- Makes a late-binding view again from its query, and returns it; its owner and its grants stay.
+create function pg_catalog.local_rebind(view oid) returns oid
 language plpgsql security definer set allow_system_table_mods = on as $$
 declare
   late record;
@@ -44,22 +44,37 @@ begin
   end;
   again := late.name::regclass;
   perform local_bind_late(again, late.query, late.statement);
+  return again;
 exception when others then
-  null; -- not all that it reads is there yet
+  return view; -- not all that it reads is there yet
 end $$;
 
+-- Whether a query has this name as a word, without its quotes and other marks.
+create function pg_catalog.local_names(query text, name text) returns boolean language sql immutable as $$
+  select position(' ' || regexp_replace(lower(name), '[^a-z0-9_$]+', ' ') || ' '
+                  in ' ' || regexp_replace(lower(query), '[^a-z0-9_$]+', ' ') || ' ') > 0 $$;
+
+-- Each late-binding view is made again at most once per statement, after what it reads: the views that this makes again
+-- call no trigger, or two views that name each other would go on for ever.
 create function pg_catalog.local_after_ddl() returns event_trigger language plpgsql security definer as $$
-declare view oid;
+declare
+  made oid[];
+  view oid;
 begin
-  if not exists (select from local_late_views) then return; end if;
-  for view in
-    select distinct v.relid from local_late_views as v, pg_event_trigger_ddl_commands() as d
-    join pg_class as c on c.oid = d.objid
-    where d.classid = 'pg_class'::regclass and c.relkind in ('r', 'v', 'm') and v.relid <> c.oid
-      and not c.oid = any (v.uses) and position(c.relname in lower(v.query)) > 0
+  if not exists (select from local_late_views) or current_setting('local.rebinding', true) = 'on' then return; end if;
+  made := array(select objid from pg_event_trigger_ddl_commands() where classid = 'pg_class'::regclass);
+  perform set_config('local.rebinding', 'on', true);
   loop
-    perform local_rebind(view);
+    select v.relid into view
+    from local_late_views as v
+    join pg_class as c on c.oid = any (made)
+    where v.relid <> all (made) and c.relkind in ('r', 'v', 'm') and not c.oid = any (v.uses)
+      and local_names(v.query, c.relname)
+    order by v.relid limit 1;
+    exit when not found;
+    made := made || view || local_rebind(view);
   end loop;
+  perform set_config('local.rebinding', 'off', true);
 end $$;
 create event trigger local_after_ddl on ddl_command_end
   when tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE VIEW', 'CREATE MATERIALIZED VIEW',
@@ -79,6 +94,8 @@ begin
   delete from local_materialized_views where relid in (select objid from pg_event_trigger_dropped_objects());
   if not exists (select from local_late_views) then return; end if;
   delete from local_late_views where relid in (select objid from pg_event_trigger_dropped_objects());
+  if current_setting('local.rebinding', true) = 'on' then return; end if;
+  perform set_config('local.rebinding', 'on', true);
   for late in
     select relid, relid::regclass::text as name from local_late_views
     where uses && array(select objid from pg_event_trigger_dropped_objects() where classid = 'pg_class'::regclass)
@@ -90,6 +107,7 @@ begin
     update local_late_views set uses = '{}' where relid = late.relid;
     perform local_rebind(late.relid);
   end loop;
+  perform set_config('local.rebinding', 'off', true);
 end $$;
 create event trigger local_after_drop on sql_drop execute function pg_catalog.local_after_drop();
 

@@ -7,7 +7,7 @@ columns of FROM, so it is asked which name it misses, and that one is replaced.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .queries import Select, aliases, selects, spelled
 from .tokens import Token, Tokens, identifier, parts, text_of, tokenize, visible
@@ -22,8 +22,10 @@ _AFTER = (
 class AliasReuse:
     """A statement with a select list whose aliases may be used again."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, rows: Sequence[tuple[str, str]] = ()) -> None:
+        """`rows`: pairs of a relation and of a column of the same name that it must have."""
         self.tokens = list(tokens)
+        self.rows = rows
 
     def query(self, render: Callable[[Tokens], str]) -> str:
         """Return the query of the statement as PostgreSQL reads it, without parameters, to be explained."""

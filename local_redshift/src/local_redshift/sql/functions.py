@@ -6,10 +6,13 @@ import re
 from collections.abc import Sequence
 
 from ..errors import Refused
+from .documented import check
 from .expressions import render
-from .refusals import not_covered, refuse_foreign
+from .refusals import not_covered
 from .statement import Statement
-from .tokens import Tokens, tokenize, visible
+from .tokens import Tokens, identifier, tokenize, visible
+
+_BEFORE_NAME = {"create", "or", "replace", "function"}
 
 
 def create_function(tokens: Tokens, words: Sequence[str]) -> Statement:
@@ -30,6 +33,11 @@ def create_function(tokens: Tokens, words: Sequence[str]) -> Statement:
             raise Refused(
                 "The body of a SQL function is SELECT of an expression, without FROM, on Amazon Redshift"
             )
-        refuse_foreign(seen, [token.low for token in seen])
+        check.check(body)
         out.append(found[1] + render(body) + found[1])
+    name = next(token for token in visible(tokens) if token.low not in _BEFORE_NAME)
+    at = visible(tokens).index(name)
+    while visible(tokens)[at + 1].text == ".":
+        at += 2
+    check.functions.add(identifier(visible(tokens)[at]))
     return Statement("plain", "".join(out))

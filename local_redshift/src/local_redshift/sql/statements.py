@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from ..errors import Refused
 from .aliases import AliasReuse, reuses_aliases
 from .alterations import alter_table
+from .documented.check import Rows, check
 from .expressions import render
 from .functions import create_function
 from .queries import rewrite
-from .refusals import not_covered, redshift_lacks, refuse_foreign
+from .refusals import not_covered, redshift_lacks, refuse_words
 from .settings import setting
 from .show import show
 from .statement import Names, Statement
@@ -26,21 +27,37 @@ from .views import (
     refresh,
 )
 
-# A long INSERT of values that needs no edit is not taken to pieces.
-_PLAIN_INSERT = re.compile(r"\s*insert\s+into\s+[\w.]+\s*(?:\([\w\s,]*\)\s*)?values\b", re.IGNORECASE)
-_NEEDS_EDIT = re.compile(
-    r"""["#\$]|->|;.*\S|\w{64}|\b(?:select|conflict|returning|sysdate|date\w+|nvl2?|isnull|decode|now|numeric|decimal|array|age
-        |generate_series|current_timestamp|\w+_(?:agg|uuid|to_json)|json\w*|uuid|make_\w+|to_\w+|format|unnest)\b""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+# An INSERT of literals needs no edit and no check, and is not taken to pieces.
+_LITERAL = (
+    r"(?:E?'(?:[^'\\]|\\.|'')*+'|[-+]?\d++(?:\.\d*+)?+|null|true|false|default|\$\d++|getdate\(\)|current_date|(?:date|timestamp)\s*'[^'\\]*+')"
+    r"(?:::(?:date|timestamp|timestamptz|varchar|int|integer|bigint|boolean|float8))?+"
 )
+_PLAIN_INSERT = re.compile(
+    rf"\s*+insert\s++into\s++[a-z_]\w{{0,62}}+(?:\.[a-z_]\w{{0,62}}+)?+\s*+(?:\((?:\s*+[a-z_]\w{{0,62}}+\s*+,?+)++\)\s*+)?+values"
+    rf"(?:\s*+\((?:\s*+{_LITERAL}\s*+,?+)++\)\s*+,?+)++\s*+;?+\s*+",
+    re.IGNORECASE,
+)
+# Their text is checked before it is edited; of the others, what is sent on.
+_QUERIES = {"select", "with", "insert", "update", "delete", "merge", "explain", "declare", "prepare", "("}
 _DEFAULT_NAMES = Names()
+_KEPT, _KEPT_STATEMENTS = 20_000, 1_000  # characters of a statement, statements whose translation is kept
+_translated: dict[tuple[str, str, bool], list[Statement]] = {}
 
 
 def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
     """Split a message into statements and return how to run each; an empty list for a message without any."""
-    if _PLAIN_INSERT.match(sql) and not _NEEDS_EDIT.search(sql):
+    if _PLAIN_INSERT.fullmatch(sql):
         return [Statement("plain", sql)]
-    return [translate_one(tokens, names) for tokens in split(tokenize(sql))]
+    key = (sql, names.database, names.case_sensitive)
+    if key in _translated:
+        return _translated[key]
+    found = [translate_one(tokens, names) for tokens in split(tokenize(sql))]
+    # A refusal may end with a CREATE FUNCTION, and aliases are settled in their object.
+    if len(sql) < _KEPT and all(each.kind != "refused" and each.reuse is None for each in found):
+        if len(_translated) >= _KEPT_STATEMENTS:
+            _translated.clear()
+        _translated[key] = found
+    return found
 
 
 def translate_one(tokens: Tokens, names: Names, settled: bool = False) -> Statement:
@@ -49,6 +66,9 @@ def translate_one(tokens: Tokens, names: Names, settled: bool = False) -> Statem
         return _translate(tokens, names, settled)
     except Refused as refused:
         return Statement("refused", str(refused))
+    except (IndexError, StopIteration, ValueError):
+        # A handler looked for a word that a complete statement has.
+        return Statement("refused", f"syntax error at end of input: {text_of(tokens).strip()[:60]}")
 
 
 def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
@@ -56,27 +76,50 @@ def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
     words = _words(tokens)
     if words[0] == "show" and (shown := show(tokens, words, names.database)) is not None:
         return shown
-    # psql, JDBC and SQLAlchemy query the catalog in PostgreSQL's own dialect.
-    asks_catalog = any(word in ("pg_catalog", "information_schema") for word in words)
-    if not asks_catalog:
-        if not names.case_sensitive:
-            tokens = fold(tokens)
-        if words[0] == "unload":
-            # Its query is a string, and translated on its own.
-            return Statement("unload", text_of(tokens))
-        refuse_foreign(visible(tokens), words)
-        tokens = rewrite(tokens)
-        words = _words(tokens)
-    if not settled and reuses_aliases(tokens):
-        return Statement("aliases", text_of(tokens), reuse=AliasReuse(tokens))
-    if asks_catalog:
-        return Statement("plain", text_of(tokens))
+    if not names.case_sensitive:
+        tokens = fold(tokens)
+    if words[0] == "unload":
+        # Its query is a string, and translated on its own.
+        return Statement("unload", text_of(tokens))
+    refuse_words(visible(tokens), words)
+    tokens = rewrite(tokens)
+    words = _words(tokens)
+    rows: Rows = ()
+    if words[0] in _QUERIES:
+        rows = check(tokens)
+    elif words[0] == "create":
+        rows = check(_query(tokens, words))
+    if not settled and (rows or reuses_aliases(tokens)):
+        return Statement("aliases", text_of(tokens), reuse=AliasReuse(tokens, rows))
     if words[0] in ("create", "drop") and "schema" in words[1:2]:
         tokens = _without_database(tokens, names.database)
         words = _words(tokens)
     handler = _HANDLERS.get(words[0])
     statement = handler(tokens, words) if handler is not None else None
-    return statement if statement is not None else Statement("plain", render(tokens))
+    if statement is None:
+        statement = Statement("plain", render(tokens))
+    if words[0] not in _QUERIES and statement.kind in ("plain", "script"):
+        sent = tokenize(statement.text)
+        if sent[0].low == words[0]:
+            check(sent)
+    return statement
+
+
+def _query(tokens: Tokens, words: Sequence[str]) -> Tokens:
+    """Return the query of CREATE TABLE or MATERIALIZED VIEW ... AS, all of CREATE VIEW; nothing if there is none."""
+    if not {"table", "view"} & set(words[1:5]):
+        return []
+    depth, plain_view = 0, "view" in words[1:5] and "materialized" not in words[1:3]
+    for i, token in enumerate(tokens):
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0 and token.kind == "word" and token.low == "as":
+            late = next((j for j, word in enumerate(words) if words[j:] == _LATE), None)
+            end = max(j for j, t in enumerate(tokens) if t.low == "with") if late is not None else len(tokens)
+            return tokens[0 if plain_view else i + 1 : end]
+    return []
+
+
+_LATE = ["with", "no", "schema", "binding"]
 
 
 def _words(tokens: Tokens) -> list[str]:
@@ -91,6 +134,12 @@ def _without_database(tokens: Tokens, database: str) -> Tokens:
                 raise not_covered(f"a schema of another database ({tokens[i - 1].text})")
             return [*tokens[: i - 1], *tokens[i + 1 :]]
     return tokens
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
+_NOT_COVERED = {
+    "procedure", "library", "model", "external", "datashare", "role", "identity", "masking", "rls",
+}  # fmt: skip
 
 
 def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
@@ -114,13 +163,15 @@ def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return None
     if what == "function":
         return create_function(tokens, words)
-    if what in ("procedure", "library", "model", "external", "datashare", "role"):
+    if what in _NOT_COVERED:
         raise not_covered(f"CREATE {what.upper()}")
+    if not what:
+        raise Refused("syntax error at end of input: create")
     raise redshift_lacks(f"CREATE {what.upper()}")
 
 
 def _alter(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    what = words[1] if len(words) > 1 else ""
+    what = words[1]
     if what == "user":
         return create_or_alter_user(tokens, words)
     if what == "table":
@@ -129,10 +180,14 @@ def _alter(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return alter_materialized_view(tokens, words)
     if what in ("group", "schema", "default", "database"):
         return None
-    raise not_covered(f"ALTER {what.upper()}")
+    if what in _NOT_COVERED or what == "function":
+        raise not_covered(f"ALTER {what.upper()}")
+    raise redshift_lacks(f"ALTER {what.upper()}")
 
 
 def _drop(tokens: Tokens, words: Sequence[str]) -> Statement | None:
+    if words[1] in _NOT_COVERED:
+        raise not_covered(f"DROP {words[1].upper()}")
     return drop_materialized_view(tokens, words) if words[1:3] == ["materialized", "view"] else None
 
 
@@ -162,6 +217,8 @@ def _vacuum(tokens: Tokens, words: Sequence[str]) -> Statement:
 
 
 def _analyze(tokens: Tokens, words: Sequence[str]) -> Statement | None:
+    if words[1:2] == ["("]:
+        raise redshift_lacks("ANALYZE (options)")
     if len(words) > 1 and words[1] == "compression":
         raise not_covered("ANALYZE COMPRESSION")
     if words[-1] == "columns" and words[-2] in ("predicate", "all"):
@@ -176,8 +233,6 @@ def _analyze(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 
 def _merge(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     """PostgreSQL's MERGE can do more than Redshift's; only Redshift's form passes."""
-    if words[-2:] == ["remove", "duplicates"]:
-        raise not_covered("MERGE ... REMOVE DUPLICATES")
     using = words.index("using") if "using" in words else 0
     if words[using + 1] == "(":
         raise redshift_lacks("MERGE ... USING (sub-query): load it into a temporary table first")

@@ -7,15 +7,9 @@ import re
 from collections.abc import Sequence
 
 from ..errors import Refused
+from .documented.tables import TYPES
 from .expressions import render, text_type
-from .refusals import (
-    CATALOG_TYPES,
-    POSTGRES_ONLY_TYPES,
-    REDSHIFT_ONLY_TYPES,
-    check_name,
-    not_covered,
-    redshift_lacks,
-)
+from .refusals import check_name, not_covered, redshift_lacks
 from .statement import Result, Statement
 from .tokens import Tokens, closing, identifier, literal, next_visible, parts, text_of, visible
 
@@ -249,6 +243,7 @@ def _skip_reference(tokens: Tokens, i: int) -> int:
     return i
 
 
+_NOT_DECLARED = {"geography", "varbyte", "varbinary", "interval"}
 _DEFAULT_TYPES = {
     "text": "varchar(256)",
     "varchar": "varchar(256)",
@@ -267,9 +262,10 @@ def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
         return i, ""  # CREATE TABLE t (a, b) AS ...
     low, end = tokens[start].low, start + 1
     following = next_visible(tokens, start)
-    if low in POSTGRES_ONLY_TYPES or low in CATALOG_TYPES:
+    documented = TYPES.get(low)
+    if documented is None or documented.place:
         raise Refused(f'Column "{column}" has unsupported type "{low}".')
-    if low in REDSHIFT_ONLY_TYPES:
+    if low in _NOT_DECLARED:
         raise not_covered(f"type {low.upper()}")
     if (
         low in ("character", "double")

@@ -52,11 +52,24 @@ def visible(tokens: Tokens) -> list[Token]:
     return [token for token in tokens if token.kind != "space"]
 
 
+# Words that may follow a number without a space, as in `case when x = 4then 1 end`.
+_AFTER_NUMBER = {
+    "and", "or", "then", "when", "else", "end", "as", "from", "where", "union", "order", "group", "having", "limit",
+    "is", "in", "not", "between", "like", "asc", "desc", "offset", "on", "over", "select", "values", "rows", "percent",
+    "following", "preceding",
+}  # fmt: skip
+
+
 def separate_numbers(tokens: Tokens) -> list[Token]:
-    """Return the tokens with a space between a number and the word that is glued to it, as in 4WHEN."""
+    """Return the tokens with a space between a number and the word that is glued to it, as in 4WHEN.
+
+    Raise Refused for PostgreSQL's 1_000 and 0x1F.
+    """
     out: list[Token] = []
     for token in tokens:
         if token.kind == "word" and out and out[-1].kind == "number":
+            if token.low not in _AFTER_NUMBER:
+                raise Refused(f'syntax error at or near "{out[-1].text}{token.text}"')
             out.append(Token("space", " ", " "))
         out.append(token)
     return out

@@ -1,0 +1,99 @@
+"""Where a query runs: what only the leader node or only the compute nodes have.
+
+A query that reads a table of a user runs on the compute nodes; one that reads nothing or the catalog runs on the leader
+node. https://docs.aws.amazon.com/redshift/latest/dg/c_sql-functions-leader-node.html
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import Refused
+from ..refusals import redshift_lacks
+from .tables import Function, Type
+
+_SYSTEM = re.compile(r"(?:stl|stv|svl|svv|svcs|sys)_")
+# https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html: these use functions of the leader node.
+_LEADER_VIEWS = {"pg_stats", "pg_tables", "pg_views", "pg_indexes", "pg_rules", "pg_table_def"}
+
+
+class Places:
+    """Notes what a statement reads and calls, and checks that both can be in one place."""
+
+    def __init__(self) -> None:
+        self.queries: set[str] = set()  # names of WITH
+        self.writes = False  # makes rows of a table
+        self._relations: list[tuple[str, str]] = []
+        self._leader: list[str] = []
+        self._compute: list[str] = []
+        self._catalog: list[str] = []
+        self._apart: list[str] = []
+
+    def relation(self, schema: str, name: str) -> None:
+        """Note a relation that is read or written."""
+        self._relations.append((schema, name))
+
+    def function(self, function: Function) -> None:
+        """Note the call of a function."""
+        called = f"function {function.name}()"
+        if function.place == "leader":
+            self._leader.append(called)
+        elif function.place == "compute":
+            self._compute.append(function.name.upper())
+        elif function.place == "catalog":
+            self._catalog.append(called)
+
+    def type(self, found: Type) -> None:
+        """Note a cast to a type of the leader node."""
+        (self._leader if found.place == "leader" else self._catalog).append(f"type {found.name}")
+
+    def on_leader(self, what: str) -> None:
+        """Note what only the leader node has."""
+        self._leader.append(what)
+
+    def only_in_catalog(self, what: str) -> None:
+        """Note what only a query of the catalog may have."""
+        self._catalog.append(what)
+
+    def not_beside_table(self, message: str) -> None:
+        """Note an error that compute nodes answer."""
+        self._apart.append(message)
+
+    def check(self) -> bool:
+        """Return whether the leader node runs it on the catalog. Raise Refused for what is not there."""
+        kinds = {self._kind(schema, name) for schema, name in self._relations}
+        kinds |= {"user"} if self.writes else set()
+        if self._catalog and ("user" in kinds or not kinds & {"catalog", "system"}):
+            raise redshift_lacks(self._catalog[0])
+        if "user" not in kinds:
+            if self._compute and "system" not in kinds:
+                raise Refused(
+                    "One or more of the used functions must be applied on at least one user created tables. Examples"
+                    f" of user table only functions are LISTAGG, MEDIAN, PERCENTILE_CONT, etc: {self._compute[0]}"
+                )
+            return "catalog" in kinds
+        leader = self._leader + [
+            f"relation {name}"
+            for schema, name in self._relations
+            if name in _LEADER_VIEWS and schema in ("", "pg_catalog") or schema == "information_schema"
+        ]
+        if leader:
+            raise Refused(
+                f"Specified types or functions (one per INFO message) not supported on Redshift tables: {leader[0]}"
+                " is on the leader node only (for the time, use GETDATE())"
+            )
+        if self._apart:
+            raise Refused(self._apart[0])
+        return False
+
+    def _kind(self, schema: str, name: str) -> str:
+        if not schema and name in self.queries:
+            return "query"
+        if schema == "information_schema":
+            return "catalog"
+        if schema in ("", "pg_catalog"):
+            if _SYSTEM.match(name):
+                return "system"
+            if schema or name.startswith("pg_"):
+                return "catalog"
+        return "user"

@@ -1,0 +1,349 @@
+"""Walk through a statement's tree: every node, field, function, operator and type must be a documented one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import Refused
+from ..refusals import not_covered, redshift_lacks
+from . import windows
+from .nodes import CALLED, CATALOG, FIELDS, INSIDE, UNREAD, VALUES
+from .parse import Node
+from .places import Places
+from .scopes import names_of
+from .tables import FUNCTIONS, OPERATORS, TYPES
+
+_NO_COLUMNS = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
+# https://docs.aws.amazon.com/redshift/latest/dg/r_Date_and_time_literals.html, .../r_interval_data_types.html
+_LITERAL_TYPES = {"date", "time", "timetz", "timestamp", "timestamptz", "interval"}
+# https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html and .../r_SET.html, and what drivers set
+# when they connect. Redshift's own are under a name of ours by now (settings.py).
+_SETTINGS = {
+    "", "search_path", "statement_timeout", "datestyle", "timezone", "client_encoding", "extra_float_digits", "seed",
+    "application_name", "session_authorization", "client_min_messages", "standard_conforming_strings", "TRANSACTION",
+    "SESSION CHARACTERISTICS",
+}  # fmt: skip
+_LEADER_WORDS = {
+    "SVFOP_CURRENT_TIMESTAMP": "CURRENT_TIMESTAMP",
+    "SVFOP_CURRENT_TIME": "CURRENT_TIME",
+    "SVFOP_LOCALTIME": "LOCALTIME",
+    "SVFOP_CURRENT_SCHEMA": "CURRENT_SCHEMA",
+}
+
+
+class Walk:
+    """One statement; `functions` are the names of those that its users created."""
+
+    def __init__(self, functions: set[str]) -> None:
+        self._functions = functions
+        self.places = Places()
+
+    def statement(self, tree: Node) -> bool:
+        """Check a statement; return whether it reads nothing but the catalog, on the leader node.
+
+        Raise Refused with the name of what Redshift does not have.
+        """
+        self._descend("", "", tree)
+        return self.places.check()
+
+    def _visit(self, kind: str, body: Node) -> None:
+        allowed = FIELDS.get(kind)
+        if allowed is None:
+            raise _lacks(kind)
+        rule = _RULES.get(kind)
+        if rule is not None:
+            rule(self, body)
+        for field, value in body.items():
+            if field in UNREAD:
+                continue
+            if field not in allowed:
+                raise _lacks(f"{kind}.{field}")
+            if isinstance(value, (dict, list)):
+                if f"{kind}.{field}" in CATALOG:
+                    self.places.only_in_catalog(CATALOG[f"{kind}.{field}"])
+                self._descend(kind, field, value)
+                continue
+            values = VALUES.get((kind, field))
+            if values is not None and value not in values:
+                raise _lacks(f"{kind}.{field}={value}")
+            if f"{kind}.{field}={value}" in CATALOG:
+                self.places.only_in_catalog(CATALOG[f"{kind}.{field}={value}"])
+        if kind in CATALOG:
+            self.places.only_in_catalog(CATALOG[kind])
+
+    def _descend(self, kind: str, field: str, value: Any) -> None:
+        if isinstance(value, list):
+            for each in value:
+                self._descend(kind, field, each)
+        elif (kind, field) in INSIDE and INSIDE[(kind, field)]:
+            self._visit(INSIDE[(kind, field)], value)
+        elif isinstance(value, dict) and kind != "A_Const":
+            for inner, body in value.items():
+                if not inner[0].isupper():
+                    raise _lacks(f"{kind}.{field}")
+                self._visit(inner, body)
+
+    # Rules by node -----------------------------------------------------------------------------------------
+
+    def _select(self, body: Node) -> None:
+        if any(body.get("distinctClause", [])):
+            raise redshift_lacks("DISTINCT ON (use ROW_NUMBER)")
+        if body["op"] in ("SETOP_INTERSECT", "SETOP_EXCEPT") and body.get("all"):
+            raise redshift_lacks(f"{body['op'][6:]} ALL")
+        if "valuesLists" in body:
+            raise redshift_lacks("VALUES as a table (use SELECT ... UNION ALL)")
+        if body["op"] == "SETOP_NONE" and not body.get("targetList"):
+            raise Refused("syntax error: SELECT without a select list")
+        for clause, words in (("havingClause", "HAVING"), ("groupClause", "GROUP BY")):
+            if _has_scalar_query(body.get(clause)):
+                raise redshift_lacks(f"scalar sub-query in {words}")
+        for clause in ("limitCount", "limitOffset"):
+            if not body.get(clause, {"A_Const": {}}).keys() & {"A_Const", "ParamRef", "TypeCast"}:
+                raise _lacks(f"SelectStmt.{clause}")
+        if "intoClause" in body:
+            self.places.writes = True
+
+    def _with(self, body: Node) -> None:
+        names = [each["CommonTableExpr"]["ctename"] for each in body["ctes"]]
+        self.places.queries.update(names)
+        for each in body["ctes"]:
+            name, query = each["CommonTableExpr"]["ctename"], each["CommonTableExpr"]["ctequery"]
+            if "SelectStmt" not in query:
+                raise redshift_lacks("INSERT, UPDATE, DELETE or MERGE inside of WITH")
+            select = query["SelectStmt"]
+            if "withClause" in select:
+                raise redshift_lacks("WITH inside of a WITH clause's query (write both in one WITH clause)")
+            if body.get("recursive") and _reads(select, name):
+                if select["op"] != "SETOP_UNION" or not select.get("all"):
+                    raise redshift_lacks("recursive query without UNION ALL")
+                if "aliascolnames" not in each["CommonTableExpr"]:
+                    raise redshift_lacks(f"recursive query without a list of its columns: {name} (...)")
+
+    def _insert(self, body: Node) -> None:
+        self.places.writes = True
+        if "alias" in body["relation"]:
+            raise redshift_lacks("alias for the target of INSERT")
+        select = body.get("selectStmt", {}).get("SelectStmt", {})
+        if "valuesLists" in select and select.keys() <= {"valuesLists", "limitOption", "op"}:
+            self._descend("InsertStmt", "selectStmt", select["valuesLists"])
+            del body["selectStmt"]
+
+    def _writes(self, body: Node) -> None:
+        self.places.writes = True
+
+    def _view(self, body: Node) -> None:
+        if body["view"]["relpersistence"] != "p":
+            raise redshift_lacks("TEMPORARY view")
+        del body["view"]  # is made, not read
+
+    def _relation(self, body: Node) -> None:
+        if not body.get("inh"):
+            raise redshift_lacks("ONLY (tables do not inherit)")
+        self.places.relation(body.get("schemaname", ""), body["relname"])
+
+    def _table_function(self, body: Node) -> None:
+        self.places.on_leader("a function in FROM")
+
+    def _column(self, body: Node) -> None:
+        last = body["fields"][-1].get("String", {}).get("sval")
+        if last in _NO_COLUMNS:
+            self.places.only_in_catalog(f"column {last}")
+
+    def _target(self, body: Node) -> None:
+        # The star that the parser makes of TABLE t has no place in the text.
+        if body.get("location") == -1 and "A_Star" in body["val"].get("ColumnRef", {}).get("fields", [{}])[0]:
+            raise redshift_lacks("TABLE t in the place of a query (use SELECT *)")
+
+    def _indirection(self, body: Node) -> None:
+        columns = [names_of(value["ColumnRef"]) for value in [body["arg"]] if "ColumnRef" in value]
+        if columns and columns[0][-1].startswith("local_"):
+            return  # QUALIFY with a star (queries.py)
+        if any("String" in each or "A_Star" in each for each in body["indirection"]):
+            self.places.only_in_catalog("field of a row")
+
+    def _cast(self, body: Node) -> None:
+        if (
+            body.get("location") == -1
+            and body["typeName"]["names"][-1]["String"]["sval"] not in _LITERAL_TYPES
+        ):
+            raise redshift_lacks(
+                f"literal {body['typeName']['names'][-1]['String']['sval']} '...' (use CAST)"
+            )
+
+    def _constant(self, body: Node) -> None:
+        if "bsval" in body:
+            raise _lacks("A_Const.bsval")
+
+    def _function(self, body: Node) -> None:
+        *schema, name = (part["String"]["sval"] for part in body["funcname"])
+        arguments = body.get("args", [])
+        if name in self._functions:
+            return
+        function = FUNCTIONS.get(name)
+        if function is None or (schema and schema[-1] not in ("pg_catalog", "information_schema")):
+            raise Refused(
+                f"function {'.'.join((*schema, name))}() does not exist: Amazon Redshift documents none of this name,"
+                " and none was created here"
+            )
+        if not function.here:
+            raise not_covered(f"function {name}()")
+        count = len(arguments) + bool(body.get("agg_star"))
+        if name in ("lag", "lead") and count > 2:
+            raise Refused(f"Default parameter not be supported for window function {name}")
+        if not function.takes(count):
+            raise Refused(f"function {name}() with {count} arguments does not exist: see {function.page}")
+        if (
+            name in ("substring", "substr")
+            and "A_Const" in arguments[1]
+            and "sval" in arguments[1]["A_Const"]
+        ):
+            raise redshift_lacks("SUBSTRING(... FROM pattern) (use REGEXP_SUBSTR)")
+        if "agg_order" in body and not body.get("agg_within_group"):
+            raise redshift_lacks("ORDER BY inside of an aggregate (use WITHIN GROUP)")
+        self.places.function(function)
+        if "over" in body:
+            windows.check(name, body["over"])
+
+    def _word(self, body: Node) -> None:
+        if body["op"] in _LEADER_WORDS:
+            self.places.on_leader(_LEADER_WORDS[body["op"]])
+
+    def _column_definition(self, body: Node) -> None:
+        found = TYPES.get(body.get("typeName", {}).get("names", [{}])[-1].get("String", {}).get("sval"))
+        if found is not None and not found.here:
+            del body["typeName"]  # may be declared, without values (tables.py)
+
+    def _type(self, body: Node) -> None:
+        *schema, name = (part["String"]["sval"] for part in body["names"])
+        # The keyword CHAR is bpchar to the parser: this is the type in quotes.
+        found = TYPES.get('"char"' if name == "char" else name)
+        if found is None or schema not in ([], ["pg_catalog"]):
+            raise redshift_lacks(f"type {'.'.join((*schema, name))}")
+        if not found.here:
+            raise not_covered(f"values of type {name.upper()}")
+        if found.place:
+            self.places.type(found)
+
+    def _operation(self, body: Node) -> None:
+        *schema, name = (part["String"]["sval"] for part in body["name"])
+        if schema:
+            self.places.only_in_catalog("OPERATOR(...)")
+        if name not in OPERATORS and body["kind"] not in _KEYWORDS:
+            raise redshift_lacks(f"operator {name}")
+        escape = body.get("rexpr", {}).get("FuncCall") if body["kind"] in _PATTERNS else None
+        if escape and escape["funcname"][-1]["String"]["sval"] in ("like_escape", "similar_to_escape"):
+            # The parser makes a call of ESCAPE.
+            del body["rexpr"]
+            self._descend("A_Expr", "rexpr", escape["args"])
+        if name in ("+", "-") and any(_is_months(body.get(side)) for side in ("lexpr", "rexpr")):
+            self.places.not_beside_table(
+                "Interval values with month or year parts are not supported (use DATEADD)"
+            )
+
+    def _sub_query(self, body: Node) -> None:
+        if "operName" in body:
+            raise _lacks("SubLink.operName")
+
+    def _upkeep(self, body: Node) -> None:
+        if body.get("is_vacuumcmd") and "options" in body:
+            raise _lacks("VacuumStmt.options")
+
+    def _close(self, body: Node) -> None:
+        if "portalname" not in body:
+            raise _lacks("ClosePortalStmt")
+
+    def _transaction(self, body: Node) -> None:
+        for option in body.get("options", []):
+            if option["DefElem"]["defname"] not in ("transaction_isolation", "transaction_read_only"):
+                raise redshift_lacks(f"{option['DefElem']['defname'].upper()} of a transaction")
+
+    def _setting(self, body: Node) -> None:
+        name = body.get("name", "")
+        if body["kind"] == "VAR_SET_CURRENT" or not (name.startswith("local.") or name in _SETTINGS):
+            raise redshift_lacks(f"setting {name}")
+
+    def _explain(self, body: Node) -> None:
+        options = [option["DefElem"] for option in body.get("options", [])]
+        if any(option["defname"] != "verbose" or "arg" in option for option in options):
+            raise redshift_lacks("EXPLAIN ANALYZE or EXPLAIN (options) (use EXPLAIN [VERBOSE])")
+
+    def _cursor(self, body: Node) -> None:
+        if body.get("options", 0) & 0x3F:
+            raise redshift_lacks("BINARY, SCROLL, INSENSITIVE or WITH HOLD of a cursor")
+
+
+_PATTERNS = ("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR")
+# The parser makes operators of these keywords.
+_KEYWORDS = (*_PATTERNS, "AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_NULLIF", "AEXPR_IN")
+_RULES: dict[str, Callable[[Walk, Node], None]] = {
+    "SelectStmt": Walk._select,
+    "WithClause": Walk._with,
+    "InsertStmt": Walk._insert,
+    "UpdateStmt": Walk._writes,
+    "DeleteStmt": Walk._writes,
+    "MergeStmt": Walk._writes,
+    "CreateTableAsStmt": Walk._writes,
+    "ViewStmt": Walk._view,
+    "RangeVar": Walk._relation,
+    "RangeFunction": Walk._table_function,
+    "ResTarget": Walk._target,
+    "A_Indirection": Walk._indirection,
+    "TypeCast": Walk._cast,
+    "ColumnRef": Walk._column,
+    "A_Const": Walk._constant,
+    "ColumnDef": Walk._column_definition,
+    "FuncCall": Walk._function,
+    "SQLValueFunction": Walk._word,
+    "TypeName": Walk._type,
+    "A_Expr": Walk._operation,
+    "SubLink": Walk._sub_query,
+    "ExplainStmt": Walk._explain,
+    "VariableSetStmt": Walk._setting,
+    "TransactionStmt": Walk._transaction,
+    "VacuumStmt": Walk._upkeep,
+    "ClosePortalStmt": Walk._close,
+    "DeclareCursorStmt": Walk._cursor,
+}
+
+
+def _lacks(what: str) -> Refused:
+    """Return the refusal of a node, a field or a value of one."""
+    return redshift_lacks(CALLED.get(what) or CATALOG.get(what) or _readable(what))
+
+
+def _readable(what: str) -> str:
+    """Return a node, a field or a value in words, such as DROP INDEX for DropStmt.removeType=OBJECT_INDEX."""
+    kind, _, rest = what.partition(".")
+    field, _, value = rest.partition("=")
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.removesuffix("Stmt")).upper()
+    value = re.sub(r"^(?:OBJECT|AT|FETCH|CONSTR|SVFOP|SETOP)_", "", value)
+    value = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", value).upper()
+    return f"{words} {value}" if value else f"{words} with {field}" if field else words
+
+
+def _has_scalar_query(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_has_scalar_query(each) for each in value)
+    if not isinstance(value, dict):
+        return False
+    if value.get("SubLink", {}).get("subLinkType") == "EXPR_SUBLINK":
+        return True
+    return any(_has_scalar_query(each) for name, each in value.items() if name != "SubLink")
+
+
+def _reads(value: Any, relation: str) -> bool:
+    if isinstance(value, list):
+        return any(_reads(each, relation) for each in value)
+    if not isinstance(value, dict):
+        return False
+    if value.get("relname") == relation and "schemaname" not in value:
+        return True
+    return any(_reads(each, relation) for each in value.values())
+
+
+def _is_months(value: Node | None) -> bool:
+    cast = (value or {}).get("TypeCast", {})
+    constant = cast.get("arg", {}).get("A_Const", {}).get("sval", {}).get("sval")
+    return constant == "1 month" and "typmods" not in cast["typeName"]

@@ -1,0 +1,174 @@
+"""Every statement of the project is one that Amazon Redshift documents: the front of local_redshift says so.
+
+Files of SQL, checks, texts in Python, and what the operators of the DAGs make of them. A refusal names file and line.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from airflow.models import DagBag
+from local_redshift.sql.statements import translate
+from local_redshift.sql.tokens import split, text_of, tokenize
+
+from tests.project.files import PROJECT, tracked
+
+Found = tuple[str, str]
+"""Where a text of SQL is, as path:line, and the text."""
+
+_SQL = re.compile(
+    r"\s*(?:--[^\n]*\n\s*)*(?:select\s|with\s+\w+\s+as\b|insert\s+into\s|update\s+\S+\s+set\b|delete\s+from\s|lock\s+table\s"
+    r"|(?:create|drop|alter)\s+(?:table|schema|user|view|group)\s|grant\s|revoke\s|comment\s+on\s|vacuum\s|analyze\s"
+    r"|truncate\s|copy\s)"
+)
+
+
+class Anything(jinja2.Undefined):
+    """The value of every name in a template: a word where SQL has a name."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> str:
+        return "anything"
+
+    def __str__(self) -> str:
+        return "anything"
+
+    __getattr__ = __call__
+
+
+class Nothing(Anything):
+    """The same, and false: for the other branch of each condition."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def rendered(text: str) -> Iterator[str]:
+    """Yield what a template becomes in both branches of its conditions."""
+    if "{{" not in text and "{%" not in text:
+        yield text
+        return
+    for undefined in (Anything, Nothing):
+        loader = jinja2.FileSystemLoader(PROJECT / "include" / "sql")
+        environment = jinja2.Environment(undefined=undefined, loader=loader)
+        environment.globals.update(
+            config=lambda **_: "", ref=str, source=lambda schema, table: f"{schema}.{table}"
+        )
+        yield environment.from_string(text).render()
+
+
+def in_files() -> Iterator[Found]:
+    """Yield the files of SQL below include/, docs/queries and examples/."""
+    for path in tracked():
+        name = path.relative_to(PROJECT).as_posix()
+        if path.suffix == ".sql" and name.startswith(("include/", "docs/", "examples/")):
+            yield f"{name}:1", path.read_text()
+
+
+def in_checks() -> Iterator[Found]:
+    """Yield the queries of the checks."""
+    for path in sorted((PROJECT / "include" / "checks").glob("*.yaml")):
+        for text in strings(yaml.safe_load(path.read_text())):
+            if _SQL.match(text):
+                line = path.read_text()[: path.read_text().index(text.splitlines()[0])].count("\n") + 1
+                yield f"{path.relative_to(PROJECT).as_posix()}:{line}", text
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Yield the strings of a parsed YAML file."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from strings(each)
+    elif isinstance(value, str):
+        yield value
+
+
+def in_python() -> Iterator[Found]:
+    """Yield the texts in Python that begin as a statement does; a value of an f-string is a word."""
+    for path in sorted([*(PROJECT / "include").rglob("*.py"), *(PROJECT / "dags").glob("*.py")]):
+        tree = ast.parse(path.read_text())
+        inside = {
+            id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                text = "".join(
+                    part.value if isinstance(part, ast.Constant) else "anything" for part in node.values
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
+                text = node.value
+            else:
+                continue
+            text = re.sub(r"\{\w*\}", "anything", text.replace("%s", "null"))
+            text = re.sub(r"\b(limit|offset) anything", r"\1 1", text)
+            if _SQL.match(text) and ("anything" not in text or parses(text)):
+                yield f"{path.relative_to(PROJECT).as_posix()}:{node.lineno}", text
+
+
+def parses(text: str) -> bool:
+    """Return whether a text is SQL with a word in the place of each value.
+
+    Where a value is more than a word, the statement is complete only when it runs, and is checked then: every run of
+    the tests is on local_redshift.
+    """
+    texts = (each.text for each in translate(text) if each.kind == "refused")
+    return not any(reason.startswith(("syntax error", "function anything()")) for reason in texts)
+
+
+def of_operators() -> Iterator[Found]:
+    """Yield what the operators of the DAGs send, the check operators' own queries too."""
+    bag = DagBag(dag_folder=str(PROJECT / "dags"), include_examples=False)
+    assert not bag.import_errors
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            sql = getattr(task, "sql", None) or []
+            for text in [sql] if isinstance(sql, str) else sql:
+                if not text.endswith(".sql"):
+                    yield f"{Path(dag.fileloc).relative_to(PROJECT)}:1 task {task.task_id}", text
+
+
+def refusals(found: Found) -> list[str]:
+    """Return the reasons for which statements of a text are refused, each with its line."""
+    where, text = found
+    path, _, first = where.partition(":")
+    number, _, task = first.partition(" ")
+    reasons = {}
+    for sql in rendered(text):
+        before = 0
+        for tokens in split(tokenize(sql)):
+            statement = text_of(tokens)
+            if statement.strip() == "anything":
+                continue  # a macro that makes a whole statement
+            at = sql.index(statement, before)
+            before = at + len(statement)
+            line = int(number) + sql[: at + len(statement) - len(statement.lstrip())].count("\n")
+            for each in translate(statement):
+                if each.kind == "refused":
+                    reasons[f"{path}:{line}{task and ' '}{task}: {each.text}"] = None
+    return list(reasons)
+
+
+@pytest.mark.parametrize("source", [in_files, in_checks, in_python, of_operators], ids=lambda f: f.__name__)
+def test_every_statement_is_documented(source: Any) -> None:
+    found = list(source())
+    assert len(found) > 10, "the search finds nothing"
+    reasons = [reason for each in found for reason in refusals(each)]
+    assert not reasons, "\n".join(reasons)
+
+
+def test_a_refusal_names_file_and_line() -> None:
+    found = (
+        "include/sql/x.sql:1",
+        "-- one\nselect 1;\n\nselect lag(a, 1, 0) over (order by a) from {{ star() }}.t",
+    )
+    assert refusals(found) == [
+        "include/sql/x.sql:4: Default parameter not be supported for window function lag"
+    ]
