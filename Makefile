@@ -69,8 +69,9 @@ env: $(READY) ## Print a complete .env for `astro dev start --standalone` or any
 sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten times as much, SONGS=14896 for so many songs
 	@$(PY) -m local.sample .local/sample --scale $(or $(SCALE),1) $(if $(SONGS),--songs $(SONGS))
 
-cloud-demo: $(READY) ## Provision, load, pause, resume and tear down a warehouse, all on this machine
-	@$(PY) -W ignore -m local.cloud_demo
+cloud-demo: $(READY) ## Follow docs/aws.md on this machine: provision, load, pause, resume, tear down; a cluster, then Serverless
+	@$(PY) -W ignore -m local.cloud_demo cluster
+	@$(PY) -W ignore -m local.cloud_demo serverless
 
 check: lint $(READY) ## Lint and the fast tests, in less than a minute
 	@$(PY) -m pytest -n auto --dist loadfile -m 'not slow' $(FAST)

@@ -66,8 +66,8 @@ def pause() -> None:
         region_name=cluster["region"],
         wait_for_completion=True,
         deferrable=True,
-        poll_interval=30,
-        max_attempts=WAIT.seconds // 30,
+        poll_interval=10,
+        max_attempts=WAIT.seconds // 10,
         execution_timeout=WAITING_TIMEOUT,
         doc_md="Pause the cluster and wait until it is paused, without occupying a worker.",
     )

@@ -16,11 +16,12 @@ time before the pipeline's: the counterpart of `SPARKIFY_PAUSE_SCHEDULE` (see `p
 from __future__ import annotations
 
 from airflow.providers.amazon.aws.operators.redshift_cluster import RedshiftResumeClusterOperator
+from airflow.providers.amazon.aws.sensors.redshift_cluster import RedshiftClusterSensor
 from airflow.providers.common.compat.sdk import dag, get_current_context, task
 
 from include.cluster import pause as steps
 from include.cluster import request, schedule
-from include.cluster.defaults import DAG_ARGUMENTS, WAIT, WAITING_TIMEOUT
+from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT, WAITING_TIMEOUT
 
 
 @dag(
@@ -40,18 +41,29 @@ def resume() -> None:
         return steps.find_resumable(context["params"])
 
     cluster = find_resumable()
-    RedshiftResumeClusterOperator(
+    where = {
+        "aws_conn_id": request.AWS_CONN_ID,
+        "cluster_identifier": cluster["name"],
+        "region_name": cluster["region"],
+    }
+    wait_until_paused = RedshiftClusterSensor(
+        task_id="wait_until_paused",
+        **where,
+        **POKE,
+        target_status="paused",
+        doc_md="Wait for the end of a pause that has just begun: AWS resumes no cluster before.",
+    )
+    resume_cluster = RedshiftResumeClusterOperator(
         task_id="resume_cluster",
-        aws_conn_id=request.AWS_CONN_ID,
-        cluster_identifier=cluster["name"],
-        region_name=cluster["region"],
+        **where,
         wait_for_completion=True,
         deferrable=True,
-        poll_interval=30,
-        max_attempts=WAIT.seconds // 30,
+        poll_interval=10,
+        max_attempts=WAIT.seconds // 10,
         execution_timeout=WAITING_TIMEOUT,
         doc_md="Resume the cluster and wait until it is available, without occupying a worker.",
     )
+    wait_until_paused >> resume_cluster
 
 
 this_dag = resume()

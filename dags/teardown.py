@@ -1,42 +1,37 @@
 """
 # teardown: delete what provision created, and nothing else
 
-**What it deletes.** Every resource with this cluster's tags: the cluster (or the Serverless workgroup and namespace),
-the connections and the master password in Secrets Manager, the security group, the subnet group, the role for COPY.
-With `delete_work_bucket`, also the work bucket and every object in it. It never changes the source bucket.
+**What it deletes.** The stack `name` of AWS CloudFormation with everything in it but the work bucket, and the
+connections in Secrets Manager. With `delete_work_bucket`, also the work bucket and every object in it. It never changes
+the source bucket.
 
 **What it keeps.** A final snapshot of the data, unless `final_snapshot` is off, and the work bucket. The last task,
-`list_leftovers`, lists what is left, what it costs and the command that removes it; it fails if anything else is left.
+`list_leftovers`, asks every service what is left, what it costs and which command removes it; it fails if anything else
+is left.
 
-**Running it again** is safe in any state: nothing there, half created, paused.
+**Running it again** is safe in any state: nothing there, half created, paused (a paused cluster runs for some minutes,
+because AWS takes a snapshot of a running one only).
 
-**What it needs.** The parameter `confirm` repeats the cluster's name. Permissions: `include/iam/deploy.json` for the
-role of connection `aws_default`.
+**What it needs.** The parameter `confirm` repeats the cluster's name. Permissions: `include/iam/permissions.yaml`, with
+`AllowProvisioning`.
 
 | red task | meaning | what to do |
 |---|---|---|
-| `check_request` | not confirmed, or the wrong region; nothing was changed | see the message |
-| `delete_network` | the cluster's network interface still uses the security group | run it again after some minutes |
+| `check_request` | not confirmed, or the stack is not a warehouse; nothing was changed | see the message |
+| `take_final_snapshot` | AWS took no snapshot; nothing was deleted | see the message, or switch `final_snapshot` off |
+| `wait_for_deletion` | AWS could not delete a resource | `list_leftovers` names it and the reason; run it again |
 | `list_leftovers` | something is left that should have been deleted | its log has the command that removes it |
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from airflow.providers.amazon.aws.operators.cloud_formation import CloudFormationDeleteStackOperator
+from airflow.providers.amazon.aws.sensors.cloud_formation import CloudFormationDeleteStackSensor
+from airflow.providers.common.compat.sdk import Param, TriggerRule, chain, dag, get_current_context, task
 
-from airflow.providers.amazon.aws.operators.redshift_cluster import RedshiftDeleteClusterOperator
-from airflow.providers.common.compat.sdk import (
-    Param,
-    TriggerRule,
-    cross_downstream,
-    dag,
-    get_current_context,
-    task,
-)
-
-from include.cluster import credentials, network, prices, request, serverless
+from include.cluster import connections, prices, request, stack
 from include.cluster import teardown as steps
-from include.cluster.defaults import DAG_ARGUMENTS, WAIT, WAITING_TIMEOUT
+from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
 
 
 @dag(
@@ -69,33 +64,26 @@ from include.cluster.defaults import DAG_ARGUMENTS, WAIT, WAITING_TIMEOUT
 )
 def teardown() -> None:
     @task(multiple_outputs=True)
-    def check_request() -> steps.DeleteArguments:
-        """Make sure that this cluster is meant."""
+    def check_request() -> dict[str, str]:
+        """Make sure that this warehouse is meant."""
         return steps.check_request(get_current_context()["params"])
 
-    @task.sensor(mode="reschedule", poke_interval=30, timeout=WAIT.total_seconds())
-    def delete_serverless() -> bool:
-        """Delete the workgroup and the namespace, and wait until both are deleted."""
-        context = get_current_context()
-        return serverless.delete_serverless(context["params"], steps.name_snapshot(context))
+    @task.sensor(**POKE)
+    def take_final_snapshot() -> bool:
+        """Take the final snapshot, and wait until it is complete."""
+        return steps.has_snapshot(get_current_context())
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
-    def delete_secrets() -> None:
-        """Delete the connections and the master password."""
-        credentials.delete_secrets(get_current_context()["params"])
+    def allow_deletion() -> None:
+        """Switch the stack's termination protection off."""
+        stack.unprotect(request.Cluster.from_params(get_current_context()["params"]))
 
-    # The network interface of a deleted cluster exists for some more minutes.
-    @task(trigger_rule=TriggerRule.NONE_FAILED, retries=6, retry_delay=timedelta(minutes=1))
-    def delete_network() -> None:
-        """Delete the subnet group and the security group."""
-        network.delete_network(get_current_context()["params"])
+    @task
+    def delete_connections() -> None:
+        """Delete the connections."""
+        connections.delete_connections(get_current_context()["params"])
 
-    @task(trigger_rule=TriggerRule.NONE_FAILED)
-    def delete_role() -> None:
-        """Delete the role for COPY."""
-        steps.delete_role(get_current_context()["params"])
-
-    @task(trigger_rule=TriggerRule.NONE_FAILED)
+    @task
     def delete_bucket() -> None:
         """Delete the work bucket, if the parameters ask for it."""
         steps.delete_bucket(get_current_context()["params"])
@@ -105,27 +93,27 @@ def teardown() -> None:
         """List what is left; fail if that is more than the parameters keep."""
         return steps.list_leftovers(get_current_context()["params"])
 
-    cluster = check_request()
-    delete_cluster = RedshiftDeleteClusterOperator(
-        task_id="delete_cluster",
-        aws_conn_id=request.AWS_CONN_ID,
-        cluster_identifier=cluster["name"],
-        region_name=cluster["region"],
-        pre_execute=steps.prepare_deletion,
-        wait_for_completion=True,
-        deferrable=True,
-        poll_interval=30,
-        max_attempts=WAIT.seconds // 30,
-        execution_timeout=WAITING_TIMEOUT,
-        doc_md="Delete the cluster, with a final snapshot unless that is off, and wait without occupying a worker.",
+    checked = check_request()
+    where = {
+        "aws_conn_id": request.AWS_CONN_ID,
+        "region_name": checked["region"],
+        "stack_name": checked["name"],
+    }
+    delete_stack = CloudFormationDeleteStackOperator(
+        task_id="delete_stack", **where, doc_md="Delete the stack, if there is one."
     )
-
-    warehouse = [delete_cluster, delete_serverless()]
-    rest = [delete_secrets(), delete_network(), delete_role(), delete_bucket()]
-
-    cluster >> warehouse
-    cross_downstream(warehouse, rest)
-    rest >> list_leftovers().as_teardown(setups=cluster, on_failure_fail_dagrun=True)
+    wait_for_deletion = CloudFormationDeleteStackSensor(
+        task_id="wait_for_deletion", **where, **POKE, doc_md="Wait until the stack is deleted."
+    )
+    chain(
+        checked,
+        take_final_snapshot(),
+        allow_deletion(),
+        delete_stack,
+        wait_for_deletion,
+        [delete_connections(), delete_bucket()],
+        list_leftovers().as_teardown(setups=checked, on_failure_fail_dagrun=True),
+    )
 
 
 this_dag = teardown()

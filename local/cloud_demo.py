@@ -1,9 +1,10 @@
-"""`make cloud-demo`: the life of a warehouse on this machine, by the DAGs that run it on AWS.
+"""`make cloud-demo`: the life of a warehouse on this machine, by the commands that docs/aws.md prints for AWS.
 
-    provision -> load the sample -> reports -> pause -> resume -> teardown, on its own services below .local/cloud
+    permissions -> provision -> load the sample -> pause -> resume -> teardown, on its own services below .local/cloud
 
 The pipeline's connections come from the (local) Secrets Manager, where provision wrote them, by Airflow's own secrets
-backend. Exit codes: 0 done and nothing left; 1 a step failed, or something is left; 130 interrupted.
+backend. The argument is ``cluster`` or ``serverless``. Exit codes: 0 done and nothing left; 1 a step failed, or
+something is left; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,51 +20,54 @@ from pathlib import Path
 from typing import Any
 
 from local import airflow, airflow_settings, lake, sample
-from local.dataset import Dataset, read_folder
+from local.dataset import read_folder
 from local.home import PROJECT, Home, Problem, say, shown
+from local.walkthrough import Api, read_commands, write_tools
 from local.warehouse import STAR
 from local_redshift import REGION, service
 
-NAME = "sparkify-demo"
-BUCKETS = {"source_bucket": f"{NAME}-lake", "work_bucket": f"{NAME}-work"}
+PAGE = PROJECT / "docs" / "aws.md"
+# As the page has them.
+NAME, ROLE, LAKE = "sparkify", "MyAirflowRole", "my-lake"
+KINDS = ("cluster", "serverless")
 
 
-def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
-    """Return the environment of the demo's Airflow: aws_default, the secrets backend, and no other connection."""
-    found = airflow_settings.environment(running, airflow_home)
-    for conn_id in ("REDSHIFT_DEFAULT", "AWS_COPY_ROLE"):
-        del found[f"AIRFLOW_CONN_{conn_id}"]
-    backend = {
-        "connections_prefix": "airflow/connections",
-        "connections_lookup_pattern": "^(redshift_default|aws_copy_role)$",
-        "variables_prefix": None,
-        "config_prefix": None,
-        "region_name": REGION,
-        "endpoint_url": running.aws_endpoint,
+def environment(running: service.Running, cloud: Home) -> dict[str, str]:
+    """Return the environment of the demo's Airflow: what the page sets, at the addresses of the local AWS."""
+    given: dict[str, str] = json.loads((cloud.path / "variables.json").read_text())
+    keys = {
         "aws_access_key_id": "local",
         "aws_secret_access_key": "local",
+        "endpoint_url": running.aws_endpoint,
     }
-    return found | {
-        "AIRFLOW__SECRETS__BACKEND": "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend",
+    backend = json.loads(given["AIRFLOW__SECRETS__BACKEND_KWARGS"]) | keys
+    found = airflow_settings.environment(running, cloud.airflow)
+    for conn_id in ("REDSHIFT_DEFAULT", "AWS_COPY_ROLE"):
+        del found[f"AIRFLOW_CONN_{conn_id}"]
+    local = {name: found[name] for name in ("AIRFLOW_CONN_AWS_DEFAULT",)}
+    return {
+        **found,
+        **given,
+        **local,
         "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(backend),
-        "AIRFLOW_VAR_SPARKIFY": json.dumps(BUCKETS),
         "PYTHONWARNINGS": "ignore",
     }
 
 
 class Demo:
-    """The steps of the demo, on running services."""
+    """The demo on running services."""
 
-    def __init__(self, running: service.Running, log: Path) -> None:
-        """``log`` gets the output of every Airflow command."""
-        self.running, self.log, self.began = running, log, time.monotonic()
+    def __init__(self, running: service.Running, cloud: Home, kind: str) -> None:
+        self.running, self.cloud, self.kind = running, cloud, kind
+        self.log, self.began = cloud.path / "dags.log", time.monotonic()
+        self.failure: Exception | None = None
 
     def say(self, text: str) -> None:
         """Print a finished step with the seconds since the start."""
         say(f"{time.monotonic() - self.began:6.1f} s  {text}")
 
     def airflow(self, *arguments: str) -> None:
-        """Run an Airflow command.
+        """Run an Airflow command; its output is for the log.
 
         :raises Problem: it failed.
         """
@@ -82,43 +86,53 @@ class Demo:
                 1,
             )
 
-    def run(self, dag_id: str, **params: Any) -> None:
-        """Run a DAG to its end."""
-        began = time.monotonic()
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-        self.airflow("dags", "test", dag_id, moment, "--conf", json.dumps(params))
-        self.say(f"{dag_id} {json.dumps(params)}: success in {time.monotonic() - began:.0f} s")
-
-    def fill_lake(self, folder: Path) -> Dataset:
-        """Upload the sample month into the source bucket, which provision reads and never creates."""
+    def prepare(self, folder: Path) -> None:
+        """Create what the page finds: the lake with the sample month, and Airflow's role."""
         sample.write(folder, sample.Spec())
         data = read_folder(folder)
-        lake.upload(self.running, data.files, BUCKETS["source_bucket"])
-        self.say(f"the lake s3://{BUCKETS['source_bucket']} holds {len(data.files):,} files")
-        return data
+        lake.upload(self.running, data.files, LAKE)
+        self.running.client("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument="{}")
+        self.say(f"the lake s3://{LAKE} holds {len(data.files):,} files")
 
-    def create_copy_policy(self) -> None:
-        """Create the managed policy of the role for COPY, as an administrator does once on AWS (docs/aws.md)."""
-        from include.cluster.policies import render_policy
-        from include.cluster.request import Cluster
+    def run(self, dag_id: str, conf: dict[str, Any]) -> None:
+        """Run a DAG to its end, and look at what it did.
 
-        document = render_policy("redshift-copy", Cluster(NAME, REGION))
-        self.running.client("iam").create_policy(PolicyName=f"{NAME}-copy", PolicyDocument=document)
+        :raises Problem: it failed, or did not do it.
+        """
+        if "AIRFLOW_HOME" not in os.environ:
+            # Before Airflow is imported, here and in its commands.
+            os.environ |= environment(self.running, self.cloud)
+            self.airflow("db", "migrate")
+        began = time.monotonic()
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+        # The one thing that the page does not say: this warehouse has no TLS.
+        more = {"tls": "off"} if dag_id == "provision" else {}
+        self.airflow("dags", "test", dag_id, moment, "--conf", json.dumps(conf | more))
+        self.say(f"{dag_id} {json.dumps(conf)}: success in {time.monotonic() - began:.0f} s")
+        if dag_id == "provision":
+            self.show("provision created:")
+        elif dag_id in ("sparkify", "resume"):
+            self.show_star()
+        elif dag_id == "pause":
+            self.check_paused()
+        elif dag_id == "teardown":
+            self.show("left of it:")
+            if self.inventory():
+                raise Problem("teardown left the resources above.\nNext: see the log of its last task", 1)
 
     def inventory(self) -> list[Any]:
-        """Return the resources of the warehouse in the account, as provision and teardown list them."""
+        """Return what exists of the warehouse, as provision and teardown list it."""
         from include.cluster import inventory
         from include.cluster.request import Cluster
 
-        return inventory.list_owned(Cluster(NAME, REGION))
+        return inventory.list_things(Cluster(NAME, REGION))
 
     def show(self, heading: str) -> None:
-        """Print the resources of the warehouse with their cost."""
+        """Print what exists of the warehouse with its cost."""
         things = self.inventory()
         say(f"{'':10}{heading} {'nothing' if not things else ''}")
         for thing in things:
-            status = f" ({thing.status})" if thing.status else ""
-            say(f"{'':12}{thing.kind:<15} {thing.name}{status}: {thing.cost}")
+            say(f"{'':12}{thing.kind:<15} {thing.name}: {thing.cost}")
 
     def show_star(self) -> None:
         """Print the rows of the star, read by the redshift_default of the secrets backend.
@@ -157,33 +171,40 @@ class Demo:
             return
         raise Problem("the paused cluster accepts connections", 1)
 
+    def follow_the_page(self) -> None:
+        """Run the commands of docs/aws.md.
 
-def play(demo: Demo, folder: Path) -> None:
-    """Run all steps, with the sample in ``folder``.
+        :raises Problem: one failed.
+        """
+        tools = self.cloud.path / "bin"
+        write_tools(tools, self.cloud.services)
+        api = Api(self.run, self.fail)
+        given = {
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "PYTHONPATH": str(PROJECT),
+            "airflow": api.url,
+            "ASTRO_API_TOKEN": "token",
+            "deployment": "demo",
+        }
+        commands = read_commands(PAGE)
+        if self.kind == "serverless":
+            commands = commands.replace("serverless=false", "serverless=true")
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", f"state=\n{commands}"], cwd=PROJECT, env=given, check=False
+        )
+        api.server.shutdown()
+        if self.failure:
+            raise self.failure
+        if done.returncode:
+            raise Problem("a command of docs/aws.md failed, see above", 1)
+        self.say("the commands of docs/aws.md have ended")
 
-    :raises Problem: a step failed, or something is left at the end.
-    """
-    data = demo.fill_lake(folder)
-    demo.airflow("db", "migrate")
-    demo.say("Airflow has its own database")
-    demo.create_copy_policy()
-    demo.run("provision", name=NAME, cidrs=["10.0.0.0/16"], tls="off")
-    demo.show("provision created, all of it tagged:")
-    demo.run("sparkify", start=data.start.isoformat(), end=data.end.isoformat())
-    demo.show_star()
-    demo.run("reports")
-    demo.run("pause", name=NAME)
-    demo.check_paused()
-    demo.run("resume", name=NAME)
-    demo.show_star()
-    demo.run("teardown", name=NAME, confirm=NAME, final_snapshot=False, delete_work_bucket=True)
-    demo.show("left of it:")
-    if demo.inventory():
-        raise Problem("teardown left the resources above.\nNext: see the log of its last task", 1)
+    def fail(self, failure: Exception) -> None:
+        self.failure = failure
 
 
-def main(home: Home | None = None) -> int:
-    """Run the demo and return the exit code; see the module's docstring."""
+def main(kind: str, home: Home | None = None) -> int:
+    """Run the demo of one kind and return the exit code; see the module's docstring."""
     home = home or Home()
     home.create()
     cloud = Home(home.path / "cloud")
@@ -191,18 +212,20 @@ def main(home: Home | None = None) -> int:
     service.stop(cloud.services)
     shutil.rmtree(cloud.path, ignore_errors=True)
     cloud.create()
-    running = service.start(cloud.services, airflow_settings.service_options())
+    # Not those of airflow_settings.yaml, whose role for COPY has the name of this one.
+    running = service.start(cloud.services, service.Options())
     try:
         for name in list(os.environ):
             if name.startswith(("AIRFLOW", "AWS_", "SPARKIFY_")):
                 del os.environ[name]
-        # Before Airflow is imported, here and in its commands.
-        os.environ |= environment(running, cloud.airflow)
         # Airflow's own messages in this process would hide the demo's; its commands write to their log.
         logging.disable(logging.INFO)
-        say(f"AWS and Redshift of this demo: {running.aws_endpoint}, 127.0.0.1:{running.redshift_port}")
-        demo = Demo(running, cloud.path / "dags.log")
-        play(demo, home.sample)
+        say(
+            f"AWS and Redshift of this demo ({kind}): {running.aws_endpoint}, 127.0.0.1:{running.redshift_port}"
+        )
+        demo = Demo(running, cloud, kind)
+        demo.prepare(home.sample)
+        demo.follow_the_page()
         demo.say(f"done; the DAGs' log: {shown(demo.log)}")
     except Problem as problem:
         print(f"\n{problem}", file=sys.stderr)
@@ -215,4 +238,4 @@ def main(home: Home | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))

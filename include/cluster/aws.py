@@ -12,18 +12,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from include.cluster.request import AWS_CONN_ID
 from include.sparkify.errors import ConfigurationError, TransientError, aws_error
 
-# Errors that clear up without intervention, for example while the network interface of a deleted cluster still exists.
+# Errors that clear up without intervention, for example while a cluster changes its state.
 _BUSY = {
-    "DependencyViolation",
-    "DeleteConflict",
     "ConflictException",
     "InvalidClusterState",
     "InvalidClusterStateFault",
-    "InvalidClusterSubnetGroupStateFault",
     "OperationAborted",
-    "EntityTemporarilyUnmodifiable",
-    "ConcurrentModification",
 }
+# Secrets Manager deletes a secret some time after it has answered.
+_SCHEDULED = "scheduled for deletion"
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 _BAD_KEY = {
     "AuthFailure",
@@ -51,12 +48,12 @@ def doing(action: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if get_code(error) in _BUSY:
+        if get_code(error) in _BUSY or _SCHEDULED in str(error):
             raise TransientError(f"could not {action} yet: {error}") from error
         if get_code(error) in _DENIED:
             raise ConfigurationError(
                 f"could not {action}: {error}. Give the role of connection {AWS_CONN_ID} the permissions in "
-                "include/iam/deploy.json (provision, teardown) or include/iam/workers.json (all other DAGs)."
+                "include/iam/permissions.yaml, with AllowProvisioning for provision and teardown."
             ) from error
         if get_code(error) in _BAD_KEY:
             raise ConfigurationError(

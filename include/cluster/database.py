@@ -8,13 +8,27 @@ from typing import Any
 
 import redshift_connector
 
-from include.cluster import inventory
 from include.cluster.aws import client, doing
-from include.cluster.credentials import new_password, read_master_login, read_secret, write_secret
-from include.cluster.inventory import COPY_CONNECTION, REDSHIFT_CONNECTION
+from include.cluster.connections import (
+    COPY_CONNECTION,
+    REDSHIFT_CONNECTION,
+    new_password,
+    read_login,
+    read_secret,
+    write_secret,
+)
 from include.cluster.request import DATABASE, Cluster
-from include.sparkify import analysts, settings
+from include.sparkify import analysts, reach, settings
 from include.sparkify.errors import TransientError, warehouse_error
+
+# Firewalls and NAT gateways drop a connection that is silent for about 350 seconds, as during a long COPY:
+# https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-firewall-guidance.html
+KEEPALIVE = {
+    "tcp_keepalive": True,
+    "tcp_keepalive_idle": 60,
+    "tcp_keepalive_interval": 10,
+    "tcp_keepalive_count": 5,
+}
 
 
 def write_connections(params: Mapping[str, Any], role: str) -> None:
@@ -32,7 +46,7 @@ def write_connections(params: Mapping[str, Any], role: str) -> None:
         "port": port,
         "schema": DATABASE,
         "login": params["user"],
-        "extra": {**tls_settings(params), "application_name": "sparkify"},
+        "extra": {**tls_settings(params), **KEEPALIVE, "application_name": "sparkify"},
     }
     if params["login"] == "iam":
         connection["extra"] |= {
@@ -66,7 +80,8 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
     cluster = Cluster.from_params(params)
     user = params["user"]
     host, port = get_endpoint(params)
-    login = read_master_login(cluster)
+    login = read_login(cluster, _describe(params)["secret"])
+    reach.assert_answers(host, port)
     try:
         link = redshift_connector.connect(
             host=host,
@@ -94,10 +109,7 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
             error, f"create user {user} in {cluster.name} as {login['username']} at {host}:{port}"
         )
         # The driver reports a wrong password and an unreachable host alike; each needs another fix.
-        hint = (
-            " Can the workers reach the cluster's VPC, and are their addresses in parameter cidrs? If the master "
-            f"password was changed by hand, write it into secret {cluster.master_secret}."
-        )
+        hint = " Can the workers reach the cluster's VPC, and are their addresses in parameter cidrs?"
         raise type(refused)(f"{refused}{hint}") from None
 
 
@@ -126,18 +138,26 @@ def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int]:
 
     :raises TransientError: it has none yet.
     """
+    found = _describe(params)
+    if not found["host"]:
+        raise TransientError(f"{params['name']} has no address yet")
+    return found["host"], found["port"]
+
+
+def _describe(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return host, port and the ARN of the master password's secret, which Redshift wrote."""
     cluster = Cluster.from_params(params)
     with doing(f"look up the address of {cluster.name}"):
         if params["serverless"]:
             api = client("redshift-serverless", cluster.region)
-            address = api.get_workgroup(workgroupName=cluster.name)["workgroup"].get("endpoint", {})
-            host, port = address.get("address"), address.get("port")
-        else:
-            address = (inventory.describe_cluster(cluster) or {}).get("Endpoint", {})
-            host, port = address.get("Address"), address.get("Port")
-    if not host:
-        raise TransientError(f"{cluster.name} has no address yet")
-    return host, port
+            workgroup = api.get_workgroup(workgroupName=cluster.name)["workgroup"]
+            namespace = api.get_namespace(namespaceName=cluster.name)["namespace"]
+            address, secret = workgroup.get("endpoint", {}), namespace["adminPasswordSecretArn"]
+            return {"host": address.get("address"), "port": address.get("port"), "secret": secret}
+        api = client("redshift", cluster.region)
+        (found,) = api.describe_clusters(ClusterIdentifier=cluster.name)["Clusters"]
+        address, secret = found.get("Endpoint", {}), found["MasterPasswordSecretArn"]
+        return {"host": address.get("Address"), "port": address.get("Port"), "secret": secret}
 
 
 def tls_settings(params: Mapping[str, Any]) -> dict[str, Any]:

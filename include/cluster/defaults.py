@@ -24,5 +24,14 @@ DAG_ARGUMENTS: dict[str, Any] = {
 }
 WAIT = timedelta(hours=1)
 """How long a task waits for the cluster to reach a state: minutes as a rule, more with a large final snapshot."""
+POKE: dict[str, Any] = {
+    # No worker waits, and what takes seconds is seen in seconds, what takes minutes every 30 seconds.
+    "mode": "reschedule",
+    "poke_interval": 2,
+    "exponential_backoff": True,
+    "max_wait": timedelta(seconds=30),
+    "timeout": WAIT.total_seconds(),
+}
+"""Arguments of a sensor that waits for AWS."""
 WAITING_TIMEOUT = WAIT + timedelta(minutes=5)
 """``execution_timeout`` of a task that waits: later than :data:`WAIT`, whose message names what it waited for."""

@@ -29,7 +29,7 @@ def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
     """Return the cluster to pause; empty if it is already paused, or is in use.
 
     :param scheduled: the schedule started this run, so it pauses only an idle cluster.
-    :raises ConfigurationError: there is no such cluster, it is foreign, or it cannot be paused in its state.
+    :raises ConfigurationError: there is no such cluster, or it cannot be paused in its state.
     """
     cluster = Cluster.from_params(params)
     state = _get_state(cluster)
@@ -46,7 +46,7 @@ def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
 def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
     """Return the cluster to resume; empty if it is already running.
 
-    :raises ConfigurationError: there is no such cluster, it is foreign, or it cannot be resumed in its state.
+    :raises ConfigurationError: there is no such cluster, or it cannot be resumed in its state.
     """
     cluster = Cluster.from_params(params)
     state = _get_state(cluster)
@@ -60,12 +60,13 @@ def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
 
 def _get_state(cluster: Cluster) -> str:
     with doing(f"look at cluster {cluster.name}"):
-        if not any(cluster.owns(resource.tags) for resource in inventory.find_cluster(cluster)):
-            raise ConfigurationError(
-                f"there is no cluster {cluster.name} in {cluster.region} that provision created. Check the parameters "
-                "name and region (Serverless needs no pausing: it costs nothing while idle)."
-            )
-        return str((inventory.describe_cluster(cluster) or {}).get("ClusterStatus", "deleted"))
+        found = inventory.describe_cluster(cluster)
+    if found is None:
+        raise ConfigurationError(
+            f"there is no cluster {cluster.name} in {cluster.region}. Check the parameters name and region (Serverless "
+            "needs no pausing: it costs nothing while idle)."
+        )
+    return str(found["ClusterStatus"])
 
 
 def _is_idle(cluster: Cluster, minutes: int) -> bool:

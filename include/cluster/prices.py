@@ -6,8 +6,18 @@ https://aws.amazon.com/secrets-manager/pricing/. docs/aws.md shows the same figu
 
 from __future__ import annotations
 
-NODE_HOUR = {"ra3.large": 0.543, "ra3.xlplus": 1.086, "ra3.4xlarge": 3.26, "ra3.16xlarge": 13.04}
-"""One node for one hour, by node type."""
+NODE_HOUR = {
+    "rg.large": 0.38,
+    "rg.xlarge": 0.76,
+    "rg.4xlarge": 3.04,
+    "rg.12xlarge": 9.13,
+    "ra3.large": 0.543,
+    "ra3.xlplus": 1.086,
+    "ra3.4xlarge": 3.26,
+    "ra3.16xlarge": 13.04,
+}
+"""One node for one hour, by node type. RG: 30 percent less per vCPU than RA3
+(https://aws.amazon.com/blogs/big-data/modernize-amazon-redshift-ra3-to-rg-migration-best-practices/)."""
 RPU_HOUR = 0.375
 """One Redshift Processing Unit of Serverless for one hour of queries."""
 REDSHIFT_GB_MONTH = 0.024

@@ -1,29 +1,46 @@
-"""The parameters of the cluster's DAGs, and the names and tags that follow from them."""
+"""The parameters of the cluster's DAGs, what AWS allows in them, and the names and tags that follow from them."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Param
 
+from include.cluster.prices import NODE_HOUR
 from include.sparkify.errors import ConfigurationError
 
 AWS_CONN_ID = "aws_default"
-PORT = 5439
 DATABASE = "dev"
 MASTER_USER = "awsuser"
+# A range wider than this counts as the whole internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
+WIDEST_PREFIX = 8
+# Least and most nodes of a type in a new cluster, and whether it may have a single one:
+# https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html
+NODES = {
+    "rg.large": (2, 16, True),
+    "rg.xlarge": (2, 16, False),
+    "rg.4xlarge": (2, 32, False),
+    # AWS has up to 128; a property of CloudFormation up to 100.
+    "rg.12xlarge": (2, 100, False),
+    "ra3.large": (2, 16, True),
+    "ra3.xlplus": (2, 16, True),
+    "ra3.4xlarge": (2, 32, False),
+    "ra3.16xlarge": (2, 100, False),
+}
 
 NAME = Param(
     "sparkify",
     type="string",
-    pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+    # EC2 refuses names of security groups that begin with sg-, and this name begins that of the group.
+    pattern=r"^(?!sg-)[a-z][a-z0-9]*(-[a-z0-9]+)*$",
     minLength=3,
     maxLength=40,
     title="Name",
-    description="Name of the cluster. The names of its other resources begin with it.",
+    description="Name of the stack, and of the cluster or workgroup in it.",
 )
 REGION = Param(
     None,
@@ -46,74 +63,113 @@ class Cluster:
 
         :raises ConfigurationError: no region, or a region without Redshift.
         """
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
-        region = params["region"] or AwsBaseHook(AWS_CONN_ID, client_type="redshift").region_name
-        known = _list_regions()
-        if region is None or region not in known:
+        region = params["region"] or default_region()
+        if region is None or region not in _list_regions():
             raise ConfigurationError(
                 f"there is no Redshift in region {region!r}. Fix the parameter region, or region_name of connection "
-                f"{AWS_CONN_ID}; known regions: {', '.join(known)}"
+                f"{AWS_CONN_ID}; known regions: {', '.join(_list_regions())}"
             )
         return cls(params["name"], region)
 
     @property
-    def role(self) -> str:
-        """The role that Redshift assumes for COPY; the managed policy that it carries has the same name."""
-        return f"{self.name}-copy"
-
-    def copy_policy_arn(self, role_arn: str) -> str:
-        """Return the ARN of the managed policy that the role carries; an administrator created it (docs/aws.md)."""
-        return role_arn.replace(f":role/{self.role}", f":policy/{self.role}")
-
-    @property
-    def security_group(self) -> str:
-        return f"{self.name}-redshift"
-
-    @property
-    def subnet_group(self) -> str:
-        return self.name
-
-    @property
-    def master_secret(self) -> str:
-        return f"{self.name}/master"
-
-    @property
     def snapshot_prefix(self) -> str:
+        """The prefix of the names of the final snapshots."""
         return f"{self.name}-final-"
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags of every resource. The region is one of them because roles and buckets are visible in every region."""
-        return {
-            "project": "sparkify",
-            "managed-by": "sparkify-provision",
-            "warehouse": self.name,
-            "region": self.region,
-        }
+        """Tags of the stack, which CloudFormation gives to its resources, and of what is made beside it."""
+        return {"project": "sparkify", "managed-by": "sparkify-provision", "warehouse": self.name}
 
     @property
     def tag_list(self) -> list[dict[str, str]]:
         """The tags in the form that most AWS APIs take."""
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
-    def owns(self, tags: Mapping[str, str]) -> bool:
-        """Return whether a resource with these tags was created for this cluster.
+    def owns(self, tags: list[dict[str, str]] | None) -> bool:
+        """Return whether a resource with these tags was created for this cluster."""
+        found = {tag["Key"]: tag["Value"] for tag in tags or ()}
+        return all(found.get(key) == value for key, value in self.tags.items())
 
-        :raises ConfigurationError: it was, but in another region.
-        """
-        if any(tags.get(key) != value for key, value in self.tags.items() if key != "region"):
-            return False
-        if tags.get("region") != self.region:
-            raise ConfigurationError(
-                f"{self.name} is in region {tags.get('region')}, not in {self.region}; nothing was changed. Fix the "
-                "parameter region, or region_name of connection aws_default; a second cluster needs another name."
-            )
-        return True
+
+def default_region() -> str | None:
+    """Return the region of connection aws_default."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    return AwsBaseHook(AWS_CONN_ID, client_type="redshift").region_name
 
 
 @functools.cache
 def _list_regions() -> list[str]:
+    """Return the regions with Redshift, also those of GovCloud and China."""
     import boto3
 
-    return boto3.session.Session().get_available_regions("redshift")
+    session = boto3.session.Session()
+    return [
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("redshift", partition)
+    ]
+
+
+def check_params(params: Mapping[str, Any]) -> None:
+    """Refuse what is unsafe, contradicts itself, or would be refused by AWS after a part was created.
+
+    :raises ConfigurationError: one of these; the message names the parameter.
+    """
+    _check_cidrs(params)
+    if params["login"] == "iam":
+        if params["serverless"]:
+            raise ConfigurationError(
+                "parameter login: Serverless names its IAM users after roles, so the pipeline's user needs a password "
+                "there. Set login to password."
+            )
+        if params["region"] not in (None, default_region()):
+            raise ConfigurationError(
+                f"parameter login: with iam the driver asks AWS in the region of connection {AWS_CONN_ID}, which is "
+                f"{default_region()}, not {params['region']}. Set login to password, or region_name of the connection."
+            )
+    if params["serverless"]:
+        _check_capacity(params)
+    else:
+        _check_nodes(params)
+
+
+def _check_cidrs(params: Mapping[str, Any]) -> None:
+    for text in params["cidrs"]:
+        try:
+            network = ipaddress.IPv4Network(text)
+        except ValueError as error:
+            # The cluster has no IPv6 address.
+            raise ConfigurationError(f"parameter cidrs: {error}; write it as 10.0.0.0/16") from None
+        if network.prefixlen < WIDEST_PREFIX and not params["allow_the_whole_internet"]:
+            raise ConfigurationError(
+                f"parameter cidrs: {text} lets the whole internet try passwords. Give the addresses of the Airflow "
+                "workers and the analysts only; if you do mean it, set allow_the_whole_internet as well."
+            )
+    if not params["cidrs"]:
+        raise ConfigurationError(
+            "parameter cidrs is empty: no one could connect, including this run. Give the address ranges of the "
+            'Airflow workers and the analysts, for example ["10.0.0.0/16"].'
+        )
+
+
+def _check_nodes(params: Mapping[str, Any]) -> None:
+    kind, nodes = params["node_type"], params["nodes"]
+    least, most, single = NODES[kind]
+    if not (least <= nodes <= most or (single and nodes == 1)):
+        raise ConfigurationError(
+            f"parameter nodes: a cluster of {kind} has {'1 or ' if single else ''}{least} to {most} nodes, not {nodes}"
+            f" ({NODE_HOUR[kind]:.2f} US dollars per node and hour)"
+        )
+
+
+def _check_capacity(params: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"""
+    base, most = params["base_capacity"], params["max_capacity"]
+    if base != 4 and base % 8:
+        raise ConfigurationError(f"parameter base_capacity: 4 or a multiple of 8 RPU, not {base}")
+    if most % 8 or most < base:
+        raise ConfigurationError(
+            f"parameter max_capacity: a multiple of 8 RPU and at least base_capacity ({base}), not {most}"
+        )

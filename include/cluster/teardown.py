@@ -1,34 +1,27 @@
-"""Remove a cluster: resources with its tags, and nothing else. Every step may find its work already done."""
+"""The steps of teardown beside the deletion of the stack: final snapshot, work bucket, list of what is left."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.cluster import inventory
 from include.cluster.aws import absent, client, doing
-from include.cluster.inventory import Kind
 from include.cluster.request import Cluster
+from include.cluster.stack import describe_stack
 from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.settings import settings
 
 log = logging.getLogger(__name__)
 
 
-class DeleteArguments(TypedDict):
-    """Arguments of the operator that deletes the cluster."""
+def check_request(params: Mapping[str, Any]) -> dict[str, str]:
+    """Make sure that this warehouse is meant before deleting anything; return its name and region.
 
-    name: str
-    region: str
-
-
-def check_request(params: Mapping[str, Any]) -> DeleteArguments:
-    """Make sure that this cluster is meant before deleting anything.
-
-    :raises ConfigurationError: not confirmed, or the cluster is in another region.
+    :raises ConfigurationError: not confirmed, or the stack of this name is not a warehouse.
     """
     cluster = Cluster.from_params(params)
     if params["confirm"] != cluster.name:
@@ -36,57 +29,73 @@ def check_request(params: Mapping[str, Any]) -> DeleteArguments:
             f"not confirmed, so nothing was changed: to delete {cluster.name} permanently, set the parameter confirm "
             f"to {cluster.name!r}, not {params['confirm']!r}"
         )
-    inventory.log_resources(f"{cluster.name} in {cluster.region} has", inventory.list_owned(cluster))
+    describe_stack(cluster)
+    inventory.log_costs(cluster, "before")
     return {"name": cluster.name, "region": cluster.region}
 
 
-def prepare_deletion(context: Mapping[str, Any]) -> None:
-    """Name the final snapshot, if there is to be one: the operator has no template field for it.
+def has_snapshot(context: Mapping[str, Any]) -> bool:
+    """Take the final snapshot, if it is not taken, and return whether it is complete. Call it until it is.
 
-    :raises AirflowSkipException: there is no such cluster, or it is foreign.
+    AWS takes one only of a running cluster and of a namespace with a workgroup, so it comes before the deletion.
+
+    :raises AirflowSkipException: none is wanted, or there is nothing to take it of.
+    :raises ConfigurationError: the snapshot failed, or the cluster is in a state that allows none.
     """
-    params, operator = context["params"], context["task"]
+    params = context["params"]
+    if not params["final_snapshot"]:
+        raise AirflowSkipException("parameter final_snapshot is off")
     cluster = Cluster.from_params(params)
-    if not inventory.find_kind(inventory.list_owned(cluster), "cluster"):
-        if getattr(context["ti"], "next_method", None):
-            return  # Resumed after the deferral during which the cluster was deleted.
-        raise AirflowSkipException(f"there is no cluster {cluster.name} that provision created")
-    if params["final_snapshot"]:
-        operator.skip_final_cluster_snapshot = False
-        operator.final_cluster_snapshot_identifier = name_snapshot(context)
+    if describe_stack(cluster) is None:
+        raise AirflowSkipException(f"there is no stack {cluster.name}")
+    name = f"{cluster.snapshot_prefix}{context['dag_run'].start_date:%Y%m%d-%H%M%S}"
+    status = inventory.list_snapshots(cluster).get(name)
+    if status is not None:
+        if status.upper() in ("FAILED", "CANCELLED"):
+            raise ConfigurationError(f"snapshot {name} is {status}; see the cluster's events in AWS")
+        return status.upper() == "AVAILABLE"
+    with doing(f"take snapshot {name}"):
+        if inventory.describe_workgroup(cluster):
+            tags = [{"key": key, "value": value} for key, value in cluster.tags.items()]
+            client("redshift-serverless", cluster.region).create_snapshot(
+                namespaceName=cluster.name, snapshotName=name, tags=tags
+            )
+        else:
+            _take_of_cluster(cluster, name)
+    return False
 
 
-def name_snapshot(context: Mapping[str, Any]) -> str:
-    """Return the name of a run's final snapshot, the same in every try."""
-    cluster = Cluster.from_params(context["params"])
-    return f"{cluster.snapshot_prefix}{context['dag_run'].start_date:%Y%m%d-%H%M%S}"
-
-
-def delete_role(params: Mapping[str, Any]) -> None:
-    """Detach the policy of the role for COPY and delete the role; the managed policy stays."""
-    cluster = Cluster.from_params(params)
-    iam = client("iam", cluster.region)
-    role = inventory.find_kind(inventory.list_owned(cluster), "role")
-    if role:
-        with doing(f"delete role {cluster.role}"):
-            with absent("NoSuchEntity"):
-                iam.detach_role_policy(RoleName=cluster.role, PolicyArn=cluster.copy_policy_arn(role.id))
-            iam.delete_role(RoleName=cluster.role)
+def _take_of_cluster(cluster: Cluster, name: str) -> None:
+    found = inventory.describe_cluster(cluster)
+    if found is None:
+        raise AirflowSkipException(f"there is no cluster {cluster.name}")
+    redshift, state = client("redshift", cluster.region), found["ClusterStatus"]
+    if state == "available":
+        redshift.create_cluster_snapshot(
+            ClusterIdentifier=cluster.name, SnapshotIdentifier=name, Tags=cluster.tag_list
+        )
+    elif state == "paused":
+        log.info("resume %s, because a paused cluster takes no snapshot", cluster.name)
+        redshift.resume_cluster(ClusterIdentifier=cluster.name)
+    elif state not in ("creating", "modifying", "pausing", "rebooting", "resizing", "resuming"):
+        raise ConfigurationError(
+            f"cluster {cluster.name} is {state} and takes no snapshot. Run teardown without final_snapshot."
+        )
 
 
 def delete_bucket(params: Mapping[str, Any]) -> None:
     """Delete the work bucket and every object in it.
 
-    :raises AirflowSkipException: the parameters do not ask for it.
+    :raises AirflowSkipException: the parameters do not ask for it, or the bucket is not ours.
     :raises TransientError: S3 could not delete some objects.
     """
     cluster, bucket = Cluster.from_params(params), settings().work_bucket
     if not params["delete_work_bucket"]:
         raise AirflowSkipException(f"s3://{bucket} is kept, because parameter delete_work_bucket is off")
-    if not inventory.find_kind(inventory.list_owned(cluster), "work bucket"):
-        return
+    if not inventory.owns_bucket(cluster):
+        raise AirflowSkipException(f"there is no s3://{bucket} that provision created")
     s3 = client("s3", cluster.region)
-    with doing(f"empty and delete bucket {bucket}"):
+    with doing(f"empty and delete bucket {bucket}"), absent("NoSuchBucket"):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if not versions:
@@ -107,13 +116,12 @@ def list_leftovers(params: Mapping[str, Any]) -> list[str]:
     :raises TransientError: something is left that should have been deleted.
     """
     cluster = Cluster.from_params(params)
-    left = inventory.list_owned(cluster)
-    kept: set[Kind] = {"snapshot"} if params["delete_work_bucket"] else {"snapshot", "work bucket"}
-    stuck = [resource for resource in left if resource.kind not in kept]
-    inventory.log_resources(f"{cluster.name} in {cluster.region} still has", left)
+    left = inventory.log_costs(cluster, "after")
+    kept = {"snapshot"} if params["delete_work_bucket"] else {"snapshot", "work bucket"}
+    stuck = [thing for thing in left if thing.kind not in kept]
     if stuck:
-        lines = "\n".join(f"  {resource}" for resource in stuck)
+        lines = "\n".join(f"  {thing}" for thing in stuck)
         raise TransientError(
             f"{len(stuck)} resources are left that should have been deleted; run teardown again:\n{lines}"
         )
-    return [str(resource) for resource in left]
+    return [str(thing) for thing in left]

@@ -28,6 +28,7 @@ class Api:
         self.redshift.create_cluster(
             ClusterIdentifier=self.cluster,
             NodeType="ra3.large",
+            ClusterType="single-node",
             MasterUsername=self.user,
             MasterUserPassword=PASSWORD,
         )
@@ -63,6 +64,7 @@ class Api:
 def api(local_redshift: Running) -> Iterator[Api]:
     made = Api(local_redshift)
     yield made
+    _wait(made, made.cluster, "available")
     made.redshift.delete_cluster(ClusterIdentifier=made.cluster, SkipFinalClusterSnapshot=True)
 
 
@@ -289,19 +291,28 @@ def test_a_cluster_may_have_the_user_of_the_services(api: Api) -> None:
     api.redshift.create_cluster(
         ClusterIdentifier="same-user",
         NodeType="ra3.large",
+        ClusterType="single-node",
         MasterUsername=running.user,
         MasterUserPassword=PASSWORD,
     )
     try:
         api.login(running.user, PASSWORD).close()
+        _wait(api, "same-user", "available")
         api.redshift.pause_cluster(ClusterIdentifier="same-user")
         with pytest.raises(psycopg2.OperationalError, match="not permitted to log in"):
             api.login(running.user, PASSWORD)
+        _wait(api, "same-user", "paused")
         api.redshift.resume_cluster(ClusterIdentifier="same-user")
+        _wait(api, "same-user", "available")
     finally:
         api.redshift.delete_cluster(ClusterIdentifier="same-user", SkipFinalClusterSnapshot=True)
     api.login(running.user, running.password).close()
     assert api.rows("select 1") == [[("longValue", 1)]]
+
+
+def _wait(api: Api, cluster: str, state: str) -> None:
+    while api.redshift.describe_clusters(ClusterIdentifier=cluster)["Clusters"][0]["ClusterStatus"] != state:
+        time.sleep(0.05)
 
 
 def test_airflows_operator(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

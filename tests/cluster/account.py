@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 import urllib.request
+from pathlib import Path
 
 import boto3
 import redshift_connector
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.cluster import aws, inventory, request
-from include.cluster.policies import render_policy
+from include.cluster import aws, connections, inventory, request, teardown
 from include.sparkify.settings import settings
 from tests.running import dag_of, run
 
 REGION = "us-west-2"
-ALL_KINDS = ["cluster", "role", "secret", "secret", "secret", "security group", "work bucket"]
+PERMISSIONS = Path(__file__).parents[2] / "include" / "iam" / "permissions.yaml"
 _clients_of = []
 
 
@@ -57,10 +60,36 @@ class Account:
             config=boto3.session.Config(s3={"addressing_style": "path"}),
         )
 
-    def create_copy_policy(self):
-        """Create the managed policy of the role for COPY, as an administrator does once (docs/aws.md)."""
-        document = render_policy("redshift-copy", self.cluster)
-        self.client("iam").create_policy(PolicyName=self.cluster.role, PolicyDocument=document)
+    def create_permissions(self):
+        """Deploy include/iam/permissions.yaml, as an administrator does once (docs/aws.md)."""
+        iam, formation = self.client("iam"), self.client("cloudformation")
+        iam.create_role(RoleName=f"{self.name}-airflow", AssumeRolePolicyDocument="{}")
+        given = {
+            "Name": self.name,
+            "AirflowRole": f"{self.name}-airflow",
+            "SourceBucket": f"lake-{self.name}",
+            "WorkBucket": self.work,
+        }
+        formation.create_stack(
+            StackName=f"{self.name}-permissions",
+            TemplateBody=PERMISSIONS.read_text(),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        formation.get_waiter("stack_create_complete").wait(
+            StackName=f"{self.name}-permissions", WaiterConfig={"Delay": 0.1}
+        )
+
+    def stack(self):
+        """Return the warehouse's stack as AWS describes it, when AWS is done with it; None if there is none."""
+        while True:
+            try:
+                (stack,) = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+            except self.client("cloudformation").exceptions.ClientError:
+                return None
+            if not stack["StackStatus"].endswith("IN_PROGRESS"):
+                return stack
+            time.sleep(0.05)
 
     def params(self, dag_id, **given):
         """Return a run's parameters: the defaults, updated with what is given."""
@@ -71,6 +100,8 @@ class Account:
         dag = dag_of(dag_id)
         for task in dag.tasks:
             task.retries = 0
+            # The stand-in takes less than a second for what takes AWS minutes.
+            task.poke_interval, task.poll_interval, task.exponential_backoff = 0.1, 0.2, False
         state, tasks = run(dag, **params)
         return {"run": state} | tasks
 
@@ -85,8 +116,27 @@ class Account:
         return self.run("teardown", **{"name": self.name, **all_of_it, **params})
 
     def kinds(self):
-        """Return the kinds of all resources with the cluster's names."""
-        return sorted(thing.kind for thing in inventory.list_resources(self.cluster))
+        """Return the kinds of all that exists of the warehouse."""
+        return sorted(thing.kind for thing in inventory.list_things(self.cluster))
+
+    def remove(self):
+        """Remove everything of the warehouse, whatever state it is in."""
+        self.permissions(False)
+        formation = self.client("cloudformation")
+        if self.stack():
+            formation.update_termination_protection(StackName=self.name, EnableTerminationProtection=False)
+            formation.delete_stack(StackName=self.name)
+            assert self.stack() is None
+        params = self.params("teardown", delete_work_bucket=True)
+        connections.delete_connections(params)
+        with contextlib.suppress(AirflowSkipException):
+            teardown.delete_bucket(params)
+        for one in self.client("redshift").describe_cluster_snapshots(SnapshotType="manual")["Snapshots"]:
+            if one["SnapshotIdentifier"].startswith(self.cluster.snapshot_prefix):
+                self.client("redshift").delete_cluster_snapshot(SnapshotIdentifier=one["SnapshotIdentifier"])
+        for one in self.client("redshift-serverless").list_snapshots()["snapshots"]:
+            if one["snapshotName"].startswith(self.cluster.snapshot_prefix):
+                self.client("redshift-serverless").delete_snapshot(snapshotName=one["snapshotName"])
 
     def secret(self, name):
         return json.loads(self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
@@ -102,6 +152,10 @@ class Account:
             password=login["password"],
             ssl=False,
         )
+
+    def connect_as_master(self):
+        """Connect as the master user, with the password that Redshift keeps in Secrets Manager."""
+        return self.connect(f"redshift!{self.name}-awsuser")
 
     def permissions(self, on):
         """Switch moto's check of permissions on or off."""

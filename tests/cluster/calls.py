@@ -19,17 +19,13 @@ _S3_ACTIONS = {
     "ListObjectVersions": "ListBucketVersions",
     "HeadObject": "GetObject",
     "DeleteObjects": "DeleteObject",
-    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
-    "PutBucketEncryption": "PutEncryptionConfiguration",
 }
 # Values of the condition keys in requests that are not ours.
 FOREIGN = {
     REQUEST_TAG: "payroll",
     RESOURCE_TAG: "payroll",
     "iam:PassedToService": "ec2.amazonaws.com",
-    "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess",
-    "iam:AWSServiceName": "ec2.amazonaws.com",
-    "ec2:CreateAction": "RunInstances",
+    "cloudformation:RoleArn": "arn:aws:iam::123456789012:role/admin",
     "s3:prefix": "payroll/",
     "aws:RequestedRegion": "eu-west-1",
 }
@@ -64,55 +60,33 @@ def _s3(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request
         yield request(action, bucket, **{"s3:prefix": given["Prefix"]})
     else:
         yield Request(action, bucket)
-    if given.get("CreateBucketConfiguration", {}).get("Tags"):
-        yield Request("s3:TagResource", bucket)
-
-
-def _iam(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
-    role = f"arn:aws:iam::{ACCOUNT}:role/{given['RoleName']}"
-    if operation == "CreateRole":
-        for action in ("iam:CreateRole", "iam:TagRole"):
-            yield request(action, role, **_request_tag(given["Tags"]))
-    elif "PolicyArn" in given:
-        yield request(f"iam:{operation}", role, **{RESOURCE_TAG: name, "iam:PolicyARN": given["PolicyArn"]})
-    else:
-        yield request(f"iam:{operation}", role, **{RESOURCE_TAG: name})
 
 
 def _ec2(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
-    base = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
-    if operation.startswith("Describe"):
-        yield Request(f"ec2:{operation}", "*")
-    elif operation == "CreateSecurityGroup":
-        (tags,) = given["TagSpecifications"]
-        tag = _request_tag(tags["Tags"])
-        yield request("ec2:CreateSecurityGroup", f"{base}:security-group/sg-1", **tag)
-        yield Request("ec2:CreateSecurityGroup", f"{base}:vpc/{given['VpcId']}")
-        action = {"ec2:CreateAction": "CreateSecurityGroup"}
-        yield request("ec2:CreateTags", f"{base}:security-group/sg-1", **tag, **action)
-    else:
-        yield request(f"ec2:{operation}", f"{base}:security-group/{given['GroupId']}", **{RESOURCE_TAG: name})
+    yield Request(f"ec2:{operation}", "*")
+
+
+def _cloudformation(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
+    stack = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{given['StackName']}/0a1b2c3d"
+    if operation != "CreateStack":
+        yield Request(f"cloudformation:{operation}", stack)
+        return
+    yield request("cloudformation:CreateStack", stack, **{"cloudformation:RoleArn": given["RoleARN"]})
+    for action in ("SetStackPolicy", "TagResource", "UpdateTerminationProtection"):
+        yield Request(f"cloudformation:{action}", stack)
+    yield request("iam:PassRole", given["RoleARN"], **{"iam:PassedToService": "cloudformation.amazonaws.com"})
 
 
 def _redshift(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
     base = f"arn:aws:redshift:{REGION}:{ACCOUNT}"
     if operation.startswith("Describe"):
         yield Request(f"redshift:{operation}", "*")
-        return
-    if "SubnetGroup" in operation:
-        resource = f"{base}:subnetgroup:{given['ClusterSubnetGroupName']}"
+    elif operation == "CreateClusterSnapshot":
+        snapshot = f"{base}:snapshot:{given['ClusterIdentifier']}/{given['SnapshotIdentifier']}"
+        for action in (operation, "CreateTags"):
+            yield Request(f"redshift:{action}", snapshot)
     else:
-        resource = f"{base}:cluster:{given['ClusterIdentifier']}"
-    if "Tags" in given:
-        for action in (f"redshift:{operation}", "redshift:CreateTags"):
-            yield request(action, resource, **_request_tag(given["Tags"]))
-    else:
-        yield request(f"redshift:{operation}", resource, **{RESOURCE_TAG: name})
-    for arn in given.get("IamRoles", []):
-        yield _pass_role(arn, "redshift.amazonaws.com")
-    if given.get("SkipFinalClusterSnapshot") is False:
-        snapshot = f"{base}:snapshot:{given['ClusterIdentifier']}/{given['FinalClusterSnapshotIdentifier']}"
-        yield Request("redshift:CreateClusterSnapshot", snapshot)
+        yield Request(f"redshift:{operation}", f"{base}:cluster:{given['ClusterIdentifier']}")
 
 
 def _serverless(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
@@ -124,24 +98,28 @@ def _serverless(operation: str, given: Mapping[str, Any], name: str) -> Iterator
         else "namespace"
     )
     resource = f"{base}:{kind}/0a1b2c3d"
-    if operation == "CreateUsageLimit":
+    if operation in ("CreateUsageLimit", "UpdateUsageLimit"):
         yield request(action, "*", **{"aws:RequestedRegion": REGION})
     elif operation in ("ListSnapshots", "ListUsageLimits"):
         yield Request(action, "*")
-    elif "tags" in given:
+    elif operation == "CreateSnapshot":
+        yield request(action, f"{base}:namespace/0a1b2c3d", **{RESOURCE_TAG: name})
         for each in (action, "redshift-serverless:TagResource"):
-            yield request(each, resource, **_request_tag(given["tags"]))
+            yield Request(each, f"{base}:snapshot/4e5f6a7b")
     else:
-        yield request(action, resource, **{RESOURCE_TAG: name})
-    if "finalSnapshotName" in given:
-        yield request("redshift-serverless:CreateSnapshot", resource, **{RESOURCE_TAG: name})
-        yield Request("redshift-serverless:CreateSnapshot", f"{base}:snapshot/4e5f6a7b")
-    for arn in given.get("iamRoles", []):
-        yield _pass_role(arn, "redshift-serverless.amazonaws.com")
+        yield Request(action, resource)
 
 
 def _secretsmanager(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
-    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{given.get('SecretId') or given['Name']}"
+    identifier = given.get("SecretId") or given["Name"]
+    if identifier.startswith("arn:"):
+        yield Request(f"secretsmanager:{operation}", identifier)
+        return
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{identifier}"
+    if identifier.startswith("redshift!"):
+        # Redshift's own secret has no tag of ours; its name is bound.
+        yield Request(f"secretsmanager:{operation}", f"{secret}-AbCdEf")
+        return
     # AWS appends six characters to the name of a secret that it creates. Until then it checks only the name.
     resources = [f"{secret}-AbCdEf"]
     if operation in ("CreateSecret", "DescribeSecret"):
@@ -156,8 +134,8 @@ def _secretsmanager(operation: str, given: Mapping[str, Any], name: str) -> Iter
 
 _BY_SERVICE = {
     "s3": _s3,
-    "iam": _iam,
     "ec2": _ec2,
+    "cloudformation": _cloudformation,
     "redshift": _redshift,
     "redshift-serverless": _serverless,
     "secretsmanager": _secretsmanager,
@@ -167,10 +145,6 @@ _BY_SERVICE = {
 def _request_tag(tags: list[dict[str, str]]) -> dict[str, str]:
     found = {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags}
     return {REQUEST_TAG: str(found["warehouse"])}
-
-
-def _pass_role(arn: str, service: str) -> Request:
-    return request("iam:PassRole", arn, **{"iam:PassedToService": service})
 
 
 def list_foreign(own: Request, name: str) -> Iterator[tuple[str, Request]]:
@@ -203,10 +177,10 @@ def _rename(arn: str, name: str) -> Iterator[str]:
     elif ":secret:" in arn:
         stem, suffix = (arn[:-7], arn[-7:]) if arn.endswith("-AbCdEf") else (arn, "")
         yield f"{stem}-2{suffix}"
-        yield f"{stem[: stem.rindex('/')]}/payroll{suffix}"
-    elif "aws-service-role" in arn:
-        yield arn.replace("redshift.amazonaws.com", "ec2.amazonaws.com")
+        yield f"{stem[: stem.rindex('/')]}/payroll{suffix}" if "/" in stem else arn.replace(name, "payroll")
     elif name in arn:
         yield arn.replace(name, "payroll")
-        if ":snapshot:" not in arn:
+        if ":stack/" in arn:
+            yield arn.replace(name, f"{name}-2")
+        elif ":snapshot:" not in arn:
             yield f"{arn}-2"

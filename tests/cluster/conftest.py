@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from include.cluster import aws, inventory
+from include.cluster import aws
 from include.sparkify.settings import settings
 from local.airflow_settings import service_options
 from local_redshift import service
@@ -26,18 +26,16 @@ def cloud():
 def _account(cloud, patch):
     account = Account(cloud, f"wh-{next(_names)}")
     account.enter(patch)
-    account.create_copy_policy()
+    account.create_permissions()
     yield account
-    account.permissions(False)
     account.enter(patch)
-    if inventory.list_owned(account.cluster):
-        account.teardown()
+    account.remove()
     settings.cache_clear()
 
 
 @pytest.fixture
 def account(cloud, airflow_database, monkeypatch):
-    """An account without any resource of this test's cluster; emptied after the test."""
+    """An account without any resource of this test's warehouse; emptied after the test."""
     yield from _account(cloud, monkeypatch)
 
 
@@ -51,5 +49,5 @@ def provisioned(cloud, airflow_database):
         for account in _account(cloud, patch):
             account.first = account.provision()
             account.login = account.secret("airflow/connections/redshift_default")
-            account.again = account.provision(cidrs=["10.1.0.0/16", "2001:db8::/32"])
+            account.again = account.provision(cidrs=["10.1.0.0/16", "10.2.0.0/16"])
             yield account

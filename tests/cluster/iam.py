@@ -8,17 +8,15 @@ a whole policy: moto ignores Condition, pycfmodel evaluates only Condition.
 from __future__ import annotations
 
 import copy
-import json
 import re
-import string
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parents[2] / "include" / "iam"
-ACCOUNT = "123456789012"
-REGION = "us-west-2"
+from tests.cluster import templates
+from tests.cluster.templates import ACCOUNT, REGION
+
+__all__ = ["ACCOUNT", "REGION"]
 Statement = dict[str, Any]
 
 
@@ -38,25 +36,14 @@ class Request:
         )
 
 
-def load_policy(policy: str, name: str) -> list[Statement]:
-    """Return the statements of a file of include/iam with the names of a test's cluster filled in."""
-    values = {
-        "name": name,
-        "region": REGION,
-        "account": ACCOUNT,
-        "work_bucket": f"work-{name}",
-        "source_bucket": f"lake-{name}",
-        "log_prefix": "log_data/",
-        "song_prefix": "song_data/",
-    }
-    text = string.Template((FOLDER / f"{policy}.json").read_text()).substitute(values)
-    statements: list[Statement] = json.loads(text)["Statement"]
+def load_policy(resource: str, name: str) -> list[Statement]:
+    """Return the statements of a resource of include/iam/permissions.yaml, for a test's warehouse."""
+    statements: list[Statement] = templates.policy(resource, name=name, EncryptedLake="false")["Statement"]
     for statement in statements:
         unknown = set(statement) - {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
         assert not unknown, f"the evaluator does not know {unknown}"
         for key in ("Action", "Resource"):
-            if key in statement:
-                statement[key] = as_list(statement[key])
+            statement[key] = as_list(statement[key])
         for operator in statement.get("Condition", {}).values():
             for key in operator:
                 operator[key] = as_list(operator[key])

@@ -20,7 +20,8 @@ import pytest
 import redshift_connector
 from local_redshift.service import Running
 
-from include.cluster import credentials, inventory, network, serverless, storage
+from include.cluster import aws, connections, database, serverless, stack, teardown
+from include.sparkify.errors import ConfigurationError
 from local.home import AIRFLOW
 from tests.cluster.account import REGION, Account
 from tests.world import event, lines, song
@@ -34,7 +35,7 @@ class Call:
     """One call of AWS's API."""
 
     actor: str
-    """The policy whose permissions it needs: deploy or workers; test for the test's own calls."""
+    """The policy whose permissions it needs: Deploy or Workers; test for the test's own calls."""
     name: str
     """The cluster that it works for."""
     service: str
@@ -58,7 +59,6 @@ class Record:
     left: list[str] = field(default_factory=list)
     plays: int = 0
     owner: str = ""
-    serverless_is_gone: bool = False
 
 
 def tell(cloud: Running) -> Record:
@@ -73,7 +73,7 @@ def tell(cloud: Running) -> Record:
             _record_statements(patch, record)
             _use_the_secrets_backend(patch, record.account)
             _fill_the_lake(record.account)
-            record.account.create_copy_policy()
+            record.account.create_permissions()
             _provision_load_and_tear_down(record)
             _take_the_other_branches(cloud, patch, record)
     finally:
@@ -119,15 +119,15 @@ def _fill_the_lake(account: Account) -> None:
 
 def _provision_load_and_tear_down(record: Record) -> None:
     account, states = record.account, record.states
-    record.actor = "deploy"
+    record.actor = "Deploy"
     states["provision"] = account.provision()
     record.kinds = account.kinds()
     record.secrets = [
         KEY["secret"],
-        account.secret(f"{account.name}/master")["password"],
-        account.secret(inventory.REDSHIFT_CONNECTION)["password"],
+        account.secret(f"redshift!{account.name}-awsuser")["password"],
+        account.secret(connections.REDSHIFT_CONNECTION)["password"],
     ]
-    record.actor = "workers"
+    record.actor = "Workers"
     states["load"] = account.run("sparkify", start="2018-11-01", end="2018-11-02")
     states["pause if idle"] = account.run("pause", name=account.name, only_if_idle=True)
     states["pause"] = account.run("pause", name=account.name)
@@ -143,35 +143,70 @@ def _provision_load_and_tear_down(record: Record) -> None:
             (account.schema,),
         )
         (record.owner,) = cursor.fetchone()
-    record.actor = "deploy"
+    record.actor = "Deploy"
     states["teardown"] = account.teardown(final_snapshot=True)
     record.left = account.kinds()
 
 
 def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: Record) -> None:
-    """Run the steps that one story does not take: Serverless, subnets, TLS, a secret deleted by hand."""
+    """Take the steps that one story does not: Serverless, subnets, a refused stack, a secret deleted by hand."""
     other = Account(cloud, OTHER_NAME)
     other.enter(patch, KEY["key"], KEY["secret"])
     record.actor, record.name = "test", OTHER_NAME
-    other.create_copy_policy()
-    vpc = other.client("ec2").create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
-    subnet = other.client("ec2").create_subnet(VpcId=vpc, CidrBlock="10.8.1.0/24")["Subnet"]["SubnetId"]
-    record.actor = "deploy"
-    params = other.params("provision", **other.wanted(subnet_ids=[subnet], serverless=True))
-    storage.ensure_work_bucket(params | {"tls": "verify-full"})
-    role = storage.ensure_copy_role(params)
-    network.ensure_network(params | {"serverless": False})
-    network.ensure_network(params | {"cidrs": ["10.3.0.0/16"]})
-    credentials.ensure_master_secret(params)
+    other.create_permissions()
+    subnets = [one["SubnetId"] for one in other.client("ec2").describe_subnets()["Subnets"]][:4]
+    record.actor = "Deploy"
+    params = other.params("provision", **other.wanted(subnet_ids=subnets, serverless=True))
+    formation = aws.client("cloudformation", REGION)
+    formation.create_stack(StackName=OTHER_NAME, **stack.check_request(params)["stack"])
     record.actor = "test"
-    other.client("secretsmanager").delete_secret(SecretId=other.cluster.master_secret)
-    record.actor = "deploy"
-    credentials.ensure_master_secret(params)
-    serverless.ensure_serverless(params, role, "group")
-    gone = other.params("teardown", final_snapshot=True, delete_work_bucket=False)
-    record.serverless_is_gone = serverless.delete_serverless(gone, f"{OTHER_NAME}-final-1")
-    network.delete_network(gone)
-    credentials.delete_secrets(gone)
+    other.stack()
+    record.actor = "Deploy"
+    database.write_connections(params, stack.get_copy_role(other.cluster))
+    for limit in (params, params | {"usage_limit": 5}):
+        serverless.limit_usage(limit)
+    stack.update_stack(params, stack.check_request(params | {"max_capacity": 32})["stack"])
+    record.actor = "test"
+    other.stack()
+    other.client("secretsmanager").delete_secret(SecretId=connections.COPY_CONNECTION)
+    record.actor = "Deploy"
+    connections.write_secret(other.cluster, connections.COPY_CONNECTION, {})
+    context = {
+        "params": other.params("teardown", final_snapshot=True),
+        "dag_run": DagRun(datetime(2026, 1, 1)),
+    }
+    while not teardown.has_snapshot(context):
+        pass
+    with pytest.raises(ConfigurationError):
+        stack.choose_path(params | {"name": _roll_back(record, other)})
+    record.actor = "test"
+    other.remove()
+    record.actor = "Deploy"
+
+
+@dataclass
+class DagRun:
+    """The part of Airflow's run that teardown reads."""
+
+    start_date: datetime
+
+
+def _roll_back(record: Record, other: Account) -> str:
+    """Let AWS refuse the update of a stack, and read why."""
+    params = other.params("provision", **other.wanted(serverless=True))
+    wanted = stack.check_request(params)["stack"]
+    for one in wanted["Parameters"]:
+        if one["ParameterKey"] == "BaseCapacity":
+            one["ParameterValue"] = "9"
+    stack.update_stack(params, wanted)
+    record.actor = "test"
+    other.stack()
+    record.actor = "Deploy"
+    with pytest.raises(ConfigurationError):
+        stack.is_settled(params)
+    stack.unprotect(other.cluster)
+    aws.client("cloudformation", REGION).delete_stack(StackName=other.name)
+    return other.name
 
 
 def _record_calls(patch: pytest.MonkeyPatch, record: Record) -> None:

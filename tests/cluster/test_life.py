@@ -1,57 +1,17 @@
-"""The cluster's life, run by Airflow on a moto server over HTTP whose clusters are the local Redshift."""
+"""The warehouse's life, run by Airflow on a moto server over HTTP whose clusters are the local Redshift."""
 
 from __future__ import annotations
 
 import pytest
-from airflow.providers.amazon.aws.hooks.redshift_cluster import RedshiftHook
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
-from include.cluster import (
-    credentials,
-    database,
-    inventory,
-    network,
-    provision,
-    serverless,
-    storage,
-    teardown,
-)
-from tests.cluster.account import ALL_KINDS, REGION
+from include.cluster import connections, database, inventory, serverless, stack, teardown
+from include.sparkify.errors import ConfigurationError, TransientError
+from tests.cluster.account import REGION
 
 
-@pytest.mark.slow
-def test_after_each_step_failed_once_the_next_run_goes_on(account, monkeypatch, caplog):
-    """Every step fails once after its work is done; the next run finds the work done."""
-    for steps in (
-        ["ensure_work_bucket", "ensure_copy_role", "ensure_network", "ensure_master_secret"],
-        ["create_cluster"],
-        ["write_connections"],
-        ["ensure_database_user"],
-    ):
-        with monkeypatch.context() as patch:
-            for step in steps:
-                fail_after(patch, step)
-            states = account.provision()
-        assert states["run"] == "failed"
-        assert [states[step] for step in steps] == ["failed"] * len(steps)
-        assert states["log_inventory"] == "success"
-        # The log names what exists, with its cost.
-        for thing in inventory.list_resources(account.cluster):
-            assert f"{thing}" in caplog.text
-        assert ("about 0.54 USD per hour until paused or deleted" in caplog.text) == (
-            "cluster" in account.kinds()
-        )
-        caplog.clear()
-    assert account.provision()["run"] == "success"
-    assert account.kinds() == ALL_KINDS
-    account.connect().close()
-
-
-def fail_after(patch, step):
-    """Let a step of provision do its work and fail then."""
-    owner = next(
-        (room for room in (storage, network, credentials, database) if hasattr(room, step)), RedshiftHook
-    )
+def fail_once(patch, owner, step):
+    """Let a step do its work and fail then."""
     work = getattr(owner, step)
 
     def done_but_failed(*arguments, **named):
@@ -61,102 +21,135 @@ def fail_after(patch, step):
     patch.setattr(owner, step, done_but_failed)
 
 
-def test_teardown_of_half_and_paused_keeps_a_snapshot_and_the_bucket(account, monkeypatch, caplog):
+@pytest.mark.slow
+def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(account, monkeypatch, caplog):
     with monkeypatch.context() as patch:
-        fail_after(patch, "create_cluster")
-        assert account.provision()["run"] == "failed"
+        fail_once(patch, database, "write_connections")
+        states = account.provision()
+    assert (states["run"], states["write_connections"], states["log_costs"]) == (
+        "failed",
+        "failed",
+        "success",
+    )
+    # The log names what exists, with its cost.
+    for thing in inventory.list_things(account.cluster):
+        assert f"{thing}" in caplog.text
+    assert "about 0.38 USD per hour until paused or deleted" in caplog.text
+    states = account.provision()
+    assert (states["run"], states["update_stack"]) == ("success", "skipped")
+    account.connect().close()
+
+    # A paused cluster takes no snapshot: it is resumed for it.
     account.client("s3").put_object(Bucket=account.work, Key="runs/a", Body=b"a")
     account.client("redshift").pause_cluster(ClusterIdentifier=account.name)
     states = account.teardown(final_snapshot=True, delete_work_bucket=False)
     assert (states["run"], states["delete_bucket"]) == ("success", "skipped")
     assert account.kinds() == ["snapshot", "work bucket"]
-    snapshot = next(thing for thing in inventory.list_resources(account.cluster) if thing.kind == "snapshot")
+    (snapshot,) = inventory.list_snapshots(account.cluster)
     assert (
-        f"aws redshift delete-cluster-snapshot --region {REGION} --snapshot-identifier {snapshot.name}"
+        f"aws redshift delete-cluster-snapshot --region {REGION} --snapshot-identifier {snapshot}"
         in caplog.text
     )
-    assert f"aws s3 rb --force s3://{account.work}" in caplog.text
 
-    # Again, now with the bucket: everything else is already deleted.
-    again = account.teardown()
-    assert (again["run"], again["delete_cluster"]) == ("success", "skipped")
-    assert account.kinds() == ["snapshot"]
-    account.client("redshift").delete_cluster_snapshot(SnapshotIdentifier=snapshot.name)
-
-
-def test_teardown_of_nothing(account):
+    # A new warehouse takes the bucket that is left; with the bucket, nothing is left of it but the snapshot.
+    params = account.params("provision", **account.wanted())
+    given = {
+        p["ParameterKey"]: p["ParameterValue"] for p in stack.check_request(params)["stack"]["Parameters"]
+    }
+    assert given["CreateWorkBucket"] == "false"
     states = account.teardown()
-    assert states.pop("delete_cluster") == "skipped"
-    assert set(states.values()) == {"success"}
-
-
-def test_a_failed_teardown_says_what_is_left_and_goes_on_when_run_again(account, monkeypatch, caplog):
-    params = account.params("provision", **account.wanted())
-    storage.ensure_work_bucket(params)
-    storage.ensure_copy_role(params)
-    with monkeypatch.context() as patch:
-        patch.setattr(teardown, "delete_role", lambda params: None)
-        states = account.teardown()
-    assert (states["run"], states["list_leftovers"]) == ("failed", "failed")
-    assert account.kinds() == ["role"]
-    assert f"aws iam delete-role --role-name {account.name}-copy" in caplog.text
-    assert account.teardown()["run"] == "success"
-    assert account.kinds() == []
-
-
-def test_teardown_wants_the_name_again(account):
-    params = account.params("provision", **account.wanted())
-    storage.ensure_copy_role(params)
-    states = account.teardown(confirm="yes")
-    assert (states["run"], states["check_request"]) == ("failed", "failed")
-    assert account.kinds() == ["role"]
-    with pytest.raises(AirflowFailException, match="nothing was changed"):
-        teardown.check_request(account.params("teardown", confirm="yes"))
-
-
-def test_serverless(account, caplog):
-    states = account.provision(serverless=True)
-    assert (states["run"], states["create_cluster"], states["ensure_serverless"]) == (
+    assert (states["run"], states["take_final_snapshot"], states["delete_bucket"]) == (
         "success",
         "skipped",
         "success",
     )
-    assert account.kinds() == sorted(["namespace", "workgroup", *ALL_KINDS[1:]])
-    api = account.client("redshift-serverless")
-    workgroup = api.get_workgroup(workgroupName=account.name)["workgroup"]
-    assert (workgroup["publiclyAccessible"], workgroup["baseCapacity"]) == (False, 8)
-    assert workgroup["configParameters"] == [{"parameterKey": "require_ssl", "parameterValue": "true"}]
-    account.connect().close()
-
-    params = account.params("provision", **account.wanted(serverless=True, usage_limit=5))
-    provision.check_request(params)
-    serverless.ensure_serverless(params, "role", "group")
-    (limit,) = api.list_usage_limits(resourceArn=workgroup["workgroupArn"])["usageLimits"]
-    assert (limit["amount"], limit["period"], limit["breachAction"]) == (16, "daily", "deactivate")
-    assert (
-        "stays at 16 RPU-hours per day. To set 5: aws redshift-serverless update-usage-limit" in caplog.text
-    )
-    with pytest.raises(AirflowFailException, match="second, costly one"):
-        provision.check_request(params | {"serverless": False})
-
-    states = account.teardown(final_snapshot=True)
-    assert (states["run"], states["delete_serverless"]) == ("success", "success")
     assert account.kinds() == ["snapshot"]
 
 
-def test_a_subnet_group_where_subnets_are_named(account):
-    ec2, redshift = account.client("ec2"), account.client("redshift")
-    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
-    params = account.params("provision", **account.wanted(subnet_ids=[subnet]))
-    first = network.ensure_network(params)
-    assert network.ensure_network(params) == first
-    assert first["subnet_group"] == account.name
-    (group,) = ec2.describe_security_groups(GroupIds=[first["security_group"]])["SecurityGroups"]
-    assert group["VpcId"] == vpc
-    (subnets,) = redshift.describe_cluster_subnet_groups(ClusterSubnetGroupName=account.name)[
-        "ClusterSubnetGroups"
-    ]
-    assert [s["SubnetIdentifier"] for s in subnets["Subnets"]] == [subnet]
-    network.delete_network(account.params("teardown"))
-    assert account.kinds() == []
+@pytest.mark.slow
+def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch):
+    wanted = {"serverless": True, "max_capacity": 32, "price_performance_target": 50}
+    with monkeypatch.context() as patch:
+        patch.setattr(serverless, "limit_usage", _refuse)
+        states = account.provision(**wanted)
+    assert (states["limit_usage"], states["write_connections"]) == ("failed", "upstream_failed")
+    assert connections.describe_secret(account.cluster, connections.REDSHIFT_CONNECTION) is None
+    (line,) = [str(thing) for thing in inventory.list_things(account.cluster) if thing.kind == "workgroup"]
+    assert "WITHOUT A USAGE LIMIT" in line
+
+    assert account.provision(**wanted)["run"] == "success"
+    (limit,) = serverless.list_limits(account.cluster)
+    assert (limit["amount"], limit["period"], limit["breachAction"]) == (16, "daily", "deactivate")
+    workgroup = inventory.describe_workgroup(account.cluster)
+    assert (workgroup["publiclyAccessible"], workgroup["maxCapacity"]) == (False, 32)
+    assert workgroup["pricePerformanceTarget"] == {"status": "ENABLED", "level": 50}
+    assert workgroup["configParameters"] == [{"parameterKey": "require_ssl", "parameterValue": "true"}]
+    account.connect().close()
+
+    params = account.params("provision", **account.wanted(usage_limit=5, **wanted))
+    serverless.limit_usage(params)
+    assert [one["amount"] for one in serverless.list_limits(account.cluster)] == [5]
+    with pytest.raises(ConfigurationError, match="exists as Serverless, and its data would be deleted"):
+        stack.check_request(params | {"serverless": False})
+
+    # The snapshot is taken while there is a workgroup; without one AWS refuses it.
+    assert account.teardown(final_snapshot=True)["run"] == "success"
+    assert account.kinds() == ["snapshot"]
+    (snapshot,) = inventory.list_snapshots(account.cluster)
+    account.client("redshift-serverless").delete_snapshot(snapshotName=snapshot)
+
+
+def _refuse(params):
+    raise TransientError("AWS is busy")
+
+
+def test_what_aws_refuses_leaves_nothing_and_says_why(account):
+    """A foreign cluster of the same name: CloudFormation rolls back, and the name is free for the next run."""
+    account.client("redshift").create_cluster(
+        ClusterIdentifier=account.name,
+        NodeType="rg.large",
+        ClusterType="single-node",
+        MasterUsername="theirs",
+        MasterUserPassword="Theirs123456",
+    )
+    params = account.params("provision", **account.wanted())
+    arguments = stack.check_request(params)["stack"]
+    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    account.stack()
+    with pytest.raises(AirflowFailException, match=r"ROLLBACK_COMPLETE.*\n +Cluster: .*ClusterAlreadyExists"):
+        stack.is_settled(params)
+    assert account.stack() is None
+    # Neither the one nor the other touches the foreign cluster; teardown says that it is there.
+    assert account.kinds() == ["cluster"]
+    with pytest.raises(TransientError, match=r"1 resources are left.*\n +cluster wh-"):
+        teardown.list_leftovers(account.params("teardown"))
+    account.client("redshift").delete_cluster(ClusterIdentifier=account.name, SkipFinalClusterSnapshot=True)
+
+
+def test_a_change_that_aws_refuses_is_undone_and_said(account):
+    params = account.params("provision", **account.wanted())
+    arguments = stack.check_request(params)["stack"]
+    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    account.stack()
+    assert stack.choose_path(params) == "update_stack"
+    for one in arguments["Parameters"]:
+        if one["ParameterKey"] == "NodeType":
+            one["ParameterValue"] = "rg.xlarge"
+    stack.update_stack(params, arguments)
+    account.stack()
+    with pytest.raises(ConfigurationError, match=r"UPDATE_ROLLBACK_COMPLETE.*\n +Cluster: .*number of nodes"):
+        stack.is_settled(params)
+    with pytest.raises(AirflowSkipException):
+        stack.update_stack(params, stack.check_request(params)["stack"])
+    assert inventory.describe_cluster(account.cluster)["NodeType"] == "rg.large"
+
+
+def test_teardown_wants_the_name_again_and_may_find_nothing(account):
+    with pytest.raises(AirflowFailException, match="nothing was changed"):
+        teardown.check_request(account.params("teardown", confirm="yes"))
+    states = account.teardown()
+    assert {key for key, state in states.items() if state == "skipped"} == {
+        "take_final_snapshot",
+        "delete_bucket",
+    }
+    assert states["run"] == "success"

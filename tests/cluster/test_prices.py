@@ -9,8 +9,18 @@ from tests.project.files import PROJECT
 def test_the_cost_table_shows_the_prices_of_the_code() -> None:
     text = (PROJECT / "docs" / "aws.md").read_text()
     table = text[text.index("## Cost") : text.index("## Permissions")]
-    per_hour = ", ".join(f"{price:g}" for price in prices.NODE_HOUR.values())
-    assert f"| {', '.join(prices.NODE_HOUR)} | {per_hour} per node and hour" in table
+    for family in ("rg", "ra3"):
+        found = {kind: price for kind, price in prices.NODE_HOUR.items() if kind.startswith(family)}
+        per_hour = ", ".join(f"{price:g}" for price in found.values())
+        assert f"| {', '.join(found)} | {per_hour} per node and hour" in table
     assert f"about {prices.RPU_HOUR} per RPU and hour of queries (8 RPU: {8 * prices.RPU_HOUR:.2f})" in table
     assert f"| storage, snapshots | {prices.REDSHIFT_GB_MONTH} per GB and month |" in table
-    assert f"| three secrets | {3 * prices.SECRET_MONTH:.2f} per month |" in table
+    assert f"| two secrets of the connections | {2 * prices.SECRET_MONTH:.2f} per month |" in table
+
+
+def test_the_default_cluster_per_month_is_reckoned_from_the_prices() -> None:
+    text = (PROJECT / "docs" / "scale.md").read_text()
+    for label, kind in (("before", "ra3.large"), ("now", "rg.large")):
+        hour = prices.NODE_HOUR[kind]
+        row = f"| {label}: {kind}, {hour:g} per hour | {730 * hour:.0f} | {730 / 12 * hour:.0f} |"
+        assert row in text, row

@@ -1,88 +1,107 @@
-"""The resources that provision creates, on a moto server over HTTP whose clusters are the local Redshift."""
+"""The warehouse that provision creates, on a moto server over HTTP whose clusters are the local Redshift."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import redshift_connector
 
-from include.cluster import inventory, pause
-from include.cluster.policies import render_policy
-from tests.cluster.account import ALL_KINDS, REGION
-from tests.running import dag_of
+from include.cluster import pause, request, stack
+from tests.cluster.account import REGION
+
+STACK = [
+    "Bucket", "BucketPolicy", "Cluster", "ConnectionLog", "ParameterGroup", "SecurityGroup", "UserLog"
+]  # fmt: skip
 
 
 def test_twice_in_a_row_is_one_warehouse(provisioned):
-    assert (provisioned.first["run"], provisioned.first["create_cluster"]) == ("success", "success")
-    assert (provisioned.again["run"], provisioned.again["create_cluster"]) == ("success", "skipped")
-    assert provisioned.kinds() == ALL_KINDS
+    assert (provisioned.first["run"], provisioned.first["create_stack"]) == ("success", "success")
+    assert (provisioned.again["run"], provisioned.again["update_stack"]) == ("success", "success")
+    assert provisioned.again["create_stack"] == "skipped"
+    resources = stack.list_resources(provisioned.cluster)
+    assert sorted(one["LogicalResourceId"] for one in resources) == STACK
     assert provisioned.secret("airflow/connections/redshift_default") == provisioned.login
-
-
-def test_every_resource_carries_the_tags(provisioned):
-    things = inventory.list_owned(provisioned.cluster)
-    assert len(things) == len(ALL_KINDS)
-    assert [dict(thing.tags) for thing in things] == [provisioned.cluster.tags] * len(things)
+    same = provisioned.provision(cidrs=["10.1.0.0/16", "10.2.0.0/16"])
+    assert (same["run"], same["update_stack"], same["wait_for_stack"]) == ("success", "skipped", "skipped")
 
 
 def test_the_cluster_is_private_encrypted_and_wants_tls(provisioned):
-    (cluster,) = provisioned.client("redshift").describe_clusters(ClusterIdentifier=provisioned.name)[
-        "Clusters"
-    ]
+    redshift = provisioned.client("redshift")
+    (cluster,) = redshift.describe_clusters(ClusterIdentifier=provisioned.name)["Clusters"]
     assert (cluster["PubliclyAccessible"], cluster["Encrypted"]) == (False, True)
-    assert (cluster["NodeType"], cluster["NumberOfNodes"]) == ("ra3.large", 1)
+    assert (cluster["NodeType"], cluster["NumberOfNodes"]) == ("rg.large", 1)
     assert cluster["IamRoles"][0]["IamRoleArn"].endswith(f"role/{provisioned.name}-copy")
-    create = dag_of("provision").get_task("create_cluster")
-    assert (create.publicly_accessible, create.encrypted) == (False, True)
-    assert create.cluster_parameter_group_name == "default.redshift-2.0"
+    assert {tag["Key"]: tag["Value"] for tag in cluster["Tags"]} == provisioned.cluster.tags
+    status = redshift.describe_logging_status(ClusterIdentifier=provisioned.name)
+    assert (status["LoggingEnabled"], status["LogDestinationType"]) == (True, "cloudwatch")
 
 
 def test_the_stated_addresses_get_in_and_no_others(provisioned):
     (cluster,) = provisioned.client("redshift").describe_clusters(ClusterIdentifier=provisioned.name)[
         "Clusters"
     ]
-    (group,) = provisioned.client("ec2").describe_security_groups(
-        Filters=[{"Name": "group-name", "Values": [f"{provisioned.name}-redshift"]}]
-    )["SecurityGroups"]
-    assert [member["VpcSecurityGroupId"] for member in cluster["VpcSecurityGroups"]] == [group["GroupId"]]
+    (member,) = cluster["VpcSecurityGroups"]
+    (group,) = provisioned.client("ec2").describe_security_groups(GroupIds=[member["VpcSecurityGroupId"]])[
+        "SecurityGroups"
+    ]
     let_in = {r["CidrIp"] for p in group["IpPermissions"] for r in p["IpRanges"]}
-    let_in |= {r["CidrIpv6"] for p in group["IpPermissions"] for r in p["Ipv6Ranges"]}
     # Those of the second run: what only the first one stated is shut out again.
-    assert let_in == {"10.1.0.0/16", "2001:db8::/32"}
-    assert {(p["IpProtocol"], p["FromPort"], p["ToPort"]) for p in group["IpPermissions"]} == {
-        ("tcp", 5439, 5439)
-    }
+    assert let_in == {"10.1.0.0/16", "10.2.0.0/16"}
+    assert {(p["FromPort"], p["ToPort"]) for p in group["IpPermissions"]} == {(5439, 5439)}
 
 
-def test_the_work_bucket_is_private_and_encrypted(provisioned):
+def test_the_work_bucket_is_private_encrypted_and_cleans_up(provisioned):
     s3 = provisioned.client("s3")
     assert all(s3.get_public_access_block(Bucket=provisioned.work)["PublicAccessBlockConfiguration"].values())
     assert s3.get_bucket_encryption(Bucket=provisioned.work)["ServerSideEncryptionConfiguration"]["Rules"]
-    policy = json.loads(render_policy("work-bucket", provisioned.cluster))["Statement"]
-    assert policy[0]["Effect"] == "Deny"
-    assert policy[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=provisioned.work)["Policy"]
+    rules = {
+        one["ID"]: one for one in s3.get_bucket_lifecycle_configuration(Bucket=provisioned.work)["Rules"]
+    }
+    assert (rules["runs"]["Filter"], rules["runs"]["Expiration"]) == ({"Prefix": "runs/"}, {"Days": 14})
+    assert rules["uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
-@pytest.mark.finding("C1")
-def test_the_copy_role_carries_only_its_managed_policy(provisioned):
-    iam, role = provisioned.client("iam"), f"{provisioned.name}-copy"
-    attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    assert [policy["PolicyName"] for policy in attached] == [role]
-    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == []
+def test_the_audit_log_has_an_end(provisioned):
+    groups = provisioned.client("logs").describe_log_groups(
+        logGroupNamePrefix=f"/aws/redshift/cluster/{provisioned.name}/"
+    )["logGroups"]
+    assert {one["logGroupName"].rsplit("/", 1)[1]: one["retentionInDays"] for one in groups} == {
+        "connectionlog": 90,
+        "userlog": 90,
+    }
 
 
-@pytest.mark.finding("C4")
-def test_only_redshift_in_this_account_may_assume_the_copy_role(provisioned):
-    role = provisioned.client("iam").get_role(RoleName=f"{provisioned.name}-copy")["Role"]
-    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert statement == json.loads(render_policy("redshift-trust", provisioned.cluster))["Statement"][0]
-    assert "$" not in json.dumps(statement)
+def test_the_stack_is_protected_and_data_is_never_replaced(provisioned):
+    assert provisioned.stack()["EnableTerminationProtection"] is True
+    policy = provisioned.client("cloudformation").get_stack_policy(StackName=provisioned.name)[
+        "StackPolicyBody"
+    ]
+    assert '"Deny"' in policy and "LogicalResourceId/Cluster" in policy
+
+
+def test_the_cluster_is_resized_by_the_next_run(provisioned):
+    assert provisioned.provision(node_type="rg.xlarge", nodes=2)["run"] == "success"
+    (cluster,) = provisioned.client("redshift").describe_clusters(ClusterIdentifier=provisioned.name)[
+        "Clusters"
+    ]
+    assert (cluster["NodeType"], cluster["NumberOfNodes"]) == ("rg.xlarge", 2)
+    assert provisioned.provision()["run"] == "success"
+
+
+def test_silent_connections_are_kept_alive(provisioned):
+    extra = provisioned.login["extra"]
+    assert extra["tcp_keepalive_idle"] * 2 < 350
+    assert (extra["tcp_keepalive"], extra["tcp_keepalive_interval"], extra["tcp_keepalive_count"]) == (
+        True,
+        10,
+        5,
+    )
 
 
 def test_the_pipelines_user_has_just_its_own_schemas(provisioned):
-    with provisioned.connect(f"{provisioned.name}/master") as master:
+    with provisioned.connect_as_master() as master:
         cursor = master.cursor()
         cursor.execute("create schema foreign_schema")
         cursor.execute("create table foreign_schema.salaries (a int)")
@@ -110,7 +129,7 @@ def test_the_pipelines_user_has_just_its_own_schemas(provisioned):
 @pytest.mark.finding("C4")
 def test_only_the_pipelines_user_may_copy_with_the_role(provisioned):
     role = provisioned.secret("airflow/connections/aws_copy_role")["extra"]["role_arn"]
-    with provisioned.connect(f"{provisioned.name}/master") as master:
+    with provisioned.connect_as_master() as master:
         cursor = master.cursor()
         cursor.execute("create user analyst password 'Analyst123'")
         cursor.execute("create schema analyst authorization analyst")
@@ -142,19 +161,14 @@ def test_pause_and_resume(provisioned):
         "find_pausable": "success",
         "pause_cluster": "skipped",
     }
+    refused = provisioned.provision()
+    assert (refused["run"], refused["check_request"]) == ("failed", "failed")
     assert provisioned.run("resume", **name)["resume_cluster"] == "success"
     provisioned.connect().close()
     assert pause.find_resumable(provisioned.params("resume")) == {}
-
-
-def test_provision_wakes_a_paused_cluster(provisioned):
+    # A pause that has just begun: AWS refuses to resume the cluster until it is paused.
     provisioned.client("redshift").pause_cluster(ClusterIdentifier=provisioned.name)
-    states = provisioned.provision()
-    assert (states["run"], states["create_cluster"], states["resume_cluster"]) == (
-        "success",
-        "skipped",
-        "success",
-    )
+    assert provisioned.run("resume", **name)["run"] == "success"
     provisioned.connect().close()
 
 
@@ -183,3 +197,7 @@ def _measure(account, connected):
             for minutes, value in connected.items()
         ],
     )
+
+
+def test_regions_of_other_partitions_are_known():
+    assert {"us-gov-west-1", "cn-north-1", REGION} <= set(request._list_regions())

@@ -2,189 +2,204 @@
 
 from __future__ import annotations
 
+import json
 import types
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from botocore.exceptions import ClientError
 
-from include.cluster import credentials, database, inventory, network, provision, storage, teardown
+from include.cluster import aws, connections, database, inventory, request, stack, teardown
 from include.sparkify.errors import ConfigurationError, TransientError
+from tests.running import dag_of
 
 
-def create_foreign_cluster(account):
-    account.client("redshift").create_cluster(
-        ClusterIdentifier=account.name,
-        NodeType="ra3.large",
-        MasterUsername="theirs",
-        MasterUserPassword="Theirs123456",
-    )
-
-
-def create_foreign_bucket(account):
-    account.client("s3").create_bucket(
-        Bucket=account.work, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
-    )
-
-
-def create_foreign_role(account):
-    account.client("iam").create_role(RoleName=f"{account.name}-copy", AssumeRolePolicyDocument="{}")
-
-
-def create_foreign_security_group(account):
-    account.client("ec2").create_security_group(GroupName=f"{account.name}-redshift", Description="theirs")
-
-
-def create_foreign_connection(account):
-    account.client("secretsmanager").create_secret(
-        Name="airflow/connections/redshift_default", SecretString="{}"
-    )
-
-
-def create_foreign_namespace(account):
-    account.client("redshift-serverless").create_namespace(
-        namespaceName=account.name, adminUsername="theirs", adminUserPassword="Theirs123456"
-    )
-
-
-FOREIGN = {
-    "cluster": create_foreign_cluster,
-    "work bucket": create_foreign_bucket,
-    "role": create_foreign_role,
-    "security group": create_foreign_security_group,
-    "secret": create_foreign_connection,
-    "namespace": create_foreign_namespace,
-}
-
-
-@pytest.fixture
-def remove_foreign(account):
-    """Remove foreign resources after the test: the cluster's user and the secret have the same names in all tests."""
-    yield
-    for thing in inventory.list_resources(account.cluster):
-        if thing.kind == "cluster":
-            account.client("redshift").delete_cluster(
-                ClusterIdentifier=thing.name, SkipFinalClusterSnapshot=True
-            )
-        elif thing.kind == "namespace":
-            account.client("redshift-serverless").delete_namespace(namespaceName=thing.name)
-        elif thing.kind == "secret":
-            account.client("secretsmanager").delete_secret(
-                SecretId=thing.name, ForceDeleteWithoutRecovery=True
-            )
-
-
-@pytest.mark.parametrize("kind", FOREIGN)
-def test_a_name_taken_by_a_foreign_resource_is_refused(account, kind, remove_foreign):
-    FOREIGN[kind](account)
-    before = inventory.list_resources(account.cluster)
-    assert [thing.kind for thing in before] == [kind]
-
-    with pytest.raises(
-        ConfigurationError,
-        match=f"not created by provision.*{kind} .*Nothing was changed.*Choose another name",
-    ):
-        provision.check_request(account.params("provision", **account.wanted()))
-    for step in (
-        credentials.delete_secrets,
-        network.delete_network,
-        teardown.delete_role,
-        teardown.delete_bucket,
-    ):
-        step(account.params("teardown", delete_work_bucket=True))
-    assert inventory.list_resources(account.cluster) == before
-
-
-def test_the_whole_run_stops_at_a_foreign_cluster(account, remove_foreign):
-    create_foreign_cluster(account)
-    before = inventory.list_resources(account.cluster)
-    states = account.provision()
-    assert (states["run"], states["check_request"], states["create_cluster"]) == (
-        "failed",
-        "failed",
-        "upstream_failed",
-    )
-    removed = account.teardown()
-    assert (removed["run"], removed["delete_cluster"]) == ("success", "skipped")
-    assert inventory.list_resources(account.cluster) == before
-
-
-@pytest.mark.parametrize("cidr", ["0.0.0.0/0", "::/0", "0.0.0.0/1", "64.0.0.0/2"])
-def test_the_whole_internet_has_to_be_asked_for_twice(account, cidr):
-    params = account.params("provision", **account.wanted(cidrs=["10.0.0.0/16", cidr]))
-    with pytest.raises(ConfigurationError, match="the whole internet"):
-        provision.check_request(params)
-    provision.check_request(params | {"allow_the_whole_internet": True})
+def params_of(**given):
+    defaults = dag_of("provision").params.dump()
+    return defaults | {"region": "us-west-2", "cidrs": ["10.0.0.0/16"], **given}
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"cidrs": []}, "no one could connect"),
+        ({"cidrs": ["0.0.0.0/0"]}, "whole internet"),
+        ({"cidrs": ["0.0.0.0/1", "128.0.0.0/1"]}, "whole internet"),
+        ({"cidrs": ["2001:db8::/32"]}, "parameter cidrs"),
         ({"cidrs": ["10.0.0.1/16"]}, "has host bits set"),
-        ({"cidrs": ["office"]}, "does not appear to be an IPv4 or IPv6 network"),
-        ({"region": "us-west-9"}, "no Redshift in region 'us-west-9'"),
-        ({"serverless": True, "login": "iam"}, "needs a password"),
+        ({"node_type": "rg.xlarge", "nodes": 1}, "2 to 16 nodes, not 1"),
+        ({"node_type": "ra3.4xlarge", "nodes": 33}, "2 to 32 nodes, not 33"),
+        ({"serverless": True, "base_capacity": 6}, "4 or a multiple of 8"),
+        ({"serverless": True, "base_capacity": 32, "max_capacity": 24}, "at least base_capacity"),
+        ({"serverless": True, "max_capacity": 20}, "multiple of 8"),
+        ({"serverless": True, "login": "iam"}, "Set login to password"),
+        ({"login": "iam", "region": "eu-west-1"}, "in the region of connection aws_default"),
     ],
 )
-def test_a_request_that_cannot_work_is_refused_at_once(account, given, message):
+def test_a_request_that_aws_would_refuse_half_way(monkeypatch, given, message):
+    monkeypatch.setattr(request, "default_region", lambda: "us-west-2")
     with pytest.raises(ConfigurationError, match=message):
-        provision.check_request(account.params("provision", **account.wanted(**given)))
-    assert account.kinds() == []
+        request.check_params(params_of(**given))
 
 
-def test_tls_stays_on_for_aws_itself(account, monkeypatch):
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"cidrs": ["0.0.0.0/0"], "allow_the_whole_internet": True},
+        {"node_type": "rg.xlarge", "nodes": 2},
+        {"serverless": True, "base_capacity": 4, "max_capacity": 8},
+        {"login": "iam"},
+    ],
+)
+def test_a_request_that_aws_takes(monkeypatch, given):
+    monkeypatch.setattr(request, "default_region", lambda: "us-west-2")
+    request.check_params(params_of(**given))
+
+
+def test_every_node_type_has_a_price_and_the_stand_in_agrees_on_its_nodes():
+    from include.cluster import prices
+    from local_redshift import moto_clusters
+
+    assert set(prices.NODE_HOUR) == set(request.NODES)
+    for kind, (least, most, single) in request.NODES.items():
+        low, high, one = moto_clusters.NODES[kind]
+        assert (least, min(most, 100), single) == (low, min(high, 100), one)
+
+
+def test_serverless_needs_three_zones(account):
+    ec2 = account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{n}.0/24", AvailabilityZone=f"us-west-2{zone}")[
+            "Subnet"
+        ]["SubnetId"]
+        for n, zone in enumerate("aabc")
+    ]
+    two = account.params("provision", **account.wanted(subnet_ids=subnets[:3], serverless=True))
+    with pytest.raises(
+        ConfigurationError, match="three availability zones; these are in us-west-2a, us-west-2b"
+    ):
+        stack.check_request(two)
+    (elsewhere,) = [
+        one["SubnetId"]
+        for one in ec2.describe_subnets()["Subnets"]
+        if one["AvailabilityZone"] == "us-west-2d"
+    ]
+    with pytest.raises(ConfigurationError, match="in 2 VPCs"):
+        stack.check_request(two | {"subnet_ids": [subnets[0], elsewhere]})
+    # In a stack, with a subnet group for a cluster and without one for Serverless.
+    for serverless in (False, True):
+        given = stack.check_request(two | {"subnet_ids": subnets, "serverless": serverless})["stack"]
+        account.client("cloudformation").create_stack(StackName=account.name, **given)
+        assert account.stack()["StackStatus"] == "CREATE_COMPLETE"
+        kinds = {one["LogicalResourceId"] for one in stack.list_resources(account.cluster)}
+        assert ("SubnetGroup" in kinds) == (not serverless)
+        (group,) = ec2.describe_security_groups(
+            Filters=[{"Name": "vpc-id", "Values": [vpc]}, {"Name": "tag:warehouse", "Values": [account.name]}]
+        )["SecurityGroups"]
+        assert group["VpcId"] == vpc
+        account.remove()
+
+
+def test_a_stack_of_others_is_neither_changed_nor_deleted(account):
+    log = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "theirs", "RetentionInDays": 1}}
+    template = json.dumps({"Resources": {"Log": log}})
+    account.client("cloudformation").create_stack(StackName=account.name, TemplateBody=template)
+    account.stack()
+    for dag_id, module in (("provision", stack), ("teardown", teardown)):
+        params = account.params(
+            dag_id, **(account.wanted() if dag_id == "provision" else {"confirm": account.name})
+        )
+        with pytest.raises(ConfigurationError, match="is not a warehouse of Sparkify. Nothing was changed"):
+            module.check_request(params)
+    account.client("cloudformation").delete_stack(StackName=account.name)
+    assert account.stack() is None
+
+
+def test_a_bucket_of_another_account_is_said_with_both_causes(account, monkeypatch):
+    params = account.params("provision", **account.wanted())
+
+    def refuse(**named):
+        assert named["ExpectedBucketOwner"] == "123456789012"
+        raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aws.client("s3", "us-west-2"), "head_bucket", refuse)
+        with pytest.raises(ConfigurationError, match="belongs to another account.*or the role"):
+            stack.check_request(params)
+
+
+def test_a_bucket_that_provision_did_not_create_is_used_and_never_deleted(account):
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket=account.work, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    assert not inventory.owns_bucket(account.cluster)
+    states = account.teardown()
+    assert (states["run"], states["delete_bucket"]) == ("success", "skipped")
+    s3.delete_bucket(Bucket=account.work)
+
+
+def test_a_secret_that_is_being_deleted_is_tried_again(account, monkeypatch):
+    def busy(**named):
+        text = (
+            "You can't create this secret because a secret with this name is already scheduled for deletion."
+        )
+        raise ClientError({"Error": {"Code": "InvalidRequestException", "Message": text}}, "CreateSecret")
+
+    monkeypatch.setattr(aws.client("secretsmanager", "us-west-2"), "create_secret", busy)
+    with pytest.raises(TransientError, match="could not write secret"):
+        connections.write_secret(account.cluster, connections.COPY_CONNECTION, {})
+
+
+def test_a_connection_of_others_is_not_overwritten(account):
+    api = account.client("secretsmanager")
+    api.create_secret(Name=connections.COPY_CONNECTION, SecretString="{}")
+    with pytest.raises(ConfigurationError, match="was not created by provision.*Nothing was"):
+        connections.write_secret(account.cluster, connections.COPY_CONNECTION, {})
+    connections.delete_connections(account.params("teardown"))
+    assert connections.describe_secret(account.cluster, connections.COPY_CONNECTION)
+    api.delete_secret(SecretId=connections.COPY_CONNECTION, ForceDeleteWithoutRecovery=True)
+
+
+def test_tls_is_off_only_for_a_stand_in(account, monkeypatch):
     class RealAws:
         class meta:
             endpoint_url = "https://redshift.us-west-2.amazonaws.com"
 
-    monkeypatch.setattr(provision, "client", lambda service, region: RealAws)
+    monkeypatch.setattr(stack, "client", lambda service, region: RealAws)
     with pytest.raises(ConfigurationError, match="off is for a local stand-in"):
-        provision.check_request(account.params("provision", **account.wanted(tls="off")))
+        stack.check_request(account.params("provision", **account.wanted(tls="off")))
     assert database.tls_settings({"tls": "verify-full"}) == {"ssl": True, "sslmode": "verify-full"}
 
 
-def test_another_region_is_told_from_nothing_there(account, monkeypatch):
-    storage.ensure_copy_role(account.params("provision", **account.wanted()))
-    for params in (
-        account.params("provision", **account.wanted(region="eu-central-1")),
-        account.params("teardown", confirm=account.name, region="eu-central-1"),
-    ):
-        with pytest.raises(
-            ConfigurationError, match="is in region us-west-2, not in eu-central-1; nothing was"
-        ):
-            (provision if "cidrs" in params else teardown).check_request(params)
-    # The region of the connection counts where none is named.
-    account.enter(monkeypatch, region="eu-central-1")
-    with pytest.raises(ConfigurationError, match="is in region us-west-2"):
-        teardown.check_request(account.params("teardown", confirm=account.name))
-
-
-def test_access_denied_is_no_leftover_and_names_the_policy(account, monkeypatch):
+def test_access_denied_names_the_policy(account, monkeypatch):
     iam = account.client("iam")
     user = f"{account.name}-nobody"
     iam.create_user(UserName=user)
     key = iam.create_access_key(UserName=user)["AccessKey"]
     account.enter(monkeypatch, key["AccessKeyId"], key["SecretAccessKey"])
     account.permissions(True)
-    states = account.provision()
-    assert (states["run"], states["check_request"]) == ("failed", "failed")
-    with pytest.raises(AirflowFailException, match=r"could not look for .*include/iam/deploy\.json"):
-        provision.check_request(account.params("provision", **account.wanted()))
+    with pytest.raises(AirflowFailException, match=r"could not look at stack.*include/iam/permissions\.yaml"):
+        stack.check_request(account.params("provision", **account.wanted()))
     # A resource that could not be looked for is not taken for deleted.
-    states = account.teardown()
-    assert states["run"] == "failed"
+    with pytest.raises(AirflowFailException, match="could not look"):
+        teardown.list_leftovers(account.params("teardown", delete_work_bucket=True))
 
 
 def test_a_wrong_key_names_the_connection(account, monkeypatch):
     account.enter(monkeypatch, "AKIAUNKNOWN", "wrong")
     account.permissions(True)
     with pytest.raises(ConfigurationError, match="aws_default"):
-        provision.check_request(account.params("provision", **account.wanted()))
+        stack.check_request(account.params("provision", **account.wanted()))
 
 
 def test_aws_out_of_reach_is_tried_again(account, monkeypatch):
     reachable, account.cloud = account.cloud, types.SimpleNamespace(aws_endpoint="http://127.0.0.1:9")
     account.enter(monkeypatch, key="other")
     account.cloud = reachable
-    with pytest.raises(TransientError, match="could not look for"):
-        provision.check_request(account.params("provision", **account.wanted()))
+    with pytest.raises(TransientError, match="could not look at stack"):
+        stack.check_request(account.params("provision", **account.wanted()))
+
+
+def test_an_unknown_region_is_refused(account):
+    with pytest.raises(ConfigurationError, match="there is no Redshift in region 'us-west-9'"):
+        stack.check_request(account.params("provision", **account.wanted(region="us-west-9")))

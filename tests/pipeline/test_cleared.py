@@ -25,7 +25,7 @@ def dag(airflow_database):
     return running.dag_of("sparkify")
 
 
-@pytest.mark.parametrize("left", [1, 4])
+@pytest.mark.parametrize("left", [1, 2, 4])
 @pytest.mark.finding("F4")
 def test_a_run_that_is_cleared_may_have_fewer_or_more_chunks(dag, world, monkeypatch, left):
     """Airflow 2 never starts a task after a mapped one that has fewer instances than in the earlier try."""
@@ -52,7 +52,17 @@ def _fail(context):
     raise AirflowFailException("COPY failed")
 
 
-@pytest.mark.parametrize("task", ["stage.staging_files", "audit_star.songplays", "publish"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        "stage.staging_files",
+        "build.songs",
+        "audit_star.songplays",
+        "audit_star.users",
+        "audit_staging",
+        "publish",
+    ],
+)
 def test_a_task_that_is_cleared_on_its_own_says_what_to_clear(dag, world, task):
     world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
     assert running.run(dag, start="2018-11-01", end="2018-11-02")[0] == "success"

@@ -164,6 +164,9 @@ with step("RedshiftHook: a cluster's status"):
         ClusterIdentifier="clients", NodeType="ra3.large", NumberOfNodes=2, DBName=DATABASE,
         MasterUsername="admin", MasterUserPassword="Secret123",
     )  # fmt: skip
+    boto3.client("redshift").get_waiter("cluster_available").wait(
+        ClusterIdentifier="clients", WaiterConfig={"Delay": 1}
+    )
     expect(RedshiftHook().cluster_status("clients"), "available")
 with step("RedshiftDataOperator"):
     run(

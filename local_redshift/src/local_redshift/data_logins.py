@@ -33,7 +33,7 @@ class Logins:
             cluster = redshift_backends[DEFAULT_ACCOUNT_ID][region].clusters.get(target.cluster)
             if cluster is None:
                 raise Fault("ValidationException", "Redshift endpoint doesn't exist in this region.")
-            if cluster.status == "paused":
+            if cluster.status in ("pausing", "paused"):
                 raise Fault("ValidationException", f"Cluster {target.cluster} is paused.")
         elif not self._serverless.has_workgroup(target.workgroup or ""):
             raise Fault("ValidationException", "Redshift endpoint doesn't exist in this region.")

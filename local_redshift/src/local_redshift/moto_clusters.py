@@ -3,61 +3,234 @@
 moto keeps names, tags and states, but there is nothing behind its made-up addresses. Here a cluster gets the front's
 address, its master user becomes a role of PostgreSQL, a paused cluster refuses connections, and deleting it drops what
 its users own. All clusters share the one database of the front.
+
+As on AWS, a change of state takes a moment and is refused in a state that does not allow it, a node type has a least
+and a largest number of nodes, and Secrets Manager can hold the master password.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
-from typing import Any
+import json
+import secrets
+import threading
+import time
+from typing import Any, ClassVar
 
-from moto.redshift.exceptions import ClusterNotFoundError, InvalidParameterValueError
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.responses import ActionResult
+from moto.redshift.exceptions import ClusterNotFoundError, InvalidParameterValueError, RedshiftClientError
 from moto.redshift.models import Cluster, RedshiftBackend
+from moto.redshift.responses import RedshiftResponse
+from moto.secretsmanager.models import secretsmanager_backends
 
 from .roles import Address, Roles
+
+# Least and most nodes of a multi-node cluster, and whether one node is allowed:
+# https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html
+NODES = {
+    "rg.large": (2, 16, True),
+    "rg.xlarge": (2, 16, False),
+    "rg.4xlarge": (2, 32, False),
+    "rg.12xlarge": (2, 128, False),
+    "ra3.large": (2, 16, True),
+    "ra3.xlplus": (2, 16, True),
+    "ra3.4xlarge": (2, 32, False),
+    "ra3.16xlarge": (2, 128, False),
+    "dc2.large": (2, 32, True),
+    "dc2.8xlarge": (2, 128, False),
+}
+SECONDS, PATIENCE = 0.3, 30
+"""How long a state on the way to another one lasts once it was seen, and if no client looks; minutes on AWS."""
+
+
+class Passing:
+    """A state that ends by itself. It is seen at least once, however slow the machine is."""
+
+    def __init__(self, now: str, then: str) -> None:
+        self.now, self.then, self.seen, self.began = now, then, False, time.monotonic()
+
+    def get(self, look: bool = False) -> str:
+        """Return the state that has been reached; `look` is the look of a client."""
+        passed = time.monotonic() - self.began
+        if passed >= (SECONDS if self.seen else PATIENCE):
+            return self.then
+        if look and not self.seen:
+            self.seen, self.began = True, time.monotonic()
+        return self.now
+
+
+class _State:
+    """A cluster's state, which may end by itself."""
+
+    def __get__(self, cluster: Any, owner: Any = None) -> str:
+        return _state_of(cluster)
+
+    def __set__(self, cluster: Any, state: str | tuple[str, str]) -> None:
+        now, then = (state, state) if isinstance(state, str) else state
+        cluster.__dict__["_state"] = Passing(now, then)
+
+
+def _state_of(cluster: Any) -> str:
+    state: Passing = cluster.__dict__["_state"]
+    return state.get()
+
+
+def check_nodes(node_type: str, cluster_type: str | None, number: int | None) -> None:
+    """Refuse a number of nodes that the type does not have."""
+    if node_type not in NODES:
+        raise InvalidParameterValueError(f"Invalid node type: {node_type}")
+    least, most, single = NODES[node_type]
+    if cluster_type == "single-node":
+        if not single or number not in (None, 1):
+            raise InvalidParameterValueError(f"Invalid number of nodes for {node_type} and single-node")
+    elif number is None or not least <= number <= most:
+        raise InvalidParameterValueError(
+            f"Number of nodes for {node_type} and multi-node must be {least} to {most}, not {number}"
+        )
+
+
+def _refuse_unless(cluster: Cluster, verb: str, *states: str) -> None:
+    if (state := _state_of(cluster)) not in states:
+        text = f"You cannot {verb} cluster {cluster.cluster_identifier} while it is {state}"
+        raise RedshiftClientError("InvalidClusterState", text)
+
+
+def new_secret(region: str, name: str, user: str) -> tuple[str, str]:
+    """Put a generated password into Secrets Manager, as Redshift does; return ARN and password."""
+    password = "Aa1" + secrets.token_urlsafe(24)
+    backend: Any = secretsmanager_backends[DEFAULT_ACCOUNT_ID][region]
+    text = json.dumps({"username": user, "password": password})
+    secret = backend.create_managed_secret("redshift", f"redshift!{name}-{user}", secret_string=text)
+    return secret.arn, password
+
+
+def drop_secret(region: str, name: str, user: str) -> None:
+    """Delete the secret of a cluster or namespace that is deleted, if it has one."""
+    backend: Any = secretsmanager_backends[DEFAULT_ACCOUNT_ID][region]
+    backend.secrets.pop(f"redshift!{name}-{user}")
+
+
+class _Clusters:
+    """Methods of moto's backend, each with what happens behind it."""
+
+    roles: ClassVar[Roles]
+    clusters: dict[str, Any]
+    region_name: str
+
+    def _find(self, name: str) -> Any:
+        """Return a cluster; those whose deletion has ended are forgotten first."""
+        for gone in [key for key, cluster in self.clusters.items() if _state_of(cluster) == "deleted"]:
+            del self.clusters[gone]
+        if name and name not in self.clusters:
+            raise ClusterNotFoundError(name)
+        return self.clusters.get(name)
+
+    def get_cluster_credentials(
+        self, cluster_identifier: str, db_user: str, auto_create: bool, duration_seconds: int
+    ) -> dict[str, Any]:
+        if not 900 <= duration_seconds <= 3600:
+            raise InvalidParameterValueError("Token duration must be between 900 and 3600 seconds")
+        self._find(cluster_identifier)
+        if auto_create:
+            self.roles.create_user(db_user)
+        name = ("IAMA:" if auto_create else "IAM:") + db_user
+        expiration = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=duration_seconds)
+        password = self.roles.create_login(db_user, name, duration_seconds)
+        return {"DbUser": name, "DbPassword": password, "Expiration": expiration}
+
+    def create_cluster(self, **given: Any) -> Any:
+        self._find("")
+        check_nodes(given["node_type"], given["cluster_type"], given["number_of_nodes"])
+        managed = getattr(_asked, "managed", False)
+        if managed == bool(given["master_user_password"]):
+            raise RedshiftClientError(
+                "InvalidParameterCombination", "Give either MasterUserPassword or ManageMasterPassword"
+            )
+        cluster = _MOTO["create_cluster"](self, **given)
+        if managed:
+            cluster.master_password_secret_arn, cluster.master_user_password = new_secret(
+                self.region_name, cluster.cluster_identifier, cluster.master_username
+            )
+        self.roles.create_master(cluster.master_username, cluster.master_user_password)
+        cluster.status = "creating", "available"
+        return cluster
+
+    def describe_clusters(self, cluster_identifier: Any = None, tag_keys: Any = None) -> Any:
+        self._find("")
+        found = _MOTO["describe_clusters"](self, cluster_identifier, tag_keys)
+        for cluster in found:
+            cluster.__dict__["_state"].get(look=True)
+        return found
+
+    def modify_cluster(self, **given: Any) -> Any:
+        cluster = self._find(given["cluster_identifier"])
+        _refuse_unless(cluster, "modify", "available")
+        given = {key: value for key, value in given.items() if value not in (None, [])}
+        if "node_type" in given:
+            kind = given.get("cluster_type", "single-node" if cluster.number_of_nodes == 1 else "multi-node")
+            check_nodes(given["node_type"], kind, given.get("number_of_nodes"))
+        _MOTO["modify_cluster"](self, **given)
+        cluster.status = "modifying", "available"
+        return cluster
+
+    def delete_cluster(self, **given: Any) -> Any:
+        cluster = self._find(given["cluster_identifier"])
+        _refuse_unless(cluster, "delete", "available", "paused", "storage-full", "incompatible-network")
+        _MOTO["delete_cluster"](self, **given)
+        self.clusters[cluster.cluster_identifier] = cluster
+        cluster.status = "deleting", "deleted"
+        self.roles.drop(cluster.master_username)
+        drop_secret(self.region_name, cluster.cluster_identifier, cluster.master_username)
+        return cluster
+
+    def pause_cluster(self, name: str) -> Any:
+        cluster = self._find(name)
+        _refuse_unless(cluster, "pause", "available")
+        cluster.status = "pausing", "paused"
+        self.roles.allow_login(cluster.master_username, False)
+        return cluster
+
+    def resume_cluster(self, name: str) -> Any:
+        cluster = self._find(name)
+        _refuse_unless(cluster, "resume", "paused")
+        cluster.status = "resuming", "available"
+        self.roles.allow_login(cluster.master_username, True)
+        return cluster
+
+    def create_cluster_snapshot(self, name: str, *values: Any, **named: Any) -> Any:
+        if named.get("snapshot_type") != "automated":
+            _refuse_unless(self._find(name), "take a snapshot of", "available")
+        return _MOTO["create_cluster_snapshot"](self, name, *values, **named)
+
+
+# Moto's own methods, and whether the request of this thread wants Redshift to manage the password, which moto does not
+# hand on.
+_MOTO = {name: getattr(RedshiftBackend, name) for name in vars(_Clusters) if hasattr(RedshiftBackend, name)}
+_asked = threading.local()
 
 
 def attach(roles: Roles, address: Address) -> None:
     """Put the front behind moto's clusters, for the life of this process."""
+    create = RedshiftResponse.create_cluster
 
-    def endpoint(self: Cluster) -> dict[str, Any]:
-        return {"Address": address.host, "Port": address.port}
+    def create_cluster(self: Any) -> Any:
+        _asked.managed = self._get_bool_param("ManageMasterPassword", False)
+        return create(self)
 
-    def get_cluster_credentials(
-        self: RedshiftBackend, cluster_identifier: str, db_user: str, auto_create: bool, duration_seconds: int
-    ) -> dict[str, Any]:
-        if not 900 <= duration_seconds <= 3600:
-            raise InvalidParameterValueError("Token duration must be between 900 and 3600 seconds")
-        if cluster_identifier not in self.clusters:
-            raise ClusterNotFoundError(cluster_identifier)
-        if auto_create:
-            roles.create_user(db_user)
-        name = ("IAMA:" if auto_create else "IAM:") + db_user
-        expiration = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=duration_seconds)
-        password = roles.create_login(db_user, name, duration_seconds)
-        return {"DbUser": name, "DbPassword": password, "Expiration": expiration}
+    def modify_cluster_parameter_group(self: Any) -> ActionResult:
+        name = self._get_param("ParameterGroupName")
+        (group,) = self.redshift_backend.describe_cluster_parameter_groups(name)
+        group.values = {one["ParameterName"]: one["ParameterValue"] for one in self._get_param("Parameters")}
+        return ActionResult({"ParameterGroupName": name, "ParameterGroupStatus": "updated"})
 
-    def then(method: Any, follow: Callable[[Cluster], None]) -> Any:
-        """Return moto's method with ours after it."""
-
-        def both(self: RedshiftBackend, *values: Any, **named: Any) -> Cluster:
-            cluster: Cluster = method(self, *values, **named)
-            follow(cluster)
-            return cluster
-
-        return both
-
-    changed: Any = RedshiftBackend
-    changed.get_cluster_credentials = get_cluster_credentials
-    changed.create_cluster = then(
-        changed.create_cluster,
-        lambda cluster: roles.create_master(cluster.master_username, cluster.master_user_password),
-    )
-    changed.delete_cluster = then(changed.delete_cluster, lambda cluster: roles.drop(cluster.master_username))
-    changed.pause_cluster = then(
-        changed.pause_cluster, lambda cluster: roles.allow_login(cluster.master_username, False)
-    )
-    changed.resume_cluster = then(
-        changed.resume_cluster, lambda cluster: roles.allow_login(cluster.master_username, True)
-    )
-    Cluster.endpoint = property(endpoint)  # type: ignore[assignment,method-assign]
+    _Clusters.roles = roles
+    for name, member in vars(_Clusters).items():
+        if not name.startswith("__"):
+            setattr(RedshiftBackend, name, member)
+    protocol: Any = RedshiftResponse
+    protocol.create_cluster = create_cluster
+    protocol.modify_cluster_parameter_group = modify_cluster_parameter_group
+    model: Any = Cluster
+    model.status = _State()
+    model.endpoint = property(lambda cluster: {"Address": address.host, "Port": address.port})

@@ -12,12 +12,15 @@ import asyncio
 import base64
 import bisect
 import collections
+import functools
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, quote
 from xml.sax.saxutils import escape
 
+from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey, S3Backend, s3_backends
 from moto.s3.utils import ARCHIVE_STORAGE_CLASSES, metadata_from_headers
 
@@ -125,6 +128,32 @@ class Objects:
         return 200, {"content-type": "application/xml", "content-length": str(len(body))}, body
 
 
+@functools.lru_cache
+def _wants_only_tls(policy: bytes) -> bool:
+    """Return whether a bucket's policy does nothing but refuse requests without TLS.
+
+    This server is in the place of one that has TLS, so nothing is refused. Moto
+    reads no condition and would refuse everything.
+    """
+    statements = json.loads(policy)["Statement"]
+    return all(
+        (one["Effect"], one.get("Condition")) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+        for one in statements
+    )
+
+
+_get_permission = FakeBucket.get_permission
+
+
+def _get_permission_over_tls(self: FakeBucket, action: str, resource: str) -> Any:
+    if self.policy is not None and _wants_only_tls(self.policy):
+        return PermissionResult.NEUTRAL
+    return _get_permission(self, action, resource)
+
+
+FakeBucket.get_permission = _get_permission_over_tls  # type: ignore[method-assign]
+
+
 def _find_bucket(name: str) -> FakeBucket | None:
     """Return the bucket whose objects can be served as they are."""
     owner = s3_backends.bucket_accounts.get(name)
@@ -134,7 +163,10 @@ def _find_bucket(name: str) -> FakeBucket | None:
     backend: S3Backend = s3_backends[account][partition]
     bucket = backend.buckets.get(name)
     special = type(bucket) is not FakeBucket or (
-        bucket.policy or bucket.cors or bucket.logging or bucket.object_lock_enabled
+        (bucket.policy and not _wants_only_tls(bucket.policy))
+        or bucket.cors
+        or bucket.logging
+        or bucket.object_lock_enabled
     )
     return None if special else bucket
 

@@ -92,9 +92,7 @@ def _serve(file_number: int, running: Running, superuser: str, names: Sequence[s
     # moto reads the directory of its services twice per request: half of what a request costs.
     modules = list(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules
-    moto = _attach(
-        DomainDispatcherApplication(create_backend_app), Roles(running, superuser), running.redshift_port
-    )
+    moto = _attach(DomainDispatcherApplication(create_backend_app), Roles(running, superuser), running)
     # The types of WSGI and ASGI that a2wsgi declares are its own.
     through_flask: Any = WSGIMiddleware(moto, workers=16)  # type: ignore[arg-type]
     application = LocalOnly(Objects(through_flask), names)
@@ -142,14 +140,15 @@ def wait(endpoint: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
 
 
-def _attach(moto: Application, roles: Roles, port: int) -> Application:
-    """Return moto's application with the front at `port` behind its clusters, and the services that moto lacks."""
+def _attach(moto: Application, roles: Roles, running: Running) -> Application:
+    """Return moto's application with the front behind its clusters, and the services that moto lacks."""
     from moto.core.request import (
         PRESERVED_HEADER_NAMES_ENVIRON_KEY,
         environ_key_for_header,
         should_preserve_original_header_name,
     )
 
+    port, endpoint = running.redshift_port, running.aws_endpoint
     address, lock = Address(port), threading.Lock()
 
     @functools.cache
@@ -167,6 +166,12 @@ def _attach(moto: Application, roles: Roles, port: int) -> Application:
         beside = aws_json.serve(moto, "RedshiftServerless", serverless.operations)
         return aws_json.serve(beside, "RedshiftData", data_api.operations)
 
+    @functools.cache
+    def stacks() -> None:
+        from . import moto_stacks
+
+        moto_stacks.attach(endpoint)
+
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == _MANY:
             body = b"".join(_many(json.loads(environ["wsgi.input"].read())))
@@ -182,8 +187,12 @@ def _attach(moto: Application, roles: Roles, port: int) -> Application:
         environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = {
             environ_key_for_header(name): name for name in names if should_preserve_original_header_name(name)
         }
+        signed = environ.get("HTTP_AUTHORIZATION", "")
+        if "/cloudformation/" in signed:
+            with lock:
+                stacks()
         # The services redshift, redshift-serverless and redshift-data.
-        if "/redshift" not in environ.get("HTTP_AUTHORIZATION", ""):
+        if "/redshift" not in signed:
             return moto(environ, start_response)
         with lock:
             application = redshift()

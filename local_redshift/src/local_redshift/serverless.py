@@ -1,6 +1,7 @@
-"""Redshift Serverless, which moto does not have: namespaces, workgroups and usage limits, kept in memory.
+"""Redshift Serverless, which moto does not have: namespaces, workgroups, usage limits and snapshots, kept in memory.
 
-Only the calls that provisioning tools need; any other is refused by name.
+Only the calls that provisioning tools need; any other is refused by name. As on AWS, a change of state takes a moment,
+capacity comes in steps, and a workgroup needs three subnets in three availability zones.
 """
 
 from __future__ import annotations
@@ -8,8 +9,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+
 from .aws_json import Caller, Fault, Given, Operation
+from .moto_clusters import Passing, drop_secret, new_secret
 from .roles import Address, Roles
+
+Thing = dict[str, Any]
 
 
 class Serverless:
@@ -17,10 +24,10 @@ class Serverless:
 
     def __init__(self, roles: Roles, address: Address) -> None:
         self._roles, self._address = roles, address
-        self._namespaces: dict[str, dict[str, Any]] = {}
-        self._workgroups: dict[str, dict[str, Any]] = {}
-        self._limits: dict[str, dict[str, Any]] = {}
-        self._snapshots: dict[str, dict[str, Any]] = {}
+        self._namespaces: dict[str, Thing] = {}
+        self._workgroups: dict[str, Thing] = {}
+        self._limits: dict[str, Thing] = {}
+        self._snapshots: dict[str, Thing] = {}
         self._tags: dict[str, list[dict[str, str]]] = {}
 
     @property
@@ -33,11 +40,14 @@ class Serverless:
             "GetWorkgroup": self._get_workgroup,
             "ListNamespaces": self._list_namespaces,
             "ListWorkgroups": self._list_workgroups,
+            "UpdateWorkgroup": self._update_workgroup,
             "DeleteWorkgroup": self._delete_workgroup,
             "CreateUsageLimit": self._create_usage_limit,
             "UpdateUsageLimit": self._update_usage_limit,
             "ListUsageLimits": self._list_usage_limits,
             "ListTagsForResource": self._list_tags_for_resource,
+            "CreateSnapshot": self._create_snapshot,
+            "DeleteSnapshot": self._delete_snapshot,
             "ListSnapshots": self._list_snapshots,
         }
 
@@ -45,66 +55,158 @@ class Serverless:
         return name in self._workgroups
 
     def _arn(self, region: str, kind: str, tags: list[dict[str, str]]) -> str:
-        arn = f"arn:aws:redshift-serverless:{region}:123456789012:{kind}/{uuid.uuid4()}"
+        arn = f"arn:aws:redshift-serverless:{region}:{DEFAULT_ACCOUNT_ID}:{kind}/{uuid.uuid4()}"
         self._tags[arn] = tags
         return arn
 
     @staticmethod
-    def _of(things: dict[str, dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    def _of(things: dict[str, Thing], kind: str, name: str) -> Thing:
+        """Return a thing in the state that it has by now; one whose deletion has ended is forgotten."""
+        for key, thing in list(things.items()):
+            if "passing" in thing:
+                thing["status"] = thing["passing"].get()
+                if thing["status"] == "DELETED":
+                    del things[key]
         if name not in things:
             raise Fault("ResourceNotFoundException", f"{kind} {name} does not exist")
         return things[name]
 
+    @staticmethod
+    def _begin(thing: Thing, now: str, then: str) -> Thing:
+        """Put a thing into a state that ends by itself in another one."""
+        return thing | {"status": now, "passing": Passing(now, then)}
+
+    @staticmethod
+    def _shown(thing: Thing, look: bool = False) -> Thing:
+        if look and "passing" in thing:
+            thing["status"] = thing["passing"].get(look)
+        return {key: value for key, value in thing.items() if key != "passing"}
+
     def _create_namespace(self, caller: Caller, given: Given) -> Given:
-        name, tags, password = given["namespaceName"], given.pop("tags", []), given.pop("adminUserPassword")
-        if name in self._namespaces:
+        name, user, tags = given["namespaceName"], given["adminUsername"], given.pop("tags", [])
+        password, managed = given.pop("adminUserPassword", None), given.pop("manageAdminPassword", False)
+        if self._exists(self._namespaces, name):
             raise Fault("ConflictException", f"namespace {name} exists")
-        arn = self._arn(caller.region, "namespace", tags)
-        self._namespaces[name] = {**given, "status": "AVAILABLE", "namespaceArn": arn}
-        self._roles.create_master(given["adminUsername"], password)
-        return {"namespace": self._namespaces[name]}
+        if managed == bool(password):
+            raise Fault("ValidationException", "Give either adminUserPassword or manageAdminPassword")
+        namespace = {
+            **given,
+            "status": "AVAILABLE",
+            "namespaceArn": self._arn(caller.region, "namespace", tags),
+        }
+        if managed:
+            namespace["adminPasswordSecretArn"], password = new_secret(caller.region, name, user)
+        self._namespaces[name] = namespace
+        self._roles.create_master(user, password)
+        return {"namespace": self._shown(namespace)}
+
+    def _exists(self, things: dict[str, Thing], name: str) -> bool:
+        try:
+            self._of(things, "", name)
+        except Fault:
+            return False
+        return True
 
     def _get_namespace(self, caller: Caller, given: Given) -> Given:
-        return {"namespace": self._of(self._namespaces, "namespace", given["namespaceName"])}
+        return {
+            "namespace": self._shown(self._of(self._namespaces, "namespace", given["namespaceName"]), True)
+        }
 
     def _delete_namespace(self, caller: Caller, given: Given) -> Given:
         name = given["namespaceName"]
         namespace = self._of(self._namespaces, "namespace", name)
-        if any(workgroup["namespaceName"] == name for workgroup in self._workgroups.values()):
+        if self._workgroup_of(name):
             raise Fault("ConflictException", f"namespace {name} has a workgroup")
-        if snapshot := given.get("finalSnapshotName"):
-            self._snapshots[snapshot] = {"snapshotName": snapshot, "status": "AVAILABLE"}
+        if given.get("finalSnapshotName"):
+            self._create_snapshot(caller, {"namespaceName": name, "snapshotName": given["finalSnapshotName"]})
+        self._namespaces[name] = self._begin(namespace, "DELETING", "DELETED")
         self._roles.drop(namespace["adminUsername"])
-        return {"namespace": self._namespaces.pop(name)}
+        drop_secret(caller.region, name, namespace["adminUsername"])
+        return {"namespace": self._shown(self._namespaces[name])}
+
+    def _workgroup_of(self, namespace: str) -> Thing | None:
+        self._exists(self._workgroups, "")
+        return next((one for one in self._workgroups.values() if one["namespaceName"] == namespace), None)
 
     def _create_workgroup(self, caller: Caller, given: Given) -> Given:
         name, tags = given["workgroupName"], given.pop("tags", [])
         self._of(self._namespaces, "namespace", given["namespaceName"])
-        if name in self._workgroups:
+        if self._exists(self._workgroups, name):
             raise Fault("ConflictException", f"workgroup {name} exists")
+        self._check_capacity(given)
+        self._check_subnets(caller, given.get("subnetIds"))
         arn = self._arn(caller.region, "workgroup", tags)
-        self._workgroups[name] = {**given, "status": "AVAILABLE", "workgroupArn": arn}
-        return self._get_workgroup(caller, given)
+        self._workgroups[name] = self._begin({**given, "workgroupArn": arn}, "CREATING", "AVAILABLE")
+        return {"workgroup": self._shown(self._workgroups[name])}
+
+    @staticmethod
+    def _check_capacity(given: Given) -> None:
+        """https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"""
+        base, most = given.get("baseCapacity"), given.get("maxCapacity")
+        target = given.get("pricePerformanceTarget")
+        if base is not None and base != 4 and (base % 8 or not 8 <= base <= 1024):
+            raise Fault(
+                "ValidationException", f"baseCapacity {base} is neither 4 nor a multiple of 8 up to 1024"
+            )
+        if most is not None and (most % 8 or not max(8, base or 8) <= most):
+            raise Fault(
+                "ValidationException", f"maxCapacity {most} must be a multiple of 8 from the base capacity on"
+            )
+        if target and target.get("level") not in (1, 25, 50, 75, 100):
+            raise Fault("ValidationException", f"pricePerformanceTarget has no level {target.get('level')}")
+
+    @staticmethod
+    def _check_subnets(caller: Caller, subnets: list[str] | None) -> None:
+        """https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html"""
+        backend: Any = ec2_backends[DEFAULT_ACCOUNT_ID][caller.region]
+        if subnets is None:
+            # Moto's default VPC has one in each of the region's zones.
+            subnets = [one.id for one in backend.describe_subnets() if one.default_for_az == "true"]
+        zones = {one.availability_zone for one in backend.describe_subnets(subnet_ids=subnets)}
+        if len(zones) < 3:
+            raise Fault("ValidationException", f"{len(zones)} availability zones: there must be at least 3")
 
     def _get_workgroup(self, caller: Caller, given: Given) -> Given:
         workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])
         endpoint = {"address": self._address.host, "port": self._address.port}
-        return {"workgroup": {**workgroup, "endpoint": endpoint}}
+        return {"workgroup": {**self._shown(workgroup, True), "endpoint": endpoint}}
+
+    def _update_workgroup(self, caller: Caller, given: Given) -> Given:
+        workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])
+        if workgroup["status"] != "AVAILABLE":
+            raise Fault("ConflictException", f"workgroup {given['workgroupName']} is {workgroup['status']}")
+        self._check_capacity(workgroup | given)
+        self._workgroups[given["workgroupName"]] = self._begin(workgroup | given, "MODIFYING", "AVAILABLE")
+        return {"workgroup": self._shown(self._workgroups[given["workgroupName"]])}
 
     def _list_namespaces(self, caller: Caller, given: Given) -> Given:
-        return {"namespaces": list(self._namespaces.values())}
+        self._exists(self._namespaces, "")
+        return {"namespaces": [self._shown(one, True) for one in self._namespaces.values()]}
 
     def _list_workgroups(self, caller: Caller, given: Given) -> Given:
+        self._exists(self._workgroups, "")
         names = list(self._workgroups)
         return {"workgroups": [self._get_workgroup(caller, {"workgroupName": n})["workgroup"] for n in names]}
 
     def _delete_workgroup(self, caller: Caller, given: Given) -> Given:
-        workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])
+        name = given["workgroupName"]
+        workgroup = self._of(self._workgroups, "workgroup", name)
+        if workgroup["status"] != "AVAILABLE":
+            raise Fault("ConflictException", f"workgroup {name} is {workgroup['status']}")
         arn = workgroup["workgroupArn"]
         self._limits = {id: limit for id, limit in self._limits.items() if limit["resourceArn"] != arn}
-        return {"workgroup": self._workgroups.pop(given["workgroupName"])}
+        self._workgroups[name] = self._begin(workgroup, "DELETING", "DELETED")
+        return {"workgroup": self._shown(self._workgroups[name])}
 
     def _create_usage_limit(self, caller: Caller, given: Given) -> Given:
+        self._exists(self._workgroups, "")
+        owner = next(
+            (o for o in self._workgroups.values() if o["workgroupArn"] == given["resourceArn"]), None
+        )
+        if owner is None:
+            raise Fault("ResourceNotFoundException", f"{given['resourceArn']} does not exist")
+        if owner["status"] != "AVAILABLE":
+            raise Fault("ConflictException", f"workgroup {owner['workgroupName']} is {owner['status']}")
         limit = {**given, "usageLimitId": str(uuid.uuid4())}
         self._limits[limit["usageLimitId"]] = limit
         return {"usageLimit": limit}
@@ -121,5 +223,22 @@ class Serverless:
     def _list_tags_for_resource(self, caller: Caller, given: Given) -> Given:
         return {"tags": self._tags[given["resourceArn"]]}
 
+    def _create_snapshot(self, caller: Caller, given: Given) -> Given:
+        name, workgroup = given["snapshotName"], self._workgroup_of(given["namespaceName"])
+        self._of(self._namespaces, "namespace", given["namespaceName"])
+        if workgroup is None or workgroup["status"] != "AVAILABLE":
+            text = "You can't create a snapshot because there isn't a workgroup created for the namespace"
+            raise Fault("ValidationException", text)
+        if name in self._snapshots:
+            raise Fault("ConflictException", f"snapshot {name} exists")
+        snapshot = {"snapshotName": name, "namespaceName": given["namespaceName"]}
+        self._snapshots[name] = self._begin(snapshot, "CREATING", "AVAILABLE")
+        return {"snapshot": self._shown(self._snapshots[name])}
+
+    def _delete_snapshot(self, caller: Caller, given: Given) -> Given:
+        self._of(self._snapshots, "snapshot", given["snapshotName"])
+        return {"snapshot": self._shown(self._snapshots.pop(given["snapshotName"]))}
+
     def _list_snapshots(self, caller: Caller, given: Given) -> Given:
-        return {"snapshots": list(self._snapshots.values())}
+        self._exists(self._snapshots, "")
+        return {"snapshots": [self._shown(snapshot, True) for snapshot in self._snapshots.values()]}

@@ -1,0 +1,115 @@
+"""Keep Airflow's connections in Secrets Manager, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from include.cluster.aws import absent, client, doing
+from include.cluster.request import Cluster
+from include.sparkify.errors import ConfigurationError
+
+# Airflow's SecretsManagerBackend finds the connections under these names.
+REDSHIFT_CONNECTION = "airflow/connections/redshift_default"
+COPY_CONNECTION = "airflow/connections/aws_copy_role"
+
+
+class Login(TypedDict):
+    """The content of the master user's secret."""
+
+    username: str
+    password: str
+
+
+def read_login(cluster: Cluster, arn: str) -> Login:
+    """Return the master user's name and password, which Redshift keeps in its own secret and rotates."""
+    with doing("read the secret of the master user"):
+        login = _read(cluster, arn)
+    return {"username": login["username"], "password": login["password"]}
+
+
+def new_password() -> str:
+    """Return 40 letters and digits, with one of each kind that Redshift requires; mask it in this process's logs."""
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    alphabet = string.ascii_letters + string.digits
+    password = "Aa0" + "".join(secrets.choice(alphabet) for _ in range(37))
+    mask_secret(password)
+    return password
+
+
+def read_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
+    """Return a secret's JSON content, or None; its password is masked in this process's logs from now on.
+
+    :raises ConfigurationError: the secret is foreign, or AWS refused a call.
+    :raises TransientError: AWS is unreachable.
+    """
+    with doing(f"read secret {name}"):
+        found = describe_secret(cluster, name)
+        if found is None or "DeletedDate" in found:
+            return None
+        _refuse_foreign(cluster, found)
+        return _read(cluster, name)
+
+
+def _read(cluster: Cluster, name: str) -> dict[str, Any]:
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    api = client("secretsmanager", cluster.region)
+    content: dict[str, Any] = json.loads(api.get_secret_value(SecretId=name)["SecretString"])
+    if content.get("password"):
+        mask_secret(content["password"])
+    return content
+
+
+def describe_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
+    """Return a secret as AWS describes it, without its content; None if there is none of this name."""
+    with absent("ResourceNotFoundException"):
+        found: dict[str, Any] = client("secretsmanager", cluster.region).describe_secret(SecretId=name)
+        return found
+    return None
+
+
+def write_secret(cluster: Cluster, name: str, content: Mapping[str, Any]) -> None:
+    """Create a secret, or replace its content.
+
+    :raises ConfigurationError: the secret is foreign, or AWS refused a call.
+    :raises TransientError: the secret is being deleted, or AWS is unreachable.
+    """
+    with doing(f"write secret {name}"):
+        api, found, text = (
+            client("secretsmanager", cluster.region),
+            describe_secret(cluster, name),
+            json.dumps(content),
+        )
+        if found is None:
+            api.create_secret(Name=name, SecretString=text, Tags=cluster.tag_list)
+            return
+        _refuse_foreign(cluster, found)
+        if "DeletedDate" in found:
+            # A secret deleted by hand keeps its name for up to 30 days.
+            api.restore_secret(SecretId=name)
+        api.put_secret_value(SecretId=name, SecretString=text)
+
+
+def delete_connections(params: Mapping[str, Any]) -> None:
+    """Delete the connections that provision wrote, without a recovery window: the cluster is already deleted."""
+    cluster = Cluster.from_params(params)
+    for name in (REDSHIFT_CONNECTION, COPY_CONNECTION):
+        with doing(f"delete secret {name}"):
+            found = describe_secret(cluster, name)
+            if found and cluster.owns(found.get("Tags")):
+                client("secretsmanager", cluster.region).delete_secret(
+                    SecretId=name, ForceDeleteWithoutRecovery=True
+                )
+
+
+def _refuse_foreign(cluster: Cluster, secret: Mapping[str, Any]) -> None:
+    if not cluster.owns(secret.get("Tags")):
+        raise ConfigurationError(
+            f"secret {secret['Name']} was not created by provision: it lacks the tags {cluster.tags}. Nothing was "
+            "changed in it. Rename that secret, or tag it if it is yours to hand over."
+        )

@@ -1,0 +1,302 @@
+"""The warehouse as a stack of AWS CloudFormation: its parameters and its state.
+
+Order, waiting, rollback and drift are CloudFormation's. The template is warehouse.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+from botocore.exceptions import ClientError
+
+from include.cluster.aws import absent, client, doing, get_code
+from include.cluster.request import Cluster, check_params
+from include.sparkify.errors import ConfigurationError, TransientError
+from include.sparkify.settings import settings
+
+TEMPLATE = Path(__file__).with_name("warehouse.yaml")
+# CloudFormation replaces a resource for some changes; that would delete the data.
+POLICY = {
+    "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"},
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["Update:Replace", "Update:Delete"],
+            "Resource": [
+                "LogicalResourceId/Cluster",
+                "LogicalResourceId/Namespace",
+                "LogicalResourceId/Bucket",
+            ],
+        },
+    ]
+}
+_CIDRS = ("Cidr", "SecondCidr", "ThirdCidr")
+
+log = logging.getLogger(__name__)
+
+
+def describe_stack(cluster: Cluster) -> dict[str, Any] | None:
+    """Return the warehouse's stack as AWS describes it, or None.
+
+    :raises ConfigurationError: a stack of this name is not a warehouse, or AWS refused the call.
+    :raises TransientError: AWS is unreachable.
+    """
+    with doing(f"look at stack {cluster.name} in {cluster.region}"):
+        try:
+            (stack,) = client("cloudformation", cluster.region).describe_stacks(StackName=cluster.name)[
+                "Stacks"
+            ]
+        except ClientError as error:
+            if get_code(error) == "ValidationError" and "does not exist" in str(error):
+                return None
+            raise
+    if not {"WorkBucket", "Serverless"} <= {one["ParameterKey"] for one in stack.get("Parameters", [])}:
+        raise ConfigurationError(
+            f"stack {cluster.name} in {cluster.region} is not a warehouse of Sparkify. Nothing was changed. Choose "
+            "another name."
+        )
+    return dict(stack)
+
+
+def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters that a stack was deployed with."""
+    return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+
+
+def list_resources(cluster: Cluster) -> list[dict[str, Any]]:
+    """Return the resources of the stack as AWS describes them; none if there is no stack."""
+    if describe_stack(cluster) is None:
+        return []
+    with doing(f"list the resources of stack {cluster.name}"):
+        pages = client("cloudformation", cluster.region).get_paginator("list_stack_resources")
+        found = [
+            one for page in pages.paginate(StackName=cluster.name) for one in page["StackResourceSummaries"]
+        ]
+    return [one for one in found if one["ResourceStatus"] != "DELETE_COMPLETE"]
+
+
+def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Validate the request, and return the arguments of the task that creates the stack.
+
+    :raises ConfigurationError: see :func:`check_params`; or the request contradicts what exists.
+    :raises TransientError: AWS is unreachable.
+    """
+    cluster = Cluster.from_params(params)
+    check_params(params)
+    redshift = client("redshift", cluster.region)
+    if params["tls"] == "off" and not redshift.meta.endpoint_url.startswith("http:"):
+        raise ConfigurationError("parameter tls: off is for a local stand-in, whose AWS has no TLS either")
+    stack = describe_stack(cluster)
+    if stack and parameters_of(stack)["Serverless"] != _flag(params["serverless"]):
+        kind = "a cluster" if params["serverless"] else "Serverless"
+        raise ConfigurationError(
+            f"{cluster.name} exists as {kind}, and its data would be deleted. Tear it down first, or choose another "
+            "name."
+        )
+    if stack and not params["serverless"]:
+        _refuse_paused(cluster)
+    return {"name": cluster.name, "region": cluster.region, "stack": _arguments(cluster, params, stack)}
+
+
+def _refuse_paused(cluster: Cluster) -> None:
+    with doing(f"look at cluster {cluster.name}"), absent("ClusterNotFound", "ClusterNotFoundFault"):
+        (found,) = client("redshift", cluster.region).describe_clusters(ClusterIdentifier=cluster.name)[
+            "Clusters"
+        ]
+        if found["ClusterStatus"] in ("paused", "pausing"):
+            raise ConfigurationError(
+                f"cluster {cluster.name} is {found['ClusterStatus']}, and AWS changes nothing of it until it runs. "
+                "Trigger the DAG resume first."
+            )
+
+
+def _arguments(
+    cluster: Cluster, params: Mapping[str, Any], stack: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the arguments of CreateStack, except the stack's name."""
+    with doing("ask AWS for the account of connection aws_default"):
+        identity = client("sts", cluster.region).get_caller_identity()
+    partition, account = identity["Arn"].split(":")[1], identity["Account"]
+    values = {
+        "WorkBucket": settings().work_bucket,
+        "CreateWorkBucket": _flag(_is_bucket_in(stack) or not _has_bucket(cluster, account)),
+        "KeepRunDays": settings().keep_run_days,
+        **dict(zip(_CIDRS, params["cidrs"], strict=False)),
+        "VpcId": _find_vpc(cluster, params),
+        "SubnetIds": ",".join(params["subnet_ids"]),
+        "Serverless": _flag(params["serverless"]),
+        "NodeType": params["node_type"],
+        "Nodes": params["nodes"],
+        "BaseCapacity": params["base_capacity"],
+        "MaxCapacity": params["max_capacity"],
+        "PricePerformanceTarget": params["price_performance_target"],
+    }
+    return {
+        "TemplateBody": TEMPLATE.read_text(),
+        "Parameters": [{"ParameterKey": key, "ParameterValue": str(value)} for key, value in values.items()],
+        "Tags": cluster.tag_list,
+        "RoleARN": f"arn:{partition}:iam::{account}:role/{cluster.name}-cloudformation",
+        "StackPolicyBody": json.dumps(POLICY),
+        "EnableTerminationProtection": True,
+    }
+
+
+def _flag(value: object) -> str:
+    return "true" if value else "false"
+
+
+def _is_bucket_in(stack: Mapping[str, Any] | None) -> bool:
+    return stack is not None and parameters_of(stack)["CreateWorkBucket"] == "true"
+
+
+def _has_bucket(cluster: Cluster, account: str) -> bool:
+    """Return whether the work bucket exists in this account.
+
+    :raises ConfigurationError: it exists in another account.
+    """
+    bucket = settings().work_bucket
+    with doing(f"look for s3://{bucket}"):
+        try:
+            client("s3", cluster.region).head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
+        except ClientError as error:
+            if get_code(error) in ("404", "NoSuchBucket"):
+                return False
+            if get_code(error) == "403":
+                raise ConfigurationError(
+                    f"s3://{bucket} belongs to another account, because names of buckets are global, or the role of "
+                    "aws_default may not look at it. Set another work_bucket in the Variable `sparkify`, or deploy "
+                    "include/iam/permissions.yaml with this one."
+                ) from error
+            raise
+    return True
+
+
+def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
+    """Return the id of the subnets' VPC, or nothing for the default VPC.
+
+    :raises ConfigurationError: the subnets are in several VPCs, or in too few zones for Serverless.
+    """
+    if not params["subnet_ids"]:
+        return ""
+    with doing(f"look at the subnets {params['subnet_ids']}"):
+        subnets = client("ec2", cluster.region).describe_subnets(SubnetIds=params["subnet_ids"])["Subnets"]
+    vpcs, zones = {one["VpcId"] for one in subnets}, {one["AvailabilityZone"] for one in subnets}
+    if len(vpcs) != 1:
+        raise ConfigurationError(
+            f"parameter subnet_ids: they are in {len(vpcs)} VPCs; give subnets of one VPC"
+        )
+    # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
+    if params["serverless"] and len(zones) < 3:
+        raise ConfigurationError(
+            f"parameter subnet_ids: Serverless needs three subnets in three availability zones; these are in "
+            f"{', '.join(sorted(zones))}"
+        )
+    return str(vpcs.pop())
+
+
+def choose_path(params: Mapping[str, Any]) -> str:
+    """Return the id of the task that continues from the state of the stack.
+
+    :raises ConfigurationError: the stack is being deleted, or has to be.
+    """
+    cluster = Cluster.from_params(params)
+    stack = describe_stack(cluster)
+    if stack is None:
+        return "create_stack"
+    state = stack["StackStatus"]
+    if state.startswith("DELETE") or state in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+        raise ConfigurationError(
+            f"stack {cluster.name} is {state}: run teardown, and then provision again.{_reasons(cluster)}"
+        )
+    return "update_stack"
+
+
+def update_stack(params: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Give an existing stack the parameters and the template of this run.
+
+    :raises AirflowSkipException: nothing is to be changed.
+    """
+    cluster = Cluster.from_params(params)
+    state = (describe_stack(cluster) or {}).get("StackStatus", "")
+    if state.endswith("IN_PROGRESS"):
+        log.warning(
+            "stack %s is %s by an earlier run. To apply other parameters, run provision again.",
+            cluster.name,
+            state,
+        )
+        return
+    wanted = {key: value for key, value in arguments.items() if key in ("TemplateBody", "Parameters", "Tags")}
+    with doing(f"update stack {cluster.name}"):
+        try:
+            client("cloudformation", cluster.region).update_stack(StackName=cluster.name, **wanted)
+        except ClientError as error:
+            if "No updates are to be performed" in str(error):
+                raise AirflowSkipException(f"stack {cluster.name} is as this run wants it") from error
+            raise
+
+
+def is_settled(params: Mapping[str, Any]) -> bool:
+    """Return whether the stack is complete; False while AWS works on it.
+
+    :raises ConfigurationError: AWS rolled the change back; the message says why. Of a new stack nothing is left.
+    """
+    cluster = Cluster.from_params(params)
+    stack = describe_stack(cluster)
+    state = stack["StackStatus"] if stack else "deleted"
+    if state.endswith("IN_PROGRESS"):
+        return False
+    if state in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        return True
+    reasons = _reasons(cluster) if stack else ""
+    if state == "ROLLBACK_COMPLETE":
+        delete_rolled_back(cluster)
+    raise ConfigurationError(f"stack {cluster.name} is {state}.{reasons}")
+
+
+def delete_rolled_back(cluster: Cluster) -> None:
+    """Delete a stack without resources, so that its name is free for the next run."""
+    unprotect(cluster)
+    with doing(f"delete the rolled back stack {cluster.name}"):
+        client("cloudformation", cluster.region).delete_stack(StackName=cluster.name)
+
+
+def unprotect(cluster: Cluster) -> None:
+    """Allow the deletion of the stack, if there is one."""
+    if describe_stack(cluster) is not None:
+        with doing(f"allow the deletion of stack {cluster.name}"):
+            client("cloudformation", cluster.region).update_termination_protection(
+                StackName=cluster.name, EnableTerminationProtection=False
+            )
+
+
+def _reasons(cluster: Cluster) -> str:
+    """Return what AWS says of the resources that failed in the stack's last operation."""
+    with doing(f"read the events of stack {cluster.name}"):
+        pages = client("cloudformation", cluster.region).get_paginator("describe_stack_events")
+        found = []
+        for page in pages.paginate(StackName=cluster.name):
+            for event in page["StackEvents"]:
+                if event["ResourceStatus"].endswith("_FAILED") and event.get("ResourceStatusReason"):
+                    found.append(f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}")
+                # The newest event comes first, and a user's call begins an operation.
+                if event.get("ResourceStatusReason") == "User Initiated":
+                    return "".join(f"\n  {line}" for line in reversed(found))
+    return ""
+
+
+def get_copy_role(cluster: Cluster) -> str:
+    """Return the ARN of the role for COPY, as the stack gives it out.
+
+    :raises TransientError: the stack is not complete.
+    """
+    stack = describe_stack(cluster) or {}
+    for output in stack.get("Outputs", []):
+        if output["OutputKey"] == "CopyRole":
+            return str(output["OutputValue"])
+    raise TransientError(f"stack {cluster.name} is not complete yet")
