@@ -63,7 +63,10 @@ $$ select repeat($1, $2) $$;
 -- `||` has text on both sides: what is none becomes it by itself (casts.sql). So do the arguments of concat(), which has
 -- two there, and is NULL if one of them is.
 update pg_operator set oprname = '|||'
-where oprname = '||' and (oprleft, oprright) not in (('text'::regtype, 'text'::regtype), ('jsonb'::regtype, 'jsonb'::regtype));
+where oprname = '||' and (oprleft, oprright) not in (
+  ('text'::regtype, 'text'::regtype), ('jsonb'::regtype, 'jsonb'::regtype),
+  -- psql's \d+ joins arrays of the catalog.
+  ('anycompatiblearray'::regtype, 'anycompatiblearray'::regtype));
 alter function pg_catalog.concat("any") rename to local_concat_all;
 create function pg_catalog.concat(text, text) returns text language sql immutable strict as $$ select $1 || $2 $$;
 
