@@ -115,6 +115,12 @@ class Account:
         all_of_it = {"confirm": self.name, "final_snapshot": False, "delete_work_bucket": True}
         return self.run("teardown", **{"name": self.name, **all_of_it, **params})
 
+    def wait_for_cluster(self):
+        """Wait until the cluster may be changed or deleted."""
+        self.client("redshift").get_waiter("cluster_available").wait(
+            ClusterIdentifier=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
     def kinds(self):
         """Return the kinds of all that exists of the warehouse."""
         return sorted(thing.kind for thing in inventory.list_things(self.cluster))

@@ -123,6 +123,7 @@ def test_what_aws_refuses_leaves_nothing_and_says_why(account):
     assert account.kinds() == ["cluster"]
     with pytest.raises(TransientError, match=r"1 resources are left.*\n +cluster wh-"):
         teardown.list_leftovers(account.params("teardown"))
+    account.wait_for_cluster()
     account.client("redshift").delete_cluster(ClusterIdentifier=account.name, SkipFinalClusterSnapshot=True)
 
 

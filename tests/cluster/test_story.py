@@ -87,9 +87,7 @@ def test_login_by_iam(account: Account, monkeypatch: pytest.MonkeyPatch) -> None
         ManageMasterPassword=True,
         Tags=account.cluster.tag_list,
     )
-    account.client("redshift").get_waiter("cluster_available").wait(
-        ClusterIdentifier=account.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
+    account.wait_for_cluster()
     role = f"arn:aws:iam::{ACCOUNT}:role/any"
     database.write_connections(params, role)
     database.ensure_database_user(params | {"tls": "off"}, role)

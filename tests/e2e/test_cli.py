@@ -185,7 +185,7 @@ def test_song_files_that_are_all_broken_change_nothing(
         for _ in ("read for the first time", "known to be refused"):
             assert cli.main(["run", str(folder)], loaded) == 1
             told = capsys.readouterr().err
-            assert "100 of 100 song files are refused" in told
+            assert "100 of 100 files of songs are refused" in told
             assert "song_id" in told
             assert "Next:" in told
             assert rows(loaded, capsys) == before

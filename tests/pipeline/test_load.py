@@ -46,7 +46,7 @@ def test_a_day_becomes_a_star(world):
         (D1, 7, "free", "SO1", "AR1", 1, 1, "Song", pytest.approx(200.5)),
         (D1, 8, "free", None, None, 2, 0, "Other", pytest.approx(200.5)),
     ]
-    assert world.rows("select * from {s}.time") == [(D1, 12, 1, 44, 11, 2018, 4)]
+    assert world.rows("select * from {s}.time") == [(D1, 12, 1, 44, 11, 2018, 4, 2018)]
     assert world.rows("select user_id, first_name, updated_at from {s}.users order by 1") == [
         (7, "First7", D1),
         (8, "First8", D1),

@@ -102,6 +102,8 @@ def test_a_transaction_asks_once_and_leaves_the_retry_to_airflow(monkeypatch):
         raise TimeoutError
 
     monkeypatch.setattr(reach.socket, "create_connection", refuse)
+    # Another test of this process may have left a connection.
+    monkeypatch.setattr(warehouse, "_kept", threading.local())
     given = {"conn_type": "redshift", "host": "cluster", "port": 5439, "login": "a", "password": "b"}
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(given))
     for ask in (lambda: warehouse.query("select 1"), lambda: reach.before_task({})):

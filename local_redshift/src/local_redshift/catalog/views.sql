@@ -72,7 +72,7 @@ begin
       and local_names(v.query, c.relname)
     order by v.relid limit 1;
     exit when not found;
-    made := made || view || local_rebind(view);
+    made := array_append(array_append(made, view), local_rebind(view));
   end loop;
   perform set_config('local.rebinding', 'off', true);
 end $$;
