@@ -98,7 +98,8 @@ def create_user(home: Home, running: service.Running) -> str:
         "--username admin --role Admin --firstname Local --lastname Admin --email admin@example.com".split()
     )
     done = subprocess.run(
-        [sys.executable, "-m", "airflow", "users", "create", *names, "--password", note.read_text()],
+        # One argument, because a password may begin with a dash.
+        [sys.executable, "-m", "airflow", "users", "create", *names, f"--password={note.read_text()}"],
         env=airflow.environment(home, running),
         capture_output=True,
         text=True,

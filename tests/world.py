@@ -180,7 +180,7 @@ class World:
         day = datetime.fromisoformat(start).replace(tzinfo=UTC) if start and not end else None
         pushed: dict[str, Any] = {}
 
-        def pull(task_ids: str | list[str], key: str = "return_value") -> Any:
+        def pull(task_ids: str | list[str], key: str = "return_value", **_: Any) -> Any:
             if isinstance(task_ids, list):
                 return [pushed.get((task, key)) for task in task_ids]
             return pushed.get((task_ids, key))

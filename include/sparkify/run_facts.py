@@ -105,7 +105,8 @@ def _left_out(context: Mapping[str, Any], state: Mapping[str, str]) -> list[dict
     published = pull(task_ids="publish") if state.get("publish") == "success" else None
     if not (plan and published) or "check_complete" in state:
         return []
-    validated = results_of(plan, pull(task_ids="validate"))
+    # A list of tasks, so that Airflow 3 returns a list for a single chunk, too.
+    validated = results_of(plan, pull(task_ids=["validate"], map_indexes=None))
     refused = [*plan["refused"], *(file for chunk in validated for file in chunk["refused"])]
     message = describe_left_out(refused, published["replaced"])
     return [{"task": "check_complete", "message": message, "log": None}] if message else []
