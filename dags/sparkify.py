@@ -276,7 +276,8 @@ def sparkify() -> None:
         built,
         audited,
         published,
-        [complete, closed],
+        complete,
+        closed,
     )
     chain(staged, audit_staging, published)
     # After a failure, too, the schema is dropped only when no task reads it any more.

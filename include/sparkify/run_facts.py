@@ -18,9 +18,7 @@ import orjson
 from include.sparkify import checks, intervals, lake, notify, run_plan, warehouse
 from include.sparkify.errors import ConfigurationError, DataError, TransientError, aws_error
 from include.sparkify.intervals import Interval
-from include.sparkify.plan import describe_left_out
 from include.sparkify.reach import UnreachableError
-from include.sparkify.run import results_of
 from include.sparkify.settings import ops, run_prefix, settings, star
 from include.sparkify.tables import HISTORY, SOURCES, STAR
 
@@ -86,8 +84,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
             {"task": task["task"], "message": task["message"], "log": task["log"]}
             for task in tasks
             if task["state"] == "failed"
-        ]
-        + _left_out(context, state),
+        ],
         "input": read_files,
         "rejected": read("rejected lines", _read_rejects, run_id),
         "refused_files": read("refused files", _read_refused, run_id) or [],
@@ -97,19 +94,6 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
         "days": read("the star", _read_days, interval) or [],
         "gaps": gaps,
     }
-
-
-def _left_out(context: Mapping[str, Any], state: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the failure of `check_complete`, which runs at the same time as this task, unless it has ended."""
-    plan, pull = run_plan.of_run(context), context["ti"].xcom_pull
-    published = pull(task_ids="publish") if state.get("publish") == "success" else None
-    if not (plan and published) or "check_complete" in state:
-        return []
-    # A list of tasks, so that Airflow 3 returns a list for a single chunk, too.
-    validated = results_of(plan, pull(task_ids=["validate"], map_indexes=None))
-    refused = [*plan["refused"], *(file for chunk in validated for file in chunk["refused"])]
-    message = describe_left_out(refused, published["replaced"])
-    return [{"task": "check_complete", "message": message, "log": None}] if message else []
 
 
 def _plan_began(context: Mapping[str, Any]) -> datetime | None:
