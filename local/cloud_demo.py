@@ -29,7 +29,6 @@ from local_redshift import REGION, service
 PAGE = PROJECT / "docs" / "aws.md"
 # As the page has them.
 NAME, ROLE, LAKE = "sparkify", "MyAirflowRole", "my-lake"
-KINDS = ("cluster", "serverless")
 
 
 def environment(running: service.Running, cloud: Home) -> dict[str, str]:

@@ -15,7 +15,6 @@ from include.sparkify.errors import ConfigurationError
 
 AWS_CONN_ID = "aws_default"
 DATABASE = "dev"
-MASTER_USER = "awsuser"
 # A range wider than this counts as the whole internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
 WIDEST_PREFIX = 8
 # Least and most nodes of a type in a new cluster, and whether it may have a single one:
