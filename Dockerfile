@@ -29,7 +29,7 @@ ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120
 # Astro sends lineage by default (docs/watching.md), but not the source code of tasks.
 ENV AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE=True
 # Our own file names the datasets of our tasks: no SQL, no further connections, the same names in every run.
-ENV AIRFLOW__OPENLINEAGE__EXTRACTORS=include.sparkify.lineage.Extractor
+ENV AIRFLOW__OPENLINEAGE__EXTRACTORS=include.sparkify.watching.lineage.Extractor
 ENV AIRFLOW__OPENLINEAGE__EMISSION_POLICY='[{"scope": {"dag_id": "sparkify|reports"}, "match_mode": "regex", "controls": {"hook_lineage": false}}]'
 
 USER astro

@@ -19,9 +19,10 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import dag, task
 
-from include.sparkify import maintenance as steps
-from include.sparkify import run, settings
-from include.sparkify.defaults import DEFAULT_ARGS
+from include.defaults import DEFAULT_ARGS
+from include.sparkify import settings
+from include.sparkify.tasks import maintenance as steps
+from include.sparkify.tasks import run
 
 
 @dag(

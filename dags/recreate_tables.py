@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import Param, dag, get_current_context, task
 
-from include.sparkify import schema, settings, tables
-from include.sparkify.defaults import DEFAULT_ARGS
+from include.defaults import DEFAULT_ARGS
+from include.sparkify import settings, tables
+from include.sparkify.redshift import schema
 
 
 @dag(

@@ -49,9 +49,9 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Param, dag, get_current_context, task
 
+from include.defaults import DEFAULT_ARGS
 from include.reports import publish as publishing
 from include.sparkify import assets, settings, tables
-from include.sparkify.defaults import DEFAULT_ARGS
 
 # The one place that decides: the Astro SDK where it is installed (Airflow 2), else plain operators, with the same rows.
 working_tables = import_module(f"include.reports.{'sdk' if find_spec('astro') else 'plain'}")

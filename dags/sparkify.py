@@ -63,8 +63,10 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
-from include.sparkify import assets, checks, notify, reach, run_plan, settings, tables, timetable, warehouse
-from include.sparkify.defaults import DEFAULT_ARGS
+from include.defaults import DEFAULT_ARGS
+from include.sparkify import assets, run_plan, settings, tables, timetable
+from include.sparkify.redshift import reach, warehouse
+from include.sparkify.tasks import checks, notify
 
 # Operators of the providers wait for a warehouse that does not answer: five times, two minutes each.
 WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
@@ -126,7 +128,7 @@ def sparkify() -> None:
     @task(templates_exts=[".sql"])
     def create_tables(scripts: dict[str, str]) -> None:
         """Create the published tables that are missing; fail if one differs from its declaration."""
-        from include.sparkify import schema
+        from include.sparkify.redshift import schema
 
         mode = get_current_context()["params"]["mode"]
         schema.create_tables(scripts, rebuild=mode == "full_refresh")
@@ -134,14 +136,14 @@ def sparkify() -> None:
     @task.sensor(mode="reschedule", poke_interval=60, timeout=settings.run_limit().total_seconds())
     def wait_for_events() -> bool:
         """Wait for the log file of the interval's last day, at most `wait_minutes`, without holding a worker."""
-        from include.sparkify import wait
+        from include.sparkify.tasks import wait
 
         return wait.has_waited_enough(get_current_context())
 
     @task
     def plan() -> list[str]:
         """Compare the lake with the ledger, and write what is due to the work bucket, in chunks for `validate`."""
-        from include.sparkify import plan
+        from include.sparkify.tasks import plan
 
         context = get_current_context()
         decision, chunks = plan.make_plan(context)
@@ -151,14 +153,14 @@ def sparkify() -> None:
     @task
     def validate(chunk: str) -> Any:
         """Compare the files of a chunk with the contract: good lines go to the work bucket, the others are kept."""
-        from include.sparkify.validate import validate_chunk
+        from include.sparkify.tasks.validate import validate_chunk
 
         return validate_chunk(get_current_context()["run_id"], chunk)
 
     @task(templates_exts=[".sql"])
     def open_run(plan: Any, validated: Any, scripts: dict[str, str]) -> None:
         """Create the schema of this run with empty staging tables, and write the COPY manifests."""
-        from include.sparkify import run
+        from include.sparkify.tasks import run
 
         run.open_run(get_current_context()["run_id"], plan, validated, scripts)
 
@@ -211,7 +213,7 @@ def sparkify() -> None:
     @task(templates_exts=[".sql"], outlets=list(assets.STAR.values()), pool=settings.pool())
     def publish(validated: Any, build: dict[str, str], apply: dict[str, str], duplicate_keys: str) -> Any:
         """Replace the affected rows by the candidates and write the ledger, in one transaction."""
-        from include.sparkify import publish
+        from include.sparkify.tasks import publish
 
         context = get_current_context()
         passed = checks.passed_checks(context, check_tasks(context))
@@ -221,8 +223,8 @@ def sparkify() -> None:
     def check_complete(plan: Any, validated: Any, published: Any) -> None:
         """Fail if a file of the interval was left out; everything else is published by then."""
         from include.sparkify.errors import DataError
-        from include.sparkify.plan import describe_left_out
-        from include.sparkify.run import results_of
+        from include.sparkify.tasks.plan import describe_left_out
+        from include.sparkify.tasks.run import results_of
 
         refused = [
             *plan["refused"],
@@ -239,7 +241,8 @@ def sparkify() -> None:
 
         It runs however the run ends, and a failure of it does not fail the run.
         """
-        from include.sparkify import run, run_report
+        from include.sparkify.tasks import run
+        from include.sparkify.watching import run_report
 
         context = get_current_context()
         try:

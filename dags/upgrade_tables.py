@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import dag, task
 
-from include.sparkify import schema, settings, tables
-from include.sparkify.defaults import DEFAULT_ARGS
+from include.defaults import DEFAULT_ARGS
+from include.sparkify import settings, tables
+from include.sparkify.redshift import schema
 
 
 @dag(

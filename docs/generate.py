@@ -19,8 +19,9 @@ from pathlib import Path
 import yaml
 
 from include.reports import metrics
-from include.sparkify import checks, settings, tables
+from include.sparkify import settings, tables
 from include.sparkify.tables import Column, Table
+from include.sparkify.tasks import checks
 
 ROOT = Path(__file__).parents[1]
 CREATE = ROOT / "include" / "sql" / "create"

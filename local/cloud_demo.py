@@ -138,7 +138,7 @@ class Demo:
 
         :raises Problem: a table is empty.
         """
-        from include.sparkify import warehouse
+        from include.sparkify.redshift import warehouse
 
         for table in STAR:
             ((rows,),) = warehouse.query(f"select count(*) from sparkify.{table}")

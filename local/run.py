@@ -22,7 +22,7 @@ REPORTS_DAG_ID = "reports"
 ENDED = {"success": "ok", "failed": "FAILED", "up_for_retry": "failed, will be tried again"}
 # SQL: the name of a task instance, with its index if the task is mapped.
 TASK_NAME = "task_id || case when map_index < 0 then '' else '[' || map_index || ']' end"
-# Key of the XCom that keeps a failed task's message: include/sparkify/notify.py writes it.
+# Key of the XCom that keeps a failed task's message: include/sparkify/tasks/notify.py writes it.
 FAILURE = "failure"
 
 

@@ -77,7 +77,7 @@ def failure(dag: Any, task: str) -> str:
     from airflow.models import DagRun
     from airflow.utils.session import create_session
 
-    from include.sparkify.notify import FAILURE
+    from include.sparkify.tasks.notify import FAILURE
 
     with create_session() as session:
         dag_run = session.query(DagRun).filter_by(dag_id=dag.dag_id).order_by(DagRun.id.desc()).first()

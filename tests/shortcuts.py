@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-from include.sparkify import lake, reach, warehouse
+from include.sparkify.files import lake
+from include.sparkify.redshift import reach, warehouse
 
 _make_client, _connect, _parse = lake.client, RedshiftSQLHook.get_conn, RedshiftSQLHook.split_sql_string
 

@@ -22,9 +22,11 @@ import jinja2
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from include.sparkify import checks, plan, publish, run, run_plan, schema, tables, validate, warehouse
+from include.sparkify import run_plan, tables
 from include.sparkify.errors import DataError
+from include.sparkify.redshift import schema, warehouse
 from include.sparkify.settings import ops, run_prefix, settings, star
+from include.sparkify.tasks import checks, plan, publish, run, validate
 
 # Columns that say when and by which run a row was written.
 _WHEN = {

@@ -18,8 +18,9 @@ from include.cluster.connections import (
     write_secret,
 )
 from include.cluster.request import DATABASE, Cluster
-from include.sparkify import analysts, reach, settings
+from include.sparkify import settings
 from include.sparkify.errors import TransientError, warehouse_error
+from include.sparkify.redshift import analysts, reach
 
 # Firewalls and NAT gateways drop a connection that is silent for about 350 seconds, as during a long COPY:
 # https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-firewall-guidance.html

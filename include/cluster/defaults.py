@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.sparkify.defaults import DEFAULT_ARGS
+from include.defaults import DEFAULT_ARGS
 
 DAG_ARGUMENTS: dict[str, Any] = {
     "start_date": datetime(2018, 11, 1, tzinfo=UTC),

@@ -18,7 +18,8 @@ import jinja2
 import orjson
 
 from include.reports import metrics
-from include.sparkify import lake, warehouse
+from include.sparkify.files import lake
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import environment, reports, settings
 
 FOLDER = Path(__file__).parent

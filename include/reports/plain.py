@@ -7,7 +7,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import task
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
-from include.sparkify import warehouse
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import reports_state
 
 COLUMNS = ("agent_id", "device", "os", "browser")

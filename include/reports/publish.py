@@ -16,8 +16,9 @@ from typing import Any, TypedDict
 import yaml
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import analysts, tables, warehouse
+from include.sparkify import tables
 from include.sparkify.errors import DataError
+from include.sparkify.redshift import analysts, warehouse
 from include.sparkify.settings import ops, reports, reports_state
 
 log = logging.getLogger(__name__)

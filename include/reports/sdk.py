@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import task
 
-from include.sparkify import warehouse
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import reports_state
 
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import redshift_connector
 
-from include.sparkify import tables, validate, warehouse
+from include.sparkify import tables
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import run_prefix
+from include.sparkify.tasks import validate
 from local import sample
 from tests.bench.row import Row, median, seconds
 from tests.bench.setting import Setting, StandIn

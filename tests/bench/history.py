@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import redshift_connector
 
-from include.sparkify import warehouse
-from include.sparkify.schema import schema_of
+from include.sparkify.redshift import warehouse
+from include.sparkify.redshift.schema import schema_of
 from local import sample
 from tests.bench.row import Row, seconds
 from tests.bench.setting import Setting, analyze

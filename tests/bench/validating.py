@@ -11,8 +11,9 @@ from importlib.util import find_spec
 
 import orjson
 
-from include.sparkify import lake, validate
+from include.sparkify.files import lake
 from include.sparkify.settings import run_prefix
+from include.sparkify.tasks import validate
 from tests.bench.events import BIG, TRIES
 from tests.bench.row import Row
 from tests.bench.setting import Setting

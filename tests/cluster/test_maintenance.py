@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from include.sparkify import maintenance, run, warehouse
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import environment, run_prefix
+from include.sparkify.tasks import maintenance, run
 from tests.world import event, song
 
 D1 = datetime(2018, 11, 1, 12)

@@ -126,7 +126,7 @@ def test_checks_have_their_severity(runs) -> None:
     assert {one["severity"] for one in found.values()} == {"error", "warn"}
     assert all(one["success"] for one in found.values() if one["severity"] == "error")
     assert ("dev.sparkify_run.songplays", "one_row_per_play") in found
-    from include.sparkify import checks
+    from include.sparkify.tasks import checks
 
     assert len(found) == len(checks.all_checks())
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.sparkify import lake, source
-from include.sparkify.lake import LakeObject
+from include.sparkify.files import lake, source
+from include.sparkify.files.lake import LakeObject
 from tests.faults.sound import Sound
 from tests.world import event, song
 

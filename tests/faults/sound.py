@@ -6,7 +6,9 @@ import re
 import types
 from datetime import datetime, timedelta
 
-from include.sparkify import checks, tables, warehouse
+from include.sparkify import tables
+from include.sparkify.redshift import warehouse
+from include.sparkify.tasks import checks
 from tests.world import event, song
 
 D1 = datetime(2018, 11, 1, 12)

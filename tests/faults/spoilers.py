@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from include.sparkify import checks, tables
+from include.sparkify import tables
+from include.sparkify.tasks import checks
 
 # 1 to 1000
 _DIGITS = "(select 0 as d" + "".join(f" union all select {digit}" for digit in range(1, 10)) + ")"

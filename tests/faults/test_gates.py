@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from include.sparkify import checks, tables, warehouse
+from include.sparkify import tables
 from include.sparkify.errors import ConfigurationError, DataError
+from include.sparkify.redshift import warehouse
+from include.sparkify.tasks import checks
 from tests.faults.spoilers import SPOILERS, column_spoiler
 from tests.world import CHECK_TASKS, event
 

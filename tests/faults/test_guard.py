@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from include.sparkify import tables, warehouse
+from include.sparkify import tables
 from include.sparkify.errors import DataError
+from include.sparkify.redshift import warehouse
 from tests.world import event, song
 
 MIDNIGHT = datetime(2018, 11, 1)

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from include.sparkify import contract, source
 from include.sparkify.errors import DataError
+from include.sparkify.files import contract, source
 from tests.world import event, lines, log_key, song
 
 D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)

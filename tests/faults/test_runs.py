@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import redshift_connector
 
-from include.sparkify import tables, warehouse
+from include.sparkify import tables
 from include.sparkify.errors import DataError, TransientError
+from include.sparkify.redshift import warehouse
 from tests import shortcuts
 
 ROOT = Path(__file__).parents[2]

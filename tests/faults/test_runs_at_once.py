@@ -8,8 +8,11 @@ from datetime import datetime
 
 import pytest
 
-from include.sparkify import checks, chunks, publish, run, tables, warehouse
+from include.sparkify import tables
 from include.sparkify.errors import DataError
+from include.sparkify.files import chunks
+from include.sparkify.redshift import warehouse
+from include.sparkify.tasks import checks, publish, run
 from tests.world import event, song
 
 D2 = datetime(2018, 11, 2, 12)

@@ -15,9 +15,11 @@ import orjson
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import chunks, contract, lake, ledger, plan, source, validate
 from include.sparkify.errors import ConfigurationError, DataError, TransientError
-from include.sparkify.lake import LakeObject
+from include.sparkify.files import chunks, contract, lake, source
+from include.sparkify.files.lake import LakeObject
+from include.sparkify.redshift import ledger
+from include.sparkify.tasks import plan, validate
 from tests.world import event, lines, log_key, song
 
 D1 = datetime(2018, 11, 1, 12)

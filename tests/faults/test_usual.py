@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from include.sparkify import checks, warehouse
 from include.sparkify.errors import DataError
+from include.sparkify.redshift import warehouse
+from include.sparkify.tasks import checks
 from tests.faults.spoilers import SPOILERS, copy, plays_and_songplays
 from tests.world import event, song
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from include.sparkify import wait
+from include.sparkify.tasks import wait
 from tests.world import event
 
 D1, D2 = datetime(2018, 11, 1), datetime(2018, 11, 2)

@@ -1,8 +1,8 @@
 """The protocol of a run as a model: what each step reads and writes, and what must be true after every step.
 
 A state is the lake, the published tables, and the runs that are under way. A file is its version, a published table is
-the versions that it is derived from. The decisions are those of the code: :func:`include.sparkify.plan.decide`
-and :class:`include.sparkify.publish.StagedFile`.
+the versions that it is derived from. The decisions are those of the code: :func:`include.sparkify.tasks.plan.decide`
+and :class:`include.sparkify.tasks.publish.StagedFile`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from include.sparkify.plan import decide
-from include.sparkify.publish import StagedFile
+from include.sparkify.tasks.plan import decide
+from include.sparkify.tasks.publish import StagedFile
 
 FILES = ("a", "b")
 # Files of one day: each bears on the rows of the other.

@@ -11,9 +11,10 @@ import pytest
 import redshift_connector
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import run, warehouse
 from include.sparkify.errors import DataError
+from include.sparkify.redshift import warehouse
 from include.sparkify.tables import PUBLISHED
+from include.sparkify.tasks import run
 from tests.model.protocol import FILES, REFUSED, STEPS, Action, State
 from tests.pipeline import model
 from tests.world import event, lines, log_key

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from include.sparkify import reach, run, schema, settings
+from include.sparkify import settings
 from include.sparkify.errors import TransientError
+from include.sparkify.redshift import reach, schema
 from include.sparkify.tables import PUBLISHED
+from include.sparkify.tasks import run
 from tests import shortcuts
 from tests.model.readers import Digests, Readers, Version, observe
 from tests.reports.updating import update
@@ -61,7 +63,7 @@ class Writer:
             raise TransientError("killed")
 
         with pytest.MonkeyPatch.context() as patch, pytest.raises(TransientError, match="killed"):
-            patch.setattr("include.sparkify.checks.insert_results", die)
+            patch.setattr("include.sparkify.tasks.checks.insert_results", die)
             self.world.publish(context)
         self.note()
         self.world.publish(context)

@@ -19,9 +19,9 @@ from datetime import datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.schema import schema_of
+from include.sparkify.redshift import warehouse
+from include.sparkify.redshift.schema import schema_of
 from include.sparkify.tables import PUBLISHED, STAR
 from tests.pipeline import model
 from tests.world import event, lines, song

@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from include.sparkify import chunks
+from include.sparkify.files import chunks
 from tests import running
 from tests.world import event, song
 

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.sparkify import tables, wait, warehouse
+from include.sparkify import tables
+from include.sparkify.redshift import warehouse
 from include.sparkify.run_plan import run_schema_of
 from include.sparkify.tables import STAR
+from include.sparkify.tasks import wait
 from tests.running import dag_of, run
 from tests.world import event, song
 

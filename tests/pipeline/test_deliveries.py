@@ -16,8 +16,8 @@ import botocore.config
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import lake
 from include.sparkify.errors import DataError, TransientError
+from include.sparkify.files import lake
 from include.sparkify.intervals import ALL_TIME
 from include.sparkify.tables import SOURCES, STAR
 from tests.pipeline import eventsim, model

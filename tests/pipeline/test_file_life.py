@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import schema
 from include.sparkify.errors import DataError
+from include.sparkify.redshift import schema
 from include.sparkify.tables import PUBLISHED, STAR
 from tests.world import event, lines, log_key, song
 

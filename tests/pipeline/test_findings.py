@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from include.sparkify import plan, warehouse
 from include.sparkify.errors import DataError, TransientError, aws_error, warehouse_error
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import new_run_schema, run_prefix, settings
 from include.sparkify.tables import HISTORY, STAR
+from include.sparkify.tasks import plan
 from tests.world import event, song
 
 D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)

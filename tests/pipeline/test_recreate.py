@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from include.sparkify import schema, warehouse
 from include.sparkify.errors import ConfigurationError, TransientError
+from include.sparkify.redshift import schema, warehouse
 from include.sparkify.tables import PUBLISHED, STAR
 from tests import shortcuts
 from tests.world import event, song

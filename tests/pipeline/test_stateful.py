@@ -23,9 +23,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from include.sparkify import ledger, plan, warehouse
 from include.sparkify.errors import DataError
+from include.sparkify.redshift import ledger, warehouse
 from include.sparkify.tables import HISTORY, PUBLISHED, STAR
+from include.sparkify.tasks import plan
 from tests.pipeline import model
 from tests.world import event, lines, song
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from include.sparkify import schema, tables, warehouse
+from include.sparkify import tables
 from include.sparkify.errors import ConfigurationError
+from include.sparkify.redshift import schema, warehouse
 from include.sparkify.settings import ops, star
 from tests.world import event, log_key, song
 

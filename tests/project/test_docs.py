@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from docs import generate
-from include.sparkify import checks, tables
+from include.sparkify import tables
+from include.sparkify.tasks import checks
 
 CREATE = tables.SQL / "create"
 

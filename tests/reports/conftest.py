@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from include.sparkify import warehouse
+from include.sparkify.redshift import warehouse
 from local import sample
 from tests.running import dag_of, run
 from tests.world import World

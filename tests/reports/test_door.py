@@ -12,7 +12,8 @@ import pytest
 import redshift_connector
 
 from include.reports import publish
-from include.sparkify import analysts, schema, settings, tables, warehouse
+from include.sparkify import settings, tables
+from include.sparkify.redshift import analysts, schema, warehouse
 from tests.reports.updating import update
 from tests.world import event
 

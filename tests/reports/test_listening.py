@@ -19,7 +19,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from include.reports import listening, metrics
-from include.sparkify import warehouse
+from include.sparkify.redshift import warehouse
 from local import screenshots
 from tests.reports import oracle
 from tests.reports.test_metricflow import SHOWN

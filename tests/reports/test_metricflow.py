@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from include.reports import listening, metrics
-from include.sparkify import warehouse
+from include.sparkify.redshift import warehouse
 
 PROJECT = Path(__file__).parents[2]
 DBT = PROJECT / ".local" / "dbt" / "bin"

@@ -11,8 +11,8 @@ import boto3
 import pytest
 import redshift_connector
 
-from include.sparkify import checks, notify
 from include.sparkify.errors import DataError
+from include.sparkify.tasks import checks, notify
 from tests.world import event
 
 ERROR = (

@@ -11,11 +11,13 @@ import botocore.exceptions
 import orjson
 import pytest
 
-from include.sparkify import lake, run_facts, run_report, warehouse
-from include.sparkify import run as closing
 from include.sparkify.errors import DataError, TransientError
-from include.sparkify.reach import UnreachableError
+from include.sparkify.files import lake
+from include.sparkify.redshift import warehouse
+from include.sparkify.redshift.reach import UnreachableError
 from include.sparkify.run_plan import run_schema_of
+from include.sparkify.tasks import run as closing
+from include.sparkify.watching import run_facts, run_report
 from local.home import AIRFLOW
 from tests.running import run
 from tests.world import event, song

@@ -120,7 +120,8 @@ def working_dag(way: Any) -> Any:
 def rows_of(name: str) -> list[tuple[Any, ...]]:
     """Return the rows of a working table, in order of their text; CHAR is padded in one of the two ways."""
     from include.reports import plain, publish
-    from include.sparkify import settings, tables, warehouse
+    from include.sparkify import settings, tables
+    from include.sparkify.redshift import warehouse
 
     columns = plain.COLUMNS
     if name != "new_families":

@@ -16,8 +16,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.reports import publish
-from include.sparkify import schema, settings, tables, warehouse
+from include.sparkify import settings, tables
 from include.sparkify.errors import DataError
+from include.sparkify.redshift import schema, warehouse
 from local.warehouse import as_text
 from tests.pipeline.test_any_order import forget
 from tests.reports import oracle

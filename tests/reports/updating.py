@@ -11,7 +11,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.reports import plain, publish
-from include.sparkify import settings, tables, warehouse
+from include.sparkify import settings, tables
+from include.sparkify.redshift import warehouse
 from tests import shortcuts
 
 _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import orjson
 
-from include.sparkify import checks
+from include.sparkify.tasks import checks
 
 
 def test_a_sample_has_as_many_rows_as_fit():

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.sparkify import contract
-from include.sparkify.contract import EVENT_FIELDS, SONG_FIELDS, Reject, Tally
+from include.sparkify.files import contract
+from include.sparkify.files.contract import EVENT_FIELDS, SONG_FIELDS, Reject, Tally
 from include.sparkify.tables import published
 
 EVENT = {

@@ -13,8 +13,8 @@ import orjson
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from include.sparkify import contract, source
-from include.sparkify.lake import LakeObject
+from include.sparkify.files import contract, source
+from include.sparkify.files.lake import LakeObject
 from local import sample
 from tests.unit.test_contract import EVENT
 

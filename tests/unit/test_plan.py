@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.sparkify import chunks, plan
 from include.sparkify.errors import ConfigurationError
+from include.sparkify.files import chunks
+from include.sparkify.files.lake import LakeObject
 from include.sparkify.intervals import Interval
-from include.sparkify.lake import LakeObject
+from include.sparkify.tasks import plan
 
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3)
 versions = st.dictionaries(keys, st.sampled_from("abc"))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.sparkify import reach, warehouse
 from include.sparkify.errors import TransientError
+from include.sparkify.redshift import reach, warehouse
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from include.sparkify import contract, lake, source
+from include.sparkify.files import contract, lake, source
 from include.sparkify.settings import settings
 from tests.world import event, lines, song
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import redshift_connector
 
-from include.sparkify import warehouse
 from include.sparkify.errors import TransientError
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import Settings
 
 

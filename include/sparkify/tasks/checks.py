@@ -21,11 +21,12 @@ import orjson
 import yaml
 from airflow.providers.common.sql.operators.sql import SQLColumnCheckOperator, SQLTableCheckOperator
 
-from include.sparkify import notify, warehouse
 from include.sparkify.errors import DataError
+from include.sparkify.redshift import warehouse
 from include.sparkify.run_plan import run_schema_of
 from include.sparkify.settings import ops
 from include.sparkify.tables import INCLUDE, STAGING, STAR
+from include.sparkify.tasks import notify
 
 FOLDER = INCLUDE / "checks"
 # The tables that have checks.

@@ -12,8 +12,9 @@ from typing import Any
 import jinja2
 import orjson
 
-from include.sparkify import charts, lake, run_facts
+from include.sparkify.files import lake
 from include.sparkify.settings import environment, settings
+from include.sparkify.watching import charts, run_facts
 
 PREFIX = "reports"
 TEMPLATE = Path(__file__).with_name("run_report.html")

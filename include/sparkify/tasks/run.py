@@ -10,13 +10,15 @@ from typing import Any
 
 import orjson
 
-from include.sparkify import checks, lake, warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.plan import check_refused, describe_left_out
+from include.sparkify.files import lake
+from include.sparkify.redshift import warehouse
 from include.sparkify.run_plan import CLEAR, Plan, of_run
 from include.sparkify.settings import ops, run_limit, run_prefix, settings
 from include.sparkify.tables import SOURCES, STAGING
-from include.sparkify.validate import Validated
+from include.sparkify.tasks import checks
+from include.sparkify.tasks.plan import check_refused, describe_left_out
+from include.sparkify.tasks.validate import Validated
 
 _EMPTY_GZIP = gzip.compress(b"", mtime=0)
 

@@ -13,8 +13,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from include.sparkify import warehouse
 from include.sparkify.errors import ConfigurationError
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import reports, star
 from include.sparkify.tables import STAR, published
 

@@ -8,14 +8,16 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypedDict
 
-from include.sparkify import checks, lake, warehouse
 from include.sparkify.errors import DataError
-from include.sparkify.run import results_of
+from include.sparkify.files import lake
+from include.sparkify.files.source import READERS
+from include.sparkify.redshift import warehouse
 from include.sparkify.run_plan import CLEAR, Plan, of_run
 from include.sparkify.settings import ops, settings
-from include.sparkify.source import READERS
 from include.sparkify.tables import SOURCES, STAGING
-from include.sparkify.validate import Validated
+from include.sparkify.tasks import checks
+from include.sparkify.tasks.run import results_of
+from include.sparkify.tasks.validate import Validated
 
 log = logging.getLogger(__name__)
 

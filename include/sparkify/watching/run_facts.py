@@ -15,12 +15,15 @@ from typing import Any, TypeVar
 import botocore.exceptions
 import orjson
 
-from include.sparkify import checks, intervals, lake, notify, run_plan, warehouse
+from include.sparkify import intervals, run_plan
 from include.sparkify.errors import ConfigurationError, DataError, TransientError, aws_error
+from include.sparkify.files import lake
 from include.sparkify.intervals import Interval
-from include.sparkify.reach import UnreachableError
+from include.sparkify.redshift import warehouse
+from include.sparkify.redshift.reach import UnreachableError
 from include.sparkify.settings import ops, run_prefix, settings, star
 from include.sparkify.tables import HISTORY, SOURCES, STAR
+from include.sparkify.tasks import checks, notify
 
 # Days that a chart can show and still be read.
 CHART_DAYS = 62

@@ -27,11 +27,11 @@ import msgspec
 import orjson
 from isal import igzip
 
-from include.sparkify import contract, lake
-from include.sparkify.chunks import Entry, parse
 from include.sparkify.errors import TransientError
-from include.sparkify.lake import LakeObject
-from include.sparkify.presence import Presence
+from include.sparkify.files import contract, lake
+from include.sparkify.files.chunks import Entry, parse
+from include.sparkify.files.lake import LakeObject
+from include.sparkify.files.presence import Presence
 from include.sparkify.settings import settings
 
 # Bytes per piece before compression: within the 1 MB to 1 GB that COPY reads best

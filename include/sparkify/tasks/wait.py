@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.sparkify import intervals, lake
+from include.sparkify import intervals
+from include.sparkify.files import lake
 from include.sparkify.settings import prefix_of, settings
 from include.sparkify.tables import SOURCES
 
@@ -17,7 +18,7 @@ def has_waited_enough(context: Mapping[str, Any]) -> bool:
     A run waits until ``wait_minutes`` after the end of its interval, so a backfill does not wait; neither does a mode
     that takes the lake as it is. Whether an absent file is a failure is decided by ``plan``.
 
-    :raises ConfigurationError, TransientError: the bucket cannot be listed; see :mod:`include.sparkify.lake`.
+    :raises ConfigurationError, TransientError: the bucket cannot be listed; see :mod:`include.sparkify.files.lake`.
     """
     interval = intervals.of_run(context)
     until = interval.end + timedelta(minutes=settings().wait_minutes)

@@ -31,8 +31,10 @@ from openlineage.client.facet_v2 import (
 )
 
 from include.reports import publish as reports
-from include.sparkify import checks, contract, settings, tables
-from include.sparkify.reach import CONN_ID
+from include.sparkify import settings, tables
+from include.sparkify.files import contract
+from include.sparkify.redshift.reach import CONN_ID
+from include.sparkify.tasks import checks
 
 FIELDS = {"events": contract.EVENT_FIELDS, "songs": contract.SONG_FIELDS}
 # Two words for one thing: ours, and that of OpenLineage.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from include.sparkify import notify, settings
+from include.sparkify import settings
+from include.sparkify.tasks import notify
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "sparkify",

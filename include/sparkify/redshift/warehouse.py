@@ -13,9 +13,9 @@ import redshift_connector
 import tenacity
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-from include.sparkify import reach
 from include.sparkify.errors import STATEMENT_TIMEOUT, TransientError, is_transient, warehouse_error
-from include.sparkify.reach import connect
+from include.sparkify.redshift import reach
+from include.sparkify.redshift.reach import connect
 from include.sparkify.settings import ops, settings
 
 CONN_ID = reach.CONN_ID

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from include.sparkify.contract import EVENT_FIELDS, PLAY
+from include.sparkify.files.contract import EVENT_FIELDS, PLAY
 
 
 class Presence:

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from include.sparkify import intervals, run_plan, warehouse
+from include.sparkify import intervals, run_plan
 from include.sparkify.errors import STATEMENT_TIMEOUT, ConfigurationError
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import AWS_CONN_ID, settings
 
 # Key of the XCom that keeps the message of a failed task: Airflow itself keeps it only in the log.

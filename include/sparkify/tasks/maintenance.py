@@ -8,9 +8,10 @@ from typing import Any
 
 import redshift_connector
 
-from include.sparkify import lake, warehouse
 from include.sparkify.errors import aws_error, warehouse_error
-from include.sparkify.schema import schema_of
+from include.sparkify.files import lake
+from include.sparkify.redshift import warehouse
+from include.sparkify.redshift.schema import schema_of
 from include.sparkify.settings import environment, ops, settings
 from include.sparkify.tables import PUBLISHED
 
@@ -91,8 +92,8 @@ def vacuum_and_analyze() -> list[str]:
 
     Neither may run inside a transaction, and the cluster vacuums one table at a time.
 
-    :raises ConfigurationError, DataError, TransientError: see :func:`include.sparkify.warehouse.transaction`; the
-        tables before the failed one are done.
+    :raises ConfigurationError, DataError, TransientError: see
+        :func:`include.sparkify.redshift.warehouse.transaction`; the tables before the failed one are done.
     """
     connection = warehouse.connect()
     done = []

@@ -10,11 +10,13 @@ from typing import Any, Literal, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from include.sparkify import intervals, lake, ledger
-from include.sparkify.chunks import Chunks
+from include.sparkify import intervals
 from include.sparkify.errors import ConfigurationError, DataError
+from include.sparkify.files import lake
+from include.sparkify.files.chunks import Chunks
+from include.sparkify.files.lake import LakeObject
 from include.sparkify.intervals import Interval
-from include.sparkify.lake import LakeObject
+from include.sparkify.redshift import ledger
 from include.sparkify.run_plan import MODES, Plan
 from include.sparkify.settings import (
     Settings,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from include.sparkify import warehouse
 from include.sparkify.intervals import Interval
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import ops
 
 # Files of the ledger in memory at once, of a source without days.

@@ -9,8 +9,8 @@ from typing import Any, TypedDict
 
 import orjson
 
-from include.sparkify import lake
-from include.sparkify.lake import LakeObject
+from include.sparkify.files import lake
+from include.sparkify.files.lake import LakeObject
 
 # Bounds on what one task validates: seconds of work, so that a large load spreads over the workers. They double after
 # every so many chunks: Airflow maps a task over at most 1,024 of them (core.max_map_length).

@@ -19,7 +19,7 @@ FREE, PAID, PALE, BEFORE, USUAL, INK = "#f0a35e", "#27548a", "#e3e8ed", "#c9d1da
 HOURS = LinearSegmentedColormap.from_list("hours", ["#f4f6f8", "#9dbbd8", PAID, "#12294a"])
 SIZE = (6.6, 2.7)  # inches; the page scales them
 
-# A day of the star: see include.sparkify.run_facts.
+# A day of the star: see include.sparkify.watching.run_facts.
 Day = dict[str, Any]
 
 

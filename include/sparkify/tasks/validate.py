@@ -14,10 +14,9 @@ from typing import Any, TypedDict
 
 import orjson
 
-from include.sparkify import lake, warehouse
-from include.sparkify.chunks import Chunk
-from include.sparkify.settings import ops, settings
-from include.sparkify.source import (
+from include.sparkify.files import lake
+from include.sparkify.files.chunks import Chunk
+from include.sparkify.files.source import (
     READ,
     SPOOL_BYTES,
     Pieces,
@@ -25,6 +24,8 @@ from include.sparkify.source import (
     RejectedLine,
     ValidatedFile,
 )
+from include.sparkify.redshift import warehouse
+from include.sparkify.settings import ops, settings
 from include.sparkify.tables import SOURCES, STAGING
 
 # Rejected lines kept in full per task, so that memory stays bounded. All are counted.

@@ -6,7 +6,7 @@ text longer than its column is truncated at the edge of a character. Values that
 repeated JSON key the last value counts.
 
 A key that is left out is a null, as COPY takes it with JSON 'auto' and as eventsim, which made Sparkify's data, writes
-it. A rule on the file guards against a renamed field: see :class:`include.sparkify.presence.Presence`.
+it. A rule on the file guards against a renamed field: see :class:`include.sparkify.files.presence.Presence`.
 
 A reason never repeats a value of the line, because reasons reach mailboxes and values may be personal. The line is in
 ``rejected_lines``.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from include.sparkify import analysts, warehouse
 from include.sparkify.errors import ConfigurationError
+from include.sparkify.redshift import analysts, warehouse
 from include.sparkify.settings import ops, star
 from include.sparkify.tables import OPS, SQL, published
 

@@ -1,0 +1,1 @@
+"""The run report and lineage: facts about a run, for people and for machines."""
