@@ -33,7 +33,7 @@ run, and returns its address.
 |---|---|---|
 | `create_tables` | a table differs from its declaration, or was dropped | the message names table and column, and \
 the DAG `upgrade_tables` if the table is of an earlier version |
-| `wait_for_events`, `plan` | missing permission or bucket, a wrong setting, an absent or refused file, or too many \
+| `plan` | missing permission or bucket, a wrong setting, an absent or refused file, or too many \
 refused song files | the message names the fix; `select * from sparkify_ops.refused_files` |
 | `validate` | a source file cannot be read | the message names the file and the fix |
 | `open_run` | every file was refused, or too many song files were | `select * from sparkify_ops.refused_files` |
@@ -54,6 +54,7 @@ from typing import Any
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
 from airflow.providers.common.compat.sdk import (
     Param,
+    PokeReturnValue,
     chain,
     dag,
     get_current_context,
@@ -133,22 +134,21 @@ def sparkify() -> None:
         mode = get_current_context()["params"]["mode"]
         schema.create_tables(scripts, rebuild=mode == "full_refresh")
 
+    # A sensor: a run that waits for its log file holds no worker.
     @task.sensor(mode="reschedule", poke_interval=60, timeout=settings.run_limit().total_seconds())
-    def wait_for_events() -> bool:
-        """Wait for the log file of the interval's last day, at most `wait_minutes`, without holding a worker."""
-        from include.sparkify.tasks import wait
+    def plan() -> PokeReturnValue:
+        """Compare the lake with the ledger, and write what is due to the work bucket, in chunks for `validate`.
 
-        return wait.has_waited_enough(get_current_context())
-
-    @task
-    def plan() -> list[str]:
-        """Compare the lake with the ledger, and write what is due to the work bucket, in chunks for `validate`."""
-        from include.sparkify.tasks import plan
+        Before that, wait for the log file of the interval's last day, at most `wait_minutes`.
+        """
+        from include.sparkify.tasks import plan, wait
 
         context = get_current_context()
+        if not wait.has_waited_enough(context):
+            return PokeReturnValue(is_done=False)
         decision, chunks = plan.make_plan(context)
         context["ti"].xcom_push(key="plan", value=decision)
-        return chunks
+        return PokeReturnValue(is_done=True, xcom_value=chunks)
 
     @task
     def validate(chunk: str) -> Any:
@@ -207,8 +207,7 @@ def sparkify() -> None:
     @task_group(default_args=WAREHOUSE_POOL)
     def audit_star() -> None:
         """Check that the candidates are a sound star; a failed check leaves the published one unchanged."""
-        for table in tables.STAR:
-            checks.operators(table, table)
+        checks.operators("rows", *tables.STAR)
 
     @task(templates_exts=[".sql"], outlets=list(assets.STAR.values()), pool=settings.pool())
     def publish(validated: Any, build: dict[str, str], apply: dict[str, str], duplicate_keys: str) -> Any:
@@ -271,7 +270,7 @@ def sparkify() -> None:
 
     staged, built, audited = stage(), build(), audit_star()
     chain(
-        [create_tables(tables.scripts("create", tables.PUBLISHED)), wait_for_events()],
+        create_tables(tables.scripts("create", tables.PUBLISHED)),
         chunks,
         validated,
         opened,

@@ -58,7 +58,7 @@ class Sound:
 
     def audit_table(self, table: str) -> None:
         """Do what the check tasks of a table do."""
-        task, names = f"audit_star.{table}", [table]
+        task, names = "rows", [table]
         if table in tables.STAGING:
             task, names = "audit_staging", tables.STAGING
         self.world.audit(self.context, task, names)

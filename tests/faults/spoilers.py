@@ -182,6 +182,14 @@ SPOILERS: dict[tuple[str, str], list[list[str]]] = {
     ("songs", "year_is_sane"): [
         [f"update {{run}}.songs set year = {year} where song_id = 'SO2'"] for year in (1859, 1)
     ],
+    ("artists", "one_row_per_artist"): [
+        ["insert into {run}.artists select * from {run}.artists where artist_id = 'AR2'"]
+    ],
+    ("artists", "coordinates_are_on_earth"): [
+        [f"update {{run}}.artists set {column} = {value} where artist_id = 'AR1'"]
+        for column, bound in (("latitude", 90), ("longitude", 180))
+        for value in (-bound - 1, bound + 1)
+    ],
     ("artists", "coordinates_come_in_pairs"): [
         [f"update {{run}}.artists set {column} = null where artist_id = 'AR1'"]
         for column in ("latitude", "longitude")

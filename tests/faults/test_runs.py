@@ -330,7 +330,7 @@ def test_nothing_is_published_that_was_not_audited(two_days):
     world.audit(context, "audit_staging", tables.STAGING)
     world.build(context)
     before = world.state()
-    with pytest.raises(DataError, match=r"not passed in this run: artists\.artist_id"):
+    with pytest.raises(DataError, match=r"not passed in this run: artists\.coordinates_are_on_earth"):
         world.publish(context)
     assert world.state() == before
 

@@ -1,4 +1,4 @@
-"""A log file that is not there yet: how long `wait_for_events` waits for it, and which runs wait at all."""
+"""A log file that is not there yet: how long `plan` waits for it, and which runs wait at all."""
 
 from __future__ import annotations
 

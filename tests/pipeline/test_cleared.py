@@ -57,8 +57,8 @@ def _fail(context):
     [
         "stage.staging_files",
         "build.songs",
-        "audit_star.songplays",
-        "audit_star.users",
+        "audit_star.rows",
+        "audit_star.time_columns",
         "audit_staging",
         "publish",
     ],

@@ -41,17 +41,17 @@ def test_every_table_has_its_file_and_its_task(dag):
         "reports_state",
         "upgrade",
     }
-    for group, names in {"build": tables.BUILD, "stage": tables.STAGING, "audit_star": tables.STAR}.items():
+    for group, names in {"build": tables.BUILD, "stage": tables.STAGING}.items():
         found = {task.task_id for task in dag.task_group.get_child_by_label(group).iter_tasks()}
         assert found == {f"{group}.{name}" for name in names}
 
 
 def test_a_run_is_few_tasks(dag):
-    """Airflow's price is per task (docs/scale.md): 23 of them, of which 11 one after the other."""
+    """Airflow's price is per task (docs/scale.md): 19 of them, of which 11 one after the other."""
     depth: dict[str, int] = {}
     for task in dag.topological_sort():
         depth[task.task_id] = 1 + max((depth[name] for name in task.upstream_task_ids), default=0)
-    assert (len(depth), max(depth.values())) == (23, 11)
+    assert (len(depth), max(depth.values())) == (19, 11)
 
 
 @pytest.mark.parametrize("folder", ["create", "open_run", "build"])
@@ -99,7 +99,7 @@ def test_a_run_does_not_plan_before_its_file_is_there(dag, world, monkeypatch):
         return len(tried) > 1
 
     monkeypatch.setattr(wait, "has_waited_enough", deliver_at_last)
-    monkeypatch.setattr(dag.get_task("wait_for_events"), "poke_interval", 0.1)
+    monkeypatch.setattr(dag.get_task("plan"), "poke_interval", 0.1)
     state, _ = run(dag, start="2018-11-01", end="2018-11-02")
 
     assert (state, tried) == ("success", ["2018-11-01"] * 2)
@@ -138,7 +138,7 @@ def test_a_failed_audit_stops_the_run_and_leaves_the_star(dag, world, monkeypatc
     state, tasks = run(dag, start="2018-11-02", end="2018-11-03")
 
     assert state == "failed"
-    assert tasks["audit_star.songplays"] == "failed"
+    assert tasks["audit_star.rows"] == "failed"
     assert tasks["publish"] == "upstream_failed"
     assert tasks["close_run"] == "success"
     assert world.state() == before

@@ -57,7 +57,7 @@ def context_of(world):
     context["exception"] = DataError(ERROR)
     context["ti"] = types.SimpleNamespace(
         dag_id="sparkify",
-        task_id="audit_star.songplays",
+        task_id="audit_star.rows",
         try_number=1,
         log_url="http://localhost:8080/log",
         xcom_push=lambda key, value: kept.update({key: value}),
@@ -71,7 +71,7 @@ def test_the_topic_is_told(make_world, topic):
     notify.failure(context)
 
     (message,) = received()
-    assert message["Subject"].startswith("Failed: sparkify audit_star.songplays manual__x")
+    assert message["Subject"].startswith("Failed: sparkify audit_star.rows manual__x")
     for word in (context["run_id"], "[2018-11-01T00:00:00, 2018-11-02T00:00:00)", "songplays.level_is_known"):
         assert word in message["Message"]
     assert "http://localhost:8080/log" in message["Message"]

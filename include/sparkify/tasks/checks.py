@@ -117,9 +117,12 @@ def required() -> list[Check]:
 def operators(
     task_id: str, *tables: str, **arguments: Any
 ) -> list[SQLColumnCheckOperator | SQLTableCheckOperator]:
-    """Return the tasks that run the checks of the tables that stop the run: one per operator with something to run.
+    """Return the tasks that run the checks of the tables that stop the run.
 
-    :param task_id: the id, with ``_columns`` appended for the column checks of a table that has row checks, too.
+    Each task costs Airflow about a second, so one of them runs the row checks of all tables. SQLColumnCheckOperator
+    has one table, so each table with column checks has a task of its own.
+
+    :param task_id: the id of the task for the row checks; the others are ``<table>_columns``.
     :param arguments: further arguments of the operators.
     """
     found: list[SQLColumnCheckOperator | SQLTableCheckOperator] = []
@@ -129,7 +132,8 @@ def operators(
         found.append(
             SQLTableCheckOperator(
                 task_id=task_id,
-                table=f"{{{{ run_schema() }}}}.{tables[0]}",
+                # The operator reads it once per check, and each check names its own tables: so one with one row.
+                table="{{ run_schema() }}.base_version",
                 checks={_alias(check): {"check_statement": _statement(check)} for check in rows},
                 post_execute=functools.partial(keep_passed, rows),
                 on_failure_callback=functools.partial(record_failed, rows),
@@ -141,7 +145,7 @@ def operators(
         if columns := column_checks(table):
             found.append(
                 SQLColumnCheckOperator(
-                    task_id=f"{task_id}_columns" if rows else task_id,
+                    task_id=f"{table}_columns",
                     table=f"{{{{ run_schema() }}}}.{table}",
                     # The provider writes its results into the mapping: each task gets a copy.
                     column_mapping={
