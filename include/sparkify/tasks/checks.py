@@ -120,7 +120,7 @@ def operators(
     """Return the tasks that run the checks of the tables that stop the run.
 
     Each task costs Airflow about a second, so one of them runs the row checks of all tables. SQLColumnCheckOperator
-    has one table, so each table with column checks has a task of its own.
+    has one table, so each table with column checks has its own task.
 
     :param task_id: the id of the task for the row checks; the others are ``<table>_columns``.
     :param arguments: further arguments of the operators.
