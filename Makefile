@@ -22,8 +22,8 @@ FAST := tests/unit tests/dags tests/project \
   local_redshift/tests/test_dialect.py local_redshift/tests/test_conformance_expressions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status report listening query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites dbt docs \
-  screenshots lint lock versions clean
+.PHONY: help run up down status report listening query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites \
+  first-contact dbt docs screenshots lint lock versions clean
 
 # Many images set this; without byte code below this folder every start of Airflow takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,7 +34,7 @@ export SPARKIFY_AS = $(value AS)
 export SPARKIFY_CMD = $(value CMD)
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(READY) ## Load a sample month through the DAG and show the result; DATA=folder loads log_data/ and song_data/ there
 	@$(CLI) run "$$SPARKIFY_DATA"
@@ -99,6 +99,9 @@ clients: $(READY) ## Real clients do a first day's work on local_redshift; TOOL=
 
 suites: $(READY) ## The test suites of dbt-redshift and sqlalchemy-redshift on local_redshift; SUITE=name; WRITE=1 for all
 	@$(PY) local_redshift/clients/suites.py $(SUITE) $(if $(WRITE),--write)
+
+first-contact: $(READY) ## Ask a real cluster (LOCAL_REDSHIFT_CONFORMANCE_DSN) what AWS does not document and we had to assume
+	@$(PY) local_redshift/tests/first_contact.py
 
 docs: $(READY) ## Regenerate docs/data and docs/settings.md from the code
 	@$(PY) -W ignore -m docs.generate

@@ -83,9 +83,7 @@ def use(name: str, tool: dict[str, Any]) -> Row:
         return Row(name, skipped=f"{tool.get('program', ['its packages'])[0]} cannot be had here ({error})")
     row = Row(name, version)
     with local_redshift.server() as running:
-        running.client("s3").create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": local_redshift.REGION}
-        )
+        create_bucket(running)
         said = run_script(command, running)
     for line in said.splitlines():
         if line.startswith("STEP "):
@@ -95,6 +93,12 @@ def use(name: str, tool: dict[str, Any]) -> Row:
             else:
                 row.works.append(result["name"])
     return row
+
+
+def create_bucket(running: local_redshift.Running) -> None:
+    """Create the bucket whose name the clients are told."""
+    place = {"LocationConstraint": local_redshift.REGION}
+    running.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
 
 
 def client_environment(running: local_redshift.Running) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """`make suites`: the test suites of other projects against a local Redshift, each failure with its class.
 
-The suites come from the projects' source distributions on the package index; nothing of them is in this repository.
+The suites come from the projects' source distributions on the package index, or from their repositories; nothing of
+them is in this repository.
 With --write the tables of the README are replaced.
 """
 
@@ -21,7 +22,7 @@ from typing import Any
 
 import environments
 import psycopg2
-from matrix import client_environment
+from matrix import client_environment, create_bucket
 
 import local_redshift
 
@@ -39,42 +40,48 @@ class Result:
     error: str = ""
 
 
-def unpack(suite: dict[str, Any]) -> Path:
-    """Download and unpack a suite's source distribution, with our files laid over its tests; return the folder.
+def unpack(name: str, suite: dict[str, Any]) -> Path:
+    """Fetch a suite, its source distribution or its repository, with our files laid over it; return the folder.
 
     :raises subprocess.CalledProcessError: it cannot be had.
     """
-    project = suite["source"].partition("==")[0]
-    folder = HOME / project
+    folder = HOME / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    download = ("python3", "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", project)
-    subprocess.run([*download, "--dest", folder, suite["source"]], check=True)
-    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
-        archive.extractall(folder, filter="data")
-    root = next(path for path in folder.iterdir() if path.is_dir())
-    shutil.copytree(
-        environments.HERE / "suites" / suite["overlay"], root / suite["tests"], dirs_exist_ok=True
-    )
+    if "repository" in suite:
+        root = folder / "repository"
+        subprocess.run(["git", "clone", "--quiet", "--no-checkout", suite["repository"], root], check=True)
+        subprocess.run(["git", "checkout", "--quiet", suite["commit"]], cwd=root, check=True)
+    else:
+        download = ("python3", "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", name)
+        subprocess.run([*download, "--dest", folder, suite["source"]], check=True)
+        with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+            archive.extractall(folder, filter="data")
+        root = next(path for path in folder.iterdir() if path.is_dir())
     # Only the tests: the package itself comes from the environment.
     for other in root.iterdir():
         if other.name != Path(suite["tests"]).parts[0]:
             shutil.rmtree(other) if other.is_dir() else other.unlink()
+    if (ours := environments.HERE / "suites" / name).exists():
+        shutil.copytree(ours, root, dirs_exist_ok=True)
     return root
 
 
 def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
     """Run a suite on its own local Redshift; return the report of its tests."""
-    root = unpack(suite)
+    root = unpack(name, suite)
     python = environments.python_of(f"suite-{name}", suite["packages"], suite.get("without", ()))
     report = HOME / f"{name}.xml"
     pytest = ("-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-o", "junit_logging=all")
     only = selected or suite.get("select")
-    with local_redshift.server() as running:
+    # A suite may have Redshift's own port in its text.
+    with local_redshift.server(local_redshift.Options(redshift_port=suite.get("port", 0))) as running:
         prepare(running, suite.get("setup", []))
         environment = client_environment(running)
         for variable, value in suite.get("environment", {}).items():
             environment[variable] = value.format(**environment)
+        for file, text in suite.get("files", {}).items():
+            (root / file).write_text(text.format(**environment))
         subprocess.run(
             [
                 *("nice", "-n", "10", python, *pytest, "--timeout", "300", f"--junitxml={report}"),
@@ -89,7 +96,8 @@ def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
 
 
 def prepare(running: local_redshift.Running, statements: list[str]) -> None:
-    """Run what a suite asks for before its tests."""
+    """Make the bucket, and run what a suite asks for before its tests."""
+    create_bucket(running)
     connection = psycopg2.connect(**running.login)
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -145,12 +153,13 @@ def read_results(report: Path, classes: list[dict[str, Any]]) -> list[Result]:
 def table(name: str, source: str, results: list[Result]) -> str:
     """Return the counts of a suite, and its failures grouped by class and error, in Markdown."""
     outcomes = Counter(each.outcome for each in results)
-    cloud = sum(each.kind == "needs cloud" for each in results)
-    local = outcomes["passed"] + outcomes["failed"] - cloud
+    cloud, types = (sum(each.kind == kind for each in results) for kind in ("needs cloud", "needs a type"))
+    local = outcomes["passed"] + outcomes["failed"] - cloud - types
     share = 100 * outcomes["passed"] / local if local else 0
     lines = [
-        f"**{source}**: {outcomes['passed']} passed, {outcomes['failed']} failed ({cloud} of them need the cloud),"
-        f" {outcomes['skipped']} skipped by the suite itself; {share:.0f} % of what needs no cloud passes.",
+        f"**{source}**: {outcomes['passed']} passed, {outcomes['failed']} failed ({cloud} of them need the cloud,"
+        f" {types} a type that is not covered), {outcomes['skipped']} skipped by the suite itself;"
+        f" {share:.0f} % of the others pass.",
         "",
     ]
     groups = Counter((each.kind, each.error[:110]) for each in results if each.outcome == "failed")
@@ -177,7 +186,8 @@ def main() -> int:
     tables = []
     for name in given.suites or settings:
         report = HOME / f"{name}.xml" if given.again else run(name, settings[name], given.selected)
-        tables.append(table(name, settings[name]["source"], read_results(report, classes)))
+        source = settings[name].get("source") or f"{name}, commit {settings[name]['commit'][:7]}"
+        tables.append(table(name, source, read_results(report, classes)))
     print("\n\n".join(tables))
     if given.write:
         environments.write_block(BLOCK, "\n\n".join(tables))

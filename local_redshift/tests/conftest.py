@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
-import psycopg2.extensions
 import pytest
-from warehouse import DSN, Client, Warehouse
+from warehouse import Client, Warehouse, login_of, prefix, real
 
 from local_redshift import REGION
 
@@ -20,33 +17,15 @@ _schemas = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
-    prefix = f"conformance/{uuid.uuid4().hex}/"
-    if DSN is not None:
-        login: dict[str, Any] = dict(psycopg2.extensions.parse_dsn(DSN))
-        login["port"] = int(login.get("port", 5439))
-        environ = os.environ
-        house = Warehouse(
-            login,
-            boto3.client("s3"),
-            environ["LOCAL_REDSHIFT_CONFORMANCE_BUCKET"],
-            prefix,
-            environ["LOCAL_REDSHIFT_CONFORMANCE_ROLE"],
-        )
-    else:
+    house = real()
+    if house is None:
         running = request.getfixturevalue("local_redshift")
-        login = {
-            "host": "127.0.0.1",
-            "port": running.redshift_port,
-            "user": running.user,
-            "password": running.password,
-            "dbname": running.database,
-        }
         s3 = running.client("s3")
         bucket = f"conformance-{uuid.uuid4().hex[:8]}"
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        house = Warehouse(login, s3, bucket, prefix, running.role)
+        house = Warehouse(login_of(running.dsn), s3, bucket, prefix(), running.role)
     yield house
-    listed = house.s3.list_objects_v2(Bucket=house.bucket, Prefix=prefix).get("Contents", [])
+    listed = house.s3.list_objects_v2(Bucket=house.bucket, Prefix=house.prefix).get("Contents", [])
     for item in listed:
         house.s3.delete_object(Bucket=house.bucket, Key=item["Key"])
 

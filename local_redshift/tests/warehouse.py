@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import psycopg2
+import psycopg2.extensions
 import pytest
 import redshift_connector
 
@@ -51,6 +54,25 @@ class Warehouse:
         )
         self.s3.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=body)
         return f"s3://{self.bucket}/{self.prefix}{key}"
+
+
+def prefix() -> str:
+    """Return where the objects of one run of tests are."""
+    return f"conformance/{uuid.uuid4().hex}/"
+
+
+def login_of(dsn: str) -> dict[str, Any]:
+    """Return the arguments of a driver for a login in libpq's form."""
+    login: dict[str, Any] = dict(psycopg2.extensions.parse_dsn(dsn))
+    return login | {"port": int(login.get("port", 5439))}
+
+
+def real() -> Warehouse | None:
+    """Return the real cluster that the environment names; without a bucket, its own is empty and COPY is not asked."""
+    if DSN is None:
+        return None
+    bucket, role = (os.environ.get(f"LOCAL_REDSHIFT_CONFORMANCE_{name}", "") for name in ("BUCKET", "ROLE"))
+    return Warehouse(login_of(DSN), boto3.client("s3") if bucket else None, bucket, prefix(), role)
 
 
 @dataclass

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import psycopg2
+import redshift_connector
 from steps import DATABASE, HOST, PASSWORD, PORT, USER, expect, step
 
 CONFIG = f"""
@@ -45,7 +45,9 @@ def sqlmesh(*arguments: str) -> str:
 
 
 def rows(sql: str) -> list[tuple[object, ...]]:
-    connection = psycopg2.connect(host=HOST, port=PORT, user=USER, password=PASSWORD, dbname=DATABASE)
+    connection = redshift_connector.connect(
+        host=HOST, port=PORT, user=USER, password=PASSWORD, database=DATABASE, ssl=False
+    )
     try:
         with connection.cursor() as cursor:
             cursor.execute(sql)

@@ -16,6 +16,7 @@ from .copy.history import LoadHistory
 from .copy.load import Load
 from .errors import SqlError, as_sql_error
 from .results import results
+from .sql.documented.tables import FUNCTIONS
 from .sql.expressions import render
 from .sql.refusals import not_covered, refuse_value
 from .sql.statement import Names, Statement
@@ -44,6 +45,7 @@ _INTERVAL = SqlError(
 )
 # Redshift has some 200 of them: https://docs.aws.amazon.com/redshift/latest/dg/c_intro_system_tables.html
 _SYSTEM_VIEW = re.compile(r'relation "(?:pg_catalog\.)?((?:stl|stv|svl|svv|svcs|sys)_\w+)" does not exist')
+_COLUMN = re.compile(r'column "(\w+)" does not exist')
 _ALIASES = 100  # of one statement that are replaced at most
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -185,6 +187,10 @@ class Session:
             return SqlError(str(refuse_value()), "0A000").fields
         if fields.get("C") == "42P01" and (found := _SYSTEM_VIEW.match(fields.get("M", ""))):
             return SqlError(str(not_covered(f"the system view {found[1]}")), "0A000").fields
+        column = _COLUMN.fullmatch(fields.get("M", "")) if fields.get("C") == "42703" else None
+        function = FUNCTIONS.get(column[1]) if column else None
+        if function is not None and not function.here:  # one without brackets
+            return SqlError(str(not_covered(f"function {function.name}")), "0A000").fields
         if fields.get("C") == "23502" and fields.get("c"):
             detail = f"(stand-in: {fields.get('M', '')})"
             return SqlError(f"Cannot insert a NULL value into column {fields['c']}", "23502", detail).fields

@@ -41,7 +41,8 @@ create function pg_catalog.local_date_part(part text) returns text language sql 
     else local_unknown_part(part) end $$;
 
 -- The parts of DATE_PART (pgdate_part) and EXTRACT (date_part), by their column's name there. Milliseconds and
--- microseconds are those of the second. EXTRACT is an INTEGER, and only of TIMESTAMPTZ a DOUBLE PRECISION.
+-- microseconds are those of the second. EXTRACT is an INTEGER, and only of TIMESTAMPTZ a DOUBLE PRECISION. They are not
+-- STRICT, so that the planner writes them into the query and refuses a wrong part in a query without rows, too.
 do $$
 declare
   moment text;
@@ -54,13 +55,13 @@ begin
       execute format('alter function pg_catalog.extract(text, %s) rename to local_extract', moment);
     end if;
     execute format(
-      'create function pg_catalog.pgdate_part(text, %s) returns double precision language sql stable strict as $f$
+      'create function pg_catalog.pgdate_part(text, %s) returns double precision language sql stable as $f$
        select case local_date_part($1)
          when ''millisecond'' then floor(local_part(''microsecond'', %s)::bigint %% 1000000 / 1000)
          when ''microsecond'' then local_part(''microsecond'', %s)::bigint %% 1000000
          else local_part(local_date_part($1), %s) end $f$', moment, own, own, own);
     execute format(
-      'create function pg_catalog.date_part(text, %s) returns %s language sql stable strict as $f$
+      'create function pg_catalog.date_part(text, %s) returns %s language sql stable as $f$
        select floor(pgdate_part($1, $2))::%s $f$', moment, kind, kind)
     from (select case moment when 'timestamptz' then 'double precision' else 'integer' end as kind);
   end loop;

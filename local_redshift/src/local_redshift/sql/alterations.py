@@ -17,6 +17,8 @@ def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     for word in ("append", "sortkey", "distkey", "diststyle", "encode"):
         if word in words and "add" not in words:
             raise not_covered(f"ALTER TABLE ... {word.upper()}")
+    if words[2:4] == ["if", "exists"]:
+        raise redshift_lacks("ALTER TABLE IF EXISTS")
     action, start = _action(tokens)
     for i, token in enumerate(parts(tokens[start:])):
         if i and visible(token):
@@ -25,7 +27,7 @@ def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return _add(tokens, start)
     if action == "alter":
         return _alter_column(tokens, words)
-    if action == "drop" and "exists" in words[2:] and words[2:4] != ["if", "exists"]:
+    if action == "drop" and "exists" in words:
         raise redshift_lacks("ALTER TABLE ... DROP COLUMN IF EXISTS")
     if action == "rename":
         check_name([token for token in tokens if token.kind != "space"][-1])
@@ -36,7 +38,7 @@ def _action(tokens: Tokens) -> tuple[str, int]:
     """Return the verb of ALTER TABLE name verb, and the index of the verb."""
     at = next(i for i, token in enumerate(tokens) if token.low == "table")
     i = next_visible(tokens, at)
-    while i < len(tokens) and tokens[i].low in ("if", "exists", "only"):
+    if i < len(tokens) and tokens[i].low == "only":
         i = next_visible(tokens, i)
     _, i = table_name(tokens, i)
     i = next_visible(tokens, i - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..errors import Refused
@@ -26,6 +27,7 @@ def not_covered(what: str) -> Refused:
 _POSTGRES_PAIRS = {
     ("fetch", "first"): "FETCH FIRST (use LIMIT)",
     ("fetch", "next"): "FETCH NEXT ... ROWS (use LIMIT)",
+    ("limit", "null"): "LIMIT NULL (use LIMIT ALL)",
     ("union", "distinct"): "UNION DISTINCT (use UNION)",
     ("intersect", "distinct"): "INTERSECT DISTINCT (use INTERSECT)",
     ("except", "distinct"): "EXCEPT DISTINCT (use EXCEPT)",
@@ -45,7 +47,33 @@ _REDSHIFT_PAIRS = {
     ("unpivot", "("): "UNPIVOT (use UNION ALL)",
     ("unpivot", "include"): "UNPIVOT (use UNION ALL)",
     ("unpivot", "exclude"): "UNPIVOT (use UNION ALL)",
-    ("exclude", "("): "EXCLUDE (name the columns)",
+}
+# Statements of Redshift, by their words: https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
+_REDSHIFT_STATEMENTS = re.compile(
+    r"(?:attach|detach|show) (?:rls|masking) polic(?:y|ies)|show policies|show column grants|cancel\b|use\b"
+    r"|copy job (?:list|show|alter|run|drop)\b|desc (?:datashare|identity provider)"
+    r"|(?:create|alter|drop|show) template|alter system|(?:show|drop) (?:procedure|model)"
+    r"|(?:create|alter|drop) external (?:schema|table|view|function|model)"
+    r"|create database .* (?:collate|isolation level)\b|alter schema .* quota\b"
+    r"|alter table .* (?:row level security|masking|set location|set table properties|set file format"
+    r"|(?:add|drop) (?:if (?:not )?exists )?partition)\b"
+    r"|alter default privileges .* (?:to|from) role\b"
+    r"|(?:grant|revoke) (?:role|alter|drop|create model|explain (?:rls|masking)|ignore (?:rls|masking))\b"
+    r"|(?:grant|revoke) .* (?:on datashare|on model|on language|for (?:tables|functions|schemas) in|(?:to|from) role)\b"
+)
+_VERBS = {
+    "attach",
+    "detach",
+    "show",
+    "cancel",
+    "use",
+    "copy",
+    "desc",
+    "create",
+    "alter",
+    "drop",
+    "grant",
+    "revoke",
 }
 # A table may have such a column (catalog/types.sql), but no value of it.
 _NO_VALUES = "values of the types SUPER, GEOMETRY and HLLSKETCH (such a column can only be NULL)"
@@ -93,6 +121,8 @@ def refuse_words(seen: Tokens, words: Sequence[str]) -> None:
         raise Refused(
             f'SQL command "{words[0].upper()}" not supported on Amazon Redshift: use transactions only'
         )
+    if words[0] in _VERBS and (found := _REDSHIFT_STATEMENTS.match(" ".join(words))):
+        raise not_covered(found[0].upper())
     if words[0] == "fetch" and words[1:2] and words[1].isdigit():
         raise redshift_lacks("FETCH count (use FETCH FORWARD count)")
     for i, token in enumerate(seen):
@@ -105,5 +135,9 @@ def refuse_words(seen: Tokens, words: Sequence[str]) -> None:
             raise redshift_lacks(f"{token.low.upper()} behind a value (use IS [NOT] NULL)")
         if pair in _POSTGRES_PAIRS and i:
             raise redshift_lacks(_POSTGRES_PAIRS[pair])
+        if token.low in ("row", "rows") and words[i - 2] == "offset":
+            raise redshift_lacks("OFFSET ... ROWS (write the number only)")
+        if words[i - 1] == "*" and token.low == "exclude":
+            raise not_covered("EXCLUDE (name the columns)")
         if pair in _REDSHIFT_PAIRS and words[i - 1] != ".":
             raise not_covered(_REDSHIFT_PAIRS[pair])

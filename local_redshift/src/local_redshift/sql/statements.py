@@ -138,7 +138,7 @@ def _without_database(tokens: Tokens, database: str) -> Tokens:
 
 # https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
 _NOT_COVERED = {
-    "procedure", "library", "model", "external", "datashare", "role", "identity", "masking", "rls",
+    "procedure", "library", "model", "datashare", "role", "identity", "masking", "rls",
 }  # fmt: skip
 
 
@@ -205,15 +205,15 @@ def _truncate(tokens: Tokens, words: Sequence[str]) -> Statement:
 
 def _vacuum(tokens: Tokens, words: Sequence[str]) -> Statement:
     """VACUUM [FULL | SORT ONLY | DELETE ONLY | REINDEX | RECLUSTER] [table [TO n PERCENT]] [BOOST]."""
-    if "(" in words:
-        raise redshift_lacks("VACUUM (options)")
-    noise = {"vacuum", "full", "sort", "delete", "only", "reindex", "recluster", "boost"}
-    name = [token for token in visible(tokens) if token.low not in noise]
-    for i, token in enumerate(name):
-        if token.low == "to":
-            name = name[:i]
-            break
-    return Statement("vacuum", "vacuum " + render(name))
+    form = re.fullmatch(
+        r"vacuum(?: full| sort only| delete only| reindex| recluster)?"
+        r"(?P<table>(?: (?!to\b|analyze\b)(?:\w+|\"[^\"]+\")(?: \. (?:\w+|\"[^\"]+\"))*)?)"
+        r"(?: to \d+ percent)?(?: boost)?",
+        " ".join(words),
+    )
+    if form is None:
+        raise redshift_lacks(" ".join(words).upper())
+    return Statement("vacuum", "vacuum" + form["table"].replace(" . ", "."))
 
 
 def _analyze(tokens: Tokens, words: Sequence[str]) -> Statement | None:

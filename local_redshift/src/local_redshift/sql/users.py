@@ -26,6 +26,8 @@ def create_or_alter_user(tokens: Tokens, words: Sequence[str]) -> Statement | No
         if word in words:
             raise redshift_lacks(f"user option {word.upper()}")
     seen = visible(tokens)
+    if words[-3:] == ["connection", "limit", "unlimited"]:
+        return Statement("plain", re.sub(r"(?i)unlimited\s*$", "-1", text_of(tokens)))
     for i, token in enumerate(seen[:-1]):
         if token.low == "password":
             if seen[i + 1].low == "disable":
@@ -79,6 +81,7 @@ def _assumerole(tokens: Tokens, words: Sequence[str]) -> Statement:
 def check_grant(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     if words[1:2] == ["assumerole"]:
         return _assumerole(tokens, words)
-    if len(words) > 1 and words[1] == "role" or "role" in words[-2:]:
-        raise not_covered(f"{words[0].upper()} with roles (use groups)")
+    for word, before in zip(words[1:], words, strict=False):
+        if word in ("trigger", "connect", "rule") and before in (words[0], ",", "for"):
+            raise redshift_lacks(f"privilege {word.upper()}")
     return None

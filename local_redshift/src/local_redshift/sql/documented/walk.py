@@ -25,6 +25,10 @@ _SETTINGS = {
     "application_name", "session_authorization", "client_min_messages", "standard_conforming_strings", "TRANSACTION",
     "SESSION CHARACTERISTICS",
 }  # fmt: skip
+_SHOWN = _SETTINGS | {
+    "all", "transaction_isolation", "transaction_read_only", "server_version", "server_encoding", "is_superuser",
+    "max_identifier_length",
+}  # fmt: skip
 _LEADER_WORDS = {
     "SVFOP_CURRENT_TIMESTAMP": "CURRENT_TIMESTAMP",
     "SVFOP_CURRENT_TIME": "CURRENT_TIME",
@@ -264,6 +268,10 @@ class Walk:
         if body["kind"] == "VAR_SET_CURRENT" or not (name.startswith("local.") or name in _SETTINGS):
             raise redshift_lacks(f"setting {name}")
 
+    def _shown(self, body: Node) -> None:
+        if not (body["name"].startswith("local.") or body["name"] in _SHOWN):
+            raise redshift_lacks(f"setting {body['name']}")
+
     def _explain(self, body: Node) -> None:
         options = [option["DefElem"] for option in body.get("options", [])]
         if any(option["defname"] != "verbose" or "arg" in option for option in options):
@@ -301,6 +309,7 @@ _RULES: dict[str, Callable[[Walk, Node], None]] = {
     "SubLink": Walk._sub_query,
     "ExplainStmt": Walk._explain,
     "VariableSetStmt": Walk._setting,
+    "VariableShowStmt": Walk._shown,
     "TransactionStmt": Walk._transaction,
     "VacuumStmt": Walk._upkeep,
     "ClosePortalStmt": Walk._close,

@@ -1,0 +1,303 @@
+"""`make first-contact`: ask a real cluster what AWS does not document and this project had to conclude.
+
+Set LOCAL_REDSHIFT_CONFORMANCE_DSN (libpq's form); with LOCAL_REDSHIFT_CONFORMANCE_BUCKET and _ROLE, COPY is asked too.
+All that it makes is in a schema of its own, which it drops. Exit code 1: an answer is not what we assume.
+test_first_contact.py puts the same questions to the stand-in.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+import redshift_connector
+from warehouse import Client, Warehouse, real
+
+TABLES = (
+    "create table {s}.t (id int, k int, v varchar(20), d decimal(10, 5), ts timestamp)",
+    "insert into {s}.t values (1, 10, 'x', 2.45, '2018-11-01 10:00:00'), (2, 20, 'x ', 50.5, '2018-12-31 23:00:00')",
+    "create table {s}.u (id int, k int, day_start timestamp, day_end timestamp)",
+    "insert into {s}.u values (1, 11, '2018-11-01', '2018-11-02'), (3, 30, '2018-11-03', '2018-11-04')",
+    "create table {s}.keyed (id int primary key, v varchar(20))",
+    "insert into {s}.keyed values (1, 'a'), (1, 'b'), (2, 'c')",
+    "create table {s}.locked (id int)",
+)
+
+Asked = str | Callable[[Client, Client], Any]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question: SQL whose last statement answers, or a function of two sessions; and the answer that we assume."""
+
+    what: str
+    ask: Asked
+    assumed: str
+    where: str
+
+
+def _lock_then_read(one: Client, other: Client) -> str:
+    """Return how many rows a transaction sees that waited for LOCK while another one wrote."""
+    one("begin")
+    one("lock {s}.locked")
+    other("begin")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(other, "lock {s}.locked")
+        time.sleep(1)
+        one("insert into {s}.u values (9, 9, null, null)")
+        one("commit")
+        waiting.result(60)
+    found = other("select count(*) from {s}.u where id = 9")
+    other("rollback")
+    one("delete from {s}.u where id = 9")
+    return str(found)
+
+
+def _timeout_while_waiting(one: Client, other: Client) -> str:
+    """Return what a session is told whose statement_timeout ends while it waits for LOCK; give up after ten seconds."""
+    one("begin")
+    one("lock {s}.locked")
+    other("set statement_timeout to 1000")
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(_told, other, "lock {s}.locked")
+            done, _ = wait([waiting], 10)
+            one("rollback")
+            return waiting.result(60) if done else "still waiting"
+    finally:
+        other("set statement_timeout to 0")
+
+
+def _drop_under_a_waiter(one: Client, other: Client) -> str:
+    """Return what a session is told that waits for a table which is then dropped."""
+    one("create table {s}.short_lived (id int)")
+    one("begin")
+    one("lock {s}.short_lived")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(_told, other, "insert into {s}.short_lived values (1)")
+        time.sleep(1)
+        one("drop table {s}.short_lived")
+        one("commit")
+        return waiting.result(60)
+
+
+def _told(client: Client, sql: str) -> str:
+    """Return the rows of the last of some statements as text, or `refused: ` and the error."""
+    try:
+        for statement in sql.split(";\n"):
+            rows = client(statement)
+    except (psycopg2.Error, redshift_connector.Error) as error:
+        message = error.args[0] if error.args else error
+        return f"refused: {message.get('M') if isinstance(message, dict) else str(message).splitlines()[0]}"
+    return str(
+        [tuple(value if isinstance(value, int | None) else str(value) for value in row) for row in rows]
+    )
+
+
+def _copied(column: str, value: str) -> Callable[[Client, Client], str]:
+    """Return a question: what COPY makes of one JSON value in a column of a type."""
+
+    def ask(one: Client, other: Client) -> str:
+        source = one.warehouse.put(f"{uuid.uuid4().hex}.json", raw=f'{{"c": {value}}}'.encode())
+        role = one.warehouse.role
+        return _told(
+            one,
+            f"create table {{s}}.copied (c {column});\n"
+            f"copy {{s}}.copied from '{source}' iam_role '{role}' json 'auto';\nselect c from {{s}}.copied",
+        )
+
+    return ask
+
+
+STAR, RUN = "include/sql/publish", "include/sql/build"
+QUESTIONS = (
+    Question(
+        "UPDATE ... FROM: an equality with the target, and another condition on it",
+        "update {s}.t set k = u.k from {s}.u where t.id = u.id and t.k <> u.k;\nselect k from {s}.t order by id",
+        "[(11,), (20,)]",
+        "include/sql/reports/active_users.sql",
+    ),
+    Question(
+        "DELETE ... USING with a range only",
+        "delete from {s}.t using {s}.u where t.ts >= u.day_start and t.ts < u.day_end;\nselect id from {s}.t",
+        "[(2,)]",
+        f"{STAR}/songplays.sql, time.sql",
+    ),
+    Question(
+        "duplicates of a declared key are found when grouped by an expression of it",
+        "select id::varchar(20) from {s}.keyed group by id::varchar(20) having count(*) > 1",
+        "[('1',)]",
+        "include/sql/guard/duplicate_keys.sql",
+    ),
+    Question(
+        "NOT IN (sub-query without correlation) in the ON of a LEFT JOIN",
+        "select t.id, u.id from {s}.t left join {s}.u on t.id = u.id and u.id not in (select id from {s}.keyed)"
+        " order by 1",
+        "[(1, None), (2, None)]",
+        "include/checks/songplays.yaml",
+    ),
+    Question("text || integer", "select v || id from {s}.t where id = 1", "[('x1',)]", "checks"),
+    Question(
+        "date || text",
+        "select trunc(ts) || ' ' from {s}.t where id = 1",
+        "[('2018-11-01 ',)]",
+        "examples/dbt",
+    ),
+    Question(
+        "DECIMAL of a table to INTEGER is cut, not rounded",
+        "select d::integer from {s}.t order by id",
+        "[(2,), (50,)]",
+        "every round() in include/sql/reports",
+    ),
+    Question("DECIMAL literal to less scale", "select 2.45::decimal(5, 1)", "[('2.4',)]", "reports"),
+    Question(
+        "a quotient, rounded to the scale of the report",
+        "select round(id::decimal(18, 4) / 3, 4) from {s}.t order by id",
+        "[('0.3333',), ('0.6667',)]",
+        "reports",
+    ),
+    Question(
+        "ROUND of a DECIMAL of a table",
+        "select round(d, 1), round(d) from {s}.t order by id",
+        "[('2.5', '2'), ('50.5', '51')]",
+        "reports",
+    ),
+    Question(
+        "two bare literals, one with a trailing blank", "select 'a' = 'a '", "[(True,)]", "the contract"
+    ),
+    Question(
+        "capitals before small letters",
+        "select v from (select 'b' as v union all select 'B' union all select 'a') order by v",
+        "[('B',), ('a',), ('b',)]",
+        "keys by min() and max()",
+    ),
+    Question(
+        "AT TIME ZONE twice",
+        "select timestamp '2018-11-01 10:00' at time zone 'UTC' at time zone 'America/New_York'",
+        "[('2018-11-01 06:00:00',)]",
+        "local_redshift",
+    ),
+    Question(
+        "the first and the last moment",
+        "select timestamp '0001-01-01', timestamp '9999-12-31 23:59:59.999999'",
+        "[('0001-01-01 00:00:00', '9999-12-31 23:59:59.999999')]",
+        f"{RUN}/file_windows.sql",
+    ),
+    Question(
+        "EXTRACT of a TIMESTAMP is a whole number",
+        "select extract(week from ts), extract(dow from ts) from {s}.t where id = 2",
+        "[(1, 1)]",
+        f"{RUN}/time.sql",
+    ),
+    Question(
+        "names of columns without alias",
+        "create table {s}.made as select count(*), max(k), 1 from {s}.t;\nselect column_name"
+        " from information_schema.columns where table_schema = '{s}' and table_name = 'made' order by ordinal_position",
+        "[('count',), ('max',), ('?column?',)]",
+        "local_redshift",
+    ),
+    Question(
+        "a CREATE and a DROP in one transaction that is rolled back",
+        "begin;\ndrop table {s}.keyed;\ncreate table {s}.keyed (other int);\nrollback;\nselect count(v) from {s}.keyed",
+        "[(3,)]",
+        "include/sparkify/schema.py",
+    ),
+    Question(
+        "a transaction that waited for LOCK reads what was committed meanwhile",
+        _lock_then_read,
+        "[(1,)]",
+        "docs/decisions/one-lock.md",
+    ),
+    Question(
+        "statement_timeout counts the wait for LOCK",
+        _timeout_while_waiting,
+        "refused: ",
+        "lock_minutes in include/sparkify/settings.py",
+    ),
+    Question(
+        "a session that waits for a table which is dropped",
+        _drop_under_a_waiter,
+        "refused: ",
+        "transient errors in include/sparkify/errors.py",
+    ),
+)
+COPIES = (
+    Question(
+        "COPY: JSON 0.29 in DECIMAL(10, 5)", _copied("decimal(10, 5)", "0.29"), "[('0.28999',)]", "source.py"
+    ),
+    Question(
+        "COPY: JSON 1e-05 in DECIMAL(10, 5)",
+        _copied("decimal(10, 5)", "1e-05"),
+        "[('0.00001',)]",
+        "source.py",
+    ),
+    Question(
+        'COPY: JSON "0.29" in DECIMAL(10, 5)',
+        _copied("decimal(10, 5)", '"0.29"'),
+        "[('0.29000',)]",
+        "source.py",
+    ),
+    Question("COPY: JSON 5.0 in INTEGER", _copied("int", "5.0"), "refused: ", "local_redshift"),
+    Question("COPY: JSON true in VARCHAR", _copied("varchar(9)", "true"), "[('true',)]", "local_redshift"),
+)
+
+
+def answers(warehouse: Warehouse) -> Iterator[tuple[Question, str]]:
+    """Put each question to a warehouse in a schema of its own, and yield it with what was found."""
+    one, other = (
+        Client(warehouse.psycopg(), f"first_contact_{uuid.uuid4().hex[:8]}", warehouse) for _ in range(2)
+    )
+    other.schema = one.schema
+    one("create schema {s}")
+    try:
+        for question in QUESTIONS + (COPIES if warehouse.bucket else ()):
+            for statement in TABLES:
+                one(statement)
+            yield question, question.ask(one, other) if callable(question.ask) else _told(one, question.ask)
+            one("drop schema {s} cascade")
+            one("create schema {s}")
+    finally:
+        one("rollback")
+        one("drop schema {s} cascade")
+        one.connection.close()
+        other.connection.close()
+
+
+def is_as_assumed(question: Question, found: str) -> bool:
+    """Return whether an answer is the assumed one; of a refusal the words do not count."""
+    return (
+        found.startswith(question.assumed) if question.assumed == "refused: " else found == question.assumed
+    )
+
+
+def main() -> int:
+    """Print a table of what was found and what is assumed."""
+    warehouse = real()
+    if warehouse is None:
+        print(
+            "Next: set LOCAL_REDSHIFT_CONFORMANCE_DSN to 'host=... port=5439 dbname=... user=... password=...'.",
+            file=sys.stderr,
+        )
+        return 2
+    other = 0
+    print("| question | assumed | found | where it matters |\n|---|---|---|---|")
+    for question, found in answers(warehouse):
+        same = is_as_assumed(question, found)
+        other += not same
+        shown = "as assumed" if same and not question.assumed.startswith("refused") else found
+        cells = (question.what, question.assumed, shown if same else f"**{shown}**", question.where)
+        print("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |", flush=True)
+    if not warehouse.bucket:
+        print("COPY was not asked: set LOCAL_REDSHIFT_CONFORMANCE_BUCKET and _ROLE too.", file=sys.stderr)
+    print(f"{other} answers are not as assumed. Next: correct the stand-in, and what the last column names.")
+    return 1 if other else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
