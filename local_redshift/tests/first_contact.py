@@ -1,7 +1,7 @@
 """`make first-contact`: ask a real cluster what AWS does not document and this project had to conclude.
 
 Set LOCAL_REDSHIFT_CONFORMANCE_DSN (libpq's form); with LOCAL_REDSHIFT_CONFORMANCE_BUCKET and _ROLE, COPY is asked too.
-All that it makes is in a schema of its own, which it drops. Exit code 1: an answer is not what we assume.
+All that it makes is in its own schema, which it drops. Exit code 1: an answer is not what we assume.
 test_first_contact.py puts the same questions to the stand-in.
 """
 
@@ -249,7 +249,7 @@ COPIES = (
 
 
 def answers(warehouse: Warehouse) -> Iterator[tuple[Question, str]]:
-    """Put each question to a warehouse in a schema of its own, and yield it with what was found."""
+    """Put each question to a warehouse in its own schema, and yield it with what was found."""
     one, other = (
         Client(warehouse.psycopg(), f"first_contact_{uuid.uuid4().hex[:8]}", warehouse) for _ in range(2)
     )

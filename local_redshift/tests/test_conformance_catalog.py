@@ -136,6 +136,21 @@ def test_late_binding_columns_take_a_column_list(client: Client) -> None:
     ) == [("note", "character varying(9)"), ("flag", "boolean")]
 
 
+# https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html; SQLMesh reads a late-binding view's columns there.
+def test_svv_columns_has_late_binding_views(client: Client) -> None:
+    client(TABLE)
+    client("create view {s}.late as select usr, note, ts from {s}.facts with no schema binding")
+    assert client(
+        "select column_name, ordinal_position, data_type, character_maximum_length, is_nullable, column_default"
+        " from svv_columns where table_schema = '{s}' and table_name = 'late' order by 2"
+    ) == [
+        ("usr", 1, "integer", None, "YES", None),
+        ("note", 2, "character varying", 9, "YES", None),
+        ("ts", 3, "timestamp without time zone", None, "YES", None),
+    ]
+    assert client("select count(*) from pg_attribute where attrelid = '{s}.late'::regclass") == [(0,)]
+
+
 def test_privileges(client: Client) -> None:
     client(TABLE)
     user = "g_" + client.schema

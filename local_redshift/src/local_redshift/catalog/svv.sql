@@ -25,9 +25,11 @@ create view pg_catalog.local_columns as
          information_schema._pg_numeric_precision(a.atttypid, a.atttypmod)::integer as numeric_precision,
          information_schema._pg_numeric_scale(a.atttypid, a.atttypmod)::integer as numeric_scale,
          a.attisdistkey, a.attsortkeyord, format_encoding(a.attencodingtype) as encoding, a.attacl,
-         col_description(a.attrelid, a.attnum)::varchar(256) as remarks
+         col_description(a.attrelid, a.attnum)::varchar(256) as remarks,
+         r.oid in (select relid from local_late_views) as is_late
   from local_relations as r
-  join pg_attribute as a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped;
+  join local_all_attributes as a
+    on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped and a.attname <> 'local_missing';
 
 create view pg_catalog.svv_redshift_databases as
   select datname::varchar(128) as database_name, datdba::integer as database_owner,
@@ -50,7 +52,7 @@ create view pg_catalog.svv_redshift_columns as
          full_type as data_type, column_default, is_nullable, encoding::varchar(128) as encoding,
          attisdistkey as distkey, attsortkeyord as sortkey, array_to_string(attacl, '|')::varchar(128) as column_acl,
          remarks
-  from local_columns where local_is_user_schema(schema_name);
+  from local_columns where local_is_user_schema(schema_name) and not is_late;
 create view pg_catalog.svv_redshift_functions as
   select current_database()::varchar(128) as database_name, n.nspname::varchar(128) as schema_name,
          p.proname::varchar(128) as function_name,
@@ -70,7 +72,7 @@ create view pg_catalog.svv_all_tables as
 create view pg_catalog.svv_all_columns as
   select current_database()::varchar(128) as database_name, schema_name, table_name, column_name, ordinal_position,
          column_default, is_nullable, data_type, character_maximum_length, numeric_precision, numeric_scale, remarks
-  from local_columns where local_is_user_schema(schema_name);
+  from local_columns where local_is_user_schema(schema_name) and not is_late;
 
 create view pg_catalog.svv_tables as
   select current_database()::varchar(128) as table_catalog, schema_name as table_schema, table_name,

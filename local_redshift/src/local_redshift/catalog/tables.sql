@@ -157,9 +157,8 @@ create function pg_catalog.local_encodings() returns text[] language sql immutab
                'text255', 'text32k', 'zstd', 'az64'] $$;
 create function pg_catalog.format_encoding(number integer) returns text language sql immutable strict as
 $$ select coalesce((local_encodings())[number + 1], 'unknown') $$;
--- The columns of late-binding views are only in pg_get_late_binding_view_cols(). Every other column of an interleaved
--- sort key has a negative place.
-create view pg_catalog.pg_attribute as
+-- Every other column of an interleaved sort key has a negative place.
+create view pg_catalog.local_all_attributes as
   select a.attrelid, a.attname, coalesce(t.atttypid, a.atttypid) as atttypid, a.attlen, a.attnum,
          coalesce(t.atttypmod, a.atttypmod) as atttypmod, a.attndims, a.attbyval, a.attalign, a.attstorage,
          a.attcompression, a.attnotnull, a.atthasdef, a.atthasmissing, a.attidentity, a.attgenerated, a.attisdropped,
@@ -173,8 +172,10 @@ create view pg_catalog.pg_attribute as
          (select array_position(local_encodings(), local_encoding(c, a)) - 1
           from pg_class as c where c.oid = a.attrelid)::smallint as attencodingtype,
          false as attispreloaded, -1 as attcacheoff
-  from local_attribute as a left join local_types as t on t.relid = a.attrelid and t.attnum = a.attnum
-  where a.attrelid not in (select relid from local_late_views);
+  from local_attribute as a left join local_types as t on t.relid = a.attrelid and t.attnum = a.attnum;
+-- The columns of late-binding views are only in svv_columns and in pg_get_late_binding_view_cols().
+create view pg_catalog.pg_attribute as
+  select * from local_all_attributes where attrelid not in (select relid from local_late_views);
 create function pg_catalog.consrc(con pg_constraint) returns text language sql stable as
 $$ select pg_get_expr(con.conbin, con.conrelid) $$;
 create function pg_catalog.proisagg(proc pg_proc) returns boolean language sql immutable as

@@ -103,6 +103,8 @@ class Walk:
         for clause, words in (("havingClause", "HAVING"), ("groupClause", "GROUP BY")):
             if _has_scalar_query(body.get(clause)):
                 raise redshift_lacks(f"scalar sub-query in {words}")
+        for item in body.get("groupClause", []):
+            _lists(item)
         for clause in ("limitCount", "limitOffset"):
             if not body.get(clause, {"A_Const": {}}).keys() & {"A_Const", "ParamRef", "TypeCast"}:
                 raise _lacks(f"SelectStmt.{clause}")
@@ -234,6 +236,8 @@ class Walk:
         *schema, name = (part["String"]["sval"] for part in body["name"])
         if schema:
             self.places.only_in_catalog("OPERATOR(...)")
+        if body["kind"] == "AEXPR_IN":
+            _lists(body["lexpr"], *body["rexpr"]["List"]["items"])
         if name not in OPERATORS and body["kind"] not in _KEYWORDS:
             raise redshift_lacks(f"operator {name}")
         escape = body.get("rexpr", {}).get("FuncCall") if body["kind"] in _PATTERNS else None
@@ -350,6 +354,13 @@ def _reads(value: Any, relation: str) -> bool:
     if value.get("relname") == relation and "schemaname" not in value:
         return True
     return any(_reads(each, relation) for each in value.values())
+
+
+def _lists(*items: Node) -> None:
+    """Take rows for expression lists: https://docs.aws.amazon.com/redshift/latest/dg/r_expression_lists.html."""
+    if all("RowExpr" in item for item in items):
+        for item in items:
+            item["List"] = {"items": item.pop("RowExpr")["args"]}
 
 
 def _is_months(value: Node | None) -> bool:
