@@ -274,6 +274,8 @@ PASS = [
         "select v, row_number() over (order by k) from t qualify row_number() over (order by k) = 1",
     ),
     (DG + "r_GROUP_BY_aggregation-extensions.html", "select v, sum(k), grouping(v) from t group by rollup (v)"),
+    (DG + "r_GROUP_BY_aggregation-extensions.html", "select v, k from t group by grouping sets ((v, k), (v), ())"),
+    (DG + "r_GROUP_BY_aggregation-extensions.html", "select v, k from t group by v, rollup (k)"),
     (DG + "r_expression_lists.html", "select id from t where (k, v) in ((1, 'a'), (2, 'b')) group by (id, k)"),
     (DG + "r_LISTAGG.html", "select listagg(distinct v, ',') within group (order by v) from t"),
     (DG + "c_sql-functions-leader-node.html", "select current_schema(), current_database(), version()"),

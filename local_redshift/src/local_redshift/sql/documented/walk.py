@@ -104,7 +104,8 @@ class Walk:
             if _has_scalar_query(body.get(clause)):
                 raise redshift_lacks(f"scalar sub-query in {words}")
         for item in body.get("groupClause", []):
-            _lists(item)
+            for each in (item, *item.get("GroupingSet", {}).get("content", [])):
+                _lists(each)
         for clause in ("limitCount", "limitOffset"):
             if not body.get(clause, {"A_Const": {}}).keys() & {"A_Const", "ParamRef", "TypeCast"}:
                 raise _lacks(f"SelectStmt.{clause}")
