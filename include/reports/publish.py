@@ -24,10 +24,19 @@ from include.sparkify.settings import ops, reports, reports_state
 log = logging.getLogger(__name__)
 
 STATE = "reports_state"
-# In the order in which they are written: each reads those before it.
-DAYS = ("agents", "song_listeners", "song_days", "session_days", "hour_days", "level_days", "page_days")
-WORKING = ("due_periods", "day_periods")
-PERIODS = ("period_totals", "period_tops", "period_parts", "loads")
+DUE = f"from {{{STATE}}}.due_events as d"
+# The rows that a run replaces by those that the script of the table selects, in the order in which they are written.
+DAYS = dict.fromkeys(("song_days", "session_days", "level_days", "page_days"), f"day in (select d.day {DUE})")
+WORKING = {"day_periods": "true"}
+PERIODS = dict.fromkeys(
+    ("period_totals", "period_tops", "period_parts"),
+    "period in ('all', 'last_7', 'last_28') "
+    f"or (period = 'month' and start in (select date_trunc('month', d.day)::date {DUE})) "
+    f"or (period = 'week' and start in (select date_trunc('week', d.day)::date {DUE}))",
+)
+REPLACED = DAYS | WORKING | PERIODS | {"loads": "true"}
+# Those whose scripts change them, before song_days changes.
+KEPT = ("agents", "song_listeners")
 # In the order in which they are created: each reads tables, or views before it.
 VIEWS = (
     "daily",
@@ -45,17 +54,15 @@ VIEWS = (
     "user_agents",
     "devices",
 )
-TABLES = (*DAYS, *PERIODS, *VIEWS)
+TABLES = (*KEPT, *(name for name in REPLACED if name not in WORKING), *VIEWS)
 CHECKS = Path(__file__).with_name("checks.yaml")
 
 
 def scripts() -> dict[str, str]:
     """Return the script of each table and view below ``include/sql``, in their order, for Airflow to render."""
-    return (
-        tables.scripts("reports", DAYS)
-        | tables.scripts(STATE, WORKING)
-        | tables.scripts("reports", (*PERIODS, *VIEWS))
-    )
+    return {
+        name: f"{STATE if name in WORKING else 'reports'}/{name}.sql" for name in (*KEPT, *REPLACED, *VIEWS)
+    }
 
 
 class Plan(TypedDict):
@@ -128,8 +135,9 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
         if plan["remake"]:
             _create(cursor, rendered)
         _record(cursor, plan)
-        for name in (*DAYS, *WORKING, *PERIODS):
-            rows = warehouse.execute(cursor, rendered[name])
+        for name in (*KEPT, *REPLACED):
+            script = rendered[name] if name in KEPT else _replace(name, rendered[name])
+            rows = warehouse.execute(cursor, script)
             log.info("%s: %s", name, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
         _check(cursor)
         # Not only for new tables: the group may be newer than they are.
@@ -175,6 +183,13 @@ def _record(cursor: Any, plan: Plan) -> None:
     )
 
 
+def _replace(name: str, select: str) -> str:
+    """Return the script that replaces rows of a table by those that are selected."""
+    columns = ", ".join(column.name for column in _declared(name).columns)
+    due = REPLACED[name].format_map({STATE: reports_state()})
+    return f"delete from {_target(name)} where {due};\ninsert into {_target(name)} ({columns})\n{select}"
+
+
 def _check(cursor: Any) -> None:
     """Run the checks of ``checks.yaml`` on what is about to be committed.
 
@@ -207,12 +222,11 @@ def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
     )
     kinds = {name: "view" if kind == "VIEW" else "table" for name, kind in cursor.fetchall()}
     # From the newest to the oldest: views before what they read.
-    for name in (*reversed(VIEWS), *PERIODS, *DAYS):
+    for name in reversed(TABLES):
         if name in kinds:
             cursor.execute(f"drop {kinds[name]} if exists {reports()}.{name} cascade")
-    for name, path in scripts().items():
-        table = tables.read_report(tables.SQL / path)
-        target = f"{reports_state() if name in WORKING else reports()}.{name}"
+    for name in scripts():
+        table, target = _declared(name), _target(name)
         if name in VIEWS:
             cursor.execute(f"create view {target} as\n{rendered[name]}")
         else:
@@ -224,6 +238,14 @@ def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
         )
         for column in table.columns:
             cursor.execute(f"comment on column {target}.{column.name} is {_literal(column.meaning)}")
+
+
+def _declared(name: str) -> tables.Table:
+    return tables.read_report(tables.SQL / scripts()[name])
+
+
+def _target(name: str) -> str:
+    return f"{reports_state() if name in WORKING else reports()}.{name}"
 
 
 def _literal(text: str) -> str:

@@ -82,18 +82,18 @@ def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
 
     stretches = []
     for (day, user), found in group(plays, lambda e: (e.day, e.user)).items():
-        stretches += [
-            (day, user, number, *stretch[:3]) for number, stretch in enumerate(_stretches(found), start=0)
-        ]
+        place = 1
+        for level, since, count in _stretches(found):
+            stretches.append((day, user, place, level, since, count))
+            place += count
     return {
         "agents": [(agent, *families(agent)) for agent in {"", *(e.agent or "" for e in plays)}],
         "song_listeners": counted(lambda e: (e.song, e.artist, e.user, e.level), _known),
         "song_days": counted(lambda e: (e.day, e.song, e.artist, e.user, e.level, e.location), _known),
         "session_days": counted(
-            lambda e: (e.day, e.user, e.session, e.level, e.location, e.agent),
+            lambda e: (e.day, e.start.hour, e.user, e.session, e.level, e.location, e.agent),
             lambda found: (*_known(found), _length(found), found[0].start, max(e.end for e in found)),
         ),
-        "hour_days": counted(lambda e: (e.day, e.start.hour, e.level, e.user)),
         "level_days": stretches,
         "page_days": [
             (*of, len(found))
@@ -185,14 +185,7 @@ def _views(plays: list[Event]) -> dict[str, Rows]:
             for day, found in days.items()
         ],
         "user_days": [
-            (
-                user,
-                day,
-                len(found),
-                _sessions(found),
-                _round(_length(found) / 60, 2),
-                _paid_known(found)[0],
-            )
+            (user, day, len(found), _sessions(found), _round(_length(found) / 60, 2), _paid_known(found)[0])
             for (user, day), found in group(plays, lambda e: (e.user, e.day)).items()
         ],
         "active_users": [_active(day, days) for day in days],

@@ -168,7 +168,7 @@ def test_a_failed_check_leaves_the_tables_as_they_were(fresh, name):
     world.load("2018-11-01", "2018-11-02", audited=False)
 
     def spoil(rendered: dict[str, str]) -> None:
-        rendered["loads"] += f"\n{BREAKS[name].format(r=settings.reports(), s=settings.reports_state())};\n"
+        rendered["loads"] += f";\n{BREAKS[name].format(r=settings.reports(), s=settings.reports_state())};\n"
 
     with pytest.raises(DataError, match=name):
         update(spoil=spoil)

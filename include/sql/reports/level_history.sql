@@ -9,44 +9,26 @@
 --   plays bigint: Plays in the stretch
 --   change varchar(16): What began it: start, upgrade (free to paid) or downgrade (paid to free)
 --   until timestamp: First play on the next level, UTC, exclusive; NULL if there is none yet
-with compared as (
+with numbered as (
     select
         user_id,
         level,
-        day,
-        stretch,
         since,
         plays,
-        case
-            when level <> lag(level) over (partition by user_id order by day asc, stretch asc) then 1
-            else 0
-        end as is_change
+        row_number() over (partition by user_id order by day asc, place asc) as number,
+        row_number() over (partition by user_id, level order by day asc, place asc) as number_on_level
     from {{ reports() }}.level_days
-),
-
-numbered as (
-    select
-        user_id,
-        level,
-        since,
-        plays,
-        sum(is_change) over (
-            partition by user_id
-            order by day asc, stretch asc
-            rows unbounded preceding
-        ) as changes
-    from compared
 ),
 
 stretches as (
     select
         user_id,
         level,
-        changes,
         min(since) as since,
-        sum(plays)::bigint as plays
+        sum(plays)::bigint as plays,
+        min(number) as number
     from numbered
-    group by user_id, level, changes
+    group by user_id, level, number - number_on_level
 )
 
 select
@@ -54,6 +36,6 @@ select
     level,
     since,
     plays,
-    case when changes = 0 then 'start' when level = 'paid' then 'upgrade' else 'downgrade' end::varchar(16) as change,
-    lead(since) over (partition by user_id order by changes) as until
+    case when number = 1 then 'start' when level = 'paid' then 'upgrade' else 'downgrade' end::varchar(16) as change,
+    lead(since) over (partition by user_id order by number) as until
 from stretches

@@ -11,8 +11,6 @@
 --   refused_files bigint: Files of which nothing is loaded
 --   version bigint: Version of the star that the report tables show
 --   published_at timestamp: When that version was published, UTC
-delete from {{ reports() }}.loads;
-insert into {{ reports() }}.loads (kind, files, lines, accepted, rejected, refused_files, version, published_at)
 with files as (
     select distinct
         kind,
@@ -44,11 +42,6 @@ select
     max(p.version) as version,
     max(p.published_at) as published_at
 from files as f
-cross join (
-    select
-        g.version,
-        g.published_at
-    from {{ ops() }}.publish_log as g
-    inner join {{ reports_state() }}.reported as r on g.version = r.version
-) as p
-group by f.kind;
+cross join {{ reports_state() }}.reported as r
+inner join {{ ops() }}.publish_log as p on r.version = p.version
+group by f.kind

@@ -8,9 +8,6 @@
 --   level varchar(16): Subscription at that moment: free or paid
 --   user_id integer: Who opened it
 --   views bigint: How often
-delete from {{ reports() }}.page_days
-where day in (select u.day from {{ reports_state() }}.due_events as u);
-insert into {{ reports() }}.page_days (day, page, level, user_id, views)
 select
     day,
     page,
@@ -19,4 +16,4 @@ select
     count(*) as views
 from {{ reports_state() }}.due_events
 where page <> 'NextSong'
-group by day, page, level, user_id;
+group by day, page, level, user_id

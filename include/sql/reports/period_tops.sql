@@ -15,114 +15,68 @@
 --   songs bigint: Titles played
 --   paid_plays bigint: Plays while on level paid
 --   matched_plays bigint: Plays whose song is in the song data
-delete from {{ reports() }}.period_tops
-using {{ reports_state() }}.due_periods as d
-where period_tops.period = d.period and (period_tops.start = d.start or d.start is null);
-insert into {{ reports() }}.period_tops (
-    period, start, level, kind, rank, song, artist, plays, listeners, songs, paid_plays, matched_plays
-)
 with heard as (
     select
         p.period,
         p.start,
-        p.level,
-        s.song,
-        s.artist,
-        s.user_id,
-        sum(s.plays) as plays,
-        sum(case when s.level = 'paid' then s.plays else 0 end) as paid_plays,
-        sum(s.matched_plays) as matched_plays
-    from {{ reports() }}.song_days as s
-    inner join {{ reports_state() }}.day_periods as p on s.day = p.day and s.level = p.of_level
-    where p.period <> 'all'
-    group by p.period, p.start, p.level, s.song, s.artist, s.user_id
-    union all
-    select
-        p.period,
-        p.start,
-        p.level,
+        s.level,
         s.song,
         s.artist,
         s.user_id,
         s.plays,
-        case when s.level = 'paid' then s.plays else 0 end as paid_plays,
+        s.matched_plays
+    from {{ reports() }}.song_days as s
+    inner join {{ reports_state() }}.day_periods as p on s.day = p.day
+    where p.period <> 'all'
+    union all
+    select
+        'all'::varchar(8) as period,
+        p.start,
+        s.level,
+        s.song,
+        s.artist,
+        s.user_id,
+        s.plays,
         s.matched_plays
     from {{ reports() }}.song_listeners as s
-    inner join (
-        select distinct
-            period,
-            start,
-            level,
-            of_level
-        from {{ reports_state() }}.day_periods
-        where period = 'all'
-    ) as p on s.level = p.of_level
+    cross join (select min(day) as start from {{ reports() }}.session_days) as p
 ),
 
 counted as (
     select
         period,
         start,
-        level,
-        'song'::varchar(8) as kind,
-        song,
+        coalesce(level, 'all')::varchar(16) as level,
+        case when grouping(song) = 0 then 'song' else 'artist' end::varchar(8) as kind,
+        coalesce(song, '')::varchar(1024) as song,
         artist,
         sum(plays)::bigint as plays,
         count(distinct user_id) as listeners,
         count(distinct song) as songs,
-        sum(paid_plays)::bigint as paid_plays,
+        sum(case when level = 'paid' then plays else 0 end)::bigint as paid_plays,
         sum(matched_plays)::bigint as matched_plays
     from heard
-    group by period, start, level, song, artist
-    union all
-    select
-        period,
-        start,
-        level,
-        'artist'::varchar(8) as kind,
-        ''::varchar(1024) as song,
-        artist,
-        sum(plays)::bigint as plays,
-        count(distinct user_id) as listeners,
-        count(distinct song) as songs,
-        sum(paid_plays)::bigint as paid_plays,
-        sum(matched_plays)::bigint as matched_plays
-    from heard
-    group by period, start, level, artist
-),
-
-ranked as (
-    select
-        period,
-        start,
-        level,
-        kind,
-        row_number() over (
-            partition by period, start, level, kind
-            order by plays desc, listeners desc, song asc, artist asc
-        ) as rank,
-        song,
-        artist,
-        plays,
-        listeners,
-        songs,
-        paid_plays,
-        matched_plays
-    from counted
+    group by period, start, artist, rollup (song), rollup (level)
 )
 
 select
-    period,
-    start,
-    level,
-    kind,
-    rank,
-    song,
-    artist,
-    plays,
-    listeners,
-    songs,
-    paid_plays,
-    matched_plays
-from ranked
-where rank <= case when period = 'all' then 1000 else 100 end;
+    c.period,
+    c.start,
+    c.level,
+    c.kind,
+    row_number() over (
+        partition by c.period, c.start, c.level, c.kind
+        order by c.plays desc, c.listeners desc, c.song asc, c.artist asc
+    ) as rank,
+    c.song,
+    c.artist,
+    c.plays,
+    c.listeners,
+    c.songs,
+    c.paid_plays,
+    c.matched_plays
+from counted as c
+qualify row_number() over (
+    partition by c.period, c.start, c.level, c.kind
+    order by c.plays desc, c.listeners desc, c.song asc, c.artist asc
+) <= case when c.period = 'all' then 1000 else 100 end

@@ -1,9 +1,10 @@
--- one row per day, session, level, location and client
--- key: day, user_id, session_id, level, location, user_agent
+-- one row per day, hour, session, level, location and client
+-- key: day, hour, user_id, session_id, level, location, user_agent
 -- load: the changed days are replaced
--- late data: counts for the day of its own start_time
+-- late data: counts for the hour of its own start_time
 -- columns:
 --   day date: The day, UTC
+--   hour integer: Hour of the day in which the plays begin, 0 to 23, UTC
 --   user_id integer: Who listened; key of users
 --   session_id integer: Session of the client
 --   level varchar(16): Subscription at the play: free or paid
@@ -14,13 +15,9 @@
 --   seconds decimal(18, 5): Length of the songs played, in seconds
 --   started_at timestamp: Begin of the first play, UTC
 --   ended_at timestamp: End of the last play, to the second, UTC
-delete from {{ reports() }}.session_days
-where day in (select u.day from {{ reports_state() }}.due_events as u);
-insert into {{ reports() }}.session_days (
-    day, user_id, session_id, level, location, user_agent, plays, matched_plays, seconds, started_at, ended_at
-)
 select
     day,
+    extract(hour from start_time)::integer as hour,
     user_id,
     session_id,
     level,
@@ -33,4 +30,4 @@ select
     max(dateadd(second, round(length)::integer, start_time)) as ended_at
 from {{ reports_state() }}.due_events
 where page = 'NextSong'
-group by day, user_id, session_id, level, location, user_agent;
+group by day, extract(hour from start_time)::integer, user_id, session_id, level, location, user_agent

@@ -11,9 +11,6 @@
 --   location varchar(1024): Metropolitan area of the listener, as delivered
 --   plays bigint: Plays
 --   matched_plays bigint: Plays whose song is in the song data
-delete from {{ reports() }}.song_days
-where day in (select u.day from {{ reports_state() }}.due_events as u);
-insert into {{ reports() }}.song_days (day, song, artist, user_id, level, location, plays, matched_plays)
 select
     day,
     song,
@@ -25,4 +22,4 @@ select
     count(case when matched then 1 end) as matched_plays
 from {{ reports_state() }}.due_events
 where page = 'NextSong'
-group by day, song, artist, user_id, level, location;
+group by day, song, artist, user_id, level, location

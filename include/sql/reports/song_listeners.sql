@@ -41,33 +41,19 @@ from (
 ) as c
 group by c.song, c.artist, c.user_id, c.level
 having sum(c.plays) <> 0 or sum(c.matched_plays) <> 0;
--- those that are there already, with their plays so far
-insert into changed_listeners (song, artist, user_id, level, plays, matched_plays)
-select
-    l.song,
-    l.artist,
-    l.user_id,
-    l.level,
-    l.plays,
-    l.matched_plays
-from {{ reports() }}.song_listeners as l
-inner join changed_listeners as c
-    on l.song = c.song and l.artist = c.artist and l.user_id = c.user_id and l.level = c.level;
-delete from {{ reports() }}.song_listeners
+merge into {{ reports() }}.song_listeners
 using changed_listeners as c
-where
-    song_listeners.song = c.song
-    and song_listeners.artist = c.artist
-    and song_listeners.user_id = c.user_id
-    and song_listeners.level = c.level;
-insert into {{ reports() }}.song_listeners (song, artist, user_id, level, plays, matched_plays)
-select
-    song,
-    artist,
-    user_id,
-    level,
-    sum(plays)::bigint as plays,
-    sum(matched_plays)::bigint as matched_plays
-from changed_listeners
-group by song, artist, user_id, level
-having sum(plays) > 0;
+    on
+        song_listeners.song = c.song
+        and song_listeners.artist = c.artist
+        and song_listeners.user_id = c.user_id
+        and song_listeners.level = c.level
+when matched then
+    update set
+        plays = song_listeners.plays + c.plays,
+        matched_plays = song_listeners.matched_plays + c.matched_plays
+when not matched then
+    insert (song, artist, user_id, level, plays, matched_plays)
+    values (c.song, c.artist, c.user_id, c.level, c.plays, c.matched_plays);
+delete from {{ reports() }}.song_listeners
+where plays = 0;

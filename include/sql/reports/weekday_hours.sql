@@ -1,6 +1,6 @@
 -- one row per weekday and hour with a play, UTC
 -- key: weekday, hour
--- load: a view of hour_days
+-- load: a view of session_days
 -- late data: counts like any other
 -- columns:
 --   weekday integer: Day of the week, 0 (Sunday) to 6
@@ -13,7 +13,7 @@ with days as (
     select
         extract(dow from day)::integer as weekday,
         count(distinct day) as days
-    from {{ reports() }}.hour_days
+    from {{ reports() }}.session_days
     group by extract(dow from day)::integer
 )
 
@@ -24,6 +24,6 @@ select
     count(distinct h.user_id) as listeners,
     max(d.days) as days,
     round(sum(h.plays)::decimal(18, 4) / max(d.days), 2)::decimal(18, 2) as plays_a_day
-from {{ reports() }}.hour_days as h
+from {{ reports() }}.session_days as h
 inner join days as d on extract(dow from h.day)::integer = d.weekday
 group by d.weekday, h.hour

@@ -1,12 +1,11 @@
--- one row per play of a day that changed since the tables were last published, per page of a change of level on such a
--- day, and per such day, with NULL for all but day and version
+-- one row per play and page of a change of level on a day that changed since the last publish, and per such day without any
 -- key: day, page, start_time, user_id, session_id, item_in_session
 -- load: a working table, made at the start of every run; a remake takes every day of the star
 -- late data: a late, corrected or deleted event is on a changed day
 -- columns:
 --   version bigint: Newest version of the star that the statement saw
 --   day date: The day, UTC
---   page varchar(64): NextSong for a play; else the page, from the history
+--   page varchar(64): NextSong for a play; else the page, from the history; NULL for a day without any
 --   start_time timestamp: Time of the event, UTC
 --   user_id integer: Who
 --   level varchar(16): Subscription at that moment: free or paid
@@ -32,76 +31,60 @@ due as (
     {% endif %}
 ),
 
--- One event may be in several files.
-pages as (
+found as (
+    select
+        'NextSong'::varchar(64) as page,
+        s.start_time,
+        s.user_id,
+        s.level,
+        s.session_id,
+        s.item_in_session,
+        s.location,
+        s.user_agent,
+        s.song,
+        s.artist,
+        s.length,
+        s.song_id is not null as matched
+    from {{ star() }}.songplays as s
+    -- The join says the same, but a scan can skip only what a condition on the column leaves out.
+    where s.start_time >= (select min(m.day) from due as m)
+    union all
+    -- One event may be in several files.
     select distinct
         e.page,
         e.start_time,
         e.user_id,
         e.level,
         e.session_id,
-        e.item_in_session
+        e.item_in_session,
+        null::varchar(1024) as location,
+        null::varchar(2048) as user_agent,
+        null::varchar(1024) as song,
+        null::varchar(1024) as artist,
+        null::decimal(10, 5) as length,
+        null::boolean as matched
     from {{ star() }}.events as e
     where
         e.page in ('Upgrade', 'Submit Upgrade', 'Downgrade', 'Submit Downgrade', 'Cancel')
         and e.user_id is not null
+        and e.start_time >= (select min(m.day) from due as m)
 )
 
 select
     n.version,
     d.day,
-    'NextSong'::varchar(64) as page,
-    s.start_time,
-    s.user_id,
-    s.level,
-    s.session_id,
-    s.item_in_session,
-    s.location,
-    s.user_agent,
-    s.song,
-    s.artist,
-    s.length,
-    s.song_id is not null as matched
-from {{ star() }}.songplays as s
-inner join due as d on trunc(s.start_time) = d.day
-cross join newest as n
--- The range says the same again: a scan then skips what is before it, which a join cannot.
-where s.start_time >= (select min(m.day) from due as m)
-union all
-select
-    n.version,
-    d.day,
-    p.page,
-    p.start_time,
-    p.user_id,
-    p.level,
-    p.session_id,
-    p.item_in_session,
-    null::varchar(1024) as location,
-    null::varchar(2048) as user_agent,
-    null::varchar(1024) as song,
-    null::varchar(1024) as artist,
-    null::decimal(10, 5) as length,
-    null::boolean as matched
-from pages as p
-inner join due as d on trunc(p.start_time) = d.day
-cross join newest as n
-where p.start_time >= (select min(m.day) from due as m)
-union all
-select
-    n.version,
-    d.day,
-    null::varchar(64) as page,
-    null::timestamp as start_time,
-    null::integer as user_id,
-    null::varchar(16) as level,
-    null::integer as session_id,
-    null::integer as item_in_session,
-    null::varchar(1024) as location,
-    null::varchar(2048) as user_agent,
-    null::varchar(1024) as song,
-    null::varchar(1024) as artist,
-    null::decimal(10, 5) as length,
-    null::boolean as matched
+    f.page,
+    f.start_time,
+    f.user_id,
+    f.level,
+    f.session_id,
+    f.item_in_session,
+    f.location,
+    f.user_agent,
+    f.song,
+    f.artist,
+    f.length,
+    f.matched
 from due as d
 cross join newest as n
+left join found as f on trunc(f.start_time) = d.day
