@@ -1,12 +1,13 @@
-"""One more day on 100 months of history against 1: the load, and the reports after it."""
+"""One more day on 100 months of history against 1: the load, the reports after it, and the listening page."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import redshift_connector
 
+from include.reports import listening
 from include.sparkify.redshift import warehouse
 from include.sparkify.redshift.schema import schema_of
 from local import sample
@@ -29,7 +30,7 @@ def measure(setting: Setting) -> Iterator[Row]:
     with setting.stand_in() as stand_in:
         world = stand_in.world("history", folder)
         world.load("2018-11-01", NEW_DAYS[0])
-        load, reports, remakes = {}, {}, {}
+        load, reports, page, remakes = {}, {}, {}, {}
         months = 1
         for size in SIZES:
             while months < size:
@@ -39,7 +40,7 @@ def measure(setting: Setting) -> Iterator[Row]:
             analyze(world)
             remakes[size] = seconds(lambda: update(remake=True))
             analyze(world)
-            load[size], reports[size] = load_days(world, reports=True)
+            load[size], reports[size], page[size] = load_days(world, update, listening.write)
             forget(world)
         few, many = SIZES
         yield Row(
@@ -57,16 +58,22 @@ def measure(setting: Setting) -> Iterator[Row]:
             details=f"{reports[many]:.2f} s by {reports[few]:.2f} s; "
             f"made from nothing they take {remakes[many]:.1f} s by {remakes[few]:.1f} s",
         )
+        yield Row(
+            f"one more day at {many} months of history by {few}: the listening page",
+            page[many] / page[few],
+            2,
+            4,
+            details=f"{page[many]:.2f} s by {page[few]:.2f} s",
+        )
 
 
-def load_days(world: World, reports: bool = False) -> tuple[float, float]:
-    """Load the new days one by one; return the seconds of the middle one, and of the reports after it."""
-    times = []
-    for day, end in zip(NEW_DAYS, NEW_DAYS[1:], strict=False):
-        load = seconds(lambda day=day, end=end: world.load(day, end))
-        times.append((load, seconds(update) if reports else 0.0))
-    loads, updates = zip(*times[UNCOUNTED:], strict=True)
-    return statistics.median(loads), statistics.median(updates)
+def load_days(world: World, *after: Callable[[], object]) -> list[float]:
+    """Load the new days one by one; return the seconds of the middle one, and of each step after it."""
+    times = [
+        [seconds(lambda day=day, end=end: world.load(day, end)), *map(seconds, after)]
+        for day, end in zip(NEW_DAYS, NEW_DAYS[1:], strict=False)
+    ]
+    return [statistics.median(of_step) for of_step in zip(*times[UNCOUNTED:], strict=True)]
 
 
 def forget(world: World) -> None:

@@ -35,7 +35,7 @@ def measure(setting: Setting) -> Iterator[Row]:
         for songs in (FEW, MANY):
             add_songs(world, songs - world.count("songs"))
             analyze(world)
-            times[songs], _ = load_days(world)
+            (times[songs],) = load_days(world)
             forget(world)
         ledger = seconds(lambda: [len(page) for page in read_pages("songs")])
         yield Row(
