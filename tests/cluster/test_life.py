@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
 from include.cluster import connections, database, inventory, serverless, stack, teardown
 from include.sparkify.errors import ConfigurationError, TransientError
 from tests.cluster.account import REGION
+from tests.reports.test_door import assert_open, log_in
+from tests.world import event, lines
 
 
 def fail_once(patch, owner, step):
@@ -64,6 +69,24 @@ def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(accou
         "success",
     )
     assert account.kinds() == ["snapshot"]
+
+
+@pytest.mark.slow
+def test_an_analyst_reads_what_is_meant_for_analysts_and_again_after_teardown(account, monkeypatch):
+    s3, lake = account.client("s3"), f"lake-{account.name}"
+    s3.create_bucket(Bucket=lake, CreateBucketConfiguration={"LocationConstraint": REGION})
+    noon = lines(event(datetime(2018, 11, 1, 12)))
+    s3.put_object(Bucket=lake, Key="log_data/2018/11/2018-11-01-events.json", Body=noon)
+    for time in ("first", "again"):
+        assert account.provision()["run"] == "success"
+        for name in ("redshift_default", "aws_copy_role"):
+            written = json.dumps(account.secret(f"airflow/connections/{name}"))
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", written)
+        for dag_id, params in (("sparkify", {"start": "2018-11-01", "end": "2018-11-02"}), ("reports", {})):
+            assert set(account.run(dag_id, **params).values()) == {"success"}
+        assert_open(log_in(f"ann_{time}", account.connect_as_master()))
+        assert account.teardown()["run"] == "success"
+        assert account.kinds() == []
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redshift_connector
 
-from include.reports import publish
+from include.reports import listening, publish
 from include.sparkify import settings, tables
 from include.sparkify.redshift import analysts, schema, warehouse
 from tests.reports.updating import update
@@ -28,9 +28,16 @@ def ask(make_world: Any) -> Any:
     world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
     world.load("2018-11-01", "2018-11-02")
     update()
-    user = f"ann_{world.name}"
-    create = f"create user {user} password '{PASSWORD}' in group {analysts.group()}"
-    warehouse.transaction(lambda cursor: cursor.execute(create), "create an analyst")
+    ask = log_in(f"ann_{world.name}", warehouse.connect())
+    ask.world = world
+    return ask
+
+
+def log_in(user: str, owner: Any) -> Any:
+    """Create an analyst, and return the function that asks as one, each time in a new session."""
+    with owner:
+        owner.cursor().execute(f"create user {user} password '{PASSWORD}' in group {analysts.group()}")
+        owner.commit()
 
     def ask(sql: str) -> list[Any]:
         login = json.loads(os.environ["AIRFLOW_CONN_REDSHIFT_DEFAULT"])
@@ -40,7 +47,6 @@ def ask(make_world: Any) -> Any:
             cursor.execute(sql)
             return list(cursor.fetchall())
 
-    ask.world = world  # type: ignore[attr-defined]
     return ask
 
 
@@ -48,6 +54,8 @@ def assert_open(ask: Any) -> None:
     star = settings.star()
     for path in QUERIES:
         ask(path.read_text().replace("reports.", f"{settings.reports()}.").replace("sparkify.", f"{star}."))
+    page = listening.gather(lambda sql: ask(sql.replace("{r}", settings.reports())))
+    assert page["until"] == "2018-11-01"
     for name in publish.TABLES:
         assert ask(f"select count(*) from {settings.reports()}.{name}")
     assert ask(f"select user_id, gender, level, updated_at from {star}.users")
