@@ -1,4 +1,4 @@
-"""Take the pictures in docs/ with headless Chromium: the graphs, the datasets, the run report.
+"""Take the pictures in docs/ with headless Chromium: the graphs, the datasets, the run report, the listening page.
 
     python -m local.screenshots
 
@@ -49,6 +49,12 @@ const place = arguments[0].getBoundingClientRect();
 return {x: place.x + scrollX, y: place.y + scrollY, width: place.width, height: place.height};
 """
 MARGIN = 16
+# The pictures of the listening page: width and scheme of the window, and height; 0 is all of it.
+LISTENING = {
+    "listening": (1280, "light", 1560),
+    "listening_dark": (1280, "dark", 0),
+    "listening_narrow": (375, "light", 2400),
+}
 
 
 def installed() -> tuple[str, str] | None:
@@ -86,6 +92,29 @@ def picture_of_report(chrome: webdriver.Chrome, page: Path, target: Path) -> Non
     height = chrome.execute_script("return document.documentElement.scrollHeight")
     chrome.set_window_size(1280, height + 140)
     chrome.find_element(By.TAG_NAME, "body").screenshot(str(target))
+
+
+def open_listening(
+    chrome: webdriver.Chrome, page: Path, width: int = 1280, scheme: str = "light", hash_: str = ""
+) -> None:
+    """Open the listening page in a window of a width, for a person who prefers the scheme light or dark."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    chrome.get("about:blank")
+    chrome.get(page.as_uri() + hash_)
+
+
+def picture_of_listening(chrome: webdriver.Chrome, target: Path, height: int = 0) -> None:
+    """Take a picture of the listening page that is open, of its top or else of all of it."""
+    box = chrome.execute_script(
+        "const {scrollWidth, scrollHeight} = document.documentElement; return [scrollWidth, scrollHeight]"
+    )
+    clip = {"x": 0, "y": 0, "width": box[0], "height": height or box[1], "scale": 1}
+    shot = chrome.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+    with Image.open(io.BytesIO(base64.b64decode(shot["data"]))) as image:
+        image.convert("RGB").quantize(256).save(target, optimize=True)
 
 
 def log_in(chrome: webdriver.Chrome, home: Home, url: str) -> None:
@@ -160,6 +189,7 @@ def main() -> int:
                     if code := cli.main([command]):
                         return code
             report.fetch(home, services.require(home))
+            report.fetch_listening(home, services.require(home))
             url = airflow.url()
             log_in(chrome, home, url)
             for dag_id, name, height in (("sparkify", "graph", 1150), ("reports", "reports_graph", 1700)):
@@ -168,10 +198,13 @@ def main() -> int:
             # Airflow draws all tables of a DAG side by side.
             picture_of_drawing(chrome, f"{url}/datasets?tab=graph", DOCS / "datasets.png", 3200, 900)
             picture_of_report(chrome, home.report / "report.html", DOCS / "report.png")
+            for name, (width, scheme, height) in LISTENING.items():
+                open_listening(chrome, home.report / "listening.html", width, scheme)
+                picture_of_listening(chrome, DOCS / f"{name}.png", height)
     except Problem as problem:
         print(problem, file=sys.stderr)
         return problem.code
-    for name in ("graph", "reports_graph", "datasets", "report"):
+    for name in ("graph", "reports_graph", "datasets", "report", *LISTENING):
         say(shown(DOCS / f"{name}.png"))
     return 0
 

@@ -7,7 +7,7 @@
   const weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const day = (text) => new Date(text + "T00:00:00Z");
   const number = new Intl.NumberFormat("en-US");
-  const share = new Intl.NumberFormat("en-US", {style: "percent", maximumFractionDigits: 1});
+  const share = new Intl.NumberFormat("en-US", {style: "percent", maximumSignificantDigits: 3});
   const signed = new Intl.NumberFormat("en-US", {style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero"});
   const dates = new Intl.DateTimeFormat("en-US", {day: "numeric", month: "short", year: "numeric", timeZone: "UTC"});
   const range = () => facts.ranges.find((one) => one.id === state.range);
@@ -35,14 +35,16 @@
     paid_share: (t) => (t[0] ? t[4] / t[0] : null),
     match_rate: (t) => (t[0] ? t[5] / t[0] : null),
   };
+  const means = (metric) => `${facts.metrics[metric].label}: ${facts.metrics[metric].definition[0].toLowerCase()}${facts.metrics[metric].definition.slice(1)}`;
   const isShare = (metric) => facts.metrics[metric].unit === "share";
   const shown = (metric, value) => (value === null ? "–" : isShare(metric) ? share.format(value) : number.format(Math.round(value)));
   const empty = [0, 0, 0, 0, 0, 0, 0];
 
   function change(metric, now, before) {
-    if (before === null || now === null) return make("p", {class: "soft"}, "no range before it");
+    if (now === null) return make("p", {class: "soft"});
+    if (before === null) return make("p", {class: "soft"}, range().before ? "no play in the range before" : "");
     if (isShare(metric)) {
-      const points = Math.round((now - before) * 1000) / 10;
+      const points = Number(((now - before) * 100).toPrecision(2));
       return make("p", {class: "soft"}, `${points > 0 ? "+" : ""}${points} points, from ${share.format(before)}`);
     }
     if (!before) return make("p", {class: "soft"}, "none before");
@@ -59,7 +61,7 @@
         const line = weeks.map((one) => ({week: day(one.start), value: count(rows(facts.totals, one.key) || empty)}));
         const chart = Plot.plot({
           width: 150, height: 34, margin: 3, axis: null, y: {zero: true}, x: {type: "utc"},
-          marks: [Plot.lineY(line, {x: "week", y: "value", stroke: "var(--paid)", strokeWidth: 2})],
+          marks: [Plot.lineY(line, {x: "week", y: "value", stroke: "var(--main)", strokeWidth: 2}), Plot.dot(line.slice(-1), {x: "week", y: "value", fill: "var(--main)", r: 3})],
         });
         return make(
           "section", {class: "card", id: `tile-${metric}`, "aria-label": facts.metrics[metric].label},
@@ -94,7 +96,7 @@
         make("tr", {}, ...columns.map((column, i) => {
           const text = cell(row[i], column[1]);
           const content = open && i === open.column ? make("button", {type: "button", onclick: () => go({item: open.items[at]})}, name(text)) : typeof row[i] === "string" ? name(text) : text;
-          return make("td", {class: isNumber[i] ? "n" : null}, content);
+          return make("td", {class: isNumber[i] ? "n" : column[1] === "short" ? "s" : null}, content);
         })),
       )),
     );
@@ -144,13 +146,21 @@
     return Math.max(260, half - 34);
   };
   const stacked = ["free", "paid"];
+  // What a chart says of one mark under the pointer; the table behind it says the same to everyone.
+  const tip = (title) => ({title, tip: {fill: "var(--card)", stroke: "var(--soft)"}});
+  // An axis of weeks has its ticks on Mondays, at most seven of them.
+  const mondays = (weeks) => {
+    const step = Math.ceil(weeks.length / 7);
+    return {type: "utc", label: null, ticks: weeks.map(day).filter((_, i) => (weeks.length - 1 - i) % step === 0), tickFormat: d3.utcFormat("%-d %b")};
+  };
+  const from = (date) => `Week from ${dates.format(date)}`;
 
-  function bars(body, label, width = widthOf(false)) {
-    const top = body.slice(0, 15);
+  function bars(body, width = widthOf(false)) {
+    const top = body.slice(0, 10);
     return Plot.plot({
-      style, width, height: 24 * top.length + 56, marginLeft: 125, marginRight: 48, marginBottom: 40, x: {label, labelOffset: 34, grid: true, ticks: 4, tickFormat: "~s"}, y: {label: null, domain: top.map((row) => row[0])},
+      style, width, height: 24 * top.length + 8, marginLeft: 125, marginRight: 52, marginTop: 4, marginBottom: 4, x: {axis: null}, y: {label: null, domain: top.map((row) => row[0])},
       marks: [
-        Plot.barX(top, {y: "0", x: "1", fill: "var(--paid)"}),
+        Plot.barX(top, {y: "0", x: "1", fill: "var(--main)"}),
         Plot.text(top, {y: "0", x: "1", text: (row) => number.format(row[1]), textAnchor: "start", dx: 4, fill: "var(--ink)"}),
         Plot.axisY({tickSize: 0, label: null, lineWidth: 10, textOverflow: "ellipsis"}),
       ],
@@ -164,10 +174,10 @@
       const names = kind === "song" ? [facts.items[item][1], facts.items[item][2]] : [facts.items[item][2]];
       return [i + 1, ...(range().before === null ? [] : [moved(i + 1, before)]), ...names, plays, listeners, plays ? known / plays : null];
     });
-    const columns = [["Rank"], ...(range().before === null ? [] : [["Change"]]), ...(kind === "song" ? [["Song"]] : []), ["Artist"], ["Plays"], ["Listeners"], ["Known song", "share"]];
+    const columns = [["Rank"], ...(range().before === null ? [] : [["Change", "short"]]), ...(kind === "song" ? [["Song"]] : []), ["Artist"], ["Plays"], ["Listeners"], ["Known song", "share"]];
     return panel({
       id: `top-${kind}s`, title: kind === "song" ? "Which songs?" : "Which artists?", visible: true,
-      about: `By the names that the events have. Change is against the range before; new: not among its first 100. ${facts.metrics.plays.definition}`,
+      about: `By the names that the events have. Change is against the range before; new: not among its first 100. ${means("plays")}`,
       columns, body, open: {column: range().before === null ? 1 : 2, items: found.map((row) => row[0])},
     });
   }
@@ -181,11 +191,11 @@
     const wide = true;
     return panel({
       id: "activity", title: "How much, day by day?", wide, colors: {Free: "free", Paid: "paid"},
-      about: `Plays per day, UTC${facts.days.length >= 400 ? "; at most the last 400 days" : ""}. ${facts.metrics.paid_plays.definition} ${facts.metrics.listeners.definition}`,
-      columns: [["Day"], ["Free plays"], ["Paid plays"], ["Listeners"]], body,
+      about: `Plays per day, UTC${facts.days.length >= 400 ? "; at most the last 400 days" : ""}. ${means("paid_plays")} ${means("listeners")}`,
+      columns: [["Day", "short"], ["Free plays"], ["Paid plays"], ["Listeners"]], body,
       chart: Plot.plot({
-        style, width: widthOf(wide), height: 230, x: {type: "utc", label: null}, y: {label: "plays", grid: true, tickFormat: "~s"}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
-        marks: [Plot.rectY(long, {x: "day", y: "plays", fill: "level", interval: "day", inset: 0.5}), Plot.ruleY([0])],
+        style, width: widthOf(wide), height: 230, x: {type: "utc", label: null, ticks: body.length < 9 ? d3.utcDay : undefined}, y: {label: "plays", grid: true, tickFormat: "~s"}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
+        marks: [Plot.rectY(long, {x: "day", y: "plays", fill: "level", interval: "day", inset: 0.5, ...tip((one) => `${dates.format(one.day)}\n${number.format(one.plays)} ${one.level} plays`)}), Plot.ruleY([0])],
       }),
     });
   }
@@ -195,10 +205,10 @@
     const most = Math.max(1, ...body.map((row) => row[2]));
     return panel({
       id: "hours", title: "When in the week?", about: "Plays by weekday and hour of their start, UTC. A stronger color is more.",
-      columns: [["Weekday"], ["Hour"], ["Plays"]], body: body.map((row) => [weekdays[row[0]], row[1], row[2]]),
+      columns: [["Weekday", "short"], ["Hour"], ["Plays"]], body: body.map((row) => [weekdays[row[0]], row[1], row[2]]),
       chart: Plot.plot({
-        style, width: widthOf(false), height: 240, marginBottom: 40, padding: 0.04, x: {label: "hour, UTC", labelOffset: 34, domain: d3.range(24), ticks: [0, 6, 12, 18], tickFormat: (hour) => (hour % 3 ? "" : String(hour))}, y: {label: null, domain: [1, 2, 3, 4, 5, 6, 0], tickFormat: (weekday) => weekdays[weekday]},
-        marks: [Plot.cell(body, {x: "1", y: "0", fill: "var(--paid)", fillOpacity: (row) => 0.06 + (0.94 * row[2]) / most})],
+        style, width: widthOf(false), height: 224, marginTop: 8, marginBottom: 40, padding: 0.04, x: {label: "hour, UTC", labelOffset: 34, domain: d3.range(24), ticks: [0, 6, 12, 18], tickFormat: (hour) => (hour % 3 ? "" : String(hour))}, y: {label: null, domain: [1, 2, 3, 4, 5, 6, 0], tickFormat: (weekday) => weekdays[weekday]},
+        marks: [Plot.cell(body, {x: "1", y: "0", fill: "var(--main)", fillOpacity: (row) => 0.06 + (0.94 * row[2]) / most, ...tip((row) => `${weekdays[row[0]]}, ${row[1]} to ${row[1] + 1} h: ${number.format(row[2])} plays`)})],
         opacity: {type: "identity"},
       }),
     });
@@ -206,7 +216,7 @@
 
   const part = (kind) => ((rows(facts.parts, range().key) || {})[kind] || []);
   const parts = (kind, id, title, about, label) =>
-    panel({id, title, about, columns: [[label], ["Plays"], ["Listeners"]], body: part(kind), chart: part(kind).length ? bars(part(kind), "plays") : null});
+    panel({id, title, about, columns: [[label, "short"], ["Plays"], ["Listeners"]], body: part(kind), chart: part(kind).length ? bars(part(kind)) : null});
 
   function funnel() {
     const order = ["Upgrade", "Submit Upgrade", "Downgrade", "Submit Downgrade", "Cancel"];
@@ -214,7 +224,7 @@
     return panel({
       id: "pages", title: "How far does a change of level get?",
       about: "Pages on the way from free to paid, back, and out: how often they were opened, and by how many users on the level that they had then.",
-      columns: [["Page"], ["Times opened"], ["Users"]], body, chart: bars(body.map((row) => [row[0], row[2]]), "users"),
+      columns: [["Page"], ["Times opened"], ["Users"]], body, chart: bars(body.map((row) => [row[0], row[2]])),
     });
   }
 
@@ -223,10 +233,10 @@
     return panel({
       id: "level-changes", title: "Who pays, who stops to?", colors: {"free to paid": "paid", "paid to free": "free"},
       about: "Changes between free and paid from one play of a user to the next, per ISO week, for all users and the last 53 weeks with a change.",
-      columns: [["Week from"], ["Free to paid"], ["Paid to free"]], body: facts.changes,
+      columns: [["Week from", "short"], ["Free to paid"], ["Paid to free"]], body: facts.changes,
       chart: Plot.plot({
-        style, width: widthOf(false), height: 200, x: {type: "utc", label: null, ticks: 5}, y: {label: "changes", grid: true, tickFormat: (value) => String(Math.abs(value))}, color: {domain: ["up", "down"], range: ["var(--paid)", "var(--free)"]},
-        marks: [Plot.rectY(long, {x: "week", y: "users", fill: "what", interval: d3.utcMonday, inset: 1}), Plot.ruleY([0])],
+        style, width: widthOf(false), height: 200, x: mondays(facts.changes.map((row) => row[0])), y: {label: "changes", grid: true, tickFormat: (value) => String(Math.abs(value))}, color: {domain: ["up", "down"], range: ["var(--paid)", "var(--free)"]},
+        marks: [Plot.rectY(long, {x: "week", y: "users", fill: "what", interval: d3.utcMonday, inset: 1, ...tip((one) => `${from(one.week)}\n${Math.abs(one.users)} ${one.what === "up" ? "free to paid" : "paid to free"}`)}), Plot.ruleY([0])],
       }),
     });
   }
@@ -237,11 +247,11 @@
     return panel({
       id: "retention", title: "Who comes back?",
       about: "Of the users whose first play was in a week: the share that played in the weeks after it. Weeks are ISO weeks from Monday, UTC; all levels, the last 13 first weeks.",
-      columns: [["First week from"], ["Weeks since"], ["Users"], ["Came back"], ["Share", "share"]], body,
+      columns: [["First week from", "short"], ["Weeks since"], ["Users"], ["Came back"], ["Share", "share"]], body,
       chart: Plot.plot({
-        style, width: widthOf(false), height: 26 * labels.length + 60, marginLeft: 80, marginBottom: 40, padding: 0.04, x: {label: "weeks since", labelOffset: 34, type: "band", tickFormat: (n) => String(n)}, y: {label: null, domain: labels},
+        style, width: widthOf(false), height: 26 * labels.length + 48, marginTop: 8, marginLeft: 80, marginBottom: 40, padding: 0.04, x: {label: "weeks since", labelOffset: 34, type: "band", tickFormat: (n) => String(n)}, y: {label: null, domain: labels},
         marks: [
-          Plot.cell(body, {x: "1", y: "0", fill: "var(--paid)", fillOpacity: (row) => row[4] * 0.35}),
+          Plot.cell(body, {x: "1", y: "0", fill: "var(--main)", fillOpacity: (row) => row[4] * 0.35}),
           Plot.text(body, {x: "1", y: "0", text: (row) => (labels.length > 1 && Math.max(...body.map((one) => one[1])) > 8 ? `${Math.round(row[4] * 100)}` : share.format(row[4])), fill: "var(--ink)"}),
         ],
         opacity: {type: "identity"},
@@ -255,10 +265,10 @@
     return panel({
       id: "growth", title: "Is the audience growing?", colors: {new: "new", returned: "returned", resurrected: "resurrected", dormant: "dormant"},
       about: "Listeners per ISO week, all levels. New: their first play. Returned: played in the week before, too. Resurrected: played before, but not in that week. Dormant, below zero: played in the week before, but not in this one.",
-      columns: [["Week from"], ["New"], ["Returned"], ["Resurrected"], ["Dormant"]], body: facts.growth,
+      columns: [["Week from", "short"], ["New"], ["Returned"], ["Resurrected"], ["Dormant"]], body: facts.growth,
       chart: Plot.plot({
-        style, width: widthOf(false), height: 230, x: {type: "utc", label: null, ticks: 5}, y: {label: "users", grid: true, tickFormat: (value) => String(Math.abs(value))}, color: {domain: kinds, range: kinds.map((kind) => `var(--${kind})`)},
-        marks: [Plot.rectY(long, {x: "week", y: "users", fill: "kind", interval: d3.utcMonday, inset: 1}), Plot.ruleY([0])],
+        style, width: widthOf(false), height: 230, x: mondays(facts.growth.map((row) => row[0])), y: {label: "users", grid: true, tickFormat: (value) => String(Math.abs(value))}, color: {domain: kinds, range: kinds.map((kind) => `var(--${kind})`)},
+        marks: [Plot.rectY(long, {x: "week", y: "users", fill: "kind", interval: d3.utcMonday, inset: 1, ...tip((one) => `${from(one.week)}\n${number.format(Math.abs(one.users))} ${one.kind}`)}), Plot.ruleY([0])],
       }),
     });
   }
@@ -268,19 +278,19 @@
     const body = weeks.map((one) => [one.start, ...((t) => [t[0], t[5], t[0] ? t[5] / t[0] : null])(rows(facts.totals, one.key) || empty)]);
     return panel({
       id: "known", title: "How many plays have a known song?", about: facts.metrics.match_rate.definition,
-      columns: [["Week from"], ["Plays"], ["With a known song"], ["Share", "share"]], body,
+      columns: [["Week from", "short"], ["Plays"], ["With a known song"], ["Share", "share"]], body,
       chart: Plot.plot({
-        style, width: widthOf(false), height: 180, x: {type: "utc", label: null, ticks: 5}, y: {label: "share", grid: true, zero: true, tickFormat: "~%"},
-        marks: [Plot.lineY(body, {x: (row) => day(row[0]), y: "3", stroke: "var(--paid)", strokeWidth: 2, marker: true}), Plot.ruleY([0])],
+        style, width: widthOf(false), height: 180, marginLeft: 50, marginRight: 24, x: mondays(body.map((row) => row[0])), y: {label: "share", grid: true, zero: true, tickFormat: "~%"},
+        marks: [Plot.lineY(body, {x: (row) => day(row[0]), y: "3", stroke: "var(--main)", strokeWidth: 2, marker: true, ...tip((row) => `Week from ${row[0]}: ${number.format(row[2])} of ${number.format(row[1])} plays`)}), Plot.ruleY([0])],
       }),
     });
   }
 
   const loads = () =>
     panel({
-      id: "loads", title: "What was loaded, and what was left out?", visible: true,
+      id: "loads", title: "What was loaded, and what was left out?", visible: true, wide: true,
       about: "Of all files so far. A line that breaks the contract is rejected; a file with too many of them is refused as a whole. Times are UTC.",
-      columns: [["Kind"], ["Files"], ["Lines"], ["Accepted"], ["Rejected"], ["Files refused"], ["Published"]], body: facts.loads,
+      columns: [["Kind", "short"], ["Files"], ["Lines"], ["Accepted"], ["Rejected"], ["Files refused"], ["Published", "short"]], body: facts.loads,
     });
 
   function opened(focus) {
@@ -293,10 +303,10 @@
     const found = panel({
       id: "item", title: kind === "song" ? "Song, week by week" : "Artist, week by week", colors: {Free: "free", Paid: "paid"},
       about: "Plays per ISO week in the last 26 weeks, all levels, by the names that the events have.",
-      columns: [["Week from"], ["Free plays"], ["Paid plays"]], body,
+      columns: [["Week from", "short"], ["Free plays"], ["Paid plays"]], body,
       chart: Plot.plot({
-        style, width: widthOf(false), height: 200, x: {type: "utc", label: null, ticks: 5}, y: {label: "plays", grid: true}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
-        marks: [Plot.rectY(long, {x: "week", y: "plays", fill: "level", interval: d3.utcMonday, inset: 1}), Plot.ruleY([0])],
+        style, width: widthOf(false), height: 200, x: mondays(body.map((row) => row[0])), y: {label: "plays", grid: true}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
+        marks: [Plot.rectY(long, {x: "week", y: "plays", fill: "level", interval: d3.utcMonday, inset: 1, ...tip((one) => `${from(one.week)}\n${number.format(one.plays)} ${one.level} plays`)}), Plot.ruleY([0])],
       }),
     });
     const where = panel({id: "item-places", title: "Where it is heard most", about: "Plays in the last 26 weeks; the first five places.", columns: [["Place"], ["Plays"]], body: places, visible: true});
@@ -312,13 +322,14 @@
   function draw(focus) {
     document.getElementById("range").value = state.range;
     document.querySelector(`#level input[value=${state.level}]`).checked = true;
+    document.getElementById("shown").textContent = `${range().label}, ${levels[state.level].toLowerCase()} plays`;
     drawTiles();
     opened(focus);
     document.getElementById("panels").replaceChildren(
-      activity(), listOf("song"), listOf("artist"), hours(), growth(), retention(), changes(), funnel(),
+      activity(), listOf("song"), listOf("artist"), hours(), growth(), retention(), changes(),
       parts("state", "places", "Where?", "Plays by the first state in the name of the listener's metropolitan area.", "State"),
       parts("device", "devices", "With which devices?", "Device families by the User-Agent header, as ua-parser reads it, or the system where it names no device. A listener with several counts for each.", "Device"),
-      known(), loads(),
+      funnel(), known(), loads(),
     );
     document.documentElement.dataset.ready = "yes";
   }
@@ -339,8 +350,8 @@
 
   function start() {
     const published = facts.loads.length ? `; published ${facts.loads[0][6]} UTC` : "";
-    const rejected = facts.loads.map((row) => `${number.format(row[4])} lines rejected and ${number.format(row[5])} files refused of ${row[0]}`).join(", ");
-    document.getElementById("until").textContent = `Plays from ${dates.format(day(facts.from))} to ${dates.format(day(facts.until))}${published}; ${rejected}`;
+    const out = facts.loads.filter((row) => row[4] + row[5]).map((row) => `${number.format(row[4])} lines rejected and ${number.format(row[5])} files refused of ${row[0]}`);
+    document.getElementById("until").textContent = `Plays from ${dates.format(day(facts.from))} to ${dates.format(day(facts.until))}${published}; ${out.join(", ") || "no line rejected, no file refused"}`;
     const select = document.getElementById("range");
     const groups = {Days: ["all", "last_7", "last_28"], Months: ["month"], Weeks: ["week"]};
     for (const [label, periods] of Object.entries(groups)) {

@@ -243,6 +243,7 @@ def _lists(
     weeks, places = _opened(ask, ranges, length, last)
     monday = last - timedelta(days=last.weekday() + 7 * (WEEKS_OF_ITEM - 1))
     return {
+        "length": length,
         "lists": lists,
         "firstWeek": monday.isoformat(),
         "items": [

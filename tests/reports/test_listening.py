@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -20,9 +21,10 @@ from selenium.webdriver.support.ui import Select
 
 from include.reports import listening, metrics
 from include.sparkify.redshift import warehouse
-from local import screenshots
+from local import sample, screenshots
 from tests.reports import oracle
 from tests.reports.test_metricflow import SHOWN
+from tests.reports.test_tables import assert_right
 from tests.reports.updating import update
 from tests.world import event, song
 
@@ -60,7 +62,14 @@ def facts(month: Any) -> dict[str, Any]:
 
 
 def test_every_range_and_level_is_what_the_oracle_counts(month, facts):
-    events = oracle.events_of(month)
+    assert [one["id"] for one in facts["ranges"][:4]] == ["all", "last-7", "last-28", "2018-11"]
+    assert len(facts["ranges"]) == 4 + 5
+    assert_page(month, facts)
+
+
+def assert_page(world: Any, facts: dict[str, Any]) -> None:
+    """Every number of the page is what the oracle counts."""
+    events = oracle.events_of(world)
     plays = [e for e in events if e.page == "NextSong"]
     expected = oracle.tables(events)
     tops: dict[str, dict[tuple[str, str, str], tuple[Any, ...]]] = defaultdict(dict)
@@ -71,20 +80,25 @@ def test_every_range_and_level_is_what_the_oracle_counts(month, facts):
     parts: dict[tuple[str, str], list[list[Any]]] = defaultdict(list)
     for period, start, level, kind, *row in expected["period_parts"]:
         parts[f"{period}/{start}/{level}", kind].append(row)
-    assert [one["id"] for one in facts["ranges"][:4]] == ["all", "last-7", "last-28", "2018-11"]
-    assert len(facts["ranges"]) == 4 + 5
     for one in facts["ranges"]:
         start, end = date.fromisoformat(one["start"]), date.fromisoformat(one["end"])
         for level in LEVELS:
             key = f"{one['key']}/{level}"
             found = [e for e in plays if start <= e.day <= end and level in ("all", e.level)]
-            assert facts["totals"][key][:3] == [len(found), oracle._users(found), oracle._sessions(found)], (
-                key
-            )
-            assert facts["totals"][key][3] == pytest.approx(float(oracle._length(found) / 3600), abs=0.006)
-            assert facts["totals"][key][4:6] == list(oracle._paid_known(found))
+            if not found:
+                assert key not in facts["totals"]
+                continue
+            assert facts["totals"][key] == [
+                len(found),
+                oracle._users(found),
+                oracle._sessions(found),
+                float(oracle._round(oracle._length(found) / 3600, 2)),
+                *oracle._paid_known(found),
+                len({e.day for e in found}),
+            ], key
             before = tops.get(f"{one['before']}/{level}", {})
             for kind in ("song", "artist"):
+                shown = [[*facts["items"][row[0]][:3], *row[1:]] for row in facts["lists"][key][kind]]
                 wanted = [
                     [
                         kind,
@@ -92,13 +106,93 @@ def test_every_range_and_level_is_what_the_oracle_counts(month, facts):
                         *counts[1:],
                         before.get(item, [None])[0],
                     ]
-                    for item, counts in list(tops[key].items())
-                    if item[0] == kind and counts[0] <= 50
+                    for item, counts in tops[key].items()
+                    if item[0] == kind
                 ]
-                shown = [[*facts["items"][row[0]][:3], *row[1:]] for row in facts["lists"][key][kind]]
-                assert shown == wanted, key
+                assert shown == wanted[: len(shown)] and len(shown) == min(facts["length"], len(wanted)), key
             for kind in ("hour", "state", "device", "page"):
-                assert sorted(facts["parts"][key].get(kind, [])) == sorted(parts[key, kind]), key
+                shown = facts["parts"][key].get(kind, [])
+                assert sorted(shown) == sorted(
+                    [listening._text(name), *row] for name, *row in parts[key, kind]
+                )
+    assert (
+        facts["days"]
+        == [
+            [
+                day.isoformat(),
+                *(sum(e.level == level for e in found) for level in ("free", "paid")),
+                oracle._users(found),
+                *(oracle._users([e for e in found if e.level == level]) for level in ("free", "paid")),
+            ]
+            for day, found in sorted(oracle.group(plays, lambda e: e.day).items())
+        ][-listening.DAYS :]
+    )
+    growth = [[str(week), *counts] for week, _, *counts in sorted(expected["growth"])]
+    assert facts["growth"] == growth[-53:]
+    first = max(e.week for e in plays) - timedelta(weeks=listening.WEEKS - 1)
+    cohorts = [[str(row[0]), *row[1:4]] for row in sorted(expected["retention"]) if row[0] >= first]
+    assert facts["retention"] == cohorts
+    changes: dict[date, list[int]] = defaultdict(lambda: [0, 0])
+    for _, _, since, _, change, _ in expected["level_history"]:
+        if change != "start":
+            week = since.date() - timedelta(days=since.weekday())
+            changes[week][change == "downgrade"] += 1
+    assert facts["changes"] == [[str(week), *counts] for week, counts in sorted(changes.items())][-53:]
+    assert_opened(plays, facts)
+
+
+def assert_opened(plays: list[oracle.Event], facts: dict[str, Any]) -> None:
+    """The weeks and places of every song and artist that can be opened are what the oracle counts."""
+    monday = date.fromisoformat(facts["firstWeek"])
+    recent = [e for e in plays if e.day >= monday]
+    of: dict[tuple[str, str, str], list[oracle.Event]] = oracle.group(
+        recent, lambda e: ("song", listening._text(e.song), listening._text(e.artist))
+    ) | oracle.group(recent, lambda e: ("artist", "", listening._text(e.artist)))
+    for *item, weeks, places in facts["items"]:
+        found = of.get(tuple(item), [])
+        by_week = oracle.group(found, lambda e: (e.week - monday).days // 7)
+        assert weeks == [
+            [week, *(sum(e.level == level for e in some) for level in ("free", "paid"))]
+            for week, some in sorted(by_week.items())
+        ], item
+        by_place = oracle.group(found, lambda e: e.location or "unknown")
+        most = sorted((-len(some), place) for place, some in by_place.items())
+        assert places == [[listening._text(place), -count] for count, place in most[:5]], item
+
+
+@pytest.mark.slow
+def test_late_changed_and_vanished_files_of_a_lake(make_world, tmp_path):
+    """`make test TESTS=... DATA=folder` tries the files of log_data/ and song_data/ there."""
+    folder = Path(os.environ.get("SPARKIFY_DATA") or tmp_path)
+    if folder == tmp_path:
+        sample.write(folder, sample.Spec(days=40, songs=71))
+    world = make_world(absent="warn")
+    world.create_tables()
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("*_data/**/*.json")
+    }
+    logs = sorted(key for key in files if key.startswith("log_data/"))
+    first, last = (date.fromisoformat(Path(key).name[:10]) for key in (logs[0], logs[-1]))
+    late, changed, vanished = logs[3::5], logs[1::7], logs[2::11]
+    songs = sorted(files.keys() - set(logs))
+    steps = [
+        (set(files) - set(late) - set(songs[::2]), set(changed), []),
+        (set(late) | set(changed) | set(songs[::2]), set(), vanished),
+        (set(vanished), set(), []),
+    ]
+    for written, halved, deleted in steps:
+        for key in sorted(written):
+            lines = files[key].splitlines()
+            world.put(key, b"\n".join(lines[::2] if key in halved else lines))
+        for key in deleted:
+            world.delete(key)
+        world.load(str(first), str(last + timedelta(days=1)), audited=False)
+        update()
+        assert_right(world)
+        facts = facts_of()
+        assert_page(world, facts)
+        plays, *_ = facts["totals"][facts["ranges"][0]["key"] + "/all"]
+        print(f"{plays:,} plays in {len(facts['ranges'])} ranges: tables and page are those of the oracle")
 
 
 def test_every_metric_is_what_its_definition_says_in_sql(month, facts):
@@ -114,30 +208,6 @@ def test_every_metric_is_what_its_definition_says_in_sql(month, facts):
             totals = facts["totals"][f"{one['key']}/{level}"]
             for (name, count), value in zip(SHOWN.items(), row, strict=True):
                 assert count(totals) == pytest.approx(float(value), abs=0.006), (one["id"], level, name)
-
-
-def test_an_opened_song_and_the_days_add_up(month, facts):
-    plays = [e for e in oracle.events_of(month) if e.page == "NextSong"]
-    days = oracle.group(plays, lambda e: e.day.isoformat())
-    assert facts["days"] == [
-        [
-            day,
-            *(sum(e.level == level for e in found) for level in ("free", "paid")),
-            len({e.user for e in found}),
-            *(len({e.user for e in found if e.level == level}) for level in ("free", "paid")),
-        ]
-        for day, found in sorted(days.items())
-    ]
-    by_text = oracle.group(plays, lambda e: (listening._text(e.song), listening._text(e.artist)))
-    monday = date.fromisoformat(facts["firstWeek"])
-    for kind, title, artist, weeks, places in facts["items"][:50]:
-        if kind == "song":
-            found = by_text[title, artist]
-            assert sum(free + paid for _, free, paid in weeks) == len(found)
-            assert {monday + timedelta(weeks=week) for week, _, _ in weeks} == {e.week for e in found}
-            assert places[0][1] == max(
-                len(some) for some in oracle.group(found, lambda e: e.location).values()
-            )
 
 
 def test_the_scripts_are_those_of_the_registry():
@@ -228,15 +298,6 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
-def open_page(chrome: Any, page: Path, width: int = 1280, scheme: str = "light", hash_: str = "") -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    chrome.get("about:blank")
-    chrome.get(page.as_uri() + hash_)
-
-
 def assert_quiet(chrome: Any) -> None:
     """Nothing was fetched, nothing complained, and no text of the data became anything else."""
     assert chrome.execute_script("return performance.getEntriesByType('resource').length") == 0
@@ -250,9 +311,9 @@ def assert_quiet(chrome: Any) -> None:
 @pytest.mark.parametrize(
     ("width", "scheme"), [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")]
 )
-def test_every_chart_is_there_and_accessible(page, axe, width, scheme):
+def test_every_chart_is_there_and_accessible(page, axe, width, scheme, tmp_path):
     with screenshots.browser() as chrome:
-        open_page(chrome, page, width, scheme)
+        screenshots.open_listening(chrome, page, width, scheme)
         for name in CHARTS:
             chart = chrome.find_element(By.CSS_SELECTOR, f"#{name} figure svg")
             assert chart.is_displayed() and chart.size["width"] > 200, name
@@ -263,6 +324,8 @@ def test_every_chart_is_there_and_accessible(page, axe, width, scheme):
             assert chrome.find_element(By.CSS_SELECTOR, f"#{name} table tbody tr").is_displayed()
         # Nothing is wider than the window.
         assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+        screenshots.picture_of_listening(chrome, tmp_path / "page.png")
+        assert (tmp_path / "page.png").stat().st_size > 50_000
         assert_quiet(chrome)
         chrome.set_script_timeout(120)
         found = chrome.execute_async_script(
@@ -277,7 +340,7 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page
     with screenshots.browser() as chrome:
         folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
         chrome.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
-        open_page(chrome, page)
+        screenshots.open_listening(chrome, page)
 
         def plays() -> str:
             return chrome.find_element(By.CSS_SELECTOR, "#tile-plays .value").text
@@ -300,9 +363,9 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page
         assert 0 < int(plays()) < 21 * len(HOSTILE)
         shown = plays()
         # The address decides what is shown, and Back returns to what was shown before.
-        open_page(chrome, page, hash_="#range=last-7&level=free")
+        screenshots.open_listening(chrome, page, hash_="#range=last-7&level=free")
         assert plays() == shown
-        open_page(chrome, page, hash_="#range=nonsense&level=<b>&item=9999")
+        screenshots.open_listening(chrome, page, hash_="#range=nonsense&level=<b>&item=9999")
         assert plays() == str(21 * len(HOSTILE))
         title = chrome.find_element(By.CSS_SELECTOR, "#top-songs td button")
         chrome.execute_script("arguments[0].focus()", title)
@@ -336,7 +399,7 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page
 @needs_browser
 def test_it_can_be_printed(page):
     with screenshots.browser() as chrome:
-        open_page(chrome, page, scheme="dark")
+        screenshots.open_listening(chrome, page, scheme="dark")
         printed = base64.b64decode(
             chrome.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"]
         )

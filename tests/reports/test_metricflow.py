@@ -43,11 +43,7 @@ def run(program: str, folder: Path, *arguments: str) -> None:
     done = subprocess.run(
         [DBT / program, *arguments],
         cwd=folder / "dbt",
-        env=os.environ
-        | {
-            "SPARKIFY_REDSHIFT_PORT": str(login["port"]),
-            "DBT_PROFILES_DIR": ".",
-        },
+        env=os.environ | {"SPARKIFY_REDSHIFT_PORT": str(login["port"]), "DBT_PROFILES_DIR": "."},
         capture_output=True,
         text=True,
         check=False,
