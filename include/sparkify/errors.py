@@ -67,7 +67,7 @@ _AWS_HINTS = {
     "SignatureDoesNotMatch": "connection aws_default has a wrong secret key",
     "PermanentRedirect": "the bucket is in another region: fix region_name of connection aws_default",
     "AuthorizationHeaderMalformed": "the bucket is in another region: fix region_name of connection aws_default",
-    "InvalidObjectState": "the object is archived (GLACIER): restore it in S3, then clear the task",
+    "InvalidObjectState": "the object is archived (GLACIER): restore it in S3",
     "301": "the bucket is in another region: fix region_name of connection aws_default",
 }
 

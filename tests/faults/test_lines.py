@@ -164,7 +164,7 @@ def test_only_lines_that_are_one_object_are_accepted(fresh):
 
     assert world.items() == [1]
     reasons = {number: reason for _, number, _, reason in world.rejected()}
-    assert reasons[2] == "a JSON object expected, not an array"
+    assert reasons[2] == "a JSON object expected, not an array; each object must be on its own line"
     assert "not valid JSON" in reasons[3]
     pretty = len(json.dumps(event(D1), indent=1).splitlines())
     assert sorted(reasons) == list(range(2, 4 + pretty))

@@ -23,7 +23,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Optional
 
@@ -111,7 +111,8 @@ class Integer:
         ):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise Reject(name, f"whole number expected, not {_kind(value)}")
+            of = f" of{self.unit}" if self.unit else ""
+            raise Reject(name, f"whole number{of} expected, not {_kind(value)}")
         if not self.low <= value <= self.high:
             raise Reject(name, f"is out of range [{self.low}, {self.high}]{self.unit}")
         return value
@@ -152,6 +153,8 @@ def _kind(value: Any) -> str:
         return "an array"
     if isinstance(value, bool):
         return "a boolean"
+    if isinstance(value, float) and not value.is_integer():
+        return "a fraction"
     return "a number" if isinstance(value, int | float) else "null" if value is None else "text"
 
 
@@ -217,7 +220,7 @@ def event(line: bytes, tally: Tally, latest: int = _MAX_TS) -> dict[str, Any]:
     :param latest: the latest possible ``ts`` in ms since 1970: an event cannot be younger than its file.
     :raises Reject: the line is not a JSON object, lacks a field, or a value breaks the contract.
     """
-    source = _object(line)
+    source = _object(line, "each object must be on its own line")
     # Logged-out events have "" for the user; a play without a user is rejected below.
     if source.get("userId") == "":
         source["userId"] = None
@@ -245,26 +248,48 @@ _DELIVERED = {
     "auth": Literal["Logged In", "Logged Out", "Cancelled", "Guest"],
     "level": Literal[LEVELS],
 }
-_PlainEvent = msgspec.defstruct(
-    "_PlainEvent",
-    [
-        (field.column, plain) if field.required else (field.column, Optional[plain], None)  # noqa: UP045
-        for field in EVENT_FIELDS
-        for plain in [_DELIVERED.get(field.column, field.rule.plain)]
-    ],
-    rename={field.column: field.source for field in EVENT_FIELDS},
-    # The exact rules count unknown fields.
-    forbid_unknown_fields=True,
-    kw_only=True,
-    gc=False,
-)
 # A row of staging_events.
 EventRow: Any = msgspec.defstruct(
     "EventRow",
     ["source_key", "line_number", "file_date", *(field.column for field in EVENT_FIELDS), "start_time"],
     gc=False,
 )
-_decode_event: Callable[[bytes], Any] = msgspec.json.Decoder(_PlainEvent).decode
+# Types of unknown fields that the fast way passes over. orjson and msgspec differ in how deep JSON may be, so nothing
+# deeper.
+_Scalar = str | int | float | bool | None
+_Ignored = _Scalar | list[_Scalar] | dict[str, _Scalar]
+# Unknown fields that the fast way knows of in one file.
+_MOST_UNKNOWN = 16
+
+
+@functools.lru_cache(maxsize=64)
+def _decoder(unknown: frozenset[str]) -> Callable[[bytes], Any]:
+    """Return the decoder of a plain event; it raises ValueError for any other line.
+
+    :param unknown: fields without a column that the line may have. A line with another one is for the exact rules,
+        which name the field.
+    """
+    # msgspec takes few names.
+    ignored = sorted(name for name in unknown if re.fullmatch(r"[\w -]+", name))[:_MOST_UNKNOWN]
+    fields = [
+        (field.column, plain) if field.required else (field.column, Optional[plain], None)  # noqa: UP045
+        for field in EVENT_FIELDS
+        for plain in [_DELIVERED.get(field.column, field.rule.plain)]
+    ]
+    names = {field.column: field.source for field in EVENT_FIELDS}
+    names |= {f"ignored_{number}": name for number, name in enumerate(ignored)}
+    line = msgspec.defstruct(
+        "PlainEvent",
+        [*fields, *((f"ignored_{number}", _Ignored, None) for number in range(len(ignored)))],
+        rename=names,
+        forbid_unknown_fields=True,
+        kw_only=True,
+        gc=False,
+    )
+    return msgspec.json.Decoder(line).decode
+
+
+_COLUMNS = len(EVENT_FIELDS)
 _SCALE = 10**5
 # How a text that ends in a blank may look in JSON, and little else does.
 _BLANK_ENDS = tuple(b' "' + end for end in (b",", b"}", b" ", b"\t", b"\r"))
@@ -276,6 +301,7 @@ def plain_events(
     source_key: str,
     file_date: str,
     latest: int = _MAX_TS,
+    unknown: Collection[str] = (),
 ) -> list[Any]:
     """Return a row for each line: an :data:`EventRow` with what :func:`event` returns, or None.
 
@@ -283,7 +309,9 @@ def plain_events(
 
     :param number: the number of the first line.
     :param latest: the last ``ts`` that a row may have, in ms since 1970.
+    :param unknown: the fields without a column that are known to be in the file.
     """
+    decode = _decoder(frozenset(unknown))
     # Rare, and much faster to find in many lines at once.
     block = b"".join(lines)
     escapes = b"\\u00" in block
@@ -299,7 +327,7 @@ def plain_events(
         if blanks and any(end in text for end in _BLANK_ENDS):
             continue
         try:
-            line = _decode_event(text)
+            line = decode(text)
         # Not UTF-8, not JSON, not of the type or not in its bounds.
         except ValueError:
             continue
@@ -322,7 +350,7 @@ def plain_events(
             if not registration.is_integer():
                 continue
             line.registration = int(registration)
-        rows[index] = EventRow(source_key, number + index, file_date, *row_values(line), line.ts)
+        rows[index] = EventRow(source_key, number + index, file_date, *row_values(line)[:_COLUMNS], line.ts)
     return rows
 
 
@@ -337,7 +365,7 @@ def song(document: bytes, tally: Tally) -> dict[str, Any]:
 
     :raises Reject: the file is not a single JSON object, lacks a field, or a value breaks the contract.
     """
-    source = _object(document)
+    source = _object(document, "a song file is one object")
     row = _row(source, SONG_FIELDS, tally)
     # A file is one song: it cannot tell a renamed field from one that is left out, if it has an unknown one, too.
     absent = [field for field in SONG_FIELDS if field.source not in source]
@@ -353,16 +381,18 @@ def song(document: bytes, tally: Tally) -> dict[str, Any]:
 _SPREAD = ("unexpected end of data", "unexpected content after document")
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def _object(text: bytes, rule: str) -> dict[str, Any]:
     if len(text) > MAX_LINE_BYTES:
         raise Reject("", f"longer than {MAX_LINE_BYTES} bytes, the limit of COPY")
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        hint = "; each object must be on its own line" if error.msg.startswith(_SPREAD) else ""
+        hint = f"; {rule}" if error.msg.startswith(_SPREAD) else ""
+        if "UTF-8" in error.msg:
+            hint = "; a file must be in UTF-8"
         raise Reject("", f"not valid JSON: {error.msg}{hint}") from None
     if not isinstance(value, dict):
-        raise Reject("", f"a JSON object expected, not {_kind(value)}")
+        raise Reject("", f"a JSON object expected, not {_kind(value)}; {rule}")
     return value
 
 

@@ -35,6 +35,10 @@ class ObjectGone(Exception):
     """The object was deleted after it was listed."""
 
 
+class UnreadableObject(Exception):
+    """S3 does not hand out this object, which says nothing of others."""
+
+
 class MisnamedObject(Exception):
     """The name of the object says gzip or bzip2 and its content does not, or the other way round."""
 
@@ -121,9 +125,13 @@ def file_date(pattern: str, path: str) -> date | None:
 def explain_name(path: str) -> str:
     """Return why the path of an unrecognized object is not that of a source file."""
     name = path.rpartition("/")[2]
+    if not name:
+        return "a folder here is YYYY/ or YYYY/MM/, and the name of a file does not end with a slash"
     if re.search(r"\.(zst|zstd|lzo|lz4|xz|snappy|zip|7z)$", name, re.I):
         return "compressed as no source file may be: compress it with gzip (.json.gz) or bzip2 (.json.bz2)"
     if not re.search(r"\.json(\.gz|\.bz2)?$", name):
+        if re.search(r"\.json(\.gz|\.bz2)?$", name, re.I):
+            return "the end of its name must be in lower case: .json, .json.gz or .json.bz2"
         return "its name does not end with .json, .json.gz or .json.bz2"
     return "it is not in the folder YYYY/MM/ of the day YYYY-MM-DD that its name begins with"
 
@@ -281,6 +289,7 @@ def open_object(
 
     :param small: reads the object if it can.
     :raises ObjectGone: it was deleted since it was listed.
+    :raises UnreadableObject: it is archived, or the role may not read it.
     :raises MisnamedObject: its name and its content disagree on its compression.
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
@@ -292,7 +301,10 @@ def open_object(
             if find_etag(s3, bucket, f"{item.key}/") is not None:
                 raise MisnamedObject("its name ends with a slash") from error
             raise ObjectGone(item.key) from error
-        raise aws_error(error, f"read s3://{bucket}/{item.key}") from error
+        failure = aws_error(error, f"read s3://{bucket}/{item.key}")
+        if error.response["Error"]["Code"].startswith(_OF_ONE_OBJECT):
+            raise UnreadableObject(str(failure)) from error
+        raise failure from error
     except (botocore.exceptions.BotoCoreError, OSError) as error:
         raise aws_error(error, f"read s3://{bucket}/{item.key}") from error
     found = dataclasses.replace(found, file_date=item.file_date)
@@ -300,7 +312,8 @@ def open_object(
         named = next((name for name in _STARTS if item.key.endswith(name)), "")
         if packed != named and found.size:
             raise MisnamedObject(
-                f"the file is {_KINDS[packed] if packed else f'not {_KINDS[named]}'} but its name says otherwise"
+                f"the file is {_KINDS[packed] if packed else f'not {_KINDS[named]}'} but its name says otherwise: it "
+                f"must end with .json{packed}"
             )
         if packed == ".gz":
             yield found, gzip.GzipFile(fileobj=stream)
@@ -308,6 +321,8 @@ def open_object(
             yield found, cast(io.BufferedIOBase, bz2.BZ2File(stream) if packed else stream)
 
 
+# Codes with which S3 refuses one object: by a policy, the storage class, the key that encrypts it.
+_OF_ONE_OBJECT = ("AccessDenied", "InvalidObjectState", "KMS.")
 # How compressed content begins, by the end of its name, and what it is called.
 _STARTS = {".gz": b"\x1f\x8b", ".bz2": b"BZh"}
 _KINDS = {".gz": "gzip", ".bz2": "bzip2"}

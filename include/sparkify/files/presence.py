@@ -6,6 +6,8 @@ import orjson
 
 from include.sparkify.files.contract import EVENT_FIELDS, PLAY
 
+_KNOWN = frozenset(field.source for field in EVENT_FIELDS)
+
 
 class Presence:
     """Which fields the lines of a log file have: the guard against a renamed field, whose column would be null.
@@ -19,6 +21,8 @@ class Presence:
 
     def __init__(self) -> None:
         self._absent = {field.source: field for field in EVENT_FIELDS}
+        self.unknown: set[str] = set()
+        """Fields without a column, of the lines that were looked at."""
         self._has_lines = False
         self._has_plays = False
 
@@ -34,6 +38,7 @@ class Presence:
             if isinstance(source, dict):
                 self._has_lines = True
                 self._has_plays |= source.get("page") == PLAY
+                self.unknown |= source.keys() - _KNOWN
                 for name in self._absent.keys() & source.keys():
                     del self._absent[name]
 

@@ -2,7 +2,8 @@
 
 A file is loaded or refused as a whole. A log file is refused if more of its lines are rejected than the threshold
 allows, if none is accepted, or if it cannot be read to its end; a song file, if its document is rejected. So the
-verdict on a file does not depend on the other files of the run.
+verdict on a file does not depend on the other files of the run. A file that S3 does not hand out is refused, too, but
+no version of it.
 """
 
 from __future__ import annotations
@@ -140,6 +141,10 @@ class Reading:
                 "run mode=full_refresh"
             )
 
+    def refuse_unreadable(self, error: Exception) -> None:
+        """Refuse a file that may not be read, but no version of it: the next run tries again."""
+        self.file.etag, self.refusal = "", f"{error} The next run reads it."
+
     def close(self) -> None:
         self.file.cut_values = self.tally.cut_values
         self.file.unknown_fields = _without_nul(", ".join(sorted(self.tally.unknown_fields)))[:500]
@@ -203,6 +208,8 @@ def read_log_files(s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces)
             continue
         except lake.MisnamedObject as error:
             reading.refusal = str(error)
+        except lake.UnreadableObject as error:
+            reading.refuse_unreadable(error)
         yield reading
 
 
@@ -219,7 +226,10 @@ def _read_lines(
     number = 1
     for lines in _lines(stream, bucket, item):
         reading.presence.note(lines)
-        rows = contract.plain_events(lines, number, item.key, cast(str, file.file_date), latest)
+        reading.tally.unknown_fields |= reading.presence.unknown
+        rows = contract.plain_events(
+            lines, number, item.key, cast(str, file.file_date), latest, reading.tally.unknown_fields
+        )
         others = [index for index, row in enumerate(rows) if row is None]
         file.lines += len(rows) - len(others)
         file.accepted += len(rows) - len(others)
@@ -261,6 +271,8 @@ def read_song_files(
             return None
         except (lake.MisnamedObject, _Corrupt) as error:
             reading.refusal = str(error)
+        except lake.UnreadableObject as error:
+            reading.refuse_unreadable(error)
         return reading, bytes(document)
 
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
