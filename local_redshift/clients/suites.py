@@ -8,6 +8,7 @@ With --write the tables of the README are replaced.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -72,7 +73,9 @@ def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
     root = unpack(name, suite)
     python = environments.python_of(f"suite-{name}", suite["packages"], suite.get("without", ()))
     report = HOME / f"{name}.xml"
-    pytest = ("-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-o", "junit_logging=all")
+    # Not with the settings of this project, whose folder it is in.
+    alone = ("-c", os.devnull, "--rootdir", root, "-p", "no:cacheprovider")
+    pytest = ("-m", "pytest", "-q", *alone, "-o", "junit_logging=all")
     only = selected or suite.get("select")
     # A suite may have Redshift's own port in its text.
     with local_redshift.server(local_redshift.Options(redshift_port=suite.get("port", 0))) as running:

@@ -136,6 +136,18 @@ def test_late_binding_columns_take_a_column_list(client: Client) -> None:
     ) == [("note", "character varying(9)"), ("flag", "boolean")]
 
 
+# redshift_connector's write_dataframe() looks there: its own tests write to a temporary table.
+def test_temporary_tables_are_in_svv_all_tables(client: Client) -> None:
+    client("create temp table held (id int)")
+    assert client("select table_type from svv_all_tables where table_name = 'held'") == [("TABLE",)]
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/c_intro_catalog_views.html
+def test_a_superuser_reads_the_whole_catalog(client: Client) -> None:
+    for name in ("pg_statistic", "pg_largeobject"):
+        client(f"select count(*) from {name}")
+
+
 # https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html; SQLMesh reads a late-binding view's columns there.
 def test_svv_columns_has_late_binding_views(client: Client) -> None:
     client(TABLE)

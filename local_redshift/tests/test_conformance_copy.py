@@ -187,7 +187,7 @@ def parquet(**columns: Any) -> bytes:
 def test_parquet(sql: Client) -> None:
     sql(
         "create table {s}.p (a smallint, b int, c bigint, d real, e float8, f numeric(10,2), g boolean,"
-        " h varchar(20), i date, j timestamp)"
+        " h varchar(20), i date, j timestamp, k timestamp)"
     )
     moment = MOMENT(2018, 11, 1, 10, 0, 0, 123456)
     raw = parquet(
@@ -201,10 +201,12 @@ def test_parquet(sql: Client) -> None:
         h=pyarrow.array(['a "b",\nä', ""]),
         i=pyarrow.array([DAY(2018, 11, 1), None]),
         j=pyarrow.array([moment, None], pyarrow.timestamp("us")),
+        # as awswrangler's suite writes it
+        k=pyarrow.array([moment, None], pyarrow.timestamp("ns")),
     )
     assert sql.load("p", "p/1.parquet", raw, "format as parquet") == [
-        (1, 2, 3, 0.5, 1e300, Decimal("12345678.90"), True, 'a "b",\nä', DAY(2018, 11, 1), moment),
-        (None, None, None, None, None, None, None, "", None, None),
+        (1, 2, 3, 0.5, 1e300, Decimal("12345678.90"), True, 'a "b",\nä', DAY(2018, 11, 1), moment, moment),
+        (None, None, None, None, None, None, None, "", None, None, None),
     ]
 
 
@@ -225,3 +227,26 @@ def test_parquet_that_does_not_fit(sql: Client, raw: bytes, words: str) -> None:
     sql("create table {s}.q (n int, name varchar(20))")
     sql.copy_fails("q", sql.warehouse.put("q/1.parquet", raw=raw), "parquet", "Spectrum Scan Error", words)
     assert sql("select count(*) from {s}.q") == [(0,)]
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html
+def test_a_manifest_of_parquet_has_the_lengths(sql: Client) -> None:
+    sql("create table {s}.q (n int)")
+    raw = parquet(n=pyarrow.array([1], pyarrow.int32()))
+    entry: dict[str, Any] = {"url": sql.warehouse.put("m/1.parquet", raw=raw), "mandatory": True}
+    sql.copy_fails("q", sql.warehouse.put("m/bare", {"entries": [entry]}), "parquet manifest", "meta")
+    entry["meta"] = {"content_length": len(raw)}
+    sql.copy("q", sql.warehouse.put("m/full", {"entries": [entry]}), "parquet manifest")
+    assert sql("select n from {s}.q") == [(1,)]
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html#r_Character_types-char-or-character
+def test_char_takes_single_bytes_only(sql: Client) -> None:
+    sql("create table {s}.c (c char(4))")
+    sql.fails("insert into {s}.c values ('é')", "Multibyte character not supported for CHAR")
+    sql.copy_fails("c", sql.warehouse.put("c/1", {"c": "é"}), "json 'auto'", "stl_load_errors")
+    assert sql(
+        "select err_code, trim(err_reason) from stl_load_errors where session = pg_backend_pid()"
+        " order by query desc limit 1"
+    ) == [(1220, "Multibyte character not supported for CHAR (Hint: Try using VARCHAR). Invalid char: c3 a9")]
+    assert sql.load("c", "c/2", b'{"c": "ab"}', "json 'auto'") == [("ab  ",)]

@@ -47,6 +47,18 @@ EXPRESSIONS: list[tuple[str, Any]] = [
     ("convert_timezone('US/Pacific', '2018-11-01 12:00'::timestamp)", MOMENT(2018, 11, 1, 5)),
     ("convert_timezone('US/Pacific', 'UTC', '2018-11-01 05:00'::timestamp)", MOMENT(2018, 11, 1, 12)),
     ("datediff(minute, getdate(), sysdate)", 0),
+    # r_CONVERT_function.html
+    ("convert(integer, '12')", 12),
+    ("convert(decimal(5, 1), 12.34)", Decimal("12.3")),
+    ("convert(varchar(4), convert(integer, 2008.7))", "2008"),
+    # r_TO_DATE_function.html, r_TO_TIMESTAMP.html
+    ("to_date('20010631', 'YYYYMMDD')", DAY(2001, 7, 1)),
+    ("to_date('20010230', 'YYYYMMDD', false)", DAY(2001, 3, 2)),
+    ("to_date('02 Oct 2001', 'DD Mon YYYY')", DAY(2001, 10, 2)),
+    (
+        "to_timestamp('2011-12-18 24:38:15', 'YYYY-MM-DD HH24:MI:SS')",
+        MOMENT(2011, 12, 19, 0, 38, 15, tzinfo=UTC),
+    ),
     ("nvl(null, null, 3)", 3),
     ("nvl2('a'::varchar, 1, 2)", 1),
     ("isnull(null::int, 5)", 5),
@@ -228,3 +240,18 @@ def test_postgres_alone_has_the_aggregate(shared: Client) -> None:
     shared("create table if not exists {s}.numbers (i float8)")
     for name in ("mode() within group (order by i)", "corr(i, i)", "regr_slope(i, i)", "bit_xor(i::int)"):
         shared.fails(f"select {name} from {{s}}.numbers")
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/r_TO_DATE_function.html
+def test_to_date_may_be_strict(shared: Client) -> None:
+    shared.fails("select to_date('20010631', 'YYYYMMDD', true)", "out of range")
+    shared.fails("select to_timestamp('2011-12-18 24:38:15', 'YYYY-MM-DD HH24:MI:SS', true)", "out of range")
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/r_MEDIAN.html
+def test_median_of_dates(shared: Client) -> None:
+    shared("create table {s}.days (d date, t timestamp)")
+    shared("insert into {s}.days values ('2018-11-01', '2018-11-01'), ('2018-11-03', '2018-11-02')")
+    assert shared("select median(d) from {s}.days") == [(DAY(2018, 11, 2),)]
+    assert shared("select median(t) from {s}.days") == [(MOMENT(2018, 11, 1, 12),)]
+    shared.fails("select count(distinct d), median(d) from {s}.days", "distinct")

@@ -153,3 +153,22 @@ def test_parameters(sql: Client) -> None:
     assert sql("select name, ts, nvl(name, %s) from {s}.a where id = %s", "x", 1) == [
         ("it's", moment, "it's")
     ]
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/declare.html: one cursor at a time, in a transaction
+def test_a_session_has_one_cursor(client: Client) -> None:
+    client("begin")
+    client("declare one cursor for select 1")
+    client.fails("declare other cursor for select 2", "multiple cursors")
+    client("rollback")
+    client("begin")
+    client("declare one cursor for select 1")
+    client("close one")
+    client("declare other cursor for select 2")
+    assert client("fetch next from other") == [(2,)]
+    client("commit")
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
+def test_a_statement_has_16_megabytes_at_most(client: Client) -> None:
+    client.fails(f"select '{'x' * 16_777_216}'", "too large")

@@ -97,6 +97,14 @@ def test_text_formats(unload: Unloader, options: str, name: str, text: str) -> N
     assert unload.run(ALL, f"{options} parallel off") == {f"x_{name}": text.encode()}
 
 
+# https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html
+def test_json_needs_names(unload: Unloader) -> None:
+    role = unload.house.role
+    unload.client.fails(
+        f"unload ('select 1, 2') to 's3://{unload.house.bucket}/{unload.key}' iam_role '{role}' json", "name"
+    )
+
+
 def test_parquet_comes_back_as_it_was(unload: Unloader) -> None:
     found = unload.run(ALL, "parquet parallel off manifest")
     table = pyarrow.parquet.read_table(io.BytesIO(found["x_000.parquet"]))

@@ -30,7 +30,9 @@ def test_least_privilege_user(warehouse: Warehouse, client: Client) -> None:
     other("create table {s}.mine (id int primary key) sortkey (id)")
     assert client("select count(*) from {s}.mine") == [(0,)]  # the master sees everything
     other.connection.close()
-    client(f"alter user {user} password 'Local-pw-5678'")
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
+    client(f"alter user {user} password 'sha256|Local-pw-5678'")
+    warehouse.redshift(user=user, password="Local-pw-5678").close()
     for connect in (warehouse.redshift, warehouse.psycopg):
         with pytest.raises(
             (redshift_connector.Error, psycopg2.Error), match="password authentication failed"

@@ -17,6 +17,7 @@ from .aws_json import Caller, Fault, Given, Operation
 from .data_statements import Batch, Column, Statement, bind, describe_columns
 
 PAGE = 1000  # rows per answer
+_LONGEST = 100 * 1024  # bytes of a statement: the service's own limit
 _LIMIT = 500  # statements at work at once: the service's own quota
 
 
@@ -102,6 +103,8 @@ class DataApi:
         target = self._target(caller, given)
         values = {parameter["name"]: parameter["value"] for parameter in parameters}
         texts = [bind(sql, values) for sql in sqls]
+        if any(len(sql.encode()) > _LONGEST for sql in sqls):
+            raise Fault("ValidationException", "The statement is longer than 100 KB.")
         with self._lock:
             token = given.get("ClientToken")
             if token is None or token not in self._tokens:

@@ -174,3 +174,48 @@ language sql immutable strict as $$ select moment at time zone 'UTC' at time zon
 
 -- Only PostgreSQL has the one that takes seconds.
 alter function pg_catalog.to_timestamp(double precision) rename to local_to_timestamp;
+
+-- A day behind the end of its month, or an hour behind 23, runs over into the next one, unless the third argument says
+-- that this is an error. https://docs.aws.amazon.com/redshift/latest/dg/r_TO_DATE_function.html
+alter function pg_catalog.to_date(text, text) rename to local_to_date;
+alter function pg_catalog.to_timestamp(text, text) rename to local_to_timestamp;
+create function pg_catalog.local_run_over(value text, pattern text) returns timestamp
+language plpgsql immutable strict as $$
+declare
+  parts integer[] := array[1, 1, 1, 0, 0, 0]; -- year, month, day, hour, minute, second
+  part text;
+  digits text;
+begin
+  while pattern <> '' loop
+    part := upper(substring(pattern from '(?i)^(?:YYYY|MM|DD|HH24|MI|SS)'));
+    digits := case when part is null then left(value, 1)
+                   else substring(value from format('^[0-9]{1,%s}', case part when 'YYYY' then 4 else 2 end)) end;
+    if digits is null or (part is null and pattern ~* '^[A-Z]') then
+      raise exception 'date/time field value out of range: "%"', value using errcode = 'datetime_field_overflow';
+    end if;
+    if part is not null then
+      parts[array_position(array['YYYY', 'MM', 'DD', 'HH24', 'MI', 'SS'], part)] := digits::integer;
+    end if;
+    pattern := substr(pattern, coalesce(length(part), 1) + 1);
+    value := substr(value, length(digits) + 1);
+  end loop;
+  return timestamp '0001-01-01' + (parts[1] - 1) * interval '1 year' + (parts[2] - 1) * interval '1 month'
+         + (parts[3] - 1) * interval '1 day' + parts[4] * interval '1 hour' + parts[5] * interval '1 minute'
+         + parts[6] * interval '1 second';
+end $$;
+create function pg_catalog.to_date(value text, pattern text, is_strict boolean default false) returns date
+language plpgsql immutable strict as $$
+begin
+  return local_to_date(value, pattern);
+exception when datetime_field_overflow then
+  if is_strict then raise; end if;
+  return local_run_over(value, pattern)::date;
+end $$;
+create function pg_catalog.to_timestamp(value text, pattern text, is_strict boolean default false) returns timestamptz
+language plpgsql stable strict as $$
+begin
+  return local_to_timestamp(value, pattern);
+exception when datetime_field_overflow then
+  if is_strict then raise; end if;
+  return local_run_over(value, pattern)::timestamptz;
+end $$;

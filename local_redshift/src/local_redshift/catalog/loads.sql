@@ -98,7 +98,7 @@ begin
   if pattern like '%SS%' and value ~* '[0-9][.][0-9]{1,6}( *[AP]M)? *$' and pattern ~ 'SS( *[AP]M)?$' then
     pattern := replace(pattern, 'SS', 'SS.US');
   end if;
-  found := to_timestamp(value, 'FX' || pattern)::timestamp;
+  found := local_to_timestamp(value, 'FX' || pattern)::timestamp;
   spelled := to_char(found, pattern);
   if upper(regexp_replace(btrim(value), '[0-9]+', '9')) <> upper(regexp_replace(spelled, '[0-9]+', '9'))
      or (spelled !~ '[^0-9]' and length(btrim(value)) <> length(spelled)) then

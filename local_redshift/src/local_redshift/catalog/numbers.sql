@@ -130,6 +130,13 @@ create function pg_catalog.local_median(numeric[]) returns numeric language sql 
   where n in ((total + 1) / 2, (total + 2) / 2) $$;
 create function pg_catalog.local_median(double precision[]) returns double precision language sql immutable as
 $$ select percentile_cont(0.5) within group (order by value) from unnest($1) as value $$;
+create function pg_catalog.local_median(timestamp[]) returns timestamp language sql immutable as $$
+  select timestamp 'epoch' + percentile_cont(0.5) within group (order by value - timestamp 'epoch')
+  from unnest($1) as value $$;
+create function pg_catalog.local_median(date[]) returns date language sql immutable as
+$$ select local_median($1::timestamp[])::date $$;
+create aggregate pg_catalog.median(timestamp) (sfunc = array_append, stype = timestamp[], finalfunc = local_median);
+create aggregate pg_catalog.median(date) (sfunc = array_append, stype = date[], finalfunc = local_median);
 create aggregate pg_catalog.median(integer) (sfunc = local_append, stype = numeric[], finalfunc = local_median);
 create aggregate pg_catalog.median(bigint) (sfunc = local_append, stype = numeric[], finalfunc = local_median);
 create aggregate pg_catalog.median(numeric) (sfunc = array_append, stype = numeric[], finalfunc = local_median);

@@ -93,3 +93,12 @@ create function pg_catalog.local_declare_unique(tbl regclass, name text) returns
 language sql security definer set allow_system_table_mods = on as $$
   update local_index set indisunique = true
   where indrelid = tbl and indexrelid in (select oid from pg_class where relname = name) $$;
+
+-- https://github.com/sqlalchemy-redshift/sqlalchemy-redshift/issues/317
+create function pg_catalog.local_one_cursor() returns void language plpgsql as $$
+begin
+  if exists (select from pg_cursors where statement ilike 'declare%') then
+    raise exception 'opening multiple cursors from within the same client connection is not allowed'
+      using errcode = 'invalid_cursor_state';
+  end if;
+end $$;

@@ -121,3 +121,15 @@ language sql immutable parallel safe as $$
 update pg_cast set castfunc = 'pg_catalog.local_varchar'::regproc
 where castsource = 'varchar'::regtype and casttarget = 'varchar'::regtype;
 
+-- CHAR(n) takes characters of one byte only.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html#r_Character_types-char-or-character
+create function pg_catalog.local_char_refused(character) returns text language plpgsql immutable as $$
+begin
+  raise exception 'Multibyte character not supported for CHAR (Hint: Try using VARCHAR)'
+    using errcode = 'untranslatable_character';
+end $$;
+create function pg_catalog.local_char(character, integer, boolean) returns character
+language sql immutable parallel safe as $$
+  select case when octet_length($1) <> length($1) then local_char_refused($1)::bpchar else bpchar($1, $2, $3) end $$;
+update pg_cast set castfunc = 'pg_catalog.local_char'::regproc
+where castsource = 'bpchar'::regtype and casttarget = 'bpchar'::regtype;

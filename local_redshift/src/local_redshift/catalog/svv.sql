@@ -46,7 +46,9 @@ create view pg_catalog.svv_redshift_tables as
   select current_database()::varchar(128) as database_name, schema_name, table_name,
          table_type::varchar(128) as table_type, array_to_string(relacl, '|')::varchar(128) as table_acl, remarks,
          pg_get_userbyid(relowner)::varchar(128) as table_owner
-  from local_relations where local_is_user_schema(schema_name);
+  from local_relations
+  where local_is_user_schema(schema_name)
+        or schema_name = (select nspname from pg_namespace where oid = pg_my_temp_schema());
 create view pg_catalog.svv_redshift_columns as
   select current_database()::varchar(128) as database_name, schema_name, table_name, column_name, ordinal_position,
          full_type as data_type, column_default, is_nullable, encoding::varchar(128) as encoding,

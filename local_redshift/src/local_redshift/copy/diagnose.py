@@ -25,6 +25,7 @@ _REASONS = {
     1214: "Delimiter not found",
     1220: "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence (error 4)",
 }
+_CHAR = "Multibyte character not supported for CHAR (Hint: Try using VARCHAR)."
 _REDSHIFT_TYPES = {"int2": "Short", "int4": "Integer", "int8": "Long"}
 
 
@@ -35,6 +36,9 @@ def is_covered(column: Column) -> bool:
 
 def reason(code: int, column: Column | None, value: str) -> str:
     """Return the words of stl_load_errors.err_reason."""
+    if code == 1220 and column and column.type == "bpchar" and INVALID not in value:
+        wide = next(character for character in value if not character.isascii())
+        return f"{_CHAR} Invalid char: {wide.encode().hex(' ')}"
     return _REASONS[code].format(value[:1], _REDSHIFT_TYPES.get(column.type, "") if column else "")
 
 
@@ -64,6 +68,8 @@ def find_bad_lines(conversion: Conversion) -> str:
     for i, (column, text) in enumerate(zip(conversion.columns, conversion.texts, strict=True)):
         value = f"nullif({text}, '')"
         checks.append(f"when {text} like '%{INVALID}%' then array[{i}, 1220]")
+        if column.type == "bpchar":
+            checks.append(f"when octet_length({text}) <> length({text}) then array[{i}, 1220]")
         if column.is_string:
             if not conversion.copy.truncate:
                 checks.append(f"when octet_length(rtrim({text})) > {column.bytes} then array[{i}, 1204]")

@@ -137,6 +137,11 @@ class Objects:
                 match = re.fullmatch(r"s3://([^/]+)/(.+)", entry["url"])
                 if match is None:
                     raise ValueError(entry["url"])
+                if copy.format == "parquet" and "content_length" not in entry.get("meta", {}):
+                    # https://docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html
+                    raise SqlError(
+                        f"Manifest file {where}: the meta key content_length is needed for PARQUET"
+                    )
                 names.append((match[1], match[2], bool(entry.get("mandatory", False))))
         except (ValueError, KeyError, TypeError) as error:
             raise SqlError(f"Invalid manifest file {where}: {error!r}") from None

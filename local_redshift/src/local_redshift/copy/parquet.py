@@ -69,11 +69,12 @@ def to_csv(data: bytes, columns: Sequence[Column], name: str, fill: bool = False
                 f"File '{name}' has an incompatible Parquet schema for column '{field.name}'. "
                 f"Column type: {column.spelled.upper()}, Parquet schema: {spelled}"
             )
-        if column.type == "timestamp" and getattr(field.type, "tz", None):
-            # The moment in UTC.
-            field = field.with_type(pyarrow.timestamp(field.type.unit, "UTC"))
+        if pyarrow.types.is_timestamp(field.type):
+            # Microseconds; without a zone in the table, the moment in UTC.
+            zone = field.type.tz and ("UTC" if column.type == "timestamp" else field.type.tz)
+            field = field.with_type(pyarrow.timestamp("us", zone))
         fields.append(field.with_type(pyarrow.string()) if column.is_string and spelled != "null" else field)
-    table = table.cast(pyarrow.schema(fields))
+    table = table.cast(pyarrow.schema(fields), safe=False)
     for column in columns[len(table.schema) :]:
         table = table.append_column(column.name, pyarrow.nulls(table.num_rows))
     sink = io.BytesIO()

@@ -33,6 +33,10 @@ def render(tokens: Tokens) -> str:
             out.append(text_type(token.low, text_of(tokens[following + 1 : end]).strip().lower()))
             before, i = ")", end + 1
             continue
+        elif called and token.low in ("numeric", "decimal") and before in ("::", "as"):
+            end = closing(tokens, following)
+            check_size(token.low, text_of(tokens[following + 1 : end]).strip())
+            out.append(token.text)
         elif token.low == "nvarchar" and not called:
             out.append("varchar")
         elif token.low == "sysdate" and not called:
@@ -67,6 +71,17 @@ def text_type(name: str, size: str) -> str:
         kind = "character varying" if longest == 65535 else "character"
         raise Refused(f"length for type {kind} cannot exceed {longest}: {size}")
     return f"{spelled}({size})"
+
+
+def check_size(type_: str, size: str) -> None:
+    """Raise Refused for a precision or a scale that a type does not have."""
+    first = size.split(",")[0].strip()
+    if type_ in ("numeric", "decimal") and first.isdigit() and int(first) > 38:
+        raise Refused(f"Precision exceeds maximum of 38: {type_}({size})")
+    if type_ in ("numeric", "decimal") and "," in size and not 0 <= int(size.split(",")[1]) <= 37:
+        raise Refused(f"Scale must be between 0 and 37: {type_}({size})")
+    if type_.startswith(("timestamp", "time")):
+        raise redshift_lacks(f"{type_.upper()} with a precision (it always has microseconds)")
 
 
 def _is_cast(tokens: Tokens, before: str, following: int) -> bool:

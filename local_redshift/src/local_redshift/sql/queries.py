@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import Refused
+from .documented.tables import TYPES
 from .refusals import not_covered
 from .tokens import Token, Tokens, closing, next_visible, parts, text_of, tokenize, visible
 
@@ -76,6 +77,8 @@ def rewrite(tokens: Tokens) -> list[Token]:
     words = {token.low for token in found if token.kind == "word"}
     if found[first].low == "delete" and found[next_visible(found, first)].low != "from":
         found[first : first + 1] = tokenize("delete from")
+    if "convert" in words:
+        found = _convert(found)
     if "into" in words and found[first].low in ("select", "with"):
         found = _into_temporary(found)
     if "top" in words:
@@ -88,6 +91,25 @@ def rewrite(tokens: Tokens) -> list[Token]:
             for i, token in enumerate(found)
         ]
     return found
+
+
+def _convert(tokens: list[Token]) -> list[Token]:
+    """Write CONVERT(type, value) as a cast. https://docs.aws.amazon.com/redshift/latest/dg/r_CONVERT_function.html"""
+    for i in reversed(range(len(tokens))):
+        opening = next_visible(tokens, i)
+        if tokens[i].low == "convert" and opening < len(tokens) and tokens[opening].text == "(":
+            end = closing(tokens, opening)
+            found = parts(tokens[opening + 1 : end])
+            if len(found) == 2 and visible(found[0])[0].low in TYPES:
+                tokens = [
+                    *tokens[:i],
+                    *tokenize("cast("),
+                    *found[1],
+                    *tokenize(" as "),
+                    *found[0],
+                    *tokens[end:],
+                ]
+    return tokens
 
 
 def _is_operator(tokens: Tokens, i: int) -> bool:

@@ -115,6 +115,17 @@ def _check_length(name: Token) -> None:
         raise not_covered(f"names of more than 63 bytes (Amazon Redshift has up to 127): {name.text}")
 
 
+_NUMBERS = {
+    "int", "int2", "int4", "int8", "integer", "smallint", "bigint", "numeric", "decimal",
+}  # fmt: skip
+
+
+def _check_number(token: Token) -> None:
+    """Raise Refused for a number in a string that only PostgreSQL reads, such as '0x1F' or '1_000'."""
+    if re.fullmatch(r"'\s*[-+]?(?:0[xob]\w+|\d[\d_]*_\d+)\s*'", token.low):
+        raise Refused(f'invalid input syntax for integer: "{token.text[1:-1]}"')
+
+
 def refuse_words(seen: Tokens, words: Sequence[str]) -> None:
     """Raise Refused for what the tree of a statement (documented/) does not show."""
     if words[0] in ("savepoint", "release") or words[:1] == ["rollback"] and "to" in words:
@@ -128,6 +139,10 @@ def refuse_words(seen: Tokens, words: Sequence[str]) -> None:
     for i, token in enumerate(seen):
         if len(token.text) > 20 and token.kind in ("name", "word"):
             _check_length(token)
+        if token.kind == "string":
+            following = words[i + 1 : i + 3]
+            if following[:1] in (["::"], ["as"]) and following[1:] and following[1] in _NUMBERS:
+                _check_number(token)
         if token.kind != "word":
             continue
         pair = (token.low, words[i + 1] if i + 1 < len(words) else "")
@@ -137,7 +152,9 @@ def refuse_words(seen: Tokens, words: Sequence[str]) -> None:
             raise redshift_lacks(_POSTGRES_PAIRS[pair])
         if token.low in ("row", "rows") and words[i - 2] == "offset":
             raise redshift_lacks("OFFSET ... ROWS (write the number only)")
-        if words[i - 1] == "*" and token.low == "exclude":
-            raise not_covered("EXCLUDE (name the columns)")
+        if token.low == "percentile_disc" and pair[1] == "(" and words[i - 1] != "approximate":
+            raise Refused("PERCENTILE_DISC: use APPROXIMATE PERCENTILE_DISC or PERCENTILE_CONT")
+        if token.low == "approximate" and pair[1] in ("sum", "avg", "min", "max", "median", "listagg"):
+            raise Refused(f"APPROXIMATE {pair[1].upper()} is not supported: only COUNT and PERCENTILE_DISC")
         if pair in _REDSHIFT_PAIRS and words[i - 1] != ".":
             raise not_covered(_REDSHIFT_PAIRS[pair])

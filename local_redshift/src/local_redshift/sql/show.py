@@ -16,7 +16,7 @@ _DATABASES = """
 select datname::varchar as database_name, datdba::integer as database_owner, 'local'::varchar as database_type,
        null::varchar as database_acl, null::varchar as parameters,
        'Snapshot Isolation'::varchar as database_isolation_level
-from pg_catalog.pg_database where datallowconn and datname not like 'template%'{like}
+from pg_catalog.pg_database where datallowconn and datname not like 'template%' and datname <> 'postgres'{like}
 order by 1{limit}
 """
 _SCHEMAS = """
@@ -107,6 +107,8 @@ def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | Non
         names, rest = _from(seen)
         if len(names) == _PARTS[what] and names[0] != database:
             raise not_covered(f"SHOW {what.upper()} of another database ({names[0]})")
+        if words[2:5] == ["from", "data", "catalog"]:
+            raise not_covered("SHOW DATABASES FROM DATA CATALOG")
         options = _options(rest, _COLUMN_OF_LIKE[what])
         if what == "databases":
             return Statement("plain", _DATABASES.format(**options))

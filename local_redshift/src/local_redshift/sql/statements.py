@@ -40,12 +40,16 @@ _PLAIN_INSERT = re.compile(
 # Their text is checked before it is edited; of the others, what is sent on.
 _QUERIES = {"select", "with", "insert", "update", "delete", "merge", "explain", "declare", "prepare", "("}
 _DEFAULT_NAMES = Names()
+_LONGEST = 16_777_216  # bytes: https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
 _KEPT, _KEPT_STATEMENTS = 20_000, 1_000  # characters of a statement, statements whose translation is kept
 _translated: dict[tuple[str, str, bool], list[Statement]] = {}
 
 
 def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
     """Split a message into statements and return how to run each; an empty list for a message without any."""
+    if len(sql) > _LONGEST // 4 and (size := len(sql.encode())) > _LONGEST:
+        too_long = f"Statement is too large. Statement Size: {size} bytes. Maximum Allowed: {_LONGEST} bytes"
+        return [Statement("refused", too_long)]
     if _PLAIN_INSERT.fullmatch(sql):
         return [Statement("plain", sql)]
     key = (sql, names.database, names.case_sensitive)
@@ -262,10 +266,16 @@ def _lock(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     return None
 
 
+def _declare(tokens: Tokens, words: Sequence[str]) -> Statement:
+    """A session has one cursor at a time. https://docs.aws.amazon.com/redshift/latest/dg/declare.html"""
+    return Statement("script", render(tokens), before="select pg_catalog.local_one_cursor()")
+
+
 _HANDLERS: dict[str, Callable[[Tokens, Sequence[str]], Statement | None]] = {
     "create": _create,
     "alter": _alter,
     "copy": _copy,
+    "declare": _declare,
     "drop": _drop,
     "refresh": refresh,
     "truncate": _truncate,

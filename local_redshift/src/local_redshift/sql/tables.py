@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..errors import Refused
 from .documented.tables import TYPES
-from .expressions import render, text_type
+from .expressions import check_size, render, text_type
 from .refusals import check_name, not_covered, redshift_lacks
 from .statement import Result, Statement
 from .tokens import Tokens, closing, identifier, literal, next_visible, parts, text_of, visible
@@ -243,6 +243,7 @@ def _skip_reference(tokens: Tokens, i: int) -> int:
     return i
 
 
+_INTERVAL_FIELDS = {"year", "month", "day", "hour", "minute", "second"}
 _NOT_DECLARED = {"geography", "varbyte", "varbinary", "interval"}
 _DEFAULT_TYPES = {
     "text": "varchar(256)",
@@ -265,6 +266,8 @@ def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
     documented = TYPES.get(low)
     if documented is None or documented.place:
         raise Refused(f'Column "{column}" has unsupported type "{low}".')
+    if low == "interval" and (following >= len(tokens) or tokens[following].low not in _INTERVAL_FIELDS):
+        raise Refused(f'Column "{column}" has unsupported type "interval".')
     if low in _NOT_DECLARED:
         raise not_covered(f"type {low.upper()}")
     if (
@@ -275,26 +278,16 @@ def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
         low, end = f"{low} {tokens[following].low}", following + 1
         following = next_visible(tokens, following)
     if following < len(tokens) and tokens[following].text == "[":
-        raise redshift_lacks("array column")
+        raise Refused(f'Column "{column}" has unsupported type "{low}[]".')
     if following < len(tokens) and tokens[following].text == "(" and low != "text":
         close = closing(tokens, following)
         size = text_of(tokens[following + 1 : close]).strip().lower()
-        _check_size(low, size)
+        check_size(low, size)
         if low in ("varchar", "nvarchar", "character varying", "char", "character", "nchar", "bpchar"):
             spelled = text_type("varchar" if low.endswith("varying") else low, size)
             return close + 1, text_of(tokens[i:start]) + spelled
         return close + 1, text_of(tokens[i : close + 1])
     return end, text_of(tokens[i:start]) + _DEFAULT_TYPES.get(low, text_of(tokens[start:end]))
-
-
-def _check_size(type_: str, size: str) -> None:
-    first = size.split(",")[0].strip()
-    if type_ in ("numeric", "decimal") and first.isdigit() and int(first) > 38:
-        raise Refused(f"Precision exceeds maximum of 38: {type_}({size})")
-    if type_ in ("numeric", "decimal") and "," in size and not 0 <= int(size.split(",")[1]) <= 37:
-        raise Refused(f"Scale must be between 0 and 37: {type_}({size})")
-    if type_.startswith(("timestamp", "time")):
-        raise redshift_lacks(f"{type_.upper()} with a precision (it always has microseconds)")
 
 
 def table_attributes(tokens: Tokens, layout: Layout) -> str:

@@ -62,6 +62,8 @@ class Unload:
 
     def _choose_columns(self) -> None:
         names = [column.name for column in self._columns]
+        if self._options.format == "json" and len(set(names)) < len(names):
+            raise SqlError("UNLOAD to JSON needs a name for each column, and each name once", "42701")
         for name in self._options.partition_by:
             if name not in names:
                 raise SqlError(f'Partition column "{name}" is not in the select list of UNLOAD', "42703")

@@ -29,7 +29,9 @@ def check(tokens: Tokens) -> Rows:
     text = shape(tokens)
     try:
         return check_shape(text)
-    except Refused:
+    except Refused as refused:
+        if str(refused) == 'syntax error at or near "exclude"':
+            raise not_covered("EXCLUDE (name the columns)") from None
         if re.search(r"\(\s*\+\s*\)", text):
             raise not_covered("(+) in a join (use LEFT JOIN)") from None
         # PostgreSQL's parser does not read some of Redshift's functions as functions.

@@ -59,7 +59,7 @@ def _skip(tokens: Tokens, i: int, before: Token) -> int:
         return following
     if low == "approximate" and after.kind == "word":
         return i
-    if low == "distinct" and before.text == "(" and _called(tokens, i) == "listagg":
+    if low == "distinct" and before.text == "(" and _called(tokens, i) in ("listagg", "approximate count"):
         return i
     return -1
 
@@ -67,7 +67,9 @@ def _skip(tokens: Tokens, i: int, before: Token) -> int:
 def _called(tokens: Tokens, i: int) -> str:
     """Return the name in front of the bracket that is in front of i; nothing if none is."""
     seen = [token for token in tokens[max(0, i - 6) : i] if token.kind != "space"]
-    return seen[-2].low if len(seen) > 1 and seen[-1].text == "(" else ""
+    if len(seen) < 2 or seen[-1].text != "(":
+        return ""
+    return "approximate count" if [t.low for t in seen[-3:-1]] == ["approximate", "count"] else seen[-2].low
 
 
 def _word(tokens: Tokens, i: int) -> str:

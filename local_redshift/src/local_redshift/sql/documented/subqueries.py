@@ -7,6 +7,7 @@ https://github.com/snowplow/dbt-snowplow-attribution/issues/9 for NULL.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ...errors import Refused
@@ -76,6 +77,7 @@ class Queries:
         self._refuse_untyped(_keys(select), block)
         self._note_rows(select)
         self._grouped(select, block)
+        _sorts_once(select)
         return self._untyped_columns(select, block)
 
     def _ctes(self, clause: Node, outer: list[Block]) -> None:
@@ -237,6 +239,34 @@ def _keys(select: Node) -> list[Any]:
         if names is not None and len(names) == 1 and names[0] in named:
             keys.append(named[names[0]])
     return keys
+
+
+def _sorts_once(select: Node) -> None:
+    """Raise Refused for aggregates that sort by different values, or beside a DISTINCT one.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/r_MEDIAN.html, usage notes
+    """
+    orders, distinct = set(), False
+    for kind, body in nodes([select.get(clause) for clause in ("targetList", "havingClause", "sortClause")]):
+        if kind != "FuncCall" or "over" in body:
+            continue
+        name = body["funcname"][-1]["String"]["sval"]
+        if name == "median":
+            orders.add(_spelled([{"SortBy": {"node": body["args"][0], "sortby_dir": "SORTBY_DEFAULT",
+                                             "sortby_nulls": "SORTBY_NULLS_DEFAULT"}}]))  # fmt: skip
+        elif name in ("listagg", "percentile_cont") and "agg_order" in body:
+            orders.add(_spelled(body["agg_order"]))
+        else:
+            distinct = distinct or bool(body.get("agg_distinct"))
+    if len(orders) > 1:
+        raise Refused("within group ORDER BY clauses for aggregate functions must be the same")
+    if orders and distinct:
+        raise Refused("LISTAGG, PERCENTILE_CONT or MEDIAN with another distinct aggregate is not supported")
+
+
+def _spelled(value: Any) -> str:
+    """Return a tree as text, without its places in the statement."""
+    return re.sub(r",? ?'(?:location|rexpr_list_\w+)': -?\d+", "", repr(value))
 
 
 def _names(condition: Node, relations: set[str]) -> bool:

@@ -207,6 +207,8 @@ class Walk:
             and "sval" in arguments[1]["A_Const"]
         ):
             raise redshift_lacks("SUBSTRING(... FROM pattern) (use REGEXP_SUBSTR)")
+        if name == "listagg" and count > 1 and not arguments[1].keys() & {"A_Const", "ParamRef"}:
+            raise Refused("The delimiter of LISTAGG must be a constant")
         if "agg_order" in body and not body.get("agg_within_group"):
             raise redshift_lacks("ORDER BY inside of an aggregate (use WITHIN GROUP)")
         self.places.function(function)
