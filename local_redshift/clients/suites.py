@@ -74,8 +74,8 @@ def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
     python = environments.python_of(f"suite-{name}", suite["packages"], suite.get("without", ()))
     report = HOME / f"{name}.xml"
     # Not with the settings of this project, whose folder it is in.
-    alone = ("-c", os.devnull, "--rootdir", root, "-p", "no:cacheprovider")
-    pytest = ("-m", "pytest", "-q", *alone, "-o", "junit_logging=all")
+    apart = ("-c", os.devnull, "--rootdir", root, "-p", "no:cacheprovider")
+    pytest = ("-m", "pytest", "-q", *apart, "-o", "junit_logging=all")
     only = selected or suite.get("select")
     # A suite may have Redshift's own port in its text.
     with local_redshift.server(local_redshift.Options(redshift_port=suite.get("port", 0))) as running:
