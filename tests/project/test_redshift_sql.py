@@ -159,7 +159,7 @@ def refusals(found: Found) -> list[str]:
 @pytest.mark.parametrize("source", [in_files, in_checks, in_python, of_operators], ids=lambda f: f.__name__)
 def test_every_statement_is_documented(source: Any) -> None:
     found = list(source())
-    assert len(found) > 10, "the search finds nothing"
+    assert len(found) > 5, "the search finds nothing"
     reasons = [reason for each in found for reason in refusals(each)]
     assert not reasons, "\n".join(reasons)
 
