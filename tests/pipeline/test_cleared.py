@@ -63,6 +63,7 @@ def _fail(context):
         "publish",
     ],
 )
+@pytest.mark.finding("M2")
 def test_a_task_that_is_cleared_on_its_own_says_what_to_clear(dag, world, task):
     world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
     assert running.run(dag, start="2018-11-01", end="2018-11-02")[0] == "success"

@@ -164,9 +164,9 @@ def _views(plays: list[Event]) -> dict[str, Rows]:
     history: Rows = []
     for user, found in users.items():
         runs = _stretches(found)
-        for run, following in zip(runs, [*runs[1:], None], strict=True):
+        for number, (run, following) in enumerate(zip(runs, [*runs[1:], None], strict=True), 1):
             change = "start" if run is runs[0] else {"paid": "upgrade", "free": "downgrade"}[run[0]]
-            history.append((user, *run, change, following and following[1]))
+            history.append((user, number, *run, change, following and following[1]))
     hours = group(plays, lambda e: e.hour_of_week)
     weekdays = group({e.day for e in plays}, lambda day: day.isoweekday() % 7)
     return {

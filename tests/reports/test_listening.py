@@ -133,7 +133,7 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
     cohorts = [[str(row[0]), *row[1:4]] for row in sorted(expected["retention"]) if row[0] >= first]
     assert facts["retention"] == cohorts
     changes: dict[date, list[int]] = defaultdict(lambda: [0, 0])
-    for _, _, since, _, change, _ in expected["level_history"]:
+    for _, _, _, since, _, change, _ in expected["level_history"]:
         if change != "start":
             week = since.date() - timedelta(days=since.weekday())
             changes[week][change == "downgrade"] += 1

@@ -122,6 +122,7 @@ class Schedule:
 
 
 @pytest.mark.slow
+@pytest.mark.finding("W9")
 def test_any_changes_end_in_the_rows_of_the_oracle(make_world: Any) -> None:
     """Late, corrected and deleted files over four months with gaps, reported now and then, one star after the other."""
     world = make_world(absent="warn")
@@ -134,6 +135,7 @@ def test_any_changes_end_in_the_rows_of_the_oracle(make_world: Any) -> None:
         forget(world, schedule)
 
 
+@pytest.mark.finding("W8")
 def test_two_stars_in_one_database_keep_their_own(make_world):
     one, other = make_world(), make_world()
     for world, user in ((one, 1), (other, 2)):
@@ -155,6 +157,27 @@ BREAKS = {
     "parts_add_up": "update {r}.period_parts set counted = counted + 1",
     "totals_are_possible": "update {r}.period_totals set listeners = plays + 1",
 }
+
+
+def test_plays_of_one_millisecond_have_their_order_and_every_report_keeps_its_key(fresh):
+    """Also if a user changes the level and back within it, by session and item."""
+    world = fresh()
+    at = datetime(2018, 11, 6, 10)
+    levels = ["free", "paid", "free", "paid", "free"]
+    plays = [event(at, 5, session=4 + item // 3, item=item, level=level) for item, level in enumerate(levels)]
+    world.log("2018-11-06", *reversed(plays), event(at, 5, session=3, item=9, level="paid"))
+    world.load("2018-11-06", "2018-11-07", audited=False)
+
+    update(remake=True)
+
+    assert_right(world)
+    history = sorted(warehouse.query(f"select number, level from {settings.reports()}.level_history"))
+    assert history == list(enumerate(["paid", *levels], 1))
+    for name, table in tables.reports().items():
+        doubled = (
+            f"select {table.key} from {settings.reports()}.{name} group by {table.key} having count(*) > 1"
+        )
+        assert warehouse.query(doubled) == [], name
 
 
 @pytest.mark.parametrize("name", BREAKS)

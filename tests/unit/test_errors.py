@@ -55,6 +55,7 @@ def test_errors_of_aws(error, kind, said):
     assert said in str(found)
 
 
+@pytest.mark.finding("F7")
 @pytest.mark.parametrize(
     ("code", "status"),
     [

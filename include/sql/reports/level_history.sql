@@ -1,9 +1,10 @@
 -- one row per stretch of a user's plays on one level
--- key: user_id, since
+-- key: user_id, number
 -- load: a view of level_days
 -- late data: may split, lengthen or join stretches
 -- columns:
 --   user_id integer: Whose; key of users
+--   number bigint: Of the stretch among those of the user, from 1; two may begin in the same millisecond
 --   level varchar(16): free or paid
 --   since timestamp: First play on this level, UTC
 --   plays bigint: Plays in the stretch
@@ -26,13 +27,14 @@ stretches as (
         level,
         min(since) as since,
         sum(plays)::bigint as plays,
-        min(number) as number
+        row_number() over (partition by user_id order by min(number)) as number
     from numbered
     group by user_id, level, number - number_on_level
 )
 
 select
     user_id,
+    number,
     level,
     since,
     plays,
