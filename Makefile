@@ -97,7 +97,7 @@ dbt: $(DBT) ## Build, test and document the models of examples/dbt on the local 
 clients: $(READY) ## Real clients do a first day's work on local_redshift; TOOL=name for one, WRITE=1 updates its README
 	@$(PY) local_redshift/clients/matrix.py $(TOOL) $(if $(WRITE),--write)
 
-suites: $(READY) ## The test suites of dbt-redshift and sqlalchemy-redshift on local_redshift; SUITE=name; WRITE=1 for all
+suites: $(READY) ## The test suites of four other projects on local_redshift; SUITE=name for one, WRITE=1 updates its README
 	@$(PY) local_redshift/clients/suites.py $(SUITE) $(if $(WRITE),--write)
 
 first-contact: $(READY) ## Ask a real cluster (LOCAL_REDSHIFT_CONFORMANCE_DSN) what AWS does not document and we had to assume

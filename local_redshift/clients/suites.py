@@ -153,7 +153,7 @@ def read_results(report: Path, classes: list[dict[str, Any]]) -> list[Result]:
     return found
 
 
-def table(name: str, source: str, results: list[Result]) -> str:
+def table(source: str, results: list[Result]) -> str:
     """Return the counts of a suite, and its failures grouped by class and error, in Markdown."""
     outcomes = Counter(each.outcome for each in results)
     cloud, types = (sum(each.kind == kind for each in results) for kind in ("needs cloud", "needs a type"))
@@ -182,18 +182,21 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="read the last reports again instead of running")
     parser.add_argument("--write", action="store_true", help="replace the figures in the package's README")
     given = parser.parse_args()
-    if given.write and (given.suites or given.selected):
-        parser.error("--write replaces the figures of all suites, so it needs all of them")
+    if given.write and given.selected:
+        parser.error("--write replaces the figures of a suite, so it needs all of its tests")
     settings = tomllib.loads((environments.HERE / "suites.toml").read_text())
     classes = settings.pop("class")
-    tables = []
+    tables = {}
     for name in given.suites or settings:
         report = HOME / f"{name}.xml" if given.again else run(name, settings[name], given.selected)
         source = settings[name].get("source") or f"{name}, commit {settings[name]['commit'][:7]}"
-        tables.append(table(name, source, read_results(report, classes)))
-    print("\n\n".join(tables))
+        tables[name] = table(source, read_results(report, classes))
+    print("\n\n".join(tables.values()))
     if given.write:
-        environments.write_block(BLOCK, "\n\n".join(tables))
+        committed = environments.read_block(BLOCK).split("\n\n**")
+        kept = ["**" + each.removeprefix("**") for each in committed]
+        others = [each for each in kept if not each.startswith(tuple(f"**{name}" for name in tables))]
+        environments.write_block(BLOCK, "\n\n".join([*others, *tables.values()]))
     return 0
 
 

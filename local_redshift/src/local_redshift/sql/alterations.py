@@ -78,7 +78,10 @@ def _add_key(tokens: Tokens, start: int, table: str) -> Statement:
     named = seen[0].low == "constraint"
     kind = "primary key" if "primary" in (seen[0].low, seen[2].low) else "unique"
     opening = next(i for i, token in enumerate(seen) if token.text == "(")
-    columns = [identifier(token) for token in seen[opening + 1 : closing(seen, opening)] if token.text != ","]
+    end = closing(seen, opening)
+    if behind := seen[end + 1 :]:
+        raise redshift_lacks(f"{' '.join(token.text for token in behind).upper()} of a key")
+    columns = [identifier(token) for token in seen[opening + 1 : end] if token.text != ","]
     bare = table.rsplit(".", 1)[-1].strip('"')
     name = (
         identifier(seen[1]) if named else f"{bare}_{'pkey' if kind == 'primary key' else columns[0] + '_key'}"

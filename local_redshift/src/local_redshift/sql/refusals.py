@@ -27,6 +27,8 @@ def not_covered(what: str) -> Refused:
 _POSTGRES_PAIRS = {
     ("fetch", "first"): "FETCH FIRST (use LIMIT)",
     ("fetch", "next"): "FETCH NEXT ... ROWS (use LIMIT)",
+    ("group", "if"): "DROP GROUP IF EXISTS",
+    ("set", "names"): "SET NAMES (use SET client_encoding)",
     ("limit", "null"): "LIMIT NULL (use LIMIT ALL)",
     ("union", "distinct"): "UNION DISTINCT (use UNION)",
     ("intersect", "distinct"): "INTERSECT DISTINCT (use INTERSECT)",
@@ -148,7 +150,7 @@ def refuse_words(seen: Tokens, words: Sequence[str]) -> None:
         pair = (token.low, words[i + 1] if i + 1 < len(words) else "")
         if token.low in ("isnull", "notnull") and pair[1] != "(" and words[i - 1] != ".":
             raise redshift_lacks(f"{token.low.upper()} behind a value (use IS [NOT] NULL)")
-        if pair in _POSTGRES_PAIRS and i:
+        if pair in _POSTGRES_PAIRS and (i or pair[0] == "set"):
             raise redshift_lacks(_POSTGRES_PAIRS[pair])
         if token.low in ("row", "rows") and words[i - 2] == "offset":
             raise redshift_lacks("OFFSET ... ROWS (write the number only)")

@@ -218,6 +218,8 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
             if all(other.low != "not" for other in tokens):
                 layout.nullable_identities.append(column)
             i = end + 1
+        elif token.low == "identity":
+            raise redshift_lacks("IDENTITY without (seed, step)")
         elif token.low in ("check", "collate"):
             lacks = token.low == "check"
             raise redshift_lacks("CHECK constraint") if lacks else not_covered("COLLATE")

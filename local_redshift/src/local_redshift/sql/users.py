@@ -25,6 +25,9 @@ def create_or_alter_user(tokens: Tokens, words: Sequence[str]) -> Statement | No
     for word in ("superuser", "replication", "bypassrls", "login", "createrole", "encrypted"):
         if word in words:
             raise redshift_lacks(f"user option {word.upper()}")
+    for pair in (("in", "role"), ("with", "role"), ("with", "admin")):
+        if pair in zip(words, words[1:], strict=False):
+            raise redshift_lacks(f"user option {' '.join(pair).upper()}")
     seen = visible(tokens)
     if words[-3:] == ["connection", "limit", "unlimited"]:
         return Statement("plain", re.sub(r"(?i)unlimited\s*$", "-1", text_of(tokens)))

@@ -17,6 +17,21 @@ _SYSTEM = re.compile(r"(?:stl|stv|svl|svv|svcs|sys)_")
 _LEADER_VIEWS = {"pg_stats", "pg_tables", "pg_views", "pg_indexes", "pg_rules", "pg_table_def"}
 
 
+# The catalog of PostgreSQL 8.0 (https://www.postgresql.org/docs/8.0/catalogs.html, .../monitoring-stats.html) and what
+# Redshift adds; the driver's own tests read them and leave out the newer ones:
+# https://github.com/aws/amazon-redshift-python-driver/blob/master/test/integration/datatype/test_system_table_queries.py
+_PG = frozenset(
+    """
+    aggregate am amop amproc attrdef attribute cast class constraint conversion database default_acl depend description
+    group index inherits language largeobject listener namespace opclass operator proc rewrite shadow shdepend statistic
+    tablespace trigger type indexes locks rules settings stats tables user views stat_activity stat_bgwriter
+    stat_database stat_all_tables stat_sys_tables stat_user_tables stat_all_indexes stat_sys_indexes stat_user_indexes
+    collation opfamily roles auth_members
+    attribute_info class_info database_info external_schema library proc_info statistic_indicator table_def user_info
+    """.split()
+)
+
+
 class Places:
     """Notes what a statement reads and calls, and checks that both can be in one place."""
 
@@ -94,6 +109,10 @@ class Places:
         if schema in ("", "pg_catalog"):
             if _SYSTEM.match(name):
                 return "system"
+            if name.startswith("pg_") and name[3:] not in _PG:
+                raise Refused(
+                    f'relation "{name}" does not exist: the catalog is that of PostgreSQL 8.0 and Redshift\'s own'
+                )
             if schema or name.startswith("pg_"):
                 return "catalog"
         return "user"

@@ -133,6 +133,10 @@ class Walk:
         if "alias" in body["relation"]:
             raise redshift_lacks("alias for the target of INSERT")
         select = body.get("selectStmt", {}).get("SelectStmt", {})
+        if len(select.get("valuesLists", [])) > 1 and any(
+            "SubLink" in str(row) for row in select["valuesLists"]
+        ):
+            raise redshift_lacks("sub-query in VALUES of several rows")
         if "valuesLists" in select and select.keys() <= {"valuesLists", "limitOption", "op"}:
             self._descend("InsertStmt", "selectStmt", select["valuesLists"])
             del body["selectStmt"]
@@ -260,6 +264,23 @@ class Walk:
     def _upkeep(self, body: Node) -> None:
         if body.get("is_vacuumcmd") and "options" in body:
             raise _lacks("VacuumStmt.options")
+        if len(body.get("rels", [])) > 1:
+            raise redshift_lacks("ANALYZE of several tables")
+
+    def _default_privileges(self, body: Node) -> None:
+        objects = body["action"]["objtype"].removeprefix("OBJECT_")
+        if objects not in ("TABLE", "FUNCTION", "PROCEDURE"):
+            raise redshift_lacks(f"ALTER DEFAULT PRIVILEGES ... ON {objects}S")
+
+    def _database(self, body: Node) -> None:
+        for option in body.get("options", []):
+            if option["DefElem"]["defname"] not in ("owner", "connection_limit"):
+                raise redshift_lacks(f"{option['DefElem']['defname'].upper()} of a database")
+
+    def _create_function(self, body: Node) -> None:
+        for option in body["options"]:
+            if option["DefElem"]["defname"] not in ("volatility", "language", "as"):
+                raise redshift_lacks(f"{option['DefElem']['defname'].upper()} of a SQL function")
 
     def _close(self, body: Node) -> None:
         if "portalname" not in body:
@@ -319,6 +340,10 @@ _RULES: dict[str, Callable[[Walk, Node], None]] = {
     "VariableShowStmt": Walk._shown,
     "TransactionStmt": Walk._transaction,
     "VacuumStmt": Walk._upkeep,
+    "AlterDefaultPrivilegesStmt": Walk._default_privileges,
+    "CreateFunctionStmt": Walk._create_function,
+    "CreatedbStmt": Walk._database,
+    "AlterDatabaseStmt": Walk._database,
     "ClosePortalStmt": Walk._close,
     "DeclareCursorStmt": Walk._cursor,
 }
