@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 from include.sparkify import settings
@@ -15,3 +16,8 @@ DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": settings.task_limit(),
     "on_failure_callback": notify.failure,
 }
+# Airflow 3.3 and later.
+if find_spec("airflow.sdk") and find_spec("airflow.sdk.definitions.retry_policy"):
+    from include.retry_policy import FinalErrorsFail
+
+    DEFAULT_ARGS["retry_policy"] = FinalErrorsFail()

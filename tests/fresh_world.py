@@ -9,6 +9,7 @@ from typing import Any
 from include.sparkify import tables
 from include.sparkify.redshift import warehouse
 from include.sparkify.redshift.schema import schema_of
+from include.sparkify.watching import run_facts, run_report
 from tests.world import World
 
 
@@ -64,9 +65,6 @@ class FreshWorld(World):
 
     def report(self, start: str, end: str) -> tuple[dict[str, Any], str]:
         """The report of the latest run, of this interval: its facts and its page."""
-        # Imports matplotlib, which few tests need.
-        from include.sparkify.watching import run_facts, run_report
-
         (run_id,) = self.rows("select run_id from {o}.publish_log order by version desc limit 1")[0]
         now = datetime.now(UTC)
         plan, publish = (

@@ -131,6 +131,19 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, redshift_connector.OperationalError)
 
 
+def is_final(error: BaseException) -> bool:
+    """Return whether a retry of the task cannot help: the data, the set-up or the statement must be fixed first.
+
+    XX000 is not final. Redshift uses it for nearly everything, for example for a COPY that S3 throttles.
+    """
+    if isinstance(error, botocore.exceptions.ClientError):
+        return not _is_transient_aws(error)
+    if not isinstance(error, redshift_connector.Error) or is_transient(error):
+        return False
+    detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    return str(detail.get("C", "")).startswith(("22", *_CONFIGURATION_STATES))
+
+
 def warehouse_error(error: Exception, doing: str) -> AirflowException:
     """Convert an error of the warehouse into one of our exceptions, naming the action and the next step.
 

@@ -1,4 +1,4 @@
-"""The run report in a real browser: its charts are drawn and its rejected lines can be read."""
+"""The run report in a real browser: its days are drawn and its rejected lines can be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_a_person_sees_charts_and_rejected_lines(sparkify, world, tmp_path):
+def test_a_person_sees_days_and_rejected_lines(sparkify, world, tmp_path):
     moment = datetime(2018, 11, 1, 12)
     hostile = "<script>document.title = 'taken over'</script>"
     world.log("2018-11-01", *(event(moment, user=user) for user in range(1, 300)), hostile)
@@ -31,16 +31,12 @@ def test_a_person_sees_charts_and_rejected_lines(sparkify, world, tmp_path):
     with screenshots.browser() as chrome:
         chrome.get(page.as_uri())
         assert chrome.title.startswith("Published: manual__")
-        charts = chrome.find_elements(By.CSS_SELECTOR, "svg.chart")
-        assert [chart.get_attribute("id") for chart in charts] == [
-            "plays-by-day",
-            "plays-by-hour",
-            "volume",
-            "match-rate",
-        ]
-        for chart in charts:
-            assert chart.is_displayed()
-            assert chart.size["width"] > 300 and chart.size["height"] > 100
+        bar = chrome.find_element(By.CSS_SELECTOR, ".days .bar")
+        assert bar.size["width"] > 200
+        free, paid = (bar.find_element(By.CLASS_NAME, level).size["width"] for level in ("free", "paid"))
+        assert free + paid == pytest.approx(bar.size["width"], abs=1)
+        hours = chrome.find_elements(By.CSS_SELECTOR, ".days .hours i")
+        assert [hours.index(hour) for hour in hours if float(hour.value_of_css_property("opacity"))] == [12]
         refused = chrome.find_element(By.CSS_SELECTOR, "table.rejects")
         assert refused.is_displayed()
         assert hostile in refused.text and "2018-11-01-events.json" in refused.text

@@ -11,6 +11,7 @@ from include.sparkify.errors import (
     DataError,
     TransientError,
     aws_error,
+    is_final,
     is_transient,
     warehouse_error,
 )
@@ -145,3 +146,12 @@ def test_what_is_tried_again_at_once():
     transient = {name for name, (_, kind, _) in WAREHOUSE.items() if kind is TransientError}
     assert tried_again == transient - {"timeout"}
     assert not is_transient(ValueError("ours"))
+
+
+def test_what_a_retry_of_the_task_cannot_help():
+    """Redshift answers with XX000 also when S3 throttles its COPY."""
+    final = {name for name, (error, *_) in WAREHOUSE.items() if is_final(error)}
+
+    assert final == {"no table", "division"}
+    assert is_final(client_error("AccessDenied", 403)) and not is_final(client_error("SlowDown", 503))
+    assert not is_final(ValueError("ours"))

@@ -25,9 +25,9 @@ from include.sparkify.settings import ops, run_prefix, settings, star
 from include.sparkify.tables import HISTORY, SOURCES, STAR
 from include.sparkify.tasks import checks, notify
 
-# Days that a chart can show and still be read.
-CHART_DAYS = 62
-# The checks compare with four weeks, and so do the charts.
+# Days of the interval that the report shows.
+DAYS_SHOWN = 62
+# The checks compare with four weeks, and so does the report.
 WEEKS_BEFORE = 4
 SAMPLES = 20
 SAMPLES_OF_A_REASON = 3
@@ -332,7 +332,7 @@ def _read_days(interval: Interval | None) -> list[dict[str, Any]]:
         ``usual``: the mean of the same weekday in the four weeks before, None with less than two such days.
     """
     start, end = (interval.start.date(), list(interval.days())[-1]) if interval else (date.min, date.max)
-    if (end - start).days >= CHART_DAYS:
+    if (end - start).days >= DAYS_SHOWN:
         # A chart of more days could not be read: show the latest.
         ((last,),) = warehouse.query(
             f"select max(start_time) from {star()}.songplays where start_time < %s",
@@ -341,7 +341,7 @@ def _read_days(interval: Interval | None) -> list[dict[str, Any]]:
         if last is None:
             return []
         end = min(end, last.date())
-        start = max(start, end - timedelta(days=CHART_DAYS - 1))
+        start = max(start, end - timedelta(days=DAYS_SHOWN - 1))
     before = timedelta(weeks=WEEKS_BEFORE)
     rows = warehouse.query(
         "select trunc(start_time), extract(hour from start_time), level, count(*), count(song_id) "

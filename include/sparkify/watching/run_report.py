@@ -14,7 +14,7 @@ import orjson
 
 from include.sparkify.files import lake
 from include.sparkify.settings import environment, settings
-from include.sparkify.watching import charts, run_facts
+from include.sparkify.watching import run_facts
 
 PREFIX = "reports"
 TEMPLATE = Path(__file__).with_name("run_report.html")
@@ -44,14 +44,7 @@ def render(facts: Mapping[str, Any]) -> str:
     """Return the page. Everything from outside is text in it, never markup."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters.update(number=_number, percent=_percent, duration=_duration, moment=_moment)
-    days = facts["days"]
-    drawn = {}
-    if any(day["plays"] for day in days):
-        drawn = {
-            chart.__name__: chart(days)
-            for chart in (charts.plays_by_day, charts.plays_by_hour, charts.match_rate, charts.volume)
-        }
-    return environment.from_string(TEMPLATE.read_text()).render(**facts, charts=drawn)
+    return environment.from_string(TEMPLATE.read_text()).render(facts)
 
 
 def _number(value: float) -> str:
