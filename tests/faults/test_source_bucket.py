@@ -234,6 +234,8 @@ def test_the_second_client_assumes_the_role_of_the_connection(fresh, by_boto3, m
     assert by_boto3 == []
     credentials = lake.ManyObjects(lake.client(), world.lake)._store.credential_provider()
     assert credentials["access_key_id"].startswith("ASIA") and credentials["token"]
+    # botocore renews them ten minutes before they expire; who keeps them for longer is refused in the middle of a task.
+    assert credentials["expires_at"] < datetime.now(UTC) + timedelta(minutes=10)
 
 
 ODD = (
