@@ -40,16 +40,30 @@ with parts as (
         'page'::varchar(8) as kind,
         page::varchar(1024) as name
     from {{ reports() }}.page_days
+),
+
+-- Fewer rows to tell listeners apart in.
+of_users as (
+    select
+        d.period,
+        d.start,
+        p.level,
+        p.kind,
+        p.name,
+        p.user_id,
+        sum(p.counted) as counted
+    from parts as p
+    inner join {{ reports_state() }}.day_periods as d on p.day = d.day
+    group by d.period, d.start, p.level, p.kind, p.name, p.user_id
 )
 
 select
-    d.period,
-    d.start,
-    coalesce(p.level, 'all')::varchar(16) as level,
-    p.kind,
-    p.name,
-    sum(p.counted)::bigint as counted,
-    count(distinct p.user_id) as listeners
-from parts as p
-inner join {{ reports_state() }}.day_periods as d on p.day = d.day
-group by d.period, d.start, p.kind, p.name, rollup (p.level)
+    period,
+    start,
+    coalesce(level, 'all')::varchar(16) as level,
+    kind,
+    name,
+    sum(counted)::bigint as counted,
+    count(distinct user_id) as listeners
+from of_users
+group by period, start, kind, name, rollup (level)

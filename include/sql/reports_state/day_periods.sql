@@ -6,18 +6,9 @@
 --   day date: The day, UTC
 --   period varchar(8): all, month, week, last_7 or last_28
 --   start date: First day of the period
-with ends as (
-    select
-        min(day) as first_day,
-        max(day) as last_day
-    from {{ reports() }}.session_days
-),
-
-days as (
+with days as (
     select
         d.day,
-        date_trunc('month', d.day)::date as month,
-        date_trunc('week', d.day)::date as week,
         e.first_day,
         e.last_day
     from (
@@ -25,7 +16,12 @@ days as (
         union
         select day from {{ reports() }}.page_days
     ) as d
-    cross join ends as e
+    cross join (
+        select
+            min(day) as first_day,
+            max(day) as last_day
+        from {{ reports() }}.session_days
+    ) as e
 )
 
 select
@@ -34,20 +30,15 @@ select
     first_day as start
 from days
 where first_day is not null
-union all
-select
-    day,
-    'month'::varchar(8) as period,
-    month as start
-from days
-where month in (select date_trunc('month', u.day)::date from {{ reports_state() }}.due_events as u)
-union all
-select
-    day,
-    'week'::varchar(8) as period,
-    week as start
-from days
-where week in (select date_trunc('week', u.day)::date from {{ reports_state() }}.due_events as u)
+{% for period in ("month", "week") %}
+    union all
+    select
+        day,
+        '{{ period }}'::varchar(8) as period,
+        date_trunc('{{ period }}', day)::date as start
+    from days
+    where date_trunc('{{ period }}', day) in (select date_trunc('{{ period }}', u.day) from {{ reports_state() }}.due_events as u)
+{% endfor %}
 {% for length in (7, 28) %}
     -- The days that end with the last one, and as many before.
     union all
