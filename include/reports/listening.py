@@ -41,8 +41,14 @@ def write() -> str:
 
     :raises ConfigurationError, TransientError: the warehouse or the work bucket cannot be used.
     """
-    page = render(warehouse.transaction(lambda cursor: gather(_ask(cursor)), "read the report tables") or {})
-    return lake.put(lake.client(), settings().work_bucket, key(), page.encode(), "text/html; charset=utf-8")
+    return lake.put(
+        lake.client(), settings().work_bucket, key(), render(read()).encode(), "text/html; charset=utf-8"
+    )
+
+
+def read() -> dict[str, Any]:
+    """Return everything that the page shows, from the report tables as one transaction sees them."""
+    return warehouse.transaction(lambda cursor: gather(_ask(cursor)), "read the report tables") or {}
 
 
 def key() -> str:

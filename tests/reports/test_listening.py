@@ -20,7 +20,6 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from include.reports import listening, metrics
-from include.sparkify.redshift import warehouse
 from local import sample, screenshots
 from tests.reports import oracle
 from tests.reports.test_metricflow import SHOWN
@@ -46,11 +45,7 @@ LISTS = ["top-songs", "top-artists", "loads"]
 
 def facts_of() -> dict[str, Any]:
     """Return what the page shows, as the browser reads it."""
-    facts = warehouse.transaction(
-        lambda cursor: listening.gather(listening._ask(cursor)), "read the report tables"
-    )
-    page = listening.render(facts or {})
-    return json.loads(page.split('id="data">')[1].split("</script>")[0])
+    return json.loads(listening.render(listening.read()).split('id="data">')[1].split("</script>")[0])
 
 
 # Numbers --------------------------------------------------------------------------------------------------------
@@ -222,10 +217,7 @@ def test_an_empty_star_has_a_page_that_says_so(world):
     world.log("2018-11-01", event(datetime(2018, 11, 1), page="Home", song=None, artist=None, length=None))
     world.load("2018-11-01", "2018-11-02", audited=False)
     update()
-    facts = warehouse.transaction(
-        lambda cursor: listening.gather(listening._ask(cursor)), "read the report tables"
-    )
-    page = listening.render(facts or {})
+    page = listening.render(listening.read())
     assert "There is no play in the star yet" in page and "<script" not in page
 
 
