@@ -41,8 +41,8 @@
   const empty = [0, 0, 0, 0, 0, 0, 0];
 
   function change(metric, now, before) {
-    if (now === null) return make("p", {class: "soft"});
-    if (before === null) return make("p", {class: "soft"}, range().before ? "no play in the range before" : "");
+    if (!range().before) return null;
+    if (before === null || now === null) return make("p", {class: "soft"}, "no play in the range before");
     if (isShare(metric)) {
       const points = Number(((now - before) * 100).toPrecision(2));
       return make("p", {class: "soft"}, `${points > 0 ? "+" : ""}${points} points, from ${share.format(before)}`);
@@ -60,7 +60,7 @@
       ...Object.entries(tiles).map(([metric, count]) => {
         const line = weeks.map((one) => ({week: day(one.start), value: count(rows(facts.totals, one.key) || empty)}));
         const chart = Plot.plot({
-          width: 150, height: 34, margin: 3, axis: null, y: {zero: true}, x: {type: "utc"},
+          width: 150, height: 34, margin: 4, axis: null, y: {zero: true}, x: {type: "utc"},
           marks: [Plot.lineY(line, {x: "week", y: "value", stroke: "var(--main)", strokeWidth: 2}), Plot.dot(line.slice(-1), {x: "week", y: "value", fill: "var(--main)", r: 3})],
         });
         return make(
