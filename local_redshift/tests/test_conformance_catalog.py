@@ -54,7 +54,7 @@ def test_own_columns_of_the_system_tables(client: Client) -> None:
     ]
 
 
-def test_sort_keys_are_no_indexes(client: Client) -> None:
+def test_sort_keys_are_not_indexes(client: Client) -> None:
     client(TABLE)
     client("create temp table c (id int) sortkey (id)")
     assert (

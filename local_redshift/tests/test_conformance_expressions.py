@@ -232,11 +232,11 @@ LACKS = [
 
 
 @pytest.mark.parametrize("expression", LACKS)
-def test_postgres_alone_has_the_function(shared: Client, expression: str) -> None:
+def test_only_postgres_has_the_function(shared: Client, expression: str) -> None:
     shared.fails(f"select {expression}")
 
 
-def test_postgres_alone_has_the_aggregate(shared: Client) -> None:
+def test_only_postgres_has_the_aggregate(shared: Client) -> None:
     shared("create table if not exists {s}.numbers (i float8)")
     for name in ("mode() within group (order by i)", "corr(i, i)", "regr_slope(i, i)", "bit_xor(i::int)"):
         shared.fails(f"select {name} from {{s}}.numbers")

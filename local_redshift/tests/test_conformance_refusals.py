@@ -44,7 +44,7 @@ LACKS = [
 
 
 @pytest.mark.parametrize("statement", LACKS, ids=lambda s: s.replace("{s}.", "")[:45])
-def test_postgres_alone_is_refused(shared: Client, statement: str) -> None:
+def test_statements_of_only_postgres_are_refused(shared: Client, statement: str) -> None:
     shared("create table if not exists {s}.a (id int)")
     shared.fails(statement)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from warehouse import DSN, Client
 
 
-def test_table_attributes_reach_the_catalogue(client: Client) -> None:
+def test_table_attributes_are_in_the_catalog(client: Client) -> None:
     client("create table {s}.users (id int primary key)")
     client(
         """

@@ -210,7 +210,7 @@ def test_who_runs_it(api: Api) -> None:
         api.client.execute_statement(Sql=who, Database="dev")
 
 
-def test_the_catalogue(api: Api) -> None:
+def test_the_catalog(api: Api) -> None:
     api.run("drop schema if exists data_catalog cascade")
     api.run("create schema data_catalog")
     api.run("create table data_catalog.one (id int not null default 7, name varchar(30), price numeric(9,3))")

@@ -122,7 +122,7 @@ def test_one_home_has_one_service(home: Path) -> None:
     assert service.status(home) is not None
 
 
-def test_nobody_else_may_reach_the_database_files(local_redshift: service.Running) -> None:
+def test_no_other_user_may_read_the_database_files(local_redshift: service.Running) -> None:
     file = (Path(local_redshift.postgres_host) / ".s.PGSQL.5432").stat()
     assert stat.S_IMODE(file.st_mode) == 0o700
 

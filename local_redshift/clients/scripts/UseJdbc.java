@@ -84,7 +84,7 @@ public class UseJdbc {
             slow.setQueryTimeout(1);
             try { slow.executeQuery("select count(*) from songs a, songs b, songs c, songs d, songs e, songs f, songs g"); }
             catch (SQLException error) { expect(error.getSQLState(), "57014"); return; }
-            throw new AssertionError("was not cancelled");
+            throw new AssertionError("was not canceled");
         });
         refused("savepoint is refused", "savepoint", () -> {
             connection.setAutoCommit(false);

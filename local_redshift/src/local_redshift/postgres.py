@@ -127,7 +127,7 @@ class Postgres:
         return str(self._scratch / ".s.PGSQL.5432")
 
     def start(self) -> None:
-        """Wipe, initialise and start; raises RuntimeError with the log's tail."""
+        """Wipe, initialize and start; raises RuntimeError with the log's tail."""
         self._sweep_earlier_life()
         if self._as_root:
             os.chmod(self._scratch, 0o711)

@@ -1,6 +1,6 @@
 """SHOW DATABASES, SCHEMAS, TABLES, COLUMNS, VIEW and GRANTS ON TABLE, as queries of the catalog.
 
-Columns as in https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_TABLES.html and its neighbours.
+Columns as in https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_TABLES.html and its neighbors.
 """
 
 from __future__ import annotations
