@@ -23,14 +23,15 @@ FAST := tests/unit tests/dags tests/project \
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down status report listening query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites \
-  first-contact dbt docs screenshots lint lock versions clean
+  first-contact package release dbt docs screenshots lint lock versions clean
 
 # Many images set this; without byte code below this folder every start of Airflow takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 # A value of the command line is passed on as typed: make expands no $ in a query.
 export SPARKIFY_DATA = $(value DATA)
 export SPARKIFY_SQL = $(value SQL)
-export SPARKIFY_AS = $(value AS)
+# make itself sets AS, to its assembler.
+export SPARKIFY_AS = $(if $(filter-out default,$(origin AS)),$(value AS))
 export SPARKIFY_CMD = $(value CMD)
 
 help: ## This list
@@ -89,6 +90,12 @@ mutants: $(READY) ## Change the central files line by line and see a test fail; 
 bench: $(READY) ## What a run costs, as ratios; PART="events history" for some of them
 	@$(PY) -W ignore -m tests.bench $(PART)
 
+release: $(READY) ## TAG=v1.2.3: write what a release publishes into DIST=.local/dist, with SBOM, checksums and notes
+	@$(INDEX); UV_DEFAULT_INDEX=$$index UV=$(UV) .ci/release '$(TAG)' $(or $(DIST),.local/dist)
+
+package: $(READY) ## Build local_redshift in DIST=.local/dist, check its metadata, install it into an empty environment and test it
+	@$(INDEX); UV_DEFAULT_INDEX=$$index UV=$(UV) .ci/package $(or $(DIST),.local/dist)
+
 dbt: $(DBT) ## Build, test and document the models of examples/dbt on the local warehouse, after `make run`
 	@cd examples/dbt && export DBT_TARGET_PATH=../../.local/dbt/target DBT_LOG_PATH=../../.local/dbt/logs \
 	  && ../../$(DBT) build --profiles-dir . && ../../$(DBT) docs generate --static --profiles-dir . \
@@ -109,12 +116,16 @@ docs: $(READY) ## Regenerate docs/data and docs/settings.md from the code
 screenshots: $(READY) ## Retake the pictures in docs/ (needs chromium and chromedriver); starts Airflow if it is not up
 	@$(PY) -W ignore -m local.screenshots
 
-lint: $(READY) ## Style of Python, SQL and English, types
+lint: $(READY) ## Style of Python, SQL and English, types, workflows; DAGs import, generated pages are up to date
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m sqlfluff lint --disable-progress-bar include/sql docs/queries
+	@$(PY) -m tests.sql_in_yaml
 	@$(PY) -m mypy
 	@$(PY) -m tests.words
+	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github
+	@$(PY) -W ignore -m pytest -q --no-header -p no:cacheprovider -W ignore tests/dags/test_integrity.py tests/project/test_docs.py \
+	  -k "import_together or up_to_date"
 
 lock: $(UV) ## Regenerate all locks; the versions stay where they still fit (delete a lock for the newest ones)
 	@$(COMPILE) requirements.txt local_redshift/pyproject.toml --group local --group airflow2 --output-file requirements.lock
