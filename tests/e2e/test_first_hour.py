@@ -1,0 +1,53 @@
+"""docs/first-hour.md: its commands, as printed, in a copy of the project."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_cli import free_port
+from tests.project.files import PROJECT, read, tracked
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_first_hour(tmp_path: Path) -> None:
+    for path in tracked():
+        target = tmp_path / path.relative_to(PROJECT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+    ports = ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment |= {name: str(free_port()) for name in ports}
+    # The environment of this test, instead of one for the copy.
+    environment["MAKEFLAGS"] = f"READY= PY={sys.executable}"
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```", read("docs/first-hour.md"), re.M | re.S))
+    try:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        subprocess.run(["make", "down"], cwd=tmp_path, env=environment, capture_output=True, check=False)
+
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told[-5000:]
+    for words in (
+        "the run failed, as it should",
+        "2018-11-15-events.json,no line of it has userAgent",
+        "level,count\npaid,",
+        "analysts do not read names",
+        "stopped the local services",
+    ):
+        assert words in told, told[-5000:]
+    # The first load, the corrected file, the days again.
+    assert re.search(r"\n1,load,.*\n2,load,.*\n3,reload,.*\n", told), told[-5000:]
