@@ -43,6 +43,13 @@ WORDS = {
     "(put|puts|set|sets) (it |them |things )?right": "correct",
     "for good": "permanently",
     "hold .{1,40} against|held against": "compare with, validate against",
+    # American spelling. Names of others stay: ANALYSE and CANCELLED are words of PostgreSQL and of AWS.
+    "(un)?(behavi|col|fav|hon|lab|neighb)our(s|ed|ing|able|ite|hood|less|ful)*": "-or",
+    "(author|capital(?!isation)|custom|final|general|initial|maxim|minim|normal|optim|organ|priorit|recogn|serial|summar|synchron"
+    "|util)is(e|es|ed|er|ing|ation|ations)": "-ize",
+    '(?-i:[aA]naly)s(e|ed|ing)(?!", "analyze| analyze)': "analyze",
+    '(?-i:[cC]ancell)(ed|ing)(?!", "Guest| on user)|(label|model|travel)l(ed|ing)': "one l",
+    "centres?|licences?|grey|artefacts?|whilst|amongst|learnt|(to|after|back|down|up)wards": "center, gray, ...",
 }
 FORBIDDEN = [
     (re.compile(rf"(?<![\w-])({words})(?![\w-])", re.I), instead) for words, instead in WORDS.items()
@@ -55,7 +62,9 @@ def findings(text: str) -> list[tuple[int, str, str]]:
     """Return line number, phrase and replacement for each finding in ``text``."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
-        found += [(number, hit[0], instead) for words, instead in FORBIDDEN for hit in words.finditer(line)]
+        # Names of code are words, too: made_anew.
+        plain = re.sub(r"(?<=\w)_(?=\w)", " ", line)
+        found += [(number, hit[0], instead) for words, instead in FORBIDDEN for hit in words.finditer(plain)]
         found += [
             (number, hit[1], "a subject and a verb") for hit in HEADLESS.finditer(line) if "?" not in line
         ]

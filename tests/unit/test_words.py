@@ -27,6 +27,11 @@ from tests.words import findings
         '"""What a run has read."""',
         "    # What is kept.",
         "The end. What follows is a list.",
+        "def test_the_tables_are_made_anew(world):",
+        "behaviour",
+        "a_colour = 1",
+        "it is recognised",
+        "analysed",
     ],
 )
 def test_a_phrase_of_the_list_is_found(text: str) -> None:
@@ -45,6 +50,8 @@ def test_a_phrase_of_the_list_is_found(text: str) -> None:
         "What does a red task mean?",
         "this shows what a run has read",
         "a stand-in for S3",
+        "analyze_table_of_its_own_schema",
+        "four, hour, course, promise, precise",
     ],
 )
 def test_plain_english_passes(text: str) -> None:

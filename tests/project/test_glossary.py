@@ -1,0 +1,60 @@
+"""The glossary has every word of ours in the name of a table, a task, a setting or an error."""
+
+from __future__ import annotations
+
+import re
+
+from include.reports import publish
+from include.sparkify import errors, settings, tables
+from tests.project.files import PROJECT, read
+
+# Words of the trade and of every day, which mean here what they mean elsewhere.
+PLAIN = set(
+    """
+    active agent allow analyze and arn artist base bucket build check choose close cluster complete
+    configuration connection cost create daily data database day delete deletion device ensure error event
+    failure file final find for growth hour keep leftover level limit line list listener listening location lock
+    log maintenance minute old open page part path pausable pause paused period plan prefix provision quality
+    query report request result resumable resume retention row schema session snapshot song source sparkify
+    stack star statement table take task teardown threshold time top topic total transient until update usage
+    user vacuum wait week weekday write
+    """.split()
+)
+
+
+def words() -> set[str]:
+    """Return the words of the names, in the singular."""
+    names = [*tables.PUBLISHED, *tables.OPEN_RUN, *tables.DERIVED, *publish.TABLES, *publish.WORKING]
+    names += [
+        *settings.keys(),
+        *(re.sub(r"(?<!^)([A-Z])", r"_\1", name) for name in vars(errors) if "Error" in name),
+    ]
+    for path in (PROJECT / "dags").glob("*.py"):
+        text = path.read_text()
+        names += [
+            path.stem,
+            *re.findall(r"^    def (\w+)\(", text, re.M),
+            *re.findall(r'task_id="(\w+)"', text),
+        ]
+    return {
+        re.sub("(?<=ch)es$|(?<=..)s$", "", word) for name in names for word in name.lower().split("_") if word
+    }
+
+
+def test_every_word_of_ours_is_explained() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| (.+) \|$", read("docs/glossary.md"), re.M)
+    # A term, or a name in backquotes.
+    explained = " ".join(
+        term + " " + " ".join(re.findall("`([^`]+)`", meaning)) for term, meaning in rows
+    ).lower()
+    known = {re.sub("(?<=..)s$", "", word) for word in re.split(r"[^a-z]+", explained)}
+    assert sorted(words() - known - PLAIN) == []
+
+
+def test_no_plain_word_is_left_over() -> None:
+    assert sorted(PLAIN - words()) == []
+
+
+def test_the_terms_are_in_order() -> None:
+    terms = re.findall(r"^\| ([^|]+) \| ", read("docs/glossary.md").partition("\n## ")[0], re.M)[1:]
+    assert terms == sorted(terms, key=str.lower)
