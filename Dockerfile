@@ -20,8 +20,6 @@ RUN python -c "import sys; from importlib.metadata import version; v = version('
 # It also stops if the lock took from another package of the Runtime a version that it needs. Only the SDK's bound is known.
 RUN ! pip check | sed 's/, but you have .*//' | grep -vxFf /tmp/conflicts | grep -vi '^No broken requirements found\|^astro-sdk-python .* flask-session'
 
-# The Astro SDK passes its tables from task to task; Airflow only reads classes that are named here.
-ENV AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES="airflow.* astro.*"
 # The warehouse user may not create schemas beside its own; without this the SDK tries to.
 ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=True
 # Seconds. The imports of Amazon's provider can exceed the default of 30 on a busy machine.

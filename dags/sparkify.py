@@ -5,6 +5,20 @@
 from (`events`, `song_files`). The pipeline's own tables are in schema `sparkify_ops`: the ledger (`loaded_files`),
 `refused_files`, `rejected_lines`, `quality_results` and others.
 
+**Tasks.** In the order of the graph, which docs/flow.md draws, with the functions behind them:
+
+1. `create_tables` creates missing tables, and refuses those that are not as declared.
+2. `plan` waits for the file of the interval, compares the lake with the ledger, and decides which files are due.
+3. `validate` compares their lines with the contract, in as many tasks as there are chunks.
+4. `open_run` creates the schema of the run.
+5. `stage` copies the validated lines, one task per staging table.
+6. `audit_staging` checks them, while the next two go on.
+7. `build` derives the candidates: `changes` what all tables need, then one task per table.
+8. `audit_star` checks the candidates.
+9. `publish` replaces published rows by candidates, in one transaction.
+10. `check_complete` fails if a file was left out.
+11. `close_run` drops the schema and writes the run report, however the run ends.
+
 **Interval.** A run owns its half-open data interval in UTC, `[start, end)`. It loads the log files of the days of its
 interval that are not loaded at their present version, each as a whole, and song files likewise. A scheduled run also
 looks back for late, changed and corrected files (`look_back_days`). If nothing is new the run is skipped. An hourly run
@@ -92,6 +106,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
         "run_schema": run_plan.run_schema,
         "run_prefix": run_plan.prefix_of_run,
         "columns": tables.columns,
+        "sources": {source.kind: source for source in tables.SOURCES},
         "guarded": tables.guarded(),
         "statement_timeout": warehouse.statement_timeout,
     },
@@ -132,7 +147,7 @@ def sparkify() -> None:
         from include.sparkify.redshift import schema
 
         mode = get_current_context()["params"]["mode"]
-        schema.create_tables(scripts, rebuild=mode == "full_refresh")
+        schema.create_tables(scripts, allow_missing=mode == "full_refresh")
 
     # A sensor: a run that waits for its log file holds no worker.
     @task.sensor(mode="reschedule", poke_interval=60, timeout=settings.run_limit().total_seconds())
@@ -257,6 +272,7 @@ def sparkify() -> None:
     chunks = plan()
     decision = chunks["plan"]
     validated = validate.expand(chunk=chunks)
+    # Airflow renders the scripts that these tasks get, because they end in .sql or are templates themselves.
     opened = open_run(decision, validated, tables.scripts("open_run", tables.OPEN_RUN))
     (audit_staging,) = checks.operators("audit_staging", *tables.STAGING, **WAREHOUSE_POOL)
     published = publish(

@@ -101,7 +101,8 @@ def _data(published: dict[str, Table]) -> Iterator[str]:
     )
     for title, names in GROUPS.items():
         yield f"- **{title}**: {_links(names)}"
-    yield f"- **The schema of a run** (checks only): {_links(tables.STAGING)}"
+    staged = tuple(name for name in tables.STAGING if name in checks.CHECKED)
+    yield f"- **The schema of a run** (checks only): {_links(staged)}"
     yield from (f"- **Reports** (schema `reports`): {_links(reports)}", "")
     for title, names in GROUPS.items():
         yield from (f"## {title}", "")
@@ -112,7 +113,7 @@ def _data(published: dict[str, Table]) -> Iterator[str]:
             if (checks.FOLDER / f"{name}.yaml").exists():
                 yield from _checks(name)
     yield from ("## The schema of a run", "", "Each run creates this schema and drops it.", "")
-    for name in tables.STAGING:
+    for name in staged:
         yield from (f"### {name}", "", *_checks(name))
     yield from (
         "## Reports",

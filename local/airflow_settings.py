@@ -90,7 +90,6 @@ def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # Those that the image sets too: see Dockerfile.
-        "AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES": "airflow.* astro.*",
         "AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS": "True",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE": "True",

@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from include.sparkify.tables import STAR
 from local import airflow, airflow_settings, lake, sample
 from local.dataset import read_folder
 from local.home import PROJECT, Home, Problem, say, shown
 from local.walkthrough import Api, read_commands, write_tools
-from local.warehouse import STAR
 from local_redshift import REGION, service
 
 PAGE = PROJECT / "docs" / "aws.md"

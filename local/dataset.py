@@ -36,7 +36,7 @@ class Dataset:
 
 
 def read_folder(folder: Path) -> Dataset:
-    """Return the files named .json, compressed or not, below log_data/ and song_data/; other files stay out.
+    """Return the files named .json, compressed or not, below log_data/, song_data/ and any other folder ``*_data``.
 
     :raises Problem: there is nothing to load, no log file is named after its day, or a name cannot be an S3 key.
     """
@@ -46,7 +46,8 @@ def read_folder(folder: Path) -> Dataset:
     if not any(folder.iterdir()):
         raise Problem(f"{folder} is empty.\n{SHAPE}")
     files: dict[str, Path] = {}
-    for name in ("log_data", "song_data"):
+    more = [path.name for path in sorted(folder.glob("*_data")) if path.name not in ("log_data", "song_data")]
+    for name in ("log_data", "song_data", *more):
         if not (folder / name).is_dir():
             raise Problem(f"{folder} has no {name}/.\n{SHAPE}")
         found = [

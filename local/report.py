@@ -65,7 +65,7 @@ def print_checks(running: service.Running, run_id: str) -> None:
     """Print the checks passed per table of a run, and each check that did not pass."""
     found = newest(running)
     if found is None or found[1]["run"]["run_id"] != run_id:
-        say("\nthe run has no report: see task `report` in its log")
+        say("\nthe run has no report: see the task `close_run` in its log")
         return
     results = [check for check in found[1]["checks"] or [] if check["status"] != "not run"]
     if not results:

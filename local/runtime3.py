@@ -29,7 +29,6 @@ CHANGES: dict[str, list[tuple[str, str]]] = {
         (r"(?<=ARG AIRFLOW_VERSION=).*", "{airflow}"),
         (r" Only the SDK's bound is known\.", ""),
         (r"\\\|\^astro-sdk-python \.\* flask-session", ""),
-        (r"(#.*\n)+ENV AIRFLOW__CORE__ALLOWED_DESERIALIZATION_CLASSES=.*\n", ""),
         (r"(#.*\n)+ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=.*\n", ""),
     ],
     # Only the SDK needs pyarrow.

@@ -9,12 +9,10 @@ from typing import Any
 
 import redshift_connector
 
+from include.sparkify.tables import STAR
 from local.airflow_settings import pipeline_settings
 from local.home import Problem, say
 from local_redshift import service
-
-STAR = ("songplays", "users", "songs", "artists", "time")
-
 
 # The user of `make query AS=analyst`: a member of the group that `create_tables` made.
 ANALYST, ANALYST_PASSWORD = "analyst", "Analyst-local-1"

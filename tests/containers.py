@@ -18,9 +18,9 @@ from typing import Any
 
 import redshift_connector
 
+from include.sparkify.tables import STAR
 from local import airflow_settings
 from local.home import AIRFLOW, PROJECT
-from local.warehouse import STAR
 from tests.e2e.rest import NO_LOGICAL_DATE, VERSION
 
 # `astro dev start` creates this user; on Airflow 3 it gives everyone a token of an administrator.

@@ -217,7 +217,7 @@ class World:
         """
         context = context or self.context(start, end, mode)
         if audited:
-            self.create_tables(rebuild=mode == "full_refresh")
+            self.create_tables(allow_missing=mode == "full_refresh")
         self.stage(context)
         try:
             if audited:
@@ -252,8 +252,8 @@ class World:
         self.pass_all(context)
         return context
 
-    def create_tables(self, rebuild: bool = False) -> None:
-        self.task(schema.create_tables, self.rendered("create", tables.PUBLISHED), rebuild)
+    def create_tables(self, allow_missing: bool = False) -> None:
+        self.task(schema.create_tables, self.rendered("create", tables.PUBLISHED), allow_missing)
 
     def plan(self, context: Any) -> list[str]:
         context["pushed"]["plan", "plan"], chunks = self.task(plan.make_plan, context)
@@ -364,7 +364,10 @@ class World:
 
     def rendered(self, folder: str, names: Iterable[str], context: Any = None) -> dict[str, str]:
         macros = self._macros(context)
-        return {name: _SCRIPTS.get_template(f"{folder}/{name}.sql").render(macros) for name in names}
+        return {
+            name: (_SCRIPTS.get_template if script.endswith(".sql") else _template)(script).render(macros)
+            for name, script in tables.scripts(folder, names).items()
+        }
 
     def _macros(self, context: Any) -> dict[str, Any]:
         return {
@@ -373,6 +376,7 @@ class World:
             "settings": settings,
             "run_schema": lambda: self.run_schema(context),
             "columns": tables.columns,
+            "sources": {source.kind: source for source in tables.SOURCES},
             "guarded": tables.guarded(),
             "params": context["params"] if context else {},
         }

@@ -40,7 +40,7 @@ _CONCURRENCY = re.compile(
     r"\b(1018|1023)\b|concurrently updated|conflict with concurrent transaction|could not open relation with OID"
     r"|Relation with OID \d+ does not exist|VACUUM is running"
 )
-# The statement ran into statement_timeout, or was cancelled.
+# The statement ran into statement_timeout, or was canceled.
 STATEMENT_TIMEOUT = "57014"
 _CONFIGURATION_STATES = ("28", "3D", "3F", "42")
 # S3 answers these per object of a DeleteObjects, and the others with a status of 400 or 403: no status says it.

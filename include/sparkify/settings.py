@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import os
 import re
 import secrets
@@ -20,7 +21,7 @@ import pydantic
 from pydantic import Field
 
 from include.sparkify.errors import ConfigurationError
-from include.sparkify.tables import Source
+from include.sparkify.tables import SOURCES, Source
 
 VARIABLE = "sparkify"
 # The connection for S3 and the APIs of AWS.
@@ -92,8 +93,9 @@ class Settings(pydantic.BaseModel):
             r"^pg_|_ops$|reports(_state)?$", self.star_schema
         ):
             raise ValueError(f"schema {self.star_schema!r} is a reserved name: choose another one")
-        if self.log_prefix.startswith(self.song_prefix) or self.song_prefix.startswith(self.log_prefix):
-            raise ValueError("log_prefix and song_prefix must not contain each other")
+        for one, other in itertools.permutations((source.prefix for source in SOURCES), 2):
+            if getattr(self, one).startswith(getattr(self, other)):
+                raise ValueError(f"{one} and {other} must not contain each other")
         return self
 
 

@@ -79,7 +79,7 @@ OPEN_RUN = ("base_version", *STAGING)
 # The tasks of the build and the tables that each derives, in order, in one transaction. The first derives what the
 # others share, and they are independent of each other.
 BUILD: dict[str, tuple[str, ...]] = {
-    "changes": ("affected_days", "plays", "touched_songs", "song_versions"),
+    "changes": ("affected_days", "plays", "touched_songs", "ranked_song_files"),
     "songplays": ("song_matches", "songplays", "repointed_songplays"),
     "users": ("retracted_users", "users"),
     "songs": ("songs",),
@@ -114,8 +114,19 @@ class Table:
 
 
 def scripts(folder: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the script of each table below ``include/sql``, for Airflow to render."""
-    return {name: f"{folder}/{name}.sql" for name in names}
+    """Return the script of each table below ``include/sql``, for Airflow to render: a path, or a template.
+
+    The staging table and the history of every source are made by the same scripts.
+    """
+    same = {("open_run", source.staging): ("staging", source.kind) for source in SOURCES}
+    same |= {("publish", source.history): ("history", source.kind) for source in SOURCES}
+    found = {}
+    for name in names:
+        found[name] = f"{folder}/{name}.sql"
+        if (folder, name) in same:
+            script, kind = same[folder, name]
+            found[name] = f"{{% set source = sources['{kind}'] %}}{{% include '{folder}/{script}.sql' %}}"
+    return found
 
 
 @functools.cache
@@ -138,8 +149,8 @@ class Guarded:
     text: str
     """SQL expression: the key as text, from the alias ``p``."""
     scope: str
-    """The rows that a run may change: ``day``, those of the affected days; else the table of the run that has the key's
-    first column of each of them."""
+    """The rows that a run may change: ``day``, those of the affected days; ``lines``, those of the run's files; else
+    the table of the run that has the key's first column of each of them."""
 
 
 def guarded() -> list[Guarded]:
@@ -148,12 +159,13 @@ def guarded() -> list[Guarded]:
     for name in PUBLISH:
         table = published(name)
         key = tuple(table.key.split(", "))
-        if any(column.name == "start_time" for column in table.columns):
+        has_time = any(column.name == "start_time" for column in table.columns)
+        if key[0] == "source_key":
+            scope = "lines" if has_time else "staging_files"
+        elif has_time:
             scope = "day"
         elif name in DERIVED:
             scope = name
-        elif key == ("source_key",):
-            scope = "staging_files"
         else:
             continue
         text = " || ' ' || ".join(f"p.{column}::varchar" for column in key)

@@ -52,21 +52,24 @@ def resolve(value: Any, names: dict[str, str]) -> Any:
 def names(name: str, **more: str) -> dict[str, str]:
     """Return the names of a warehouse in permissions.yaml."""
     role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
-    return {
-        "AWS::Partition": "aws",
-        "AWS::Region": REGION,
-        "AWS::AccountId": ACCOUNT,
-        "Name": name,
-        "WorkBucket": f"work-{name}",
-        "SourceBucket": f"lake-{name}",
-        "LogPrefix": "log_data/",
-        "SongPrefix": "song_data/",
-        "LakeKey": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
-        "EncryptedLake": "true",
-        "AirflowRole": "airflow",
-        "CloudFormationRole.Arn": f"{role}-cloudformation",
-        "CopyRole.Arn": f"{role}-copy",
-    } | more
+    given = read("iam/permissions.yaml")["Parameters"]
+    return (
+        {key: parameter["Default"] for key, parameter in given.items() if "Default" in parameter}
+        | {
+            "AWS::Partition": "aws",
+            "AWS::Region": REGION,
+            "AWS::AccountId": ACCOUNT,
+            "Name": name,
+            "WorkBucket": f"work-{name}",
+            "SourceBucket": f"lake-{name}",
+            "LakeKey": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
+            "EncryptedLake": "true",
+            "AirflowRole": "airflow",
+            "CloudFormationRole.Arn": f"{role}-cloudformation",
+            "CopyRole.Arn": f"{role}-copy",
+        }
+        | more
+    )
 
 
 def policy(resource: str, **given: str) -> dict[str, Any]:

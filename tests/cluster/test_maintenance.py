@@ -48,7 +48,7 @@ def test_rows_of_past_runs_go_when_they_are_old(make_world):
     assert world.state() == star
 
 
-def test_an_old_publication_goes_when_there_is_a_newer_one(make_world):
+def test_an_old_row_of_publish_log_is_deleted_when_there_is_a_newer_one(make_world):
     world = make_world(keep_days=30)
     world.log("2018-11-01", event(D1))
     world.load("2018-11-01", "2018-11-02")

@@ -87,7 +87,7 @@ ESCALATIONS = {
 
 @pytest.mark.parametrize("attempt", ESCALATIONS)
 @pytest.mark.parametrize("policy", HOLDERS)
-def test_nobody_becomes_administrator(policy: str, attempt: str) -> None:
+def test_no_role_becomes_administrator(policy: str, attempt: str) -> None:
     assert not allows(load_policy(policy, NAME), ESCALATIONS[attempt])
 
 

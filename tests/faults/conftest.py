@@ -45,7 +45,7 @@ def built(new_world):
 
 @pytest.fixture
 def sound(built, enter, monkeypatch):
-    """The sound run; changes that a test makes by `spoil` are undone afterwards."""
+    """The sound run; changes that a test makes by `spoil` are undone afterward."""
     enter(built.world, delete_threshold=0.1)
     touched: set[str] = set()
     spoil = built.spoil

@@ -43,8 +43,19 @@ SPOILERS: dict[tuple[str, str], list[list[str]]] = {
     ("staging_files", "lines_reconcile"): [
         ["update {run}.staging_files set lines = 9 where kind = 'events'"]
     ],
+    ("staging_files", "all_is_staged"): [
+        [f"delete from {{run}}.{rows}"]
+        for rows in (
+            "staging_events where page = 'Home'",
+            "staging_events where source_key like '%more%'",
+            "staging_songs where song_id = 'SO2'",
+        )
+    ],
     ("staging_files", "little_is_taken_away"): [
-        ["update {run}.staging_files set vanished = true, lines = 0, accepted = 0 where kind = 'songs'"]
+        [
+            "update {run}.staging_files set vanished = true, lines = 0, accepted = 0 where kind = 'songs'",
+            "delete from {run}.staging_songs",
+        ]
     ],
     ("staging_files", "files_have_lines"): [
         [
@@ -60,10 +71,6 @@ SPOILERS: dict[tuple[str, str], list[list[str]]] = {
     ],
     ("staging_files", "no_field_is_unknown"): [
         ["update {run}.staging_files set unknown_fields = 'device' where kind = 'events'"]
-    ],
-    ("staging_events", "all_is_staged"): [
-        [f"delete from {{run}}.staging_events where {rows}"]
-        for rows in ("page = 'Home'", "source_key like '%more%'")
     ],
     ("staging_events", "one_row_per_line"): [
         ["update {run}.staging_events set line_number = 1 where line_number = 2"]
@@ -87,7 +94,6 @@ SPOILERS: dict[tuple[str, str], list[list[str]]] = {
             "update {run}.staging_files set accepted = 2 where source_key like '%SO2.json'",
         ]
     ],
-    ("staging_songs", "all_is_staged"): [["delete from {run}.staging_songs where song_id = 'SO2'"]],
     ("staging_songs", "songs_have_one_file"): [
         ["update {run}.staging_songs set song_id = 'SO1' where song_id = 'SO2'"]
     ],

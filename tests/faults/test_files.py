@@ -220,7 +220,7 @@ def test_a_file_replaced_after_the_listing_is_loaded_whole_at_its_new_version(fr
         world.load(*NOVEMBER)
 
 
-def test_a_file_deleted_after_the_listing_is_no_failure(fresh):
+def test_a_file_deleted_after_the_listing_does_not_fail_the_run(fresh):
     world = fresh()
     kept = {world.log("2018-11-02", event(D2, item=2)), world.song(song("SO2"))}
     gone = world.log("2018-11-01", event(D1, item=1)), world.song(song("SO1"))
@@ -253,7 +253,7 @@ def test_a_file_replaced_after_it_was_read_is_loaded_as_it_was_then_found_again(
     assert set(world.ledger()) == {file}
 
 
-def test_a_piece_that_is_gone_fails_the_copy(fresh):
+def test_a_deleted_piece_fails_the_copy(fresh):
     """The manifest says mandatory: what was validated is loaded whole or not at all."""
     world = fresh()
     world.log("2018-11-01", event(D1))

@@ -45,7 +45,7 @@ TWICE = {
         ],
     ),
     "loaded_files of a log file": (
-        f"loaded_files: {LOG}",
+        f"events: {LOG} 1; events: {LOG} 2; loaded_files: {LOG}",
         [
             "delete from {run}.staging_files where source_key like '%%SO2.json'",
             f"insert into {{run}}.staging_files select * from {{run}}.staging_files where source_key = '{LOG}'",

@@ -75,7 +75,7 @@ def test_a_broken_line_is_rejected_by_file_line_and_reason_and_the_rest_is_loade
     assert "staging_files.no_line_is_rejected" in world.warnings()
 
 
-def test_over_the_threshold_nothing_is_published_and_a_corrected_file_mends_it(fresh):
+def test_over_the_threshold_nothing_is_published_until_the_file_is_corrected(fresh):
     world = fresh()
     world.log("2018-11-01", event(D1, item=1))
     world.load("2018-11-01", audited=False)

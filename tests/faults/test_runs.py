@@ -114,7 +114,7 @@ def locked(monkeypatch):
 
 
 @pytest.mark.usefixtures("own_sessions")
-def test_a_commit_whose_acknowledgement_is_lost_is_recognised(two_days, monkeypatch, locked):
+def test_a_commit_whose_acknowledgement_is_lost_is_recognized(two_days, monkeypatch, locked):
     world = two_days
     context = staged(world)
     commit, lost = redshift_connector.Connection.commit, []
@@ -284,7 +284,7 @@ def test_a_copy_that_is_tried_again_loads_its_lines_once(two_days):
     assert world.rows(f"select count(*) from {world.run_schema(context)}.staging_events") == [(2,)]
 
 
-def test_publishing_alone_after_the_schema_was_made_anew_is_refused(two_days):
+def test_only_publishing_after_the_schema_was_created_again_is_refused(two_days):
     """Clearing `publish` in the UI clears the set-up with it, which empties the staging tables."""
     world = two_days
     context = world.context("2018-11-02", "2018-11-03")
@@ -299,7 +299,7 @@ def test_publishing_alone_after_the_schema_was_made_anew_is_refused(two_days):
     assert world.state() == before
 
 
-def test_publishing_alone_after_the_run_has_ended_is_refused(two_days):
+def test_only_publishing_after_the_run_has_ended_is_refused(two_days):
     world = two_days
     context = staged(world)
     world.publish(context)

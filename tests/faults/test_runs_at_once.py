@@ -328,7 +328,7 @@ def test_a_run_that_opens_sweeps_the_schemas_of_dead_runs(two_days):
     assert world.count("run_schemas") == 0
 
 
-def test_a_try_begins_with_empty_tables_of_its_own(two_days):
+def test_a_try_begins_with_its_own_empty_tables(two_days):
     world = two_days
     context = world.context("2018-11-02", "2018-11-03", run_id="again")
     schemas = []

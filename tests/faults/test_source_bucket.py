@@ -29,7 +29,7 @@ NOVEMBER = ("2018-11-01", "2018-12-01")
 # Very many ------------------------------------------------------------------------------------------------
 
 
-def test_many_files_are_one_copy_a_table(fresh, monkeypatch):
+def test_many_files_are_one_copy_per_table(fresh, monkeypatch):
     """14,896 tiny song files; 1,200 files in a day: here 20 and 20, in pieces of 2 kB."""
     world = fresh()
     monkeypatch.setattr(source, "PIECE_BYTES", 2000)
@@ -101,7 +101,9 @@ def test_14896_song_files_are_read_a_few_at_a_time(monkeypatch):
     pieces = source.Pieces(s3, "work", "songs")
     most_ahead = 0
 
-    for read, _ in enumerate(source.read_song_files(s3, "lake", objects("song_data", 14_896), pieces), 1):
+    for read, _ in enumerate(
+        source.read_documents("songs", s3, "lake", objects("song_data", 14_896), pieces), 1
+    ):
         most_ahead = max(most_ahead, s3.opened - read)
     pieces.close()
 
@@ -115,7 +117,7 @@ def test_1200_log_files_of_a_day_are_read_one_after_the_other(fresh):
     s3 = ManyObjects(lines(event(D1)))
     pieces = source.Pieces(s3, "work", "events")
 
-    reading = source.read_log_files(s3, "lake", objects("log_data", 1_200), pieces)
+    reading = source.read_daily_files("events", s3, "lake", objects("log_data", 1_200), pieces)
     for read, found in enumerate(reading, 1):
         assert s3.opened == read
         assert (found.file.accepted, found.rejects) == (1, [])
@@ -131,8 +133,8 @@ def test_a_song_file_of_any_length_is_one_reject_and_does_not_fill_memory(monkey
     monkeypatch.setattr(lake, "ManyObjects", lambda *_: None)
     s3 = ManyObjects(b"x")
 
-    (reading,) = source.read_song_files(
-        s3, "lake", objects("song_data", 1), source.Pieces(s3, "work", "songs")
+    (reading,) = source.read_documents(
+        "songs", s3, "lake", objects("song_data", 1), source.Pieces(s3, "work", "songs")
     )
 
     assert (reading.file.lines, reading.file.rejected) == (1, 1)
@@ -296,7 +298,7 @@ def test_song_files_are_listed_by_the_second_client_and_the_end_is_confirmed_by_
     ],
     ids=["verify", "do not verify", "another certificate authority", "proxy"],
 )
-def test_a_connection_that_names_a_proxy_or_certificates_is_for_boto3_alone(fresh, monkeypatch, more, both):
+def test_a_connection_that_names_a_proxy_or_certificates_is_only_for_boto3(fresh, monkeypatch, more, both):
     world = fresh()
     connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
     config = connection["extra"].get("config_kwargs", {}) | more.get("config_kwargs", {})

@@ -219,7 +219,7 @@ def test_a_new_field_is_reported_by_name(loaded):
     assert json.loads(warned) == {"source_key": KEY, "unknown_fields": "\\u0000'; --, device"}
 
 
-def test_nobody_is_loaded_under_an_empty_key(loaded):
+def test_no_user_is_loaded_under_an_empty_key(loaded):
     assert {row["user_id"] for row in loaded.songplays} == {row["user_id"] for row in loaded.users} == {1, 7}
 
 
@@ -244,7 +244,7 @@ def test_hostile_text_is_stored_as_text_and_escaped_in_reports(fresh, caplog):
     assert HOSTILE not in caplog.text  # its line break and control characters never reach a log as they are
 
 
-def test_hostile_text_is_no_markup_in_the_report_of_a_run(fresh):
+def test_hostile_text_is_escaped_in_the_run_report(fresh):
     world = fresh(reject_threshold=1.0)
     script = "<script>alert('x')</script>"
     key = f"log_data/2018/11/2018-11-01-{script.replace('/', '')}.json"

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import warehouse
+from include.sparkify.redshift.schema import schema_of
 from include.sparkify.tables import PUBLISHED
 from include.sparkify.tasks import run
 from tests.model.protocol import FILES, REFUSED, STEPS, Action, State
@@ -55,8 +56,7 @@ class Replay:
             for (schema,) in cursor.fetchall():
                 cursor.execute(f"drop schema if exists {schema} cascade")
             for table in PUBLISHED:
-                own = table not in ("songplays", "users", "songs", "artists", "time", "events", "song_files")
-                cursor.execute(f"delete from {world.schema}{'_ops' if own else ''}.{table}")
+                cursor.execute(f"delete from {schema_of(table)}.{table}")
 
         warehouse.transaction(empty, "empty the tables")
         for name, version in zip(FILES, state.lake, strict=True):

@@ -3,8 +3,9 @@
     python -m tests.mutants [FILE ...]     # all files of TESTS if you name none
 
 A mutant that no test notices must be in survivors.yaml with the reason why it is harmless; otherwise the command
-fails. Those that a test notices are in killed.tsv with the test, so that a later run tries only the files that changed,
-and what survived. Delete lines of it to try those mutants again, for example after a change of the tests.
+fails. Those that a test notices are in .local/mutants/killed.tsv with the test, so that a later run tries only the
+files that changed, and what survived. Delete lines of it to try those mutants again, for example after a change of the
+tests.
 
 One worker per core takes the mutants one by one. Each runs in a fork of its worker, which has imported the libraries
 and started the local services, because both take longer than most tests.
@@ -42,7 +43,7 @@ ROOT = Path(__file__).parents[2]
 HOME = ROOT / ".local" / "mutants"
 COSMIC_RAY = "cosmic-ray==8.7.0"
 SURVIVORS = Path(__file__).with_name("survivors.yaml")
-KILLED = Path(__file__).with_name("killed.tsv")
+KILLED = HOME / "killed.tsv"
 # An endless loop is noticed too: a test may take so many times what it takes without a change, and these seconds.
 LIMIT, GRACE = 5, 20
 

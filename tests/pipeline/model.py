@@ -75,7 +75,7 @@ def derive(
             )
         )
     users: dict[int, tuple[Any, ...]] = {}
-    # First by key and line among the latest: sort those downwards, so that the best comes last.
+    # First by key and line among the latest: sort those in descending order, so that the best comes last.
     for _, _, line in sorted(
         sorted(plays, key=lambda item: item[:2], reverse=True),
         key=lambda item: (item[2]["ts"], item[2]["sessionId"], item[2]["itemInSession"]),

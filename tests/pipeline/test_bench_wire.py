@@ -55,7 +55,7 @@ def test_counts(local_redshift: service.Running, wire: Wire, connect: Callable[.
 
 
 @pytest.mark.parametrize("connect", [by_redshift_connector, by_psycopg2])
-def test_what_is_rolled_back_or_fails_is_no_commit(
+def test_a_rollback_or_a_failure_is_not_a_commit(
     local_redshift: service.Running, wire: Wire, connect: Callable[..., Any]
 ) -> None:
     before = wire.counts - Counts()

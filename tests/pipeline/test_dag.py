@@ -32,6 +32,9 @@ def test_every_table_has_its_file_and_its_task(dag):
         "build": tables.DERIVED,
         "publish": tables.PUBLISH,
     }
+    # The tables of the sources are made by one script each.
+    groups["open_run"] = {*groups["open_run"], "staging"} - {source.staging for source in tables.SOURCES}
+    groups["publish"] = {*groups["publish"], "history"} - set(tables.HISTORY)
     for folder, names in groups.items():
         assert {path.stem for path in (tables.SQL / folder).glob("*.sql")} == set(names)
     assert {path.name for path in tables.SQL.iterdir()} == {
@@ -47,18 +50,21 @@ def test_every_table_has_its_file_and_its_task(dag):
 
 
 def test_a_run_is_few_tasks(dag):
-    """Airflow's price is per task (docs/scale.md): 19 of them, of which 11 one after the other."""
+    """Airflow's price is per task (docs/scale.md): 19 of them, of which 11 one after the other.
+
+    A source, or a table of the star, costs one more.
+    """
     depth: dict[str, int] = {}
     for task in dag.topological_sort():
         depth[task.task_id] = 1 + max((depth[name] for name in task.upstream_task_ids), default=0)
-    assert (len(depth), max(depth.values())) == (19, 11)
+    assert (len(depth), max(depth.values())) == (10 + len(tables.STAGING) + len(tables.BUILD), 11)
 
 
 @pytest.mark.parametrize("folder", ["create", "open_run", "build"])
 def test_a_file_creates_the_table_that_it_is_named_after_and_no_other(folder):
     for path in (tables.SQL / folder).glob("*.sql"):
-        created = re.findall(r"create table (?:if not exists )?\{\{ [^}]+ \}\}\.(\w+)", path.read_text())
-        assert created == [path.stem], path
+        created = re.findall(r"create table (?:if not exists )?\{\{ [^}]+ \}\}\.(\S+|\{\{)", path.read_text())
+        assert created == ["{{" if path.stem == "staging" else path.stem], path
 
 
 def test_a_table_reads_only_what_is_built_before_it():
@@ -154,7 +160,7 @@ def _spoil(context, result=None):
     )
 
 
-def test_no_bucket_fails_at_once_and_says_what_to_mend(dag, make_world, caplog, capfd):
+def test_no_bucket_fails_at_once_and_says_what_to_fix(dag, make_world, caplog, capfd):
     world = make_world(source_bucket="there-is-no-such-bucket")
     state, tasks = run(dag, start="2018-11-01", end="2018-11-02")
 

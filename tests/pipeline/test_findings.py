@@ -331,7 +331,7 @@ def test_an_archived_object_says_restore_it():
 
 
 @pytest.mark.finding("D7")
-def test_one_match_fewer_in_thousands_of_plays_is_no_alarm(world):
+def test_one_match_fewer_in_thousands_of_plays_does_not_warn(world):
     world.song(song())
     world.log(
         "2018-10-31",

@@ -103,7 +103,7 @@ def test_a_group_that_is_newer_than_the_tables_is_let_in(ask):
     assert_open(ask)
 
 
-def test_a_warehouse_that_lets_no_one_make_groups_is_no_failure(make_world, monkeypatch):
+def test_a_warehouse_in_which_our_user_may_not_create_groups_does_not_fail(make_world, monkeypatch):
     def refuse(cursor: Any) -> None:
         cursor.execute("set session authorization rdsdb")
 

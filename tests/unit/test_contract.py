@@ -147,7 +147,7 @@ def test_a_key_that_a_song_leaves_out_is_a_null_unless_it_may_be_renamed(field):
 
 @pytest.mark.parametrize("name", [field.source for field in EVENT_FIELDS])
 @pytest.mark.parametrize("value", [{"a": 1}, ["a"], True], ids=str)
-def test_no_field_takes_what_is_no_scalar(name, value):
+def test_no_field_takes_an_object_or_an_array(name, value):
     with pytest.raises(Reject, match="expected, not (an object|an array|a boolean)"):
         event(**{name: value})
 
@@ -180,7 +180,7 @@ def test_every_other_field_may_be_null():
     [b"", b"null", b"[]", b"1", b'"text"', b"{", b"{}{}", b"\xff", b"NaN"],
     ids=lambda line: repr(line),
 )
-def test_what_is_no_object_is_refused(line):
+def test_a_line_that_is_not_an_object_is_refused(line):
     with pytest.raises(Reject):
         contract.event(line, Tally())
 

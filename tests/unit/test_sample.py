@@ -83,7 +83,7 @@ def test_scale_multiplies_events_songs_and_users(tmp_path: Path) -> None:
     assert 2 < large.users / small.users < 6
 
 
-def test_a_number_of_songs_of_its_own(tmp_path: Path) -> None:
+def test_the_number_of_songs_can_be_chosen(tmp_path: Path) -> None:
     """One file per song in folders named by letters, as in the full edition of the public data."""
     assert main([str(tmp_path / "more"), "--days", "2", "--scale", "0.1", "--songs", "1300"]) == 0
     write(tmp_path / "few", Spec(days=2, scale=0.1))
@@ -219,7 +219,7 @@ def test_long_texts_at_a_larger_scale(tmp_path: Path) -> None:
     assert max(len(song["title"].encode()) for song in songs) < 1024
 
 
-def test_a_second_run_changes_nothing_and_other_arguments_begin_anew(tmp_path: Path) -> None:
+def test_a_second_run_changes_nothing_and_other_arguments_start_over(tmp_path: Path) -> None:
     folder = tmp_path / "sample"
     first = write(folder, Spec(days=2, scale=0.1))
     kept = next(folder.glob("log_data/**/*.json")).stat().st_mtime_ns

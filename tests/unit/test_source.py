@@ -65,7 +65,7 @@ def read_log(
         "2018-11-01",
         loaded,
     )
-    (reading,) = source.read_log_files(s3, "lake", [entry], pieces)
+    (reading,) = source.read_daily_files("events", s3, "lake", [entry], pieces)
     pieces.close()
     assert pieces.rows == len(s3.written)
     return reading, s3.written
@@ -142,7 +142,7 @@ def test_a_song_file_of_the_longest_document_is_read_to_its_end(monkeypatch):
     def read(*blocks: list[bytes]) -> source.Reading:
         monkeypatch.setattr(source, "_lines", lambda *_: iter(blocks))
         entry = ("song_data/A/TR1.json", "e", 1, NEXT_DAY.isoformat(), None, "")
-        (reading,) = source.read_song_files(s3, "lake", [entry], source.Pieces(s3, "work", "songs"))
+        (reading,) = source.read_documents("songs", s3, "lake", [entry], source.Pieces(s3, "work", "songs"))
         return reading
 
     assert not read([document]).refusal
@@ -163,7 +163,7 @@ def test_an_empty_file_is_refused_if_another_version_of_it_is_loaded(
     s3 = Lake(body, NEXT_DAY)
 
     entry = ("song_data/A/TR1.json", "e", 1, NEXT_DAY.isoformat(), None, loaded)
-    (song_file,) = source.read_song_files(s3, "lake", [entry], source.Pieces(s3, "work", "songs"))
+    (song_file,) = source.read_documents("songs", s3, "lake", [entry], source.Pieces(s3, "work", "songs"))
     log_file, _ = read_log(body.decode(), loaded=loaded)
 
     for reading in (song_file, log_file):

@@ -32,7 +32,7 @@ select
     r.first_play,
     r.last_play,
     datediff(day, r.first_play, r.last_play) as days,
-    r.artist as favourite_artist
+    r.artist as favorite_artist
 from ranked as r
 inner join {{ source("sparkify", "users") }} as u on r.user_id = u.user_id
 where r.place = 1

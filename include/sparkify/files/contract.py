@@ -377,6 +377,19 @@ def song(document: bytes, tally: Tally) -> dict[str, Any]:
     return row
 
 
+@dataclasses.dataclass(frozen=True)
+class Contract:
+    """The contract of a source."""
+
+    fields: tuple[Field, ...]
+    read: Callable[..., dict[str, Any]]
+    """Return the columns of the staging table for one line, or document; a line comes with its latest possible time."""
+    read_plain: Callable[..., list[Any]] | None = None
+    """Read most lines of a block faster, see :func:`plain_events`."""
+
+
+CONTRACTS = {"events": Contract(EVENT_FIELDS, event, plain_events), "songs": Contract(SONG_FIELDS, song)}
+
 # Errors of orjson for a line of an object that is on several lines, and for objects that share a line.
 _SPREAD = ("unexpected end of data", "unexpected content after document")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from include.sparkify.files.contract import EVENT_FIELDS, PLAY
-
-_KNOWN = frozenset(field.source for field in EVENT_FIELDS)
+from include.sparkify.files.contract import PLAY, Field
 
 
 class Presence:
@@ -19,8 +17,9 @@ class Presence:
     The lines of a usual file are looked at up to its first play.
     """
 
-    def __init__(self) -> None:
-        self._absent = {field.source: field for field in EVENT_FIELDS}
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self._absent = {field.source: field for field in fields}
+        self._known = frozenset(self._absent)
         self.unknown: set[str] = set()
         """Fields without a column, of the lines that were looked at."""
         self._has_lines = False
@@ -38,7 +37,7 @@ class Presence:
             if isinstance(source, dict):
                 self._has_lines = True
                 self._has_plays |= source.get("page") == PLAY
-                self.unknown |= source.keys() - _KNOWN
+                self.unknown |= source.keys() - self._known
                 for name in self._absent.keys() & source.keys():
                     del self._absent[name]
 

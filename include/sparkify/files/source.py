@@ -34,6 +34,7 @@ from include.sparkify.files.chunks import Entry, parse
 from include.sparkify.files.lake import LakeObject
 from include.sparkify.files.presence import Presence
 from include.sparkify.settings import settings
+from include.sparkify.tables import Source
 
 # Bytes per piece before compression: within the 1 MB to 1 GB that COPY reads best
 # (https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-files.html).
@@ -93,10 +94,12 @@ class Reading:
 
     file: ValidatedFile
     tally: contract.Tally = dataclasses.field(default_factory=contract.Tally)
-    presence: Presence = dataclasses.field(default_factory=Presence)
     rejects: list[RejectedLine] = dataclasses.field(default_factory=list)
     refusal: str = ""
     """Why the file is refused; empty if it is accepted."""
+
+    def __post_init__(self) -> None:
+        self.presence = Presence(contract.CONTRACTS[self.file.kind].fields)
 
     def parse(
         self, text: bytes, number: int, read: Callable[[bytes, contract.Tally], dict[str, Any]]
@@ -187,14 +190,23 @@ class Pieces:
         self._file, self._bytes = None, 0
 
 
-def read_log_files(s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces) -> Iterator[Reading]:
-    """Validate log files, JSON lines each, one after the other; lines of accepted files go to ``pieces``."""
+def read_files(
+    source: Source, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
+) -> Iterator[Reading]:
+    """Validate files of a source; what is accepted goes to ``pieces``."""
+    return (read_daily_files if source.daily else read_documents)(source.kind, s3, bucket, items, pieces)
+
+
+def read_daily_files(
+    kind: str, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
+) -> Iterator[Reading]:
+    """Validate files of JSON lines, one after the other; lines of accepted files go to ``pieces``."""
     threshold = settings().reject_threshold
     for item, ledger_etag in map(parse, items):
-        reading = Reading(_as_listed("events", item, ledger_etag))
+        reading = Reading(_as_listed(kind, item, ledger_etag))
         try:
             with lake.open_object(s3, bucket, item) as (found, stream), _spool() as spool:
-                reading.file = _as_listed("events", found, ledger_etag)
+                reading.file = _as_listed(kind, found, ledger_etag)
                 try:
                     _read_lines(bucket, found, stream, reading, spool)
                     reading.judge(threshold)
@@ -216,20 +228,21 @@ def read_log_files(s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces)
 def _read_lines(
     bucket: str, item: LakeObject, stream: io.BufferedIOBase, reading: Reading, spool: IO[bytes]
 ) -> None:
-    file = reading.file
+    file, rules = reading.file, contract.CONTRACTS[reading.file.kind]
     latest = _ms(item.last_modified) + CLOCK_SKEW
 
     def read(line: bytes, tally: contract.Tally) -> dict[str, Any]:
-        return contract.event(line, tally, latest)
+        return rules.read(line, tally, latest)
 
     encode = msgspec.json.Encoder().encode_lines
     number = 1
     for lines in _lines(stream, bucket, item):
         reading.presence.note(lines)
-        reading.tally.unknown_fields |= reading.presence.unknown
-        rows = contract.plain_events(
-            lines, number, item.key, cast(str, file.file_date), latest, reading.tally.unknown_fields
-        )
+        unknown = reading.tally.unknown_fields
+        unknown |= reading.presence.unknown
+        rows: list[Any] = [None] * len(lines)
+        if rules.read_plain:
+            rows = rules.read_plain(lines, number, item.key, file.file_date, latest, unknown)
         others = [index for index, row in enumerate(rows) if row is None]
         file.lines += len(rows) - len(others)
         file.accepted += len(rows) - len(others)
@@ -241,26 +254,28 @@ def _read_lines(
             values = reading.parse(line.rstrip(b"\r"), number + index, read)
             if values is None:
                 continue
-            rows[index] = contract.EventRow(item.key, number + index, file.file_date, **values)
+            rows[index] = {
+                "source_key": item.key,
+                "line_number": number + index,
+                "file_date": file.file_date,
+                **values,
+            }
         spool.write(encode([row for row in rows if row is not None]))
         number += len(lines)
 
 
-def read_song_files(
-    s3: Any,
-    bucket: str,
-    items: Iterable[Entry],
-    pieces: Pieces,
+def read_documents(
+    kind: str, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
 ) -> Iterator[Reading]:
-    """Validate song files, one JSON object each, several at once, in order; accepted ones go to ``pieces``."""
+    """Validate files of one JSON object each, several at once, in order; accepted ones go to ``pieces``."""
     small = lake.ManyObjects(s3, bucket)
 
     def read(item: LakeObject, ledger_etag: str) -> tuple[Reading, bytes] | None:
-        reading = Reading(_as_listed("songs", item, ledger_etag))
+        reading = Reading(_as_listed(kind, item, ledger_etag))
         document = bytearray()
         try:
             with lake.open_object(s3, bucket, item, small) as (found, stream):
-                reading.file = _as_listed("songs", found, ledger_etag)
+                reading.file = _as_listed(kind, found, ledger_etag)
                 for lines in _lines(stream, bucket, found):
                     document += b"".join(line.rstrip(b"\r") + b"\n" for line in lines)
                     # The contract rejects it for its length: the rest would only fill memory.
@@ -283,7 +298,7 @@ def read_song_files(
                     continue
                 reading, document = result
                 if document.strip() and not reading.refusal:
-                    row = reading.parse(document, 1, contract.song)
+                    row = reading.parse(document, 1, contract.CONTRACTS[kind].read)
                     if row is None:
                         reject = reading.rejects[0]
                         reading.refusal = f"{reject.column_name or 'document'}: {reject.reason}"
@@ -293,10 +308,6 @@ def read_song_files(
                         pieces.append(io.BytesIO(line), 1)
                 reading.refuse_empty()
                 yield reading
-
-
-# How the files of each source are read.
-READ = {"events": read_log_files, "songs": read_song_files}
 
 
 class _Corrupt(Exception):

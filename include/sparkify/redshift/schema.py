@@ -9,7 +9,7 @@ from typing import Any
 from include.sparkify.errors import ConfigurationError
 from include.sparkify.redshift import analysts, warehouse
 from include.sparkify.settings import ops, star
-from include.sparkify.tables import OPS, SQL, published
+from include.sparkify.tables import OPS, SOURCES, SQL, published
 
 # Name and type of the columns of a table, in order.
 Columns = list[tuple[str, str]]
@@ -20,13 +20,13 @@ def schema_of(table: str) -> str:
     return ops() if table in OPS else star()
 
 
-def create_tables(scripts: Mapping[str, str], rebuild: bool) -> None:
+def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
     """Create the published tables that are missing, and compare the others with their declarations.
 
     :param scripts: rendered scripts of ``include/sql/create`` by table.
-    :param rebuild: the run loads everything again, so a missing table may be created empty although files are loaded.
+    :param allow_missing: create a missing table although files are loaded: the run loads everything again.
     :raises ConfigurationError: a column of a table is missing, surplus or of another type; or a table is missing
-        although the ledger has loaded files.
+        although the ledger has loaded files that it is made of.
     """
 
     def work(cursor: Any) -> bool:
@@ -36,12 +36,15 @@ def create_tables(scripts: Mapping[str, str], rebuild: bool) -> None:
         missing = [table for table in scripts if table not in found]
         if not missing:
             return False
-        if "loaded_files" in found and not rebuild:
-            cursor.execute(f"select count(*) from {ops()}.loaded_files")
-            (loaded,) = cursor.fetchone()
-            if loaded:
+        if "loaded_files" in found and not allow_missing:
+            cursor.execute(f"select kind, count(*) from {ops()}.loaded_files group by kind")
+            loaded = dict(cursor.fetchall())
+            # Nothing is loaded of a source that is new: its history begins empty.
+            new = {source.history for source in SOURCES if source.kind not in loaded}
+            if loaded and (lost := [table for table in missing if table not in new]):
+                files = sum(loaded.values())
                 raise ConfigurationError(
-                    f"missing tables: {', '.join(missing)}, although the ledger has {loaded} loaded files. Nothing was "
+                    f"missing tables: {', '.join(lost)}, although the ledger has {files} loaded files. Nothing was "
                     "changed. Next: run the DAG sparkify with mode=full_refresh; it loads everything again."
                 )
         for schema in (star(), ops()):

@@ -17,12 +17,12 @@ import orjson
 from include.sparkify.files import lake
 from include.sparkify.files.chunks import Chunk
 from include.sparkify.files.source import (
-    READ,
     SPOOL_BYTES,
     Pieces,
     Reading,
     RejectedLine,
     ValidatedFile,
+    read_files,
 )
 from include.sparkify.redshift import warehouse
 from include.sparkify.settings import ops, settings
@@ -65,7 +65,7 @@ def validate_chunk(run_id: str, address: str) -> Validated:
     prefix = address.removesuffix(".json")
     pieces = {table: Pieces(s3, config.work_bucket, f"{prefix}/{table}") for table in STAGING}
     readings = itertools.chain.from_iterable(
-        READ[source.kind](s3, config.source_bucket, chunk["files"][source.kind], pieces[source.staging])
+        read_files(source, s3, config.source_bucket, chunk["files"][source.kind], pieces[source.staging])
         for source in SOURCES
         if source.kind in chunk["files"]
     )

@@ -36,7 +36,6 @@ from include.sparkify.files import contract
 from include.sparkify.redshift.reach import CONN_ID
 from include.sparkify.tasks import checks
 
-FIELDS = {"events": contract.EVENT_FIELDS, "songs": contract.SONG_FIELDS}
 # Two words for one thing: ours, and that of OpenLineage.
 SEVERITY = {"fail": "error", "warn": "warn"}
 
@@ -100,7 +99,10 @@ def flows_of(operator: Any) -> Flows:
         return {
             staged_files(source): Flow(
                 {lake_files(source)},
-                {field.column: {(lake_files(source), field.source)} for field in FIELDS[source.kind]},
+                {
+                    field.column: {(lake_files(source), field.source)}
+                    for field in contract.CONTRACTS[source.kind].fields
+                },
             )
             for source in tables.SOURCES
         } | {
@@ -113,7 +115,8 @@ def flows_of(operator: Any) -> Flows:
         if name not in sources:
             return {run_table(name): Flow({f"{run_files()}/{name}"})}
         files = staged_files(sources[name])
-        columns = {field.column: {(files, field.column)} for field in FIELDS[sources[name].kind]}
+        fields = contract.CONTRACTS[sources[name].kind].fields
+        columns = {field.column: {(files, field.column)} for field in fields}
         return {run_table(name): Flow({files}, columns)}
     if group == "build":
         return flows_of_scripts(operator.dag, tables.scripts("build", tables.BUILD[name]))
@@ -170,7 +173,8 @@ def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
     found: Flows = {}
     for name, path in scripts.items():
         schema = schema_of(dag, path.partition("/")[0])
-        for statement in sqlparse.split(environment.get_template(path).render()):
+        template = (environment.get_template if path.endswith(".sql") else environment.from_string)(path)
+        for statement in sqlparse.split(template.render()):
             add_statement(found, statement, f"{schema}.{name}")
     return without_temporary(found)
 

@@ -11,7 +11,7 @@ select
     v.artist_location,
     v.artist_latitude,
     v.artist_longitude
-from {{ run_schema() }}.song_versions as v
+from {{ run_schema() }}.ranked_song_files as v
 where
     v.artist_preference = 1
     and v.artist_id in (select t.artist_id from {{ run_schema() }}.touched_songs as t);

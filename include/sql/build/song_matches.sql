@@ -16,7 +16,7 @@ candidates as (
         v.duration,
         v.song_id,
         v.artist_id
-    from {{ run_schema() }}.song_versions as v
+    from {{ run_schema() }}.ranked_song_files as v
     inner join touched_ids as t on v.song_id = t.song_id
     where v.preference = 1
 ),

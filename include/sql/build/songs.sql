@@ -12,7 +12,7 @@ select
     v.year,
     v.duration,
     v.artist_name
-from {{ run_schema() }}.song_versions as v
+from {{ run_schema() }}.ranked_song_files as v
 where
     v.preference = 1
     and v.song_id in (select t.song_id from {{ run_schema() }}.touched_songs as t);

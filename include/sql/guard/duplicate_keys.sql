@@ -9,6 +9,10 @@ select
 from {{ ops() if table.is_ops else star() }}.{{ table.name }} as p
 {% if table.scope == "day" -%}
 inner join {{ run_schema() }}.affected_days as d on p.start_time >= d.day_start and p.start_time < d.day_end
+{% elif table.scope == "lines" -%}
+inner join {{ ops() }}.loaded_files as l
+    on p.source_key = l.source_key and p.start_time >= l.first_event and p.start_time <= l.last_event
+inner join {{ run_schema() }}.staging_files as f on l.source_key = f.source_key
 {% else -%}
 inner join {{ run_schema() }}.{{ table.scope }} as c on p.{{ table.key[0] }} = c.{{ table.key[0] }}
 {% endif -%}

@@ -1,5 +1,6 @@
 -- one row per loaded file
 -- load: the rows of the run's files are replaced
+-- noqa: disable=LT02
 delete from {{ ops() }}.loaded_files
 using {{ run_schema() }}.staging_files as f
 where loaded_files.source_key = f.source_key;
@@ -27,7 +28,15 @@ left join (
         source_key,
         min(start_time) as first_event,
         max(start_time) as last_event
-    from {{ run_schema() }}.staging_events
+    from (
+        {% for source in sources.values() if source.daily -%}
+        select
+            source_key,
+            start_time
+        from {{ run_schema() }}.{{ source.staging }}
+        {{ "union all" if not loop.last }}
+        {% endfor -%}
+    ) as lines
     group by source_key
 ) as e on f.source_key = e.source_key
 inner join {{ ops() }}.run_schemas as r on r.run_schema = '{{ run_schema() }}'

@@ -3,8 +3,8 @@
 -- key: source_key
 -- load: derived
 -- late data: none
-drop table if exists {{ run_schema() }}.song_versions;
-create table {{ run_schema() }}.song_versions diststyle all sortkey (song_id) as
+drop table if exists {{ run_schema() }}.ranked_song_files;
+create table {{ run_schema() }}.ranked_song_files diststyle all sortkey (song_id) as
 with published as (
     select {{ columns("song_files", "c") }}
     from {{ star() }}.song_files as c

@@ -1,0 +1,19 @@
+-- one row per accepted line, or document, of the loaded files of a source: events, song_files
+-- load: the rows of the run's files replace those of the versions that were loaded before
+-- noqa: disable=LT02
+{% if source.daily -%}
+delete from {{ star() }}.{{ source.history }}
+using {{ ops() }}.loaded_files as l, {{ run_schema() }}.staging_files as f
+where
+    {{ source.history }}.source_key = l.source_key
+    and {{ source.history }}.start_time >= l.first_event
+    and {{ source.history }}.start_time <= l.last_event
+    and l.source_key = f.source_key;
+{% else -%}
+delete from {{ star() }}.{{ source.history }}
+using {{ run_schema() }}.staging_files as f
+where {{ source.history }}.source_key = f.source_key;
+{% endif -%}
+insert into {{ star() }}.{{ source.history }} ({{ columns(source.history) }})
+select {{ columns(source.history) }}
+from {{ run_schema() }}.{{ source.staging }};

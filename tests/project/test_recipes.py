@@ -1,0 +1,68 @@
+"""The recipes of CONTRIBUTING.md that have an example: it is applied to a copy of the project, and tried there.
+
+``tests/recipes`` has a patch and the tests of each. If a patch no longer fits, apply it by hand in a clone, and write
+``git diff -U1`` over it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project.files import PROJECT, read, tracked
+
+RECIPES = PROJECT / "tests" / "recipes"
+EVERYWHERE = ["tests/project/test_docs.py", "tests/pipeline/test_dag.py", "tests/unit/test_contract.py"]
+# The tests of the project that a dimension, or a source, must pass besides its own.
+NEAREST = {
+    "places": [*EVERYWHERE, "tests/faults/test_guard.py", "tests/pipeline/test_any_order.py"],
+    "ads": [*EVERYWHERE, "tests/faults/test_guard.py", "tests/cluster/test_policies.py"],
+}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=test", "-c", "user.email=test", *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project, committed."""
+    for path in tracked():
+        target = tmp_path / path.relative_to(PROJECT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "before")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEAREST)
+def test_a_recipe_is_loaded_audited_documented_and_guarded(project: Path, name: str) -> None:
+    git(project, "apply", "-C1", str(RECIPES / f"{name}.patch"))
+    environment = os.environ | {"PYTHONPATH": str(project), "SPARKIFY_SCHEDULES": "2"}
+    for ours in [key for key in environment if key.startswith("AIRFLOW")]:
+        del environment[ours]
+    python = [sys.executable, "-W", "ignore", "-m"]
+    subprocess.run([*python, "docs.generate"], cwd=project, env=environment, check=True, capture_output=True)
+    done = subprocess.run(
+        [*python, "pytest", "-q", "-p", "no:cacheprovider", f"tests/recipes/{name}.py", *NEAREST[name]],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    git(project, "add", "-A")
+    changed = git(project, "diff", "--cached", "--name-only").split()
+    assert len(changed) <= 8
+    recipe = read("CONTRIBUTING.md").partition(f"(`{name}`)")[2].partition("\n### ")[0]
+    assert [path for path in changed if path.replace(name, "NAME") not in recipe] == []

@@ -1,0 +1,49 @@
+"""Lint the SQL in the YAML files of include: the queries of the checks.
+
+python -m tests.sql_in_yaml
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlfluff.core import FluffConfig, Linter
+
+ROOT = Path(__file__).parents[1]
+
+
+def queries(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Return name and text of every query below a value of YAML."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if key in ("failing_rows", "failing"):
+                # As the reports fill in their schemas.
+                yield name, value.replace("{reports}", "reports").replace("{state}", "reports_state")
+            else:
+                yield from queries(value, f"{name}.{key}".removeprefix("."))
+    if isinstance(content, list):
+        for item in content:
+            yield from queries(item, item["name"] if isinstance(item, dict) else name)
+
+
+def main() -> int:
+    # The layout is YAML's; an expression that is only shown needs no name.
+    excluded = "AM02,RF04,ST05,AL03,LT02,LT05,LT08,LT09,LT11,LT12,LT14"
+    linter = Linter(FluffConfig.from_root(overrides={"exclude_rules": excluded}))
+    found = 0
+    for path in sorted((ROOT / "include").rglob("*.yaml")):
+        if path.parent.name not in ("checks", "reports"):
+            continue
+        for name, text in queries(yaml.safe_load(path.read_text())):
+            for violation in linter.lint_string(text).get_violations():
+                found += 1
+                print(f"{path.relative_to(ROOT)}: {name}: {violation.rule_code()} {violation.desc()}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
