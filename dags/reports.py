@@ -34,7 +34,7 @@ again at once, clear `plan` with everything downstream.
 
 | red task | what it means | what to do |
 |---|---|---|
-| `plan` | no right to create the schemas, or a lost link | the message names the reason |
+| `plan` | no right to create the schemas, or a lost connection | the message names the reason |
 | `due_events`, `new_agents`, `new_families` | a working table was not made | clear `plan` with everything downstream |
 | `listening_page` | the page was not written: the tables are new, the page is old | clear it |
 | `publish` | a check failed, or another run has changed the tables | the message names the reason |

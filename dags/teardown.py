@@ -65,7 +65,7 @@ from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
 def teardown() -> None:
     @task(multiple_outputs=True)
     def check_request() -> dict[str, str]:
-        """Make sure that this warehouse is meant."""
+        """Compare the parameter `confirm` with the name of the warehouse."""
         return steps.check_request(get_current_context()["params"])
 
     @task.sensor(**POKE)

@@ -41,7 +41,7 @@ class Plan(TypedDict):
     listed: dict[str, int]
     """Files in the lake by kind, of the sources without days that the run lists."""
     refused_of: dict[str, int]
-    """Those of them that are refused at their present version and not read again."""
+    """Listed files that are refused at their present version and not read again, by kind."""
     refused: list[str]
     """``key: reason`` of daily files of the interval that are refused at their present version and not read again."""
     unrecognized: list[str]

@@ -42,7 +42,7 @@ class Result:
 
 
 def unpack(name: str, suite: dict[str, Any]) -> Path:
-    """Fetch a suite, its source distribution or its repository, with our files laid over it; return the folder.
+    """Fetch a suite, its source distribution or its repository, with our files added; return the folder.
 
     :raises subprocess.CalledProcessError: it cannot be had.
     """

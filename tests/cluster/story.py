@@ -105,7 +105,7 @@ def _use_the_secrets_backend(patch: pytest.MonkeyPatch, account: Account) -> Non
         airflow.configuration, "secrets_backend_list", airflow.configuration.initialize_secrets_backends()
     )
     if AIRFLOW > 2:
-        # Tasks have a list of their own there, which is made at their first look-up and kept.
+        # On Airflow 3, tasks keep their own list from their first look-up.
         patch.setattr("airflow.sdk.configuration._secrets_backend_cache", {})
 
 

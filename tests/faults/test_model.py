@@ -16,7 +16,7 @@ BOTH_DAYS = ("2018-11-01", "2018-11-03")
 
 
 def load(world, *what: str, **how) -> dict[str, dict[str, int]]:
-    """One run without its checks, which tests/faults/test_gates.py is for."""
+    """Load without the checks, which tests/faults/test_gates.py tests."""
     return world.load(*what, **how, audited=False)
 
 

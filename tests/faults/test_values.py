@@ -121,7 +121,7 @@ def song_key(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def loaded(module_world):
-    """Load every value above at once: one line of one file each, one song file each."""
+    """Load every value above in one run, each in its own line or song file."""
     world = module_world
     lines = [changes for changes, *_ in [*REJECTED.values(), *ACCEPTED.values(), *CUT.values()]]
     with pytest.MonkeyPatch.context() as patch:

@@ -364,7 +364,7 @@ def source_line(*values: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Decimals as the source's numbers."""
+    """Return a decimal as a float, as the source has it."""
     return float(value) if isinstance(value, decimal.Decimal) else value
 
 

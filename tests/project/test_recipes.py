@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING.md that have an example: it is applied to a copy of the project, and tried there.
+"""Each recipe of CONTRIBUTING.md that has an example is applied to a copy of the project, and tested there.
 
 ``tests/recipes`` has a patch and the tests of each. If a patch no longer fits, apply it by hand in a clone, and write
 ``git diff -U1`` over it.

@@ -12,7 +12,7 @@ import orjson
 from include.sparkify.files import lake
 from include.sparkify.files.lake import LakeObject
 
-# Bounds on what one task validates: seconds of work, so that a large load spreads over the workers. They double after
+# Bounds on the work of one task: it takes seconds, so that a large load spreads over the workers. They double after
 # every so many chunks: Airflow maps a task over at most 1,024 of them (core.max_map_length).
 CHUNK_BYTES = 64 << 20
 CHUNK_FILES = 5_000

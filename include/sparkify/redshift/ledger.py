@@ -22,7 +22,7 @@ class Ledger:
     etags: dict[str, str]
     """The loaded version by key of a daily file."""
     kinds: dict[str, str]
-    """The source of each of them."""
+    """The source by key of a daily file."""
     refused: dict[tuple[str, str], str]
     """The reason by key and ETag of the refused versions."""
     version: int = 0

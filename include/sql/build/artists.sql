@@ -1,4 +1,4 @@
--- one row per artist that the run touches, as it will be
+-- one row per artist that the run touches, as it will be published
 -- key: artist_id
 -- load: derived from all variants of the artist
 -- late data: none

@@ -27,7 +27,7 @@ comment on column {{ ops() }}.loaded_files.file_date is 'Day in the name of a lo
 comment on column {{ ops() }}.loaded_files.first_event is 'Earliest start_time in a log file, UTC; NULL for songs and for empty files';
 comment on column {{ ops() }}.loaded_files.last_event is 'Latest start_time in a log file, UTC';
 comment on column {{ ops() }}.loaded_files.lines is 'Lines in the file that are not blank';
-comment on column {{ ops() }}.loaded_files.accepted is 'Lines accepted, of the whole file';
-comment on column {{ ops() }}.loaded_files.rejected is 'Lines rejected, of the whole file';
+comment on column {{ ops() }}.loaded_files.accepted is 'Accepted lines of the whole file';
+comment on column {{ ops() }}.loaded_files.rejected is 'Rejected lines of the whole file';
 comment on column {{ ops() }}.loaded_files.run_id is 'DAG run that loaded it last';
 comment on column {{ ops() }}.loaded_files.loaded_at is 'Time of the load, UTC';

@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 def as_sql_error(error: Exception) -> SqlError:
-    """Return what the client is told about a failure; log the traceback of an error of our own."""
+    """Return the error that the client gets for a failure; log the traceback of an internal error."""
     if isinstance(error, SqlError):
         return error
     traceback.print_exception(error)

@@ -1,6 +1,6 @@
 """Who may talk to the AWS endpoint: programs on this machine, and no web page from elsewhere.
 
-moto believes any signature, so the address is all that protects what it holds. A browser sends the page's origin and
+moto accepts any signature, so only the address protects its content. A browser sends the page's origin and
 the name that the page looked up (DNS rebinding): both must be this machine.
 """
 

@@ -58,7 +58,7 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Serve moto on an already bound socket until standard input closes, that is: until the parent ends.
 
-    Its clusters are the front of `running`.
+    The endpoint of each of its clusters is the Redshift of `running`.
 
     :param superuser: conninfo of PostgreSQL's superuser.
     :param names: names besides 127.0.0.1 and localhost by which clients know this machine.

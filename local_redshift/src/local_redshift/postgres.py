@@ -52,8 +52,8 @@ _SETTINGS = {
     "md5_password_warnings": "off",
     # A user the master creates is under the master, as a Redshift superuser expects.
     "createrole_self_grant": "'set, inherit'",
-    # Redshift reads '\\d' as an escape, and gives a transaction one snapshot. A database beside it that counts on
-    # PostgreSQL's defaults sets them for itself.
+    # Redshift reads '\\d' as an escape, and gives a transaction one snapshot. A database for another
+    # purpose that needs PostgreSQL's defaults sets them itself.
     "standard_conforming_strings": "off",
     "escape_string_warning": "off",
     "backslash_quote": "on",

@@ -99,7 +99,7 @@ class Database:
 
 @pytest.fixture(scope="session")
 def redshift_template(local_redshift: service.Running) -> Iterator[Database]:
-    """The database that every test of the session gets a copy of: empty.
+    """Create the database that each ``redshift`` is a copy of; it is empty.
 
     Override it in conftest.py to create tables, or load files, once for all tests::
 

@@ -71,7 +71,7 @@ class Roles:
 
     @staticmethod
     def _put_under(cursor: Any, role: str, superior: str) -> None:
-        """Let `superior` do to `role` what PostgreSQL lets the creator of a role do."""
+        """Grant `superior` the rights over `role` that PostgreSQL gives the creator of a role."""
         grant = sql.SQL("grant {} to {} with admin true, inherit true, set true")
         cursor.execute(grant.format(sql.Identifier(role), sql.Identifier(superior)))
 

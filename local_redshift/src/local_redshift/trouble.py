@@ -1,4 +1,4 @@
-"""The trouble of a shared cluster, on demand: errors of concurrency and lost connections, at random and by seed.
+"""Errors of a busy cluster on demand: conflicts of transactions and lost connections, at random, repeatable by seed.
 
 A client that passes here with trouble switched on tries again where Redshift wants it to.
 """

@@ -5,7 +5,7 @@ import os
 import pytest
 from dbt.adapters.redshift.connections import RedshiftSSLConfig
 
-# The local Redshift listens on loopback only and speaks no TLS; some tests bring a profile that does not switch it off.
+# The local Redshift listens on loopback only and has no TLS, and some tests bring a profile that does not disable it.
 RedshiftSSLConfig.parse = classmethod(lambda cls, mode: cls(ssl=False, sslmode=None))
 
 
