@@ -121,3 +121,22 @@ def test_the_flow_has_every_task_of_the_dag(airflow_database: None) -> None:
     # The DAG's own page has the same steps with the same numbers.
     told = re.findall(r"^(\d+)\. `(\w+)`", dag_of("sparkify").doc_md, re.M)
     assert sorted(told) == sorted(re.findall(r"\[\"(\d+) (\w+)", page))
+
+
+def test_texts_name_tasks_that_exist() -> None:
+    dags = "".join(path.read_text() for path in (generate.ROOT / "dags").glob("*.py"))
+    tasks = {
+        *re.findall(r"def (\w+)\(", dags),
+        *re.findall(r'operators\("(\w+)"', dags),
+        *tables.BUILD,
+        *tables.STAGING,
+    }
+    tasks |= set(re.findall(r'"(\w+)"', (generate.ROOT / "include" / "reports" / "publish.py").read_text()))
+    code = [
+        path for folder in ("dags", "include", "local") for path in (generate.ROOT / folder).rglob("*.py")
+    ]
+    named = {
+        (path.name, name) for path in code for name in re.findall(r"\b[tT]asks? `+(\w+)`", path.read_text())
+    }
+    assert len(named) > 5
+    assert not [f"{path}: {name}" for path, name in named if name not in tasks]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from datetime import date, datetime
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import orjson
 
@@ -20,8 +20,18 @@ CHUNKS_OF_A_SIZE = 128
 
 log = logging.getLogger(__name__)
 
-# One file: key, ETag, bytes, last modified (ISO), day (ISO; None for a song file), ETag in the ledger.
-Entry = tuple[str, str, int, str, str | None, str]
+
+class Entry(NamedTuple):
+    """One file of a chunk, as JSON."""
+
+    key: str
+    etag: str
+    size: int
+    last_modified: str
+    """ISO."""
+    day: str | None
+    """ISO; None for a file without a day."""
+    ledger_etag: str
 
 
 class Chunk(TypedDict):
@@ -35,9 +45,10 @@ class Chunk(TypedDict):
 
 def parse(entry: Entry) -> tuple[LakeObject, str]:
     """Return the file of an entry as it was listed, and its version in the ledger."""
-    key, etag, size, last_modified, day, ledger_etag = entry
-    moment = datetime.fromisoformat(last_modified)
-    return LakeObject(key, etag, size, moment, date.fromisoformat(day) if day else None), ledger_etag
+    found = Entry(*entry)
+    moment = datetime.fromisoformat(found.last_modified)
+    day = date.fromisoformat(found.day) if found.day else None
+    return LakeObject(found.key, found.etag, found.size, moment, day), found.ledger_etag
 
 
 class Chunks:
@@ -60,7 +71,7 @@ class Chunks:
     def add(self, kind: str, item: LakeObject, ledger_etag: str) -> None:
         """Add a file to read."""
         day = item.file_date.isoformat() if item.file_date else None
-        entry = (item.key, item.etag, item.size, item.last_modified.isoformat(), day, ledger_etag)
+        entry = Entry(item.key, item.etag, item.size, item.last_modified.isoformat(), day, ledger_etag)
         self._chunk["files"].setdefault(kind, []).append(entry)
         self.files += 1
         self._entries += 1
@@ -95,5 +106,5 @@ class Chunks:
 
     def _write(self) -> None:
         self._keys.append(f"{self._prefix}/{len(self._keys):05}.json")
-        lake.put(self._s3, self._bucket, self._keys[-1], orjson.dumps(self._chunk))
+        lake.put(self._s3, self._bucket, self._keys[-1], orjson.dumps(self._chunk, default=list))
         self._open()

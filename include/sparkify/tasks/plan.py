@@ -6,7 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
@@ -37,8 +37,15 @@ FILES_OF_A_RANGE = 6_000
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Key, the object in the lake (None if there is none), and the loaded version (empty if none).
-Compared = tuple[str, LakeObject | None, str]
+
+class Compared(NamedTuple):
+    """A key of the lake or of the ledger."""
+
+    key: str
+    item: LakeObject | None
+    """The object in the lake; None if there is none."""
+    loaded: str
+    """The loaded version; empty if none."""
 
 
 @dataclasses.dataclass
@@ -289,13 +296,13 @@ def compare(listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]) -> 
     while item or row:
         if row is None or item is not None and item[0] < row[0]:
             assert item is not None
-            yield item[0], item[1], ""
+            yield Compared(item[0], item[1], "")
             item = next(objects, None)
         elif item is None or row[0] < item[0]:
-            yield row[0], None, row[1]
+            yield Compared(row[0], None, row[1])
             row = next(etags, None)
         else:
-            yield item[0], item[1], row[1]
+            yield Compared(item[0], item[1], row[1])
             item, row = next(objects, None), next(etags, None)
 
 
