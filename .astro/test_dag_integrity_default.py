@@ -22,7 +22,7 @@ from airflow.utils.db import initdb
 PROJECT = Path(__file__).resolve().parents[1]
 EXCEPTIONS = PROJECT / ".astro" / "dag_integrity_exceptions.txt"
 
-# Asked for by libraries (Airflow's own and pytest's), where a made-up value would mislead them.
+# Libraries (Airflow and pytest) read these variables, and a made-up value would mislead them.
 UNSET_IS_MEANT = {"JENKINS_HOME", "PYTEST_THEME"}
 NO_DEFAULT = object()
 

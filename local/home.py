@@ -1,4 +1,4 @@
-"""Where the local world keeps its state, and how it talks to the person at the keyboard."""
+"""The state of the local world, and its messages to the person who runs a command."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Home:
 
 
 class Problem(Exception):
-    """One message for the person at the keyboard: what failed, why, and what to do next.
+    """A message for the person who runs a command: the failure, the reason and the next step.
 
     ``code`` is the exit code: 1 for a step that failed, 2 for bad input or a bad environment.
     """

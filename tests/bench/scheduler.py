@@ -38,7 +38,7 @@ from tests.own_environment import ROOT
 
 OURS, REPORTS, USUAL = "sparkify", "reports", "usual"
 FILES = {OURS: ROOT / "dags" / f"{OURS}.py", USUAL: Path(__file__).parent / "usual_pipeline" / "dag.py"}
-# As few songs as the public data's small edition has.
+# The number of songs of the small edition of the public data.
 MONTH = sample.Spec(songs=71)
 TRIES = 3
 LIMIT = 600

@@ -122,7 +122,7 @@ def peak_memory(context: dict[str, Any]) -> float:
     _, chunks = plan.make_plan(context)
     for chunk in chunks:
         validate.validate_chunk(context["run_id"], chunk)
-    # Not getrusage: its figure begins with that of the parent process.
+    # Not getrusage, whose figure includes the peak of the parent process.
     (line,) = (
         line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
     )

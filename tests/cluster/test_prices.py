@@ -18,7 +18,7 @@ def test_the_cost_table_shows_the_prices_of_the_code() -> None:
     assert f"| two secrets of the connections | {2 * prices.SECRET_MONTH:.2f} per month |" in table
 
 
-def test_the_default_cluster_per_month_is_reckoned_from_the_prices() -> None:
+def test_the_default_cluster_per_month_follows_from_the_prices() -> None:
     text = (PROJECT / "docs" / "scale.md").read_text()
     for label, kind in (("before", "ra3.large"), ("now", "rg.large")):
         hour = prices.NODE_HOUR[kind]

@@ -86,7 +86,7 @@ def test_both_ways_make_the_same_working_tables(month: Any, airflow_database: No
         dag = working_dag(way)
         state, tasks = run(dag)
         assert state == "success", tasks
-        # In another session: the tables have other types, which the statements of the first one do not expect.
+        # In another session: prepared statements of the first one expect other column types.
         with shortcuts.leave():
             found.append({name: rows_of(name) for name in WORKING_TABLES})
     assert found[0] == found[1]

@@ -47,7 +47,7 @@ BLOCK_BYTES = 1 << 20
 READERS = 16
 # Rejected lines kept per file, so that memory stays bounded. All are counted.
 KEPT_PER_FILE = 1_000
-# An event may carry a clock that is ahead of the clock of the lake by this many ms.
+# The clock of an event may be ahead of the clock of the lake by this many milliseconds.
 CLOCK_SKEW = 24 * 60 * 60 * 1000
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Reading:
     def judge(self, threshold: float) -> None:
         """Set the refusal of a log file that was read to its end."""
         file = self.file
-        # A field that is nowhere explains lines that are rejected for it.
+        # If no line has a field, say so instead of naming the lines that are rejected for it.
         if file.lines and (refusal := self.presence.refusal()):
             self.refusal = refusal
         elif file.lines and not file.accepted:
@@ -278,7 +278,7 @@ def read_documents(
                 reading.file = _as_listed(kind, found, ledger_etag)
                 for lines in _lines(stream, bucket, found):
                     document += b"".join(line.rstrip(b"\r") + b"\n" for line in lines)
-                    # The contract rejects it for its length: the rest would only fill memory.
+                    # The contract rejects a document of this length, so the rest need not be in memory.
                     if len(document) > contract.MAX_LINE_BYTES:
                         break
         except lake.ObjectGone:

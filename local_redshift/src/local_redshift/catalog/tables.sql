@@ -14,8 +14,8 @@ create table pg_catalog.local_late_views (
 create table pg_catalog.local_materialized_views (
   relid oid primary key, rows oid not null, statement text not null, refreshed boolean not null);
 
--- PostgreSQL's pg_index holds the index that imitates a sort key as well, and no key of a table is unique in it;
--- clients see the one below, where the others belong to keys (16384: the first oid of what is not PostgreSQL's own).
+-- PostgreSQL's pg_index also has the index of a sort key, and no key of a table is unique in it. Clients see
+-- the view below, which has only the keys, as unique ones (16384 is the first oid of a client's object).
 alter table pg_catalog.pg_index rename to local_index;
 create view pg_catalog.pg_index as
   select indexrelid, indrelid, indnatts, indnkeyatts, indisunique or indexrelid >= 16384 as indisunique,

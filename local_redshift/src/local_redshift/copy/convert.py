@@ -64,14 +64,14 @@ NOT_BLANK = "(l.raw ^@ '{' or btrim(l.raw, E' \\t') <> '')"
 
 @dataclass
 class Conversion:
-    """How each column's text is found in the lines of `local_copy_lines l`, and becomes the column's type."""
+    """SQL that reads the text of each column from the lines in `local_copy_lines l`, and converts it to the column's type."""
 
     copy: Copy
     columns: list[Column]
     texts: list[str] = field(default_factory=list)  # SQL of each column's text
     record: str = ""  # FROM clause that yields them; {raw} is the line; empty where the line is split already
-    # The same with the columns' types for their fields: JSON's own conversion, several times as fast as ours, and
-    # the same wherever it succeeds. Empty if it cannot be used.
+    # The same with the types of the columns, converted by PostgreSQL's JSON functions. That is several times as fast as
+    # our conversion, and has the same result where it succeeds. Empty if it cannot be used.
     typed_record: str = ""
     arrays: bool = False  # records are JSON arrays
 

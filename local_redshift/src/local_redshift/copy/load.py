@@ -51,7 +51,7 @@ class Load:
         return self._copy.table.rsplit(".", 1)[-1].strip('"')
 
     async def run(self) -> None:
-        """Load, inside the client's transaction if it has one; raises SqlError and leaves the block to its fate."""
+        """Load, inside the client's transaction if it has one; raises SqlError and does not end the transaction."""
         backend = self._backend
         own = backend.status == "I"
         await backend.query("begin" if own else "savepoint local_copy")
