@@ -48,7 +48,7 @@ class Warehouse:
         return connection
 
     def put(self, key: str, *objects: Any, raw: bytes | None = None) -> str:
-        """Write JSON lines (or bytes) and answer the s3:// address."""
+        """Write JSON lines (or bytes) and return the s3:// address."""
         body = (
             raw if raw is not None else "\n".join(json.dumps(o, ensure_ascii=False) for o in objects).encode()
         )

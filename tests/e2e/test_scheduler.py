@@ -134,7 +134,7 @@ def expected_star(folder: Path) -> dict[str, set[tuple[Any, ...]]]:
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.json")}
     logs, documents = model.read(files)
     texts = {"artist", "song", "location", "title", "artist_name", "artist_location"}
-    # All-digit names and titles are numbers in the files.
+    # The files have names and titles of digits as numbers.
     for source in (*(line for content in logs.values() for line in content), *documents.values()):
         source |= {
             field: str(source[field]) for field in texts & source.keys() if isinstance(source[field], int)

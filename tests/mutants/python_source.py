@@ -1,7 +1,7 @@
 """Print the mutants of Python files as JSON lines; runs in an environment that has cosmic-ray.
 
-Cosmic-ray's operators that stand for mistakes people make: comparisons, conditions, bounds, loops. Its other
-operators change what types and the linter hold already.
+Cosmic-ray's operators that stand for mistakes people make: comparisons, conditions, bounds, loops. Types
+and the linter already find the changes of its other operators.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ NOT_BLANK = "(l.raw ^@ '{' or btrim(l.raw, E' \\t') <> '')"
 
 @dataclass
 class Conversion:
-    """SQL that reads the text of each column from the lines in `local_copy_lines l`, and converts it to the column's type."""
+    """SQL that reads the text of each column from `local_copy_lines l`, and converts it to the type of the column."""
 
     copy: Copy
     columns: list[Column]

@@ -24,7 +24,7 @@ DEFAULTS = {
     "max_concurrency_scaling_clusters": "1",
     "max_cursor_result_set_size": "0",
     "mv_enable_aqmv_for_session": "on",
-    # As the default parameter group has it.
+    # The value of the default parameter group.
     "query_group": "default",
     "spectrum_query_maxerror": "-1",
     "stored_proc_log_min_messages": "log",

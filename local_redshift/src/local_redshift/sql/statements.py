@@ -110,7 +110,7 @@ def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
 
 
 def _query(tokens: Tokens, words: Sequence[str]) -> Tokens:
-    """Return the query of CREATE TABLE or MATERIALIZED VIEW ... AS, all of CREATE VIEW; nothing if there is none."""
+    """Return the query of CREATE TABLE ... AS or CREATE MATERIALIZED VIEW, or all of CREATE VIEW; else nothing."""
     if not {"table", "view"} & set(words[1:5]):
         return []
     depth, plain_view = 0, "view" in words[1:5] and "materialized" not in words[1:3]

@@ -1,4 +1,4 @@
-"""Which names a query block knows, and whose columns its expressions name. Only qualified names can be told apart."""
+"""The names that a query block knows, and the tables whose columns its expressions use. Only qualified names are certain."""
 
 from __future__ import annotations
 
