@@ -1,4 +1,4 @@
-"""The names that a query block knows, and the tables whose columns its expressions use. Only qualified names are certain."""
+"""The names that a query block knows, and whose columns its expressions use. Only qualified names are certain."""
 
 from __future__ import annotations
 
