@@ -1,4 +1,4 @@
-"""The star as plain Python says it must be: an oracle that shares nothing with the SQL.
+"""The expected star, derived in plain Python: an oracle that shares nothing with the SQL.
 
 It takes the lake's files as they are now, whole, and knows neither intervals nor runs nor history.
 """

@@ -1,4 +1,4 @@
-"""Which line, which column, which code: the search for what made a load fail."""
+"""Find the line, the column and the error code of a load that failed."""
 
 from __future__ import annotations
 
