@@ -267,7 +267,7 @@ def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool 
         status = int(pytest.main([*given, *options, *tests], plugins=[watch]))
         if unchanged:
             watch.keep(name)
-        # By pid: no flush of what the parent had buffered.
+        # Not sys.exit, which would write the parent's buffered output again.
         os._exit(status)
     _, ended = os.waitpid(child, 0)
     status = os.waitstatus_to_exitcode(ended)

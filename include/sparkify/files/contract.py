@@ -367,7 +367,7 @@ def song(document: bytes, tally: Tally) -> dict[str, Any]:
     """
     source = _object(document, "a song file is one object")
     row = _row(source, SONG_FIELDS, tally)
-    # A file is one song: it cannot tell a renamed field from one that is left out, if it has an unknown one, too.
+    # A file is one song. If a field is missing and another one is unknown, the field may have been renamed.
     absent = [field for field in SONG_FIELDS if field.source not in source]
     if absent and source.keys() - _names(SONG_FIELDS):
         raise Reject(
