@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from local.home import AIRFLOW
 from tests.e2e.test_cli import free_port
 from tests.project.files import PROJECT, read, tracked
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(AIRFLOW != 2, reason="another Airflow has another folder below .local")
 def test_the_commands_of_the_first_hour(tmp_path: Path) -> None:
     for path in tracked():
         target = tmp_path / path.relative_to(PROJECT)
