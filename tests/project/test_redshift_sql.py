@@ -58,7 +58,11 @@ def rendered(text: str) -> Iterator[str]:
         loader = jinja2.FileSystemLoader(PROJECT / "include" / "sql")
         environment = jinja2.Environment(undefined=undefined, loader=loader)
         environment.globals.update(
-            config=lambda **_: "", ref=str, source=lambda schema, table: f"{schema}.{table}"
+            # Names of dbt, and of our own tables: a source is both.
+            config=lambda **_: "",
+            ref=str,
+            source=undefined("source"),
+            sources={"anything": undefined("source")},
         )
         yield environment.from_string(text).render()
 

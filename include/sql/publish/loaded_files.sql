@@ -34,7 +34,7 @@ left join (
             source_key,
             start_time
         from {{ run_schema() }}.{{ source.staging }}
-        {{ "union all" if not loop.last }}
+        {{ "union all" if not loop.last else "" }}
         {% endfor -%}
     ) as lines
     group by source_key
