@@ -105,6 +105,13 @@ def test_json_needs_names(unload: Unloader) -> None:
     )
 
 
+@stand_in  # JSON has no such number; AWS does not document what is written
+def test_json_has_no_nan(unload: Unloader) -> None:
+    target = f"s3://{unload.house.bucket}/{unload.key}"
+    query = "unload ('select ''NaN''::float8 as d') to '{}' iam_role '{}' json"
+    unload.client.fails(query.format(target, unload.house.role), "NaN")
+
+
 def test_parquet_comes_back_as_it_was(unload: Unloader) -> None:
     found = unload.run(ALL, "parquet parallel off manifest")
     table = pyarrow.parquet.read_table(io.BytesIO(found["x_000.parquet"]))

@@ -103,7 +103,13 @@ def _json_value(column: Column, value: str | None) -> str:
         return "null"
     if column.type == _BOOLEAN:
         return "true" if value == "t" else "false"
-    return value if column.type in _NUMBERS else json.dumps(value, ensure_ascii=False)
+    if column.type not in _NUMBERS:
+        return json.dumps(value, ensure_ascii=False)
+    if value in ("NaN", "Infinity", "-Infinity"):
+        raise SqlError(
+            f"the local Redshift does not cover UNLOAD to JSON of {value} in {column.name}", "0A000"
+        )
+    return value
 
 
 class ParquetWriter:
