@@ -250,3 +250,5 @@ def test_char_takes_single_bytes_only(sql: Client) -> None:
         " order by query desc limit 1"
     ) == [(1220, "Multibyte character not supported for CHAR (Hint: Try using VARCHAR). Invalid char: c3 a9")]
     assert sql.load("c", "c/2", b'{"c": "ab"}', "json 'auto'") == [("ab  ",)]
+    sql("insert into {s}.c values (' '), ('a ')")
+    assert sql("select len(c), octet_length(c) from {s}.c order by 1") == [(0, 4), (1, 4), (2, 4)]

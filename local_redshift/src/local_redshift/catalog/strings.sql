@@ -130,6 +130,6 @@ begin
 end $$;
 create function pg_catalog.local_char(character, integer, boolean) returns character
 language sql immutable parallel safe as $$
-  select case when octet_length($1) <> length($1) then local_char_refused($1)::bpchar else bpchar($1, $2, $3) end $$;
+  select case when octet_length($1::text) <> length($1::text) then local_char_refused($1)::bpchar else bpchar($1, $2, $3) end $$;
 update pg_cast set castfunc = 'pg_catalog.local_char'::regproc
 where castsource = 'bpchar'::regtype and casttarget = 'bpchar'::regtype;
