@@ -5,7 +5,6 @@ This file has the names that differ between Airflow 2 and 3, so the tests themse
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,52 +36,6 @@ def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
     with shortcuts.leave():
         dag_run = dag.test(**{LOGICAL_DATE: moment}, run_conf=params)
     return dag_run.state, {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
-
-
-def clear(dag: Any, task: str, downstream: bool = True) -> tuple[str, dict[str, str]]:
-    """Clear a task of the latest run of a DAG, as the UI does, and run what is cleared, as `airflow dags test` does.
-
-    :returns: the state of the run, and of its tasks. On Airflow 2 only: Airflow 3 has no such loop without a scheduler.
-    """
-    from airflow.models import DagRun
-    from airflow.models.dag import _run_task
-    from airflow.models.taskinstance import clear_task_instances
-    from airflow.utils.session import create_session
-    from airflow.utils.state import DagRunState, TaskInstanceState
-
-    with create_session() as session, shortcuts.leave():
-        dag_run = session.query(DagRun).filter_by(dag_id=dag.dag_id).order_by(DagRun.id.desc()).first()
-        names = {task, *(dag.get_task(task).get_flat_relative_ids(upstream=False) if downstream else ())}
-        found = [ti for ti in dag_run.get_task_instances(session=session) if ti.task_id in names]
-        clear_task_instances(found, session, dag=dag)
-        session.commit()
-        dag_run.dag, dag_run.state = dag, DagRunState.RUNNING
-        while dag_run.state == DagRunState.RUNNING:
-            session.expire_all()
-            ready, _ = dag_run.update_state(session=session)
-            for ti in ready:
-                ti.try_number += 1
-                ti.state = TaskInstanceState.SCHEDULED
-            session.commit()
-            for ti in ready:
-                ti.task = dag.get_task(ti.task_id)
-                with contextlib.suppress(Exception):
-                    _run_task(ti=ti, session=session)
-        found = dag_run.get_task_instances(session=session)
-        return dag_run.state, {ti.task_id: ti.state for ti in found}
-
-
-def failure(dag: Any, task: str) -> str:
-    """Return the message that a task of the latest run has failed with, as the run report has it (Airflow 2)."""
-    from airflow.models import DagRun
-    from airflow.utils.session import create_session
-
-    from include.sparkify.tasks.notify import FAILURE
-
-    with create_session() as session:
-        dag_run = session.query(DagRun).filter_by(dag_id=dag.dag_id).order_by(DagRun.id.desc()).first()
-        ti = dag_run.get_task_instance(task, session=session)
-        return ti.xcom_pull(task_ids=task, key=FAILURE, session=session)
 
 
 def as_scheduled(dag: Any) -> Any:

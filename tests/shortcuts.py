@@ -27,9 +27,9 @@ def _client(connection: str | None) -> Any:
     return _make_client()
 
 
-def _split(script: str, strip_semicolon: bool = False) -> list[str]:
+def _split(sql: str, strip_semicolon: bool = False) -> list[str]:
     """Split one of our own scripts, in which only a statement ends a line with a semicolon."""
-    return [statement for statement in re.split(r";\s*\n", script + "\n") if statement.strip()]
+    return [statement for statement in re.split(r";\s*\n", sql + "\n") if statement.strip()]
 
 
 def take(patch: pytest.MonkeyPatch) -> None:
