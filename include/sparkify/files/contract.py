@@ -220,7 +220,7 @@ def event(line: bytes, tally: Tally, latest: int = _MAX_TS) -> dict[str, Any]:
     :param latest: the latest possible ``ts`` in ms since 1970: an event cannot be younger than its file.
     :raises Reject: the line is not a JSON object, lacks a field, or a value breaks the contract.
     """
-    source = _object(line, "each object must be on its own line")
+    source = _object(line)
     # Logged-out events have "" for the user; a play without a user is rejected below.
     if source.get("userId") == "":
         source["userId"] = None
@@ -394,7 +394,7 @@ CONTRACTS = {"events": Contract(EVENT_FIELDS, event, plain_events), "songs": Con
 _SPREAD = ("unexpected end of data", "unexpected content after document")
 
 
-def _object(text: bytes, rule: str) -> dict[str, Any]:
+def _object(text: bytes, rule: str = "each object must be on its own line") -> dict[str, Any]:
     if len(text) > MAX_LINE_BYTES:
         raise Reject("", f"longer than {MAX_LINE_BYTES} bytes, the limit of COPY")
     try:
