@@ -113,6 +113,7 @@ def first_error(text: str) -> str:
     """Return the line of a test's report that tells what the database, or else the test, complained of."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     for pattern in (
+        r"(fixture '\w+' not found)",
         r"'M': '([^']+)'",
         r"(?:ProgrammingError|InternalError|FeatureNotSupported|SyntaxError|Undefined\w+)\) *([^\n]+)",
         r"Database Error[^\n]*\n\s*([^\n]+)",

@@ -194,6 +194,8 @@ def test_uncovered_is_refused_by_name(shared: Client, statement: str, word: str)
         ("show grants for awsuser", "GRANTS"),
         ("show grants on table {s}.t for awsuser", "FOR"),
         ("create table {s}.c (n interval year to month)", "INTERVAL"),
+        ("create table {s}.c (n intervaly2m)", "INTERVALY2M"),
+        ("select '1-1'::intervald2s", "INTERVALD2S"),
         ("show databases from data catalog account '1'", "DATA CATALOG"),
         ("create user u password 'sha256|digest|salt'", "sha256"),
         ("set describe_field_name_in_uppercase to on", "describe_field_name_in_uppercase"),

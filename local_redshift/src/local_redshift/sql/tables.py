@@ -246,7 +246,7 @@ def _skip_reference(tokens: Tokens, i: int) -> int:
 
 
 _INTERVAL_FIELDS = {"year", "month", "day", "hour", "minute", "second"}
-_NOT_DECLARED = {"geography", "varbyte", "varbinary", "interval"}
+_NOT_DECLARED = {"geography", "varbyte", "varbinary", "interval", "intervaly2m", "intervald2s"}
 _DEFAULT_TYPES = {
     "text": "varchar(256)",
     "varchar": "varchar(256)",
