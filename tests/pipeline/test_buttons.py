@@ -232,7 +232,7 @@ def judge(desk: Desk, press: Press, run: str, tasks: dict[str, str]) -> list[str
 @pytest.fixture
 def desk(airflow_database, make_world, monkeypatch):
     # The walk is not about the page.
-    monkeypatch.setattr("include.sparkify.watching.run_report.write", lambda context: "s3://work/report")
+    monkeypatch.setattr("include.sparkify.watching.run_report.write", lambda context: "s3://lake/report")
     monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
     return Desk(make_world(), running.dag_of("sparkify"))
 
