@@ -111,16 +111,19 @@ def query(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     return transaction(work, "query the warehouse") or []
 
 
+KINDS = {"delete": "deleted", "insert": "inserted", "update": "updated", "merge": "updated"}
+
+
 def execute(cursor: redshift_connector.Cursor, script: str) -> dict[str, int]:
     """Run the statements of a script one by one, because the driver takes one per call.
 
-    :returns: the rows ``deleted``, ``inserted`` and ``updated``.
+    :returns: the rows ``deleted``, ``inserted`` and ``updated``, which are also those of MERGE.
     """
     changed = {"deleted": 0, "inserted": 0, "updated": 0}
     for statement in RedshiftSQLHook.split_sql_string(script, strip_semicolon=True):
         cursor.execute(statement)
         verb = re.match(r"(?:\s|--.*\n)*(\w+)", statement)
-        kind = {"delete": "deleted", "insert": "inserted", "update": "updated"}.get(verb[1] if verb else "")
+        kind = KINDS.get(verb[1] if verb else "")
         if kind:
             changed[kind] += max(cursor.rowcount, 0)
     return changed
