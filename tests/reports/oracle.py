@@ -141,7 +141,10 @@ def _periods(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
             )
         )
         for kind, key in (("song", lambda e: (e.song, e.artist)), ("artist", lambda e: ("", e.artist))):
-            tops += [(*of, kind, *row) for row in _ranked(found, key, 1000 if of[0] == "all" else 100)]
+            tops += [
+                (*of, kind, *row)
+                for row in _ranked(found, key, 1000 if (of[0], of[2]) == ("all", "all") else 100)
+            ]
         for kind, part in (
             ("hour", lambda e: "{}/{}".format(*e.hour_of_week)),
             ("state", lambda e: _state(e.location)),

@@ -1,4 +1,4 @@
--- one row per period, level and song, or artist, by the names that the events have; the 100 most played (1,000 of all)
+-- one row per period, level and song, or artist, by the names that the events have; the 100 most played, 1,000 over all time and levels
 -- key: period, start, level, kind, rank
 -- load: the months and weeks of changed days are replaced, and whatever moves with the last day
 -- late data: counts for the periods of its own day
@@ -79,4 +79,4 @@ from counted as c
 qualify row_number() over (
     partition by c.period, c.start, c.level, c.kind
     order by c.plays desc, c.listeners desc, c.song asc, c.artist asc
-) <= case when c.period = 'all' then 1000 else 100 end
+) <= case when c.period = 'all' and c.level = 'all' then 1000 else 100 end
