@@ -16,28 +16,19 @@ with numbered as (
         level,
         since,
         plays,
-        row_number() over (partition by user_id order by day asc, place asc) as number,
-        row_number() over (partition by user_id, level order by day asc, place asc) as number_on_level
+        row_number() over (partition by user_id order by day asc, place asc) as place,
+        row_number() over (partition by user_id, level order by day asc, place asc) as place_on_level
     from {{ reports() }}.level_days
-),
-
-stretches as (
-    select
-        user_id,
-        level,
-        min(since) as since,
-        sum(plays)::bigint as plays,
-        row_number() over (partition by user_id order by min(number)) as number
-    from numbered
-    group by user_id, level, number - number_on_level
 )
 
+-- Within a stretch both places grow by one from day to day.
 select
     user_id,
-    number,
+    row_number() over (partition by user_id order by min(place)) as number,
     level,
-    since,
-    plays,
-    case when number = 1 then 'start' when level = 'paid' then 'upgrade' else 'downgrade' end::varchar(16) as change,
-    lead(since) over (partition by user_id order by number) as until
-from stretches
+    min(since) as since,
+    sum(plays)::bigint as plays,
+    case when min(place) = 1 then 'start' when level = 'paid' then 'upgrade' else 'downgrade' end::varchar(16) as change,
+    lead(min(since)) over (partition by user_id order by min(place)) as until
+from numbered
+group by user_id, level, place - place_on_level
