@@ -53,7 +53,9 @@ def next_run(dag: Any, last: Any) -> Any:
     return dag.next_dagrun_info(last and last.data_interval)
 
 
-def create_run(dag: Any, moment: datetime, session: Any) -> Any:
+def create_run(
+    dag: Any, moment: datetime, session: Any, run_id: str = "by-hand", conf: dict[str, Any] | None = None
+) -> Any:
     """Return a manual run of a serialized DAG, created at ``moment`` and not run."""
     from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunType
@@ -68,10 +70,12 @@ def create_run(dag: Any, moment: datetime, session: Any) -> Any:
         # A run belongs to a version of its DAG, which has to be in the database.
         DagBundlesManager().sync_bundles_to_db()
         sync_bag_to_db(DagBag(DAGS / f"{dag.dag_id}.py"), "dags-folder", None)
-        more |= {"run_id": "by-hand", "run_after": moment, "triggered_by": DagRunTriggeredByType.TEST}
+        more |= {"run_after": moment, "triggered_by": DagRunTriggeredByType.TEST}
     return dag.create_dagrun(
         state=DagRunState.RUNNING,
         run_type=DagRunType.MANUAL,
+        run_id=run_id,
+        conf=conf,
         data_interval=dag.timetable.infer_manual_data_interval(run_after=moment),
         session=session,
         **more,

@@ -1,4 +1,4 @@
-"""Airflow's buttons, pressed on one run of a DAG: clear, mark, delete. Airflow 2, in one process.
+"""Airflow's buttons, pressed on one run of a DAG: clear, mark, delete. In one process, on Airflow 2 and 3.
 
 After a press, the tasks that have to run do so in the order of the scheduler, by its own rules.
 """
@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from airflow.models import DagRun
-from airflow.models.dag import _run_task
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
-from airflow.utils.types import DagRunType
 
 from include.sparkify.tasks.notify import FAILURE
+from tests import running
+
+if AIRFLOW_V_3_0_PLUS:
+    from airflow.sdk.definitions.dag import _run_task
+else:
+    from airflow.models.dag import _run_task
 
 BEGIN = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -29,12 +34,19 @@ class Run:
 
     def __init__(self, dag: Any, run_id: str = "by-hand") -> None:
         self.dag, self.run_id = dag, run_id
+        # The scheduler and the buttons work with it.
+        self.scheduled = dag
+        if AIRFLOW_V_3_0_PLUS:
+            self.scheduled = running.as_scheduled(dag)
+            # As dag.test() does: the scheduler has another process call them.
+            self.scheduled.on_success_callback = dag.on_success_callback
+            self.scheduled.on_failure_callback = dag.on_failure_callback
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[tuple[Any, Any]]:
         with create_session() as session:
             run = session.query(DagRun).filter_by(dag_id=self.dag.dag_id, run_id=self.run_id).one()
-            run.dag = self.dag
+            run.dag = self.scheduled
             yield session, run
 
     # Buttons ----------------------------------------------------------------------------------------------
@@ -45,17 +57,7 @@ class Run:
             for run in session.query(DagRun).filter_by(dag_id=self.dag.dag_id, run_id=self.run_id):
                 session.delete(run)
         with create_session() as session:
-            self.dag.create_dagrun(
-                run_id=self.run_id,
-                run_type=DagRunType.MANUAL,
-                execution_date=BEGIN,
-                data_interval=(BEGIN, BEGIN),
-                start_date=BEGIN,
-                state=DagRunState.RUNNING,
-                conf=conf,
-                external_trigger=True,
-                session=session,
-            )
+            running.create_run(self.scheduled, BEGIN, session, run_id=self.run_id, conf=conf)
 
     def set_conf(self, conf: dict[str, Any]) -> None:
         with self._open() as (_, run):
@@ -63,15 +65,15 @@ class Run:
 
     def clear(self, tasks: Collection[str], downstream: bool = False) -> None:
         """Clear tasks as the REST API and the UI do."""
-        subset = self.dag.partial_subset(list(tasks), include_downstream=downstream, include_upstream=False)
-        subset.clear(task_ids=list(subset.task_dict), start_date=BEGIN, end_date=BEGIN)
+        which = {"run_id": self.run_id} if AIRFLOW_V_3_0_PLUS else {"start_date": BEGIN, "end_date": BEGIN}
+        self.scheduled.clear(task_ids=self.cleared(tasks, downstream), **which)
 
-    def cleared(self, tasks: Collection[str], downstream: bool) -> frozenset[str]:
+    def cleared(self, tasks: Collection[str], downstream: bool) -> list[str]:
         """Return which tasks are cleared."""
-        return frozenset(self.dag.partial_subset(list(tasks), downstream, False).task_dict)
+        return sorted(self.scheduled.partial_subset(list(tasks), downstream, False).task_dict)
 
     def mark_task(self, task: str, state: str) -> None:
-        self.dag.set_task_instance_state(
+        self.scheduled.set_task_instance_state(
             task_id=task, run_id=self.run_id, state=TaskInstanceState(state), commit=True
         )
 
@@ -82,7 +84,7 @@ class Run:
             "success": mark_tasks.set_dag_run_state_to_success,
             "failed": mark_tasks.set_dag_run_state_to_failed,
         }[state]
-        press(dag=self.dag, run_id=self.run_id, commit=True)
+        press(dag=self.scheduled, run_id=self.run_id, commit=True)
 
     # Outcome --------------------------------------------------------------------------------------------
 
@@ -96,7 +98,7 @@ class Run:
                 run.state = DagRunState.RUNNING
             while run.state == DagRunState.RUNNING:
                 session.expire_all()
-                run.dag = self.dag
+                run.dag = self.scheduled
                 before = self.states()
                 ready, _ = run.update_state(session=session)
                 session.commit()
@@ -112,10 +114,17 @@ class Run:
                     ti.state = TaskInstanceState.SCHEDULED
                 session.commit()
                 for ti in ready:
-                    ti.task = self.dag.get_task(ti.task_id)
-                    with contextlib.suppress(Exception):
-                        _run_task(ti=ti, session=session)
+                    self._start(ti, session)
         return self.states()
+
+    def _start(self, ti: Any, session: Any) -> None:
+        task = self.dag.get_task(ti.task_id)
+        if AIRFLOW_V_3_0_PLUS:
+            _run_task(ti=ti, task=task)
+            return
+        ti.task = task
+        with contextlib.suppress(Exception):
+            _run_task(ti=ti, session=session)
 
     def states(self) -> tuple[str, dict[str, str]]:
         with self._open() as (session, run):

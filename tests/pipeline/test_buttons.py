@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from include.sparkify.files import chunks
 from include.sparkify.tables import PUBLISHED, STAR
@@ -30,12 +29,7 @@ from tests.pipeline import model
 from tests.pipeline.test_any_order import plain
 from tests.world import event, lines, log_key, song
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        AIRFLOW_V_3_0_PLUS, reason="no loop of Airflow 3 goes on with a run without a scheduler"
-    ),
-]
+pytestmark = pytest.mark.slow
 
 PART = os.environ.get("SPARKIFY_BUTTONS", "")
 MOST, SEED = int(os.environ.get("SPARKIFY_PRESSES", "1000")), int(os.environ.get("SPARKIFY_SEED", "0"))
@@ -63,13 +57,13 @@ class Press(NamedTuple):
     change: str = ""
 
 
-def presses(dag: Any) -> Iterator[Press]:
+def presses(run: Any) -> Iterator[Press]:
     """Return all of them; of those that clear the same tasks, one."""
     for state in ENDS:
         seen = set()
         sets = [(task,) for task in TASKS] + list(itertools.combinations(TASKS, 2))
         for tasks, downstream in itertools.product(sets, (False, True)):
-            subset = frozenset(dag.partial_subset(list(tasks), downstream, False).task_dict)
+            subset = tuple(run.cleared(tasks, downstream))
             if subset not in seen:
                 seen.add(subset)
                 yield Press(state, "clear", tasks, downstream)
@@ -252,12 +246,12 @@ FEW = [
 ]
 
 
-def chosen(dag: Any) -> list[Press]:
+def chosen(run: Any) -> list[Press]:
     if not PART:
         return FEW
     part, parts = map(int, PART.split("/"))
     found: dict[str, list[Press]] = {}
-    for press in presses(dag):
+    for press in presses(run):
         found.setdefault(press.state, []).append(press)
     print(f"{sum(map(len, found.values()))} presses in {len(found)} states")
     taken = []
@@ -272,7 +266,7 @@ def chosen(dag: Any) -> list[Press]:
 def test_no_button_leads_to_a_wrong_star_or_a_run_that_cannot_succeed(desk, monkeypatch):
     counts: collections.Counter[str] = collections.Counter()
     found, recovered, state = [], set(), ""
-    for press in chosen(desk.dag):
+    for press in chosen(desk.run):
         # The run of a pause has its schema, until it ends.
         is_new = press.state != state or press.state in PAUSES
         if is_new or press.change or desk.lake != desk.lake_then or desk.star() != desk.published:
