@@ -24,7 +24,7 @@ create view pg_catalog.pg_index as
   from local_index where not indisclustered;
 
 -- Remembers how a new table is laid out. A sort key becomes an index, an honest analogue of zone maps, in a schema
--- that clients skip; temporary tables do without. Keys stay in the catalog, but no longer reject a duplicate:
+-- that clients skip; temporary tables have none. Keys stay in the catalog, but no longer reject a duplicate:
 -- Redshift does not.
 create function pg_catalog.local_lay_out(tbl regclass, diststyle text, distkey text, sortkeys text[], model regclass)
 returns void language plpgsql security definer set allow_system_table_mods = on as $$

@@ -22,7 +22,7 @@ def in_turn(words: Sequence[str], name: str) -> str:
 
 
 def create_table(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """Take out DISTSTYLE, DISTKEY, SORTKEY, ENCODE, BACKUP and foreign keys; keep what they say for the catalog."""
+    """Take out DISTSTYLE, DISTKEY, SORTKEY, ENCODE, BACKUP and foreign keys; keep their values for the catalog."""
     at = next(j for j, token in enumerate(tokens) if token.low == "table")
     head = text_of(tokens[: at + 1])
     start = next_visible(tokens, at)
