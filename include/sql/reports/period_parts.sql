@@ -10,20 +10,39 @@
 --   name varchar(1024): Weekday (0 is Sunday) and hour, as 0/23; first state of the area, or Other; device, or else system; page
 --   counted bigint: Plays; of a page, how often it was opened
 --   listeners bigint: Users with a play; of a page, who opened it
-with parts as (
+-- Fewer rows, of all time above all, before they are counted once per kind.
+with listened as (
     select
-        s.day,
+        d.period,
+        d.start,
+        s.level,
+        s.user_id,
+        extract(dow from s.day)::integer as weekday,
+        s.hour,
+        s.location,
+        s.user_agent,
+        sum(s.plays) as plays
+    from {{ reports() }}.session_days as s
+    inner join {{ reports_state() }}.day_periods as d on s.day = d.day
+    group by
+        d.period, d.start, s.level, s.user_id, extract(dow from s.day)::integer, s.hour, s.location, s.user_agent
+),
+
+parts as (
+    select
+        s.period,
+        s.start,
         s.level,
         s.user_id,
         s.plays as counted,
         k.kind,
         case
-            when k.kind = 'hour' then extract(dow from s.day)::integer::varchar || '/' || s.hour::varchar
+            when k.kind = 'hour' then s.weekday::varchar || '/' || s.hour::varchar
             when k.kind = 'device' then case when a.device = 'Other' then a.os else a.device end
             when split_part(s.location, ', ', 2) ~ '^[A-Z][A-Z](-|$)' then left(split_part(s.location, ', ', 2), 2)
             else 'Other'
         end::varchar(1024) as name
-    from {{ reports() }}.session_days as s
+    from listened as s
     inner join {{ reports() }}.agents as a on coalesce(s.user_agent, '') = a.user_agent
     cross join (
         {% for kind in ("hour", "state", "device") %}
@@ -33,28 +52,15 @@ with parts as (
     ) as k
     union all
     select
-        day,
-        level,
-        user_id,
-        views as counted,
-        'page'::varchar(8) as kind,
-        page::varchar(1024) as name
-    from {{ reports() }}.page_days
-),
-
--- Fewer rows to tell listeners apart in.
-of_users as (
-    select
         d.period,
         d.start,
         p.level,
-        p.kind,
-        p.name,
         p.user_id,
-        sum(p.counted) as counted
-    from parts as p
+        p.views as counted,
+        'page'::varchar(8) as kind,
+        p.page::varchar(1024) as name
+    from {{ reports() }}.page_days as p
     inner join {{ reports_state() }}.day_periods as d on p.day = d.day
-    group by d.period, d.start, p.level, p.kind, p.name, p.user_id
 )
 
 select
@@ -65,5 +71,5 @@ select
     name,
     sum(counted)::bigint as counted,
     count(distinct user_id) as listeners
-from of_users
+from parts
 group by period, start, kind, name, rollup (level)
