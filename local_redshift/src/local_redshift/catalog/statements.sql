@@ -97,7 +97,8 @@ language sql security definer set allow_system_table_mods = on as $$
 -- https://github.com/sqlalchemy-redshift/sqlalchemy-redshift/issues/317
 create function pg_catalog.local_one_cursor() returns void language plpgsql as $$
 begin
-  if exists (select from pg_cursors where statement ilike 'declare%') then
+  -- The statement is the whole message, in which DECLARE comes after this function.
+  if exists (select from pg_cursors where statement ilike '%declare%cursor%') then
     raise exception 'opening multiple cursors from within the same client connection is not allowed'
       using errcode = 'invalid_cursor_state';
   end if;
