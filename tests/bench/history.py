@@ -30,7 +30,7 @@ def measure(setting: Setting) -> Iterator[Row]:
     with setting.stand_in() as stand_in:
         world = stand_in.world("history", folder)
         world.load("2018-11-01", NEW_DAYS[0])
-        load, reports, page, remakes = {}, {}, {}, {}
+        load, reports, page, remakes, ranges = {}, {}, {}, {}, {}
         months = 1
         for size in SIZES:
             while months < size:
@@ -41,6 +41,7 @@ def measure(setting: Setting) -> Iterator[Row]:
             remakes[size] = seconds(lambda: update(remake=True))
             analyze(world)
             load[size], reports[size], page[size] = load_days(world, update, listening.write)
+            ranges[size] = len(listening.read()["ranges"])
             forget(world)
         few, many = SIZES
         yield Row(
@@ -62,8 +63,8 @@ def measure(setting: Setting) -> Iterator[Row]:
             f"one more day at {many} months of history by {few}: the listening page",
             page[many] / page[few],
             2,
-            4,
-            details=f"{page[many]:.2f} s by {page[few]:.2f} s",
+            6,
+            details=f"{page[many]:.2f} s by {page[few]:.2f} s; {ranges[many]} ranges by {ranges[few]}",
         )
 
 
