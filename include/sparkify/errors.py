@@ -114,6 +114,12 @@ def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
     )
 
 
+def _answer(error: BaseException) -> tuple[str, str]:
+    """Return the SQLSTATE of an error of the warehouse, empty if it has none, and its message."""
+    detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    return str(detail.get("C", "")), str(detail.get("M", error))
+
+
 def is_transient(error: Exception) -> bool:
     """Return whether the whole transaction may be tried again on a new connection.
 
@@ -124,8 +130,7 @@ def is_transient(error: Exception) -> bool:
         return True
     if not isinstance(error, redshift_connector.Error):
         return False
-    detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    state, text = str(detail.get("C", "")), str(detail.get("M", error))
+    state, text = _answer(error)
     if state:
         return state.startswith(_TRANSIENT_STATES) or state == "XX000" and bool(_CONCURRENCY.search(text))
     return isinstance(error, redshift_connector.OperationalError)
@@ -140,8 +145,8 @@ def is_final(error: BaseException) -> bool:
         return not _is_transient_aws(error)
     if not isinstance(error, redshift_connector.Error) or is_transient(error):
         return False
-    detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    return str(detail.get("C", "")).startswith(("22", *_CONFIGURATION_STATES))
+    state, _ = _answer(error)
+    return state.startswith(("22", *_CONFIGURATION_STATES))
 
 
 def warehouse_error(error: Exception, doing: str) -> AirflowException:
@@ -150,8 +155,7 @@ def warehouse_error(error: Exception, doing: str) -> AirflowException:
     :param error: the error that redshift_connector or the socket raised.
     :param doing: the action in a few words, for example ``publish 2018-11-01``.
     """
-    detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    state, text = str(detail.get("C", "")), str(detail.get("M", error))
+    state, text = _answer(error)
     if state.startswith("53100"):
         return TransientError(
             f"could not {doing}: {text}. Nothing was changed. Next: free space on the warehouse (or resize the "
