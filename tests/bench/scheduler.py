@@ -14,8 +14,9 @@ import io
 import itertools
 import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,16 +170,15 @@ def longest_chain(file: Path, dag_id: str) -> int:
 
 
 @contextlib.contextmanager
-def scheduler(setting: Setting) -> Iterator[Airflow]:
+def scheduler(setting: Setting, more: Mapping[str, str] | None = None) -> Iterator[Airflow]:
     """Run `make up` with both DAGs and the counting between Airflow and the warehouse, and `make down`.
 
+    :param more: settings of Airflow beside :data:`SETTINGS`.
     :raises RuntimeError: it does not start; the message is that of `make up`.
     """
-    home, folder, dags = (
-        Home(setting.home / "scheduler"),
-        one_line_songs(setting, MONTH),
-        setting.home / "dags",
-    )
+    folder = one_line_songs(setting, MONTH)
+    own = Path(tempfile.mkdtemp(dir=setting.home))
+    home, dags = Home(own / "home"), own / "dags"
     dags.mkdir()
     (dags / "project").symlink_to(ROOT / "dags")
     (dags / "usual.py").symlink_to(FILES[USUAL])
@@ -191,7 +191,7 @@ def scheduler(setting: Setting) -> Iterator[Airflow]:
 
         def environment(home: Home, running: service.Running) -> dict[str, str]:
             found = plain(home, dataclasses.replace(running, redshift_port=wire.port))
-            return found | SETTINGS | {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
+            return found | SETTINGS | {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)} | (more or {})
 
         with mock.patch.dict(os.environ, ports), mock.patch.object(airflow, "environment", environment):
             try:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import events, history, scheduler, songs, usual, validating, whole_run
+from tests.bench import events, history, lineage, scheduler, songs, usual, validating, whole_run
 from tests.bench.row import Row
 from tests.bench.setting import Setting
 
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "usual": usual.measure,
     "run": whole_run.measure,
     "scheduler": scheduler.measure,
+    "lineage": lineage.measure,
     "validate": validating.measure,
     "events": events.measure,
     "songs": songs.measure,

@@ -68,7 +68,14 @@ class Listing:
 
 def client() -> Any:
     """Return the boto3 S3 client of connection ``aws_default``."""
-    return S3Hook(aws_conn_id=AWS_CONN_ID).get_conn()
+    hook = S3Hook(aws_conn_id=AWS_CONN_ID)
+    # Not ``hook.get_conn()``: for the User-Agent header it inspects the stack, 0.3 CPU seconds in each task.
+    return hook.get_session(hook.region_name).client(
+        "s3",
+        endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
+        config=hook.config,
+        verify=hook.verify,
+    )
 
 
 def list_daily(s3: Any, bucket: str, prefix: str, path: str, interval: Interval) -> Listing:
