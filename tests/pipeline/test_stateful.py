@@ -5,7 +5,9 @@ versions, deletions, broken, emptied and corrected files. Any run may die at any
 After every publish the published tables agree with the published history; when everything is at rest, one scheduled run
 that looks back makes every table, history and ledger included, what tests/pipeline/model.py derives from the lake.
 
-``make soak N=2000`` runs more schedules. Hypothesis prints the seed of a failure (``--hypothesis-seed`` repeats it).
+``make soak N=2000`` runs more schedules. Hypothesis prints the seed of a failure (``--hypothesis-seed`` repeats it). It
+keeps the shortest failing schedule in the folder ``SPARKIFY_FAILURES``: commit its files in the folder ``schedules``
+beside this file, and every run of this test repeats it first.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ import decimal
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase, MultiplexedDatabase, ReadOnlyDatabase
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from include.sparkify.errors import DataError
@@ -31,6 +35,10 @@ from tests.pipeline import model
 from tests.world import event, lines, song
 
 SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "15"))
+KEPT = [ReadOnlyDatabase(DirectoryBasedExampleDatabase(Path(__file__).with_name("schedules")))]
+FAILURES = [
+    DirectoryBasedExampleDatabase(folder) for folder in [os.environ.get("SPARKIFY_FAILURES")] if folder
+]
 FIRST = datetime(2018, 11, 1)
 DAYS = 3
 LAST = FIRST + timedelta(days=DAYS)
@@ -389,7 +397,7 @@ def test_overlapping_runs_over_a_changing_lake_end_in_its_tables(make_world, mon
             max_examples=SCHEDULES,
             stateful_step_count=30,
             deadline=None,
-            database=None,
+            database=MultiplexedDatabase(*FAILURES, *KEPT),
             print_blob=True,
             phases=set(settings.default.phases) - {Phase.explain},
             suppress_health_check=list(HealthCheck),

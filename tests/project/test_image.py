@@ -197,8 +197,10 @@ def test_the_cli_is_installed_only_with_its_checksum(tmp_path: Path, sound: bool
     assert (tmp_path / "installed").exists() == sound
 
 
-def test_what_runs_with_the_deploy_token_is_pinned_by_commit() -> None:
+def test_workflows_pin_actions_by_commit_and_name_tests_that_exist() -> None:
     for workflow in (PROJECT / ".github" / "workflows").iterdir():
         for action in re.findall(r"uses: (\S+)", workflow.read_text()):
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), f"{workflow.name}: {action}"
+        for path in re.findall(r"TESTS=([\w./]+)", workflow.read_text()):
+            assert (PROJECT / path).exists(), f"{workflow.name}: {path}"
         assert "| sudo" not in workflow.read_text()
