@@ -1,10 +1,10 @@
 """Every DAG file imports with nothing there: no environment, no connection, no Variable, no database, no network.
 
-Each runs in a separate process, so that neither the test session's Airflow nor another DAG file lends it anything.
+Each runs in a separate process, so that neither the test session's Airflow nor another DAG file lends it anything. All
+are forks of one that has imported Airflow.
 Only Airflow is needed here: `astro dev pytest` runs this file in the image.
 """
 
-import functools
 import json
 import os
 import subprocess
@@ -18,8 +18,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 FILES = sorted((PROJECT / "dags").glob("*.py"))
 
 SDK = "from airflow.providers.common.compat.sdk"
-READ_BAG = """
-import json, socket, sys, warnings
+READ_BAGS = """
+import json, os, socket, sys, warnings
 
 # Our own files use nothing deprecated. Airflow imports a DAG file under a name with this prefix.
 for kind in (DeprecationWarning, FutureWarning):
@@ -40,25 +40,30 @@ from airflow.providers.common.compat.sdk import BaseHook, Connection, Variable
 Variable.get = refuse("a Variable")
 BaseHook.get_connection = Connection.get_connection_from_secrets = Connection.get = refuse("a connection")
 
-bag = DagBag(dag_folder=sys.argv[1])
-print(json.dumps({
-    "errors": bag.import_errors,
-    "dags": {
-        dag.dag_id: {
-            "tags": sorted(dag.tags),
-            "doc": dag.doc_md or "",
-            "retries": {task.task_id: task.retries for task in dag.tasks},
-            "unnamed": [task.task_id for task in dag.tasks if not (task.doc_md or task.doc)],
-        }
-        for dag in bag.dags.values()
-    },
-}))
+for path in sys.argv[1:]:
+    if os.fork():
+        os.wait()
+        continue
+    bag = DagBag(dag_folder=path)
+    found = {
+        "errors": bag.import_errors,
+        "dags": {
+            dag.dag_id: {
+                "tags": sorted(dag.tags),
+                "doc": dag.doc_md or "",
+                "retries": {task.task_id: task.retries for task in dag.tasks},
+                "undocumented": [task.task_id for task in dag.tasks if not (hasattr(task, "partial_kwargs") or task.doc_md)],
+            }
+            for dag in bag.dags.values()
+        },
+    }
+    print(json.dumps([path, found]), flush=True)
+    os._exit(0)
 """
 
 
-@functools.cache
-def read_bag(path: Path, home: Path) -> dict[str, Any]:
-    """Return the content of a DagBag of that file or folder, read in a process with an empty environment."""
+def read_bags(paths: list[Path], home: Path) -> dict[Path, dict[str, Any]]:
+    """Return the content of a DagBag of each file or folder, read in a process with an empty environment."""
     environment = {
         "PATH": os.defpath,
         "PYTHONPATH": str(PROJECT),
@@ -66,7 +71,7 @@ def read_bag(path: Path, home: Path) -> dict[str, Any]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     }
     done = subprocess.run(
-        [sys.executable, "-c", READ_BAG, str(path)],
+        [sys.executable, "-c", READ_BAGS, *map(str, paths)],
         env=environment,
         cwd=home,
         capture_output=True,
@@ -75,17 +80,19 @@ def read_bag(path: Path, home: Path) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('["/')]
+    assert len(lines) == len(paths), done.stdout + done.stderr
+    return {Path(path): found for path, found in lines}
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("airflow")
+def bags(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, Any]]:
+    return read_bags([PROJECT / "dags", *FILES], tmp_path_factory.mktemp("airflow"))
 
 
 @pytest.fixture(scope="module")
-def bag(home: Path) -> dict[str, Any]:
-    return read_bag(PROJECT / "dags", home)
+def bag(bags: dict[Path, dict[str, Any]]) -> dict[str, Any]:
+    return bags[PROJECT / "dags"]
 
 
 def test_all_import_together(bag: dict[str, Any]) -> None:
@@ -94,16 +101,16 @@ def test_all_import_together(bag: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_file_imports_by_itself(path: Path, home: Path) -> None:
-    found = read_bag(path, home)
-    assert found["errors"] == {}
-    assert found["dags"], f"{path.name} makes no DAG: code that is none belongs in include/"
+def test_a_file_imports_by_itself(path: Path, bags: dict[Path, dict[str, Any]]) -> None:
+    assert bags[path]["errors"] == {}
+    assert bags[path]["dags"], f"{path.name} makes no DAG: code that is none belongs in include/"
 
 
 def test_every_dag_has_tags_and_its_operators_page(bag: dict[str, Any]) -> None:
     for name, dag in bag["dags"].items():
         assert dag["tags"], f"{name} has no tag"
         assert len(dag["doc"]) > 200, f"{name}'s file has no docstring that says what to do when it fails"
+        assert not dag["undocumented"], f"{name}: tasks without a docstring or doc_md"
 
 
 def test_every_task_is_retried(bag: dict[str, Any]) -> None:
@@ -112,19 +119,19 @@ def test_every_task_is_retried(bag: dict[str, Any]) -> None:
         assert not few, f"{name}: fewer than two retries: {few}"
 
 
-@pytest.mark.parametrize(
-    ("line", "asks_for"),
-    [
-        ("import socket; socket.create_connection(('127.0.0.1', 1))", "the network"),
-        ("import urllib.request; urllib.request.urlopen('http://127.0.0.1:1')", "the network"),
-        (f"{SDK} import Variable; Variable.get('sparkify', None)", "a Variable"),
-        (f"{SDK} import BaseHook; BaseHook.get_connection('aws_default')", "a connection"),
-        ("import os; int(os.environ['SPARKIFY_SCHEDULE'])", "SPARKIFY_SCHEDULE"),
-        ("import warnings; warnings.warn('use another', DeprecationWarning)", "use another"),
-        ("import warnings; warnings.warn('use this one', FutureWarning)", "use this one"),
-    ],
-)
-def test_the_test_sees_what_it_is_for(tmp_path: Path, line: str, asks_for: str) -> None:
-    (tmp_path / "broken.py").write_text(f"import airflow  # a dag\n{line}\n")
-    errors = read_bag(tmp_path / "broken.py", tmp_path)["errors"]
-    assert asks_for in "".join(errors.values())
+def test_the_test_sees_what_it_is_for(tmp_path: Path) -> None:
+    broken = {
+        "import socket; socket.create_connection(('127.0.0.1', 1))": "the network",
+        "import urllib.request; urllib.request.urlopen('http://127.0.0.1:1')": "the network",
+        f"{SDK} import Variable; Variable.get('sparkify', None)": "a Variable",
+        f"{SDK} import BaseHook; BaseHook.get_connection('aws_default')": "a connection",
+        "import os; int(os.environ['SPARKIFY_SCHEDULE'])": "SPARKIFY_SCHEDULE",
+        "import warnings; warnings.warn('use another', DeprecationWarning)": "use another",
+        "import warnings; warnings.warn('use this one', FutureWarning)": "use this one",
+    }
+    paths = [tmp_path / f"broken{number}.py" for number in range(len(broken))]
+    for path, line in zip(paths, broken, strict=True):
+        path.write_text(f"import airflow  # a dag\n{line}\n")
+    bags = read_bags(paths, tmp_path)
+    for path, (line, asks_for) in zip(paths, broken.items(), strict=True):
+        assert asks_for in "".join(bags[path]["errors"].values()), line
