@@ -21,13 +21,16 @@ def select_into(name: str, query: str) -> Any:
         conn_id=warehouse.CONN_ID,
         sql=[f"drop table if exists {target}", f"create table {target} as\n{query}"],
         autocommit=False,
+        doc_md=f"Create the working table `{name}` as include/sql/reports_state/{name}.sql selects it.",
     )
 
 
 def parse_agents(name: str, source: str) -> Any:
     """Return the task that makes working table ``name``: the families of the headers in table ``source``."""
 
-    @task(task_id=name)
+    @task(
+        task_id=name, doc_md=f"Create the working table `{name}`: the families of the clients in `{source}`."
+    )
     def parse() -> None:
         warehouse.transaction(lambda cursor: parse_into(cursor, name, source), f"make {name}")
 

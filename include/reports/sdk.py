@@ -20,7 +20,10 @@ from include.sparkify.settings import reports_state
 def select_into(name: str, query: str) -> Any:
     """Return the task that makes working table ``name`` of what ``query`` (a template) selects."""
 
-    @task(task_id=name)
+    @task(
+        task_id=name,
+        doc_md=f"Create the working table `{name}` as include/sql/reports_state/{name}.sql selects it.",
+    )
     def select(query: str) -> None:
         database, table = _open(name)
         database.drop_table(table)
@@ -32,7 +35,9 @@ def select_into(name: str, query: str) -> Any:
 def parse_agents(name: str, source: str) -> Any:
     """Return the task that makes working table ``name``: the families of the headers in table ``source``."""
 
-    @task(task_id=name)
+    @task(
+        task_id=name, doc_md=f"Create the working table `{name}`: the families of the clients in `{source}`."
+    )
     def parse() -> None:
         import pandas as pd
 

@@ -52,7 +52,12 @@ for path in sys.argv[1:]:
                 "tags": sorted(dag.tags),
                 "doc": dag.doc_md or "",
                 "retries": {task.task_id: task.retries for task in dag.tasks},
-                "undocumented": [task.task_id for task in dag.tasks if not (hasattr(task, "partial_kwargs") or task.doc_md)],
+                # A mapped task does not say.
+                "undocumented": [
+                    task.task_id
+                    for task in dag.tasks
+                    if not (hasattr(task, "partial_kwargs") or task.doc_md)
+                ],
             }
             for dag in bag.dags.values()
         },
