@@ -157,4 +157,4 @@ def forget(world, schedule) -> None:
         for table in PUBLISHED:
             cursor.execute(f"delete from {schema_of(table)}.{table}")
 
-    warehouse.transaction(empty, "empty the tables")
+    world.task(warehouse.transaction, empty, "empty the tables")
