@@ -218,6 +218,24 @@ def test_a_song_that_comes_after_its_plays_is_pointed_to_and_counted(fresh):
     assert changed["changed"]["songplays"] == {"deleted": 0, "inserted": 1, "updated": 2}
 
 
+@pytest.mark.finding("F8")
+def test_a_corrected_play_does_not_get_the_song_of_its_old_title(fresh):
+    """The song comes in the run that corrects the play; another play of that title, of a day that stays, gets it."""
+    world = fresh()
+    world.log("2018-11-01", event(D1))
+    world.log("2018-11-02", event(D2))
+    load(world, *BOTH_DAYS)
+    world.log("2018-11-02", event(D2, song="Corrected"))
+    world.song(song("SO1"))
+
+    load(world, *BOTH_DAYS)
+
+    assert world.rows("select song, song_id, artist_id from {s}.songplays order by start_time") == [
+        ("Song", "SO1", "AR1"),
+        ("Corrected", None, None),
+    ]
+
+
 def test_a_play_follows_its_song_to_another_id_and_to_another_artist(fresh):
     """One after the other: the same artist's song of a smaller id, then another artist of the same song."""
     world = fresh()

@@ -1,4 +1,4 @@
--- one row per published play whose song appears, changes or disappears with the run's song files
+-- one row per published play outside the affected days whose song appears, changes or disappears with the run's song files
 -- key: songplay_id
 -- load: derived
 -- late data: none
@@ -12,6 +12,9 @@ select
 from {{ star() }}.songplays as p
 inner join {{ run_schema() }}.song_matches as m
     on p.song = m.title and p.artist = m.artist_name and p.length = m.duration
+-- The candidates replace the plays of the affected days: a corrected play has another text than the published one.
+left join {{ run_schema() }}.affected_days as d on p.start_time >= d.day_start and p.start_time < d.day_end
 where
     m.touched
+    and d.day_start is null
     and (coalesce(p.song_id, '') <> coalesce(m.song_id, '') or coalesce(p.artist_id, '') <> coalesce(m.artist_id, ''));
