@@ -23,7 +23,7 @@ FAST := tests/unit tests/dags tests/project \
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down status report listening query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites \
-  first-contact package release dbt docs screenshots lint lock versions clean
+  first-contact package release dbt docs screenshots lint lint-types lint-sql lint-dags lint-style lock versions clean
 
 # Many images set this; without byte code below this folder every start of Airflow takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -116,16 +116,28 @@ docs: $(READY) ## Regenerate docs/data and docs/settings.md from the code
 screenshots: $(READY) ## Retake the pictures in docs/ (needs chromium and chromedriver); starts Airflow if it is not up
 	@$(PY) -W ignore -m local.screenshots
 
+# Two at once, each with its output in one piece.
 lint: $(READY) ## Style of Python, SQL and English, types, workflows; DAGs import, generated pages are up to date
-	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
+	@$(MAKE) --no-print-directory -j 2 -O lint-types lint-sql lint-dags lint-style
+
+lint-types lint-sql lint-dags lint-style: $(READY)
+
+lint-types:
+	@$(PY) -m mypy
+
+lint-sql:
 	@$(PY) -m sqlfluff lint --disable-progress-bar include/sql docs/queries
 	@$(PY) -m tests.sql_in_yaml
-	@$(PY) -m mypy
-	@$(PY) -m tests.words
-	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github
+
+lint-dags:
 	@$(PY) -W ignore -m pytest -q --no-header -p no:cacheprovider -W ignore tests/dags/test_integrity.py tests/project/test_docs.py \
 	  -k "import_together or up_to_date"
+
+lint-style:
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m tests.words
+	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github
 
 lock: $(UV) ## Regenerate all locks; the versions stay where they still fit (delete a lock for the newest ones)
 	@$(COMPILE) requirements.txt local_redshift/pyproject.toml --group local --group airflow2 --output-file requirements.lock

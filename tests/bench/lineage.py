@@ -1,4 +1,4 @@
-"""A day's run that sends its lineage to a file, and the same without lineage, each in a real scheduler of its own."""
+"""A day's run that sends its lineage to a file, and the same without lineage, each in its own scheduler."""
 
 from __future__ import annotations
 
