@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -24,19 +24,29 @@ from include.sparkify.settings import ops, reports, reports_state
 log = logging.getLogger(__name__)
 
 STATE = "reports_state"
-DUE = f"from {{{STATE}}}.due_events as d"
-# The rows that a run replaces by those that the script of the table selects, in the order in which they are written.
-DAYS = dict.fromkeys(("song_days", "session_days", "level_days", "page_days"), f"day in (select d.day {DUE})")
-WORKING = {"day_periods": "true"}
-PERIODS = dict.fromkeys(
-    ("period_totals", "period_tops", "period_parts"),
-    "period in ('all', 'last_7', 'last_28') "
-    f"or (period = 'month' and start in (select date_trunc('month', d.day)::date {DUE})) "
-    f"or (period = 'week' and start in (select date_trunc('week', d.day)::date {DUE}))",
-)
-REPLACED = DAYS | WORKING | PERIODS | {"loads": "true"}
-# Those whose scripts change them, before song_days changes.
-KEPT = ("agents", "song_listeners")
+# What holds the changed days is replaced.
+DAYS = ("song_days", "session_days", "level_days", "part_days")
+# Sums of these over all time: what the changed days held is taken off, and what they hold is added.
+SUMS = ("song_listeners", "session_levels", "part_listeners")
+WORKING = ("day_periods",)
+PERIODS = ("period_totals", "period_tops", "period_parts")
+# Which rows a run replaces by those that the script of the table selects. Conditions that find them by the sort key.
+REPLACED = {
+    **dict.fromkeys(DAYS, ("day in (select d.day from {state}.due_events as d)",)),
+    **dict.fromkeys(WORKING, ("true",)),
+    **dict.fromkeys(
+        PERIODS,
+        (
+            "period in ('all', 'last_7', 'last_28')",
+            *(
+                f"period = '{period}' "
+                f"and start in (select d.start from {{state}}.day_periods as d where d.period = '{period}')"
+                for period in ("month", "week")
+            ),
+        ),
+    ),
+    "loads": ("true",),
+}
 # In the order in which they are created: each reads tables, or views before it.
 VIEWS = (
     "daily",
@@ -54,15 +64,14 @@ VIEWS = (
     "user_agents",
     "devices",
 )
-TABLES = (*KEPT, *(name for name in REPLACED if name not in WORKING), *VIEWS)
+TABLES = ("agents", *DAYS, *SUMS, *PERIODS, "loads", *VIEWS)
 CHECKS = Path(__file__).with_name("checks.yaml")
 
 
 def scripts() -> dict[str, str]:
     """Return the script of each table and view below ``include/sql``, in their order, for Airflow to render."""
-    return {
-        name: f"{STATE if name in WORKING else 'reports'}/{name}.sql" for name in (*KEPT, *REPLACED, *VIEWS)
-    }
+    names = ("agents", *DAYS, *SUMS, *WORKING, *PERIODS, "loads", *VIEWS)
+    return {name: f"{STATE if name in WORKING else 'reports'}/{name}.sql" for name in names}
 
 
 class Plan(TypedDict):
@@ -135,8 +144,7 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
         if plan["remake"]:
             _create(cursor, rendered)
         _record(cursor, plan)
-        for name in (*KEPT, *REPLACED):
-            script = rendered[name] if name in KEPT else _replace(name, rendered[name])
+        for name, script in _steps(rendered):
             rows = warehouse.execute(cursor, script)
             log.info("%s: %s", name, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
         _check(cursor)
@@ -183,11 +191,45 @@ def _record(cursor: Any, plan: Plan) -> None:
     )
 
 
+def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Return the scripts that change the tables, in their order, each with the name of its table."""
+    yield "agents", rendered["agents"]
+    for name in SUMS:
+        yield name, _add(name, rendered[name], "-")
+    for name in DAYS:
+        yield name, _replace(name, rendered[name])
+    for name in SUMS:
+        yield name, _add(name, rendered[name], "+")
+    for name in (*WORKING, *PERIODS, "loads"):
+        yield name, _replace(name, rendered[name])
+
+
 def _replace(name: str, select: str) -> str:
     """Return the script that replaces rows of a table by those that are selected."""
-    columns = ", ".join(column.name for column in _declared(name).columns)
-    due = REPLACED[name].format_map({STATE: reports_state()})
-    return f"delete from {_target(name)} where {due};\ninsert into {_target(name)} ({columns})\n{select}"
+    deleted = "".join(
+        f"delete from {_target(name)} where {due.format(state=reports_state())};\n" for due in REPLACED[name]
+    )
+    script = f"{deleted}insert into {_target(name)} ({', '.join(_columns(name))})\n{select}"
+    # The plans of what joins a working table depend on how few rows it has.
+    return f"{script};\nanalyze {_target(name)}" if name in WORKING else script
+
+
+def _add(name: str, select: str, sign: str) -> str:
+    """Return the script that adds what the changed days hold to the rows of a table, or takes it off."""
+    columns, keys, target = _columns(name), _declared(name).key.split(", "), _target(name)
+    counts = [column for column in columns if column not in keys]
+    same = " and ".join(f"{name}.{key} = c.{key}" for key in keys)
+    update = (
+        f"update {target} set {', '.join(f'{one} = {name}.{one} {sign} c.{one}' for one in counts)}\n"
+        f"from (\n{select}\n) as c where {same}"
+    )
+    if sign == "-":
+        return update
+    return (
+        f"{update};\ninsert into {target} ({', '.join(columns)}) select {', '.join(f'c.{one}' for one in columns)}\n"
+        f"from (\n{select}\n) as c left join {target} on {same} where {name}.{keys[0]} is null;\n"
+        f"delete from {target} where {counts[0]} = 0"
+    )
 
 
 def _check(cursor: Any) -> None:
@@ -242,6 +284,10 @@ def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
 
 def _declared(name: str) -> tables.Table:
     return tables.read_report(tables.SQL / scripts()[name])
+
+
+def _columns(name: str) -> list[str]:
+    return [column.name for column in _declared(name).columns]
 
 
 def _target(name: str) -> str:

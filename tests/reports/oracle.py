@@ -80,6 +80,15 @@ def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
     def counted(key: Callable[[Event], Any], more: Callable[[list[Event]], tuple[Any, ...]] = _plays) -> Rows:
         return [(*of, *more(found)) for of, found in group(plays, key).items()]
 
+    def parts(key: Callable[[Event], tuple[Any, ...]]) -> Rows:
+        return [
+            (*of, len(found))
+            for kind, part in PARTS.items()
+            for of, found in group(
+                _of_kind(kind, events), lambda e, kind=kind, part=part: (*key(e), kind, part(e), e.level, e.user)
+            ).items()
+        ]
+
     stretches = []
     for (day, user), found in group(plays, lambda e: (e.day, e.user)).items():
         place = 1
@@ -95,12 +104,11 @@ def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
             lambda found: (*_known(found), _length(found), found[0].start, max(e.end for e in found)),
         ),
         "level_days": stretches,
-        "page_days": [
-            (*of, len(found))
-            for of, found in group(
-                (e for e in events if e.page in PAGES), lambda e: (e.day, e.page, e.level, e.user)
-            ).items()
-        ],
+        "session_levels": counted(
+            lambda e: (e.user, e.session, e.level), lambda found: (*_known(found), _length(found))
+        ),
+        "part_days": parts(lambda e: (e.day,)),
+        "part_listeners": parts(lambda e: ()),
     }
 
 
@@ -145,17 +153,9 @@ def _periods(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
                 (*of, kind, *row)
                 for row in _ranked(found, key, 1000 if (of[0], of[2]) == ("all", "all") else 100)
             ]
-        for kind, part in (
-            ("hour", lambda e: "{}/{}".format(*e.hour_of_week)),
-            ("state", lambda e: _state(e.location)),
-            ("device", lambda e: _device(*families(e.agent or "")[:2])),
-        ):
+    for kind, part in PARTS.items():
+        for of, found in periods(_of_kind(kind, events), plays).items():
             parts += [(*of, kind, name, len(some), _users(some)) for name, some in group(found, part).items()]
-    for of, found in periods((e for e in events if e.page in PAGES), plays).items():
-        parts += [
-            (*of, "page", page, len(some), _users(some))
-            for page, some in group(found, lambda e: e.page).items()
-        ]
     return {"period_totals": totals, "period_tops": tops, "period_parts": parts}
 
 
@@ -298,6 +298,18 @@ def _ranked(plays: list[Event], key: Callable[[Event], tuple[str, str]], most: i
     ]
     counted.sort(key=lambda row: (-row[2], -row[3], row[0].encode(), row[1].encode()))
     return [(rank, *row) for rank, row in enumerate(counted[:most], start=1)]
+
+
+PARTS: dict[str, Callable[[Event], str]] = {
+    "hour": lambda e: "{}/{}".format(*e.hour_of_week),
+    "state": lambda e: _state(e.location),
+    "device": lambda e: _device(*families(e.agent or "")[:2]),
+    "page": lambda e: e.page,
+}
+
+
+def _of_kind(kind: str, events: list[Event]) -> list[Event]:
+    return [e for e in events if (e.page in PAGES if kind == "page" else e.page == "NextSong")]
 
 
 def _plays(found: list[Event]) -> tuple[Any, ...]:

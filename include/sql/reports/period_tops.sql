@@ -27,10 +27,9 @@ with heard as (
         s.matched_plays
     from {{ reports() }}.song_days as s
     inner join {{ reports_state() }}.day_periods as p on s.day = p.day
-    where p.period <> 'all'
     union all
     select
-        'all'::varchar(8) as period,
+        p.period,
         p.start,
         s.level,
         s.song,
@@ -39,7 +38,7 @@ with heard as (
         s.plays,
         s.matched_plays
     from {{ reports() }}.song_listeners as s
-    cross join (select min(day) as start from {{ reports() }}.session_days) as p
+    inner join {{ reports_state() }}.day_periods as p on p.period = 'all'
 ),
 
 counted as (

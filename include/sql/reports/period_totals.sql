@@ -13,17 +13,81 @@
 --   hours decimal(18, 2): Length of the songs played, in hours
 --   paid_plays bigint: Plays while on level paid
 --   matched_plays bigint: Plays whose song is in the song data
+with heard as (
+    select
+        p.period,
+        p.start,
+        s.level,
+        s.day,
+        s.user_id,
+        s.session_id,
+        s.plays,
+        s.matched_plays,
+        s.seconds
+    from {{ reports() }}.session_days as s
+    inner join {{ reports_state() }}.day_periods as p on s.day = p.day
+    union all
+    select
+        p.period,
+        p.start,
+        s.level,
+        null::date as day,
+        s.user_id,
+        s.session_id,
+        s.plays,
+        s.matched_plays,
+        s.seconds
+    from {{ reports() }}.session_levels as s
+    inner join {{ reports_state() }}.day_periods as p on p.period = 'all'
+),
+
+counted as (
+    select
+        period,
+        start,
+        coalesce(level, 'all')::varchar(16) as level,
+        count(distinct day) as days,
+        sum(plays)::bigint as plays,
+        count(distinct user_id) as listeners,
+        count(distinct user_id::bigint * 2147483648 + session_id) as sessions,
+        round(sum(seconds)::decimal(18, 5) / 3600, 2)::decimal(18, 2) as hours,
+        sum(case when level = 'paid' then plays else 0 end)::bigint as paid_plays,
+        sum(matched_plays)::bigint as matched_plays
+    from heard
+    group by period, start, rollup (level)
+),
+
+-- Each day is in one month: their days add up. The table holds only the months that are not due.
+months as (
+    select
+        m.level,
+        sum(m.days)::bigint as days
+    from (
+        select
+            level,
+            days
+        from counted
+        where period = 'month'
+        union all
+        select
+            level,
+            days
+        from {{ reports() }}.period_totals
+        where period = 'month'
+    ) as m
+    group by m.level
+)
+
 select
-    p.period,
-    p.start,
-    coalesce(s.level, 'all')::varchar(16) as level,
-    count(distinct s.day) as days,
-    sum(s.plays)::bigint as plays,
-    count(distinct s.user_id) as listeners,
-    count(distinct s.user_id::bigint * 2147483648 + s.session_id) as sessions,
-    round(sum(s.seconds)::decimal(18, 5) / 3600, 2)::decimal(18, 2) as hours,
-    sum(case when s.level = 'paid' then s.plays else 0 end)::bigint as paid_plays,
-    sum(s.matched_plays)::bigint as matched_plays
-from {{ reports() }}.session_days as s
-inner join {{ reports_state() }}.day_periods as p on s.day = p.day
-group by p.period, p.start, rollup (s.level)
+    c.period,
+    c.start,
+    c.level,
+    case when c.period = 'all' then m.days else c.days end as days,
+    c.plays,
+    c.listeners,
+    c.sessions,
+    c.hours,
+    c.paid_plays,
+    c.matched_plays
+from counted as c
+inner join months as m on c.level = m.level

@@ -1,6 +1,6 @@
 -- one row per user and ISO week with a play
 -- key: week, user_id
--- load: a view of session_days
+-- load: a view of level_days
 -- late data: may move the first week of its user
 -- columns:
 --   user_id integer: Who listened; key of users
@@ -20,5 +20,5 @@ from (
     select distinct
         user_id,
         date_trunc('week', day)::date as week
-    from {{ reports() }}.session_days
+    from {{ reports() }}.level_days
 ) as w

@@ -1,51 +1,57 @@
--- one row per day and period in which it is to be counted again
+-- one row per day of each period that is to be counted again, and one for all time
 -- key: period, start, day
 -- load: a working table, made in the transaction that publishes; read by the tables of periods
--- late data: a changed day makes its month and its week due, and whatever moves with the last day
+-- late data: a changed day makes its month and its week due; what moves with the last day, and all time, are always due
 -- columns:
---   day date: The day, UTC
+--   day date: A day of the period, with or without a play, UTC; NULL for all time, which is not counted from days
 --   period varchar(8): all, month, week, last_7 or last_28
---   start date: First day of the period
-with days as (
+--   start date: First day of the period, UTC
+with ends as (
     select
-        d.day,
-        e.first_day,
-        e.last_day
-    from (
-        select day from {{ reports() }}.session_days
-        union
-        select day from {{ reports() }}.page_days
-    ) as d
-    cross join (
-        select
-            min(day) as first_day,
-            max(day) as last_day
-        from {{ reports() }}.session_days
-    ) as e
+        min(day) as first_day,
+        max(day) as last_day
+    from {{ reports() }}.session_days
+),
+
+periods as (
+    {% for period in ("month", "week") %}
+        select distinct
+            '{{ period }}'::varchar(8) as period,
+            date_trunc('{{ period }}', day)::date as start,
+            dateadd({{ period }}, 1, date_trunc('{{ period }}', day))::date as until
+        from {{ reports_state() }}.due_events
+        union all
+    {% endfor %}
+    -- The days that end with the last one, and as many before.
+    {% for length in (7, 28) %}
+        {% for back in (1, 2) %}
+            select
+                'last_{{ length }}'::varchar(8) as period,
+                last_day + 1 - {{ back * length }} as start,
+                last_day + 1 - {{ (back - 1) * length }} as until
+            from ends
+            {{ "union all" if not (loop.last and length == 28) }}
+        {% endfor %}
+    {% endfor %}
+),
+
+numbers as (
+    {% for number in range(31) %}
+        select {{ number }} as n
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 )
 
 select
-    day,
+    p.start + n.n as day,
+    p.period,
+    p.start
+from periods as p
+inner join numbers as n on p.start + n.n < p.until
+union all
+select
+    null::date as day,
     'all'::varchar(8) as period,
     first_day as start
-from days
+from ends
 where first_day is not null
-{% for period in ("month", "week") %}
-    union all
-    select
-        day,
-        '{{ period }}'::varchar(8) as period,
-        date_trunc('{{ period }}', day)::date as start
-    from days
-    where date_trunc('{{ period }}', day) in (select date_trunc('{{ period }}', u.day) from {{ reports_state() }}.due_events as u)
-{% endfor %}
-{% for length in (7, 28) %}
-    -- The days that end with the last one, and as many before.
-    union all
-    select
-        day,
-        'last_{{ length }}'::varchar(8) as period,
-        last_day + 1 - {{ length }} * (1 + (last_day - day) / {{ length }}) as start
-    from days
-    where day > last_day - {{ 2 * length }} and day <= last_day
-{% endfor %}
