@@ -27,7 +27,7 @@ STATE = "reports_state"
 # What holds the changed days is replaced.
 DAYS = ("song_days", "session_days", "level_days", "part_days")
 # Sums of these over all time: what the changed days held is taken off, and what they hold is added.
-SUMS = ("song_listeners", "session_levels", "part_listeners")
+SUMS = ("song_listeners", "session_plays", "part_listeners")
 WORKING = ("day_periods",)
 PERIODS = ("period_totals", "period_tops", "period_parts")
 # Which rows a run replaces by those that the script of the table selects. Conditions that find them by the sort key.
@@ -228,7 +228,7 @@ def _add(name: str, select: str, sign: str) -> str:
     return (
         f"{update};\ninsert into {target} ({', '.join(columns)}) select {', '.join(f'c.{one}' for one in columns)}\n"
         f"from (\n{select}\n) as c left join {target} on {same} where {name}.{keys[0]} is null;\n"
-        f"delete from {target} where {counts[0]} = 0"
+        f"delete from {target} where {' and '.join(f'{one} = 0' for one in counts)}"
     )
 
 

@@ -77,7 +77,7 @@ def tables(events: list[Event]) -> dict[str, Rows]:
 
 
 def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
-    def counted(key: Callable[[Event], Any], more: Callable[[list[Event]], tuple[Any, ...]] = _plays) -> Rows:
+    def counted(key: Callable[[Event], Any], more: Callable[[list[Event]], tuple[Any, ...]] = _known) -> Rows:
         return [(*of, *more(found)) for of, found in group(plays, key).items()]
 
     def parts(key: Callable[[Event], tuple[Any, ...]]) -> Rows:
@@ -97,15 +97,15 @@ def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
             place += count
     return {
         "agents": [(agent, *families(agent)) for agent in {"", *(e.agent or "" for e in plays)}],
-        "song_listeners": counted(lambda e: (e.song, e.artist, e.user, e.level), _known),
-        "song_days": counted(lambda e: (e.day, e.song, e.artist, e.user, e.level, e.location), _known),
+        "song_listeners": counted(lambda e: (e.song, e.artist, e.user, e.level)),
+        "song_days": counted(lambda e: (e.day, e.song, e.artist, e.user, e.level, e.location)),
         "session_days": counted(
             lambda e: (e.day, e.start.hour, e.user, e.session, e.level, e.location, e.agent),
-            lambda found: (*_known(found), _length(found), found[0].start, max(e.end for e in found)),
+            lambda found: (*_known(found), found[0].start, max(e.end for e in found)),
         ),
         "level_days": stretches,
-        "session_levels": counted(
-            lambda e: (e.user, e.session, e.level), lambda found: (*_known(found), _length(found))
+        "session_plays": counted(
+            lambda e: (e.user, e.session), lambda found: tuple(sum(e.level == of for e in found) for of in LEVELS[1:])
         ),
         "part_days": parts(lambda e: (e.day,)),
         "part_listeners": parts(lambda e: ()),
@@ -312,12 +312,8 @@ def _of_kind(kind: str, events: list[Event]) -> list[Event]:
     return [e for e in events if (e.page in PAGES if kind == "page" else e.page == "NextSong")]
 
 
-def _plays(found: list[Event]) -> tuple[Any, ...]:
-    return (len(found),)
-
-
-def _known(found: list[Event]) -> tuple[int, int]:
-    return len(found), _paid_known(found)[1]
+def _known(found: list[Event]) -> tuple[Any, ...]:
+    return len(found), _paid_known(found)[1], _length(found)
 
 
 def _paid_known(found: list[Event]) -> tuple[int, int]:

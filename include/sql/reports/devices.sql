@@ -1,6 +1,6 @@
 -- one row per device, system and browser family
 -- key: device, os, browser
--- load: a view of session_days and agents
+-- load: a view of user_agents and agents
 -- late data: counts like any other
 -- columns:
 --   device varchar(256): Device family by ua-parser (Mac, iPhone ...); Other if it says none
@@ -14,6 +14,6 @@ select
     a.browser,
     sum(s.plays)::bigint as plays,
     count(distinct s.user_id) as listeners
-from {{ reports() }}.session_days as s
+from {{ reports() }}.user_agents as s
 inner join {{ reports() }}.agents as a on coalesce(s.user_agent, '') = a.user_agent
 group by a.device, a.os, a.browser

@@ -9,21 +9,19 @@
 --   returned bigint: Those with a play in the week before, too
 --   resurrected bigint: Those with an earlier play, but none in the week before
 --   dormant bigint: Users with a play in the week before, but none in this one
+-- Each week of a user counts for itself and, if the user then stays away, for the week after it.
 with weeks as (
     select
-        week,
+        u.week + 7 * l.later as week,
         case
-            when week_before is null then 'new'
-            when week_before = week - 7 then 'returned'
+            when l.later = 1 then 'dormant'
+            when u.week_before is null then 'new'
+            when u.week_before = u.week - 7 then 'returned'
             else 'resurrected'
         end::varchar(16) as state
-    from {{ reports() }}.user_weeks
-    union all
-    select
-        week + 7 as week,
-        'dormant'::varchar(16) as state
-    from {{ reports() }}.user_weeks
-    where week < last_week and (week_after is null or week_after > week + 7)
+    from {{ reports() }}.user_weeks as u
+    cross join (select 0 as later union all select 1 as later) as l
+    where l.later = 0 or (u.week < u.last_week and coalesce(u.week_after > u.week + 7, true))
 )
 
 select

@@ -33,11 +33,11 @@ with heard as (
         s.level,
         null::date as day,
         s.user_id,
-        s.session_id,
+        null::integer as session_id,
         s.plays,
         s.matched_plays,
         s.seconds
-    from {{ reports() }}.session_levels as s
+    from {{ reports() }}.song_listeners as s
     inner join {{ reports_state() }}.day_periods as p on p.period = 'all'
 ),
 
@@ -76,6 +76,18 @@ months as (
         where period = 'month'
     ) as m
     group by m.level
+),
+
+-- A session may be on both levels.
+sessions as (
+    {% for level, plays in (("all", "free_plays + paid_plays"), ("free", "free_plays"), ("paid", "paid_plays")) %}
+        select
+            '{{ level }}'::varchar(16) as level,
+            count(*) as sessions
+        from {{ reports() }}.session_plays
+        where {{ plays }} > 0
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 )
 
 select
@@ -85,9 +97,10 @@ select
     case when c.period = 'all' then m.days else c.days end as days,
     c.plays,
     c.listeners,
-    c.sessions,
+    case when c.period = 'all' then s.sessions else c.sessions end as sessions,
     c.hours,
     c.paid_plays,
     c.matched_plays
 from counted as c
 inner join months as m on c.level = m.level
+inner join sessions as s on c.level = s.level

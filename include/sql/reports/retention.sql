@@ -15,14 +15,14 @@ with digits as (
     {% endfor %}
 ),
 
-cohorts as (
+came as (
     select
         first_week,
-        count(*) as cohort,
+        (week - first_week) / 7 as weeks_since,
+        count(*) as listeners,
         max((last_week - first_week) / 7) as weeks
     from {{ reports() }}.user_weeks
-    where week = first_week
-    group by first_week
+    group by first_week, (week - first_week) / 7
 ),
 
 -- A week without any play is a row as well, with 0 listeners.
@@ -32,23 +32,16 @@ numbers as (
     cross join digits as tens
     cross join digits as hundreds
     cross join digits as thousands
-),
-
-came as (
-    select
-        first_week,
-        (week - first_week) / 7 as weeks_since,
-        count(*) as listeners
-    from {{ reports() }}.user_weeks
-    group by first_week, (week - first_week) / 7
 )
 
 select
     c.first_week,
     n.n::bigint as weeks_since,
-    c.cohort,
+    c.listeners as cohort,
     coalesce(a.listeners, 0)::bigint as listeners,
-    coalesce(a.listeners, 0)::double precision / c.cohort as rate
-from cohorts as c
+    coalesce(a.listeners, 0)::double precision / c.listeners as rate
+from came as c
 inner join numbers as n on c.weeks >= n.n
 left join came as a on c.first_week = a.first_week and n.n = a.weeks_since
+-- All of a cohort came in its first week.
+where c.weeks_since = 0

@@ -11,6 +11,7 @@
 --   location varchar(1024): Metropolitan area of the listener, as delivered
 --   plays bigint: Plays
 --   matched_plays bigint: Plays whose song is in the song data
+--   seconds decimal(18, 5): Length of the songs played, in seconds
 select
     day,
     song,
@@ -19,7 +20,8 @@ select
     level,
     location,
     count(*) as plays,
-    count(case when matched then 1 end) as matched_plays
+    count(case when matched then 1 end) as matched_plays,
+    sum(length)::decimal(18, 5) as seconds
 from {{ reports_state() }}.due_events
 where page = 'NextSong'
 group by day, song, artist, user_id, level, location

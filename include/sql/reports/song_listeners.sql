@@ -9,13 +9,15 @@
 --   level varchar(16): Subscription at the play: free or paid
 --   plays bigint: Plays
 --   matched_plays bigint: Plays whose song is in the song data
+--   seconds decimal(18, 5): Length of the songs played, in seconds
 select
     song,
     artist,
     user_id,
     level,
     sum(plays)::bigint as plays,
-    sum(matched_plays)::bigint as matched_plays
+    sum(matched_plays)::bigint as matched_plays,
+    sum(seconds)::decimal(18, 5) as seconds
 from {{ reports() }}.song_days
 where day in (select d.day from {{ reports_state() }}.due_events as d)
 group by song, artist, user_id, level

@@ -1,0 +1,17 @@
+-- one row per session, over all time
+-- key: user_id, session_id
+-- load: what the changed days held is taken off, and what they hold is added
+-- late data: counts like any other
+-- columns:
+--   user_id integer: Who listened; key of users
+--   session_id integer: Session of the client
+--   free_plays bigint: Plays while on level free
+--   paid_plays bigint: Plays while on level paid
+select
+    user_id,
+    session_id,
+    sum(case when level = 'free' then plays else 0 end)::bigint as free_plays,
+    sum(case when level = 'paid' then plays else 0 end)::bigint as paid_plays
+from {{ reports() }}.session_days
+where day in (select d.day from {{ reports_state() }}.due_events as d)
+group by user_id, session_id
