@@ -2,6 +2,7 @@
 
 A run asks which days were published since, and replaces the aggregates of these days. Everything else is counted from
 these aggregates: the periods that hold a changed day by the same transaction, the rest by views when it is asked for.
+All time is not counted again from all days: it is kept as sums, which change by what the changed days held and hold.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from include.sparkify.settings import ops, reports, reports_state
 log = logging.getLogger(__name__)
 
 STATE = "reports_state"
-# What holds the changed days is replaced.
+# By day: a run replaces the changed days.
 DAYS = ("song_days", "session_days", "level_days", "part_days")
-# Sums of these over all time: what the changed days held is taken off, and what they hold is added.
+# Sums of these over all time: a run takes off what the changed days held, and adds what they hold.
 SUMS = ("song_listeners", "session_plays", "part_listeners")
 WORKING = ("day_periods",)
 PERIODS = ("period_totals", "period_tops", "period_parts")
-# Which rows a run replaces by those that the script of the table selects. Conditions that find them by the sort key.
+# Which rows a run replaces by those that the script of the table selects: conditions that find them by the sort key.
 REPLACED = {
     **dict.fromkeys(DAYS, ("day in (select d.day from {state}.due_events as d)",)),
     **dict.fromkeys(WORKING, ("true",)),
@@ -215,7 +216,7 @@ def _replace(name: str, select: str) -> str:
 
 
 def _add(name: str, select: str, sign: str) -> str:
-    """Return the script that adds what the changed days hold to the rows of a table, or takes it off."""
+    """Return the script that adds what the changed days hold to the sums of a table, or takes it off."""
     columns, keys, target = _columns(name), _declared(name).key.split(", "), _target(name)
     counts = [column for column in columns if column not in keys]
     same = " and ".join(f"{name}.{key} = c.{key}" for key in keys)

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from include.reports.agents import families
 
 PAGES = ("Upgrade", "Submit Upgrade", "Downgrade", "Submit Downgrade", "Cancel")
-LEVELS = ("all", "free", "paid")
 LAST = {"last_7": 7, "last_28": 28}
 Rows = list[tuple[Any, ...]]
 
@@ -80,14 +79,9 @@ def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
     def counted(key: Callable[[Event], Any], more: Callable[[list[Event]], tuple[Any, ...]] = _known) -> Rows:
         return [(*of, *more(found)) for of, found in group(plays, key).items()]
 
-    def parts(key: Callable[[Event], tuple[Any, ...]]) -> Rows:
-        return [
-            (*of, len(found))
-            for kind, part in PARTS.items()
-            for of, found in group(
-                _of_kind(kind, events), lambda e, kind=kind, part=part: (*key(e), kind, part(e), e.level, e.user)
-            ).items()
-        ]
+    def parts(key: Callable[[Event], tuple[Any, ...]] = lambda _: ()) -> Rows:
+        found = group(_parts(events), lambda part: (*key(part[2]), *part[:2], part[2].level, part[2].user))
+        return [(*of, len(some)) for of, some in found.items()]
 
     stretches = []
     for (day, user), found in group(plays, lambda e: (e.day, e.user)).items():
@@ -105,10 +99,11 @@ def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
         ),
         "level_days": stretches,
         "session_plays": counted(
-            lambda e: (e.user, e.session), lambda found: tuple(sum(e.level == of for e in found) for of in LEVELS[1:])
+            lambda e: (e.user, e.session),
+            lambda found: (len(found) - _paid_known(found)[0], _paid_known(found)[0]),
         ),
         "part_days": parts(lambda e: (e.day,)),
-        "part_listeners": parts(lambda e: ()),
+        "part_listeners": parts(),
     }
 
 
@@ -153,9 +148,9 @@ def _periods(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
                 (*of, kind, *row)
                 for row in _ranked(found, key, 1000 if (of[0], of[2]) == ("all", "all") else 100)
             ]
-    for kind, part in PARTS.items():
-        for of, found in periods(_of_kind(kind, events), plays).items():
-            parts += [(*of, kind, name, len(some), _users(some)) for name, some in group(found, part).items()]
+    for of, found in periods(events, plays).items():
+        for part, some in group(_parts(found), lambda part: part[:2]).items():
+            parts.append((*of, *part, len(some), _users([event for *_, event in some])))
     return {"period_totals": totals, "period_tops": tops, "period_parts": parts}
 
 
@@ -300,16 +295,14 @@ def _ranked(plays: list[Event], key: Callable[[Event], tuple[str, str]], most: i
     return [(rank, *row) for rank, row in enumerate(counted[:most], start=1)]
 
 
-PARTS: dict[str, Callable[[Event], str]] = {
-    "hour": lambda e: "{}/{}".format(*e.hour_of_week),
-    "state": lambda e: _state(e.location),
-    "device": lambda e: _device(*families(e.agent or "")[:2]),
-    "page": lambda e: e.page,
-}
-
-
-def _of_kind(kind: str, events: list[Event]) -> list[Event]:
-    return [e for e in events if (e.page in PAGES if kind == "page" else e.page == "NextSong")]
+def _parts(events: list[Event]) -> list[tuple[str, str, Event]]:
+    """Return kind and name of the parts of the plays, or of the changes of level, each with its events."""
+    found = [("page", e.page, e) for e in events if e.page in PAGES]
+    for e in (e for e in events if e.page == "NextSong"):
+        found.append(("hour", "{}/{}".format(*e.hour_of_week), e))
+        found.append(("state", _state(e.location), e))
+        found.append(("device", _device(*families(e.agent or "")[:2]), e))
+    return found
 
 
 def _known(found: list[Event]) -> tuple[Any, ...]:

@@ -20,7 +20,12 @@ with weeks as (
             else 'resurrected'
         end::varchar(16) as state
     from {{ reports() }}.user_weeks as u
-    cross join (select 0 as later union all select 1 as later) as l
+    cross join (
+        {% for later in (0, 1) %}
+            select {{ later }} as later
+            {{ "union all" if not loop.last }}
+        {% endfor %}
+    ) as l
     where l.later = 0 or (u.week < u.last_week and coalesce(u.week_after > u.week + 7, true))
 )
 

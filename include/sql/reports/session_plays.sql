@@ -1,6 +1,6 @@
 -- one row per session, over all time
 -- key: user_id, session_id
--- load: what the changed days held is taken off, and what they hold is added
+-- load: a run takes off what the changed days held, and adds what they hold
 -- late data: counts like any other
 -- columns:
 --   user_id integer: Who listened; key of users

@@ -1,6 +1,6 @@
 -- one row per song, listener and level, over all time; songs by title and artist as the events have them
 -- key: song, artist, user_id, level
--- load: what the changed days held is taken off, and what they hold is added
+-- load: a run takes off what the changed days held, and adds what they hold
 -- late data: counts like any other
 -- columns:
 --   song varchar(1024): Title as the event has it
