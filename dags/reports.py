@@ -23,8 +23,9 @@ of the star may share one run. With nothing new it is skipped.
 **What a run does.** It takes the events of the days published since its last run (`due_events`, one statement and so
 one version of the star), replaces the aggregates of these days (`song_days`, `session_days` and others) and the
 periods that hold them, checks the result, and commits. All time is kept as sums (`song_listeners` and others), which
-change by the same days. Everything else is a view. Its cost is that of the change, not of the history. The first run, and the first after a change of the reports' code or after the star was
-recreated, counts everything again; so does a run that is triggered with `remake`. The rows are the same either way.
+change by the same days. Everything else is a view. Its cost is that of the change, not of the history. The first run,
+and the first after a change of the reports' code or after the star was recreated, counts everything again; so does a
+run that is triggered with `remake`. The rows are the same either way.
 
 **The listening page** is one HTML file, for everyone who has no SQL: `listening_page` writes it to the work bucket,
 beside the run reports, and returns its address. It needs no server and loads nothing.
