@@ -31,23 +31,6 @@ DAYS = ("song_days", "session_days", "level_days", "part_days")
 SUMS = ("song_listeners", "session_plays", "part_listeners")
 WORKING = ("day_periods",)
 PERIODS = ("period_totals", "period_tops", "period_parts")
-# Which rows a run replaces by those that the script of the table selects: conditions that find them by the sort key.
-REPLACED = {
-    **dict.fromkeys(DAYS, ("day in (select d.day from {state}.due_events as d)",)),
-    **dict.fromkeys(WORKING, ("true",)),
-    **dict.fromkeys(
-        PERIODS,
-        (
-            "period in ('all', 'last_7', 'last_28')",
-            *(
-                f"period = '{period}' "
-                f"and start in (select d.start from {{state}}.day_periods as d where d.period = '{period}')"
-                for period in ("month", "week")
-            ),
-        ),
-    ),
-    "loads": ("true",),
-}
 # In the order in which they are created: each reads tables, or views before it.
 VIEWS = (
     "daily",
@@ -194,25 +177,31 @@ def _record(cursor: Any, plan: Plan) -> None:
 
 def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Return the scripts that change the tables, in their order, each with the name of its table."""
+    state = reports_state()
     yield "agents", rendered["agents"]
     for name in SUMS:
         yield name, _add(name, rendered[name], "-")
     for name in DAYS:
-        yield name, _replace(name, rendered[name])
+        yield name, _replace(name, rendered[name], f"day in (select d.day from {state}.due_events as d)")
     for name in SUMS:
         yield name, _add(name, rendered[name], "+")
-    for name in (*WORKING, *PERIODS, "loads"):
-        yield name, _replace(name, rendered[name])
+    for name in WORKING:
+        # The plans of what joins it depend on how few rows it has.
+        yield name, f"{_replace(name, rendered[name], 'true')};\nanalyze {_target(name)}"
+    # One condition per DELETE, so that each finds its rows by the sort key.
+    due = [
+        f"period = '{period}' and start in (select d.start from {state}.day_periods as d where d.period = '{period}')"
+        for period in ("month", "week")
+    ]
+    for name in PERIODS:
+        yield name, _replace(name, rendered[name], "period in ('all', 'last_7', 'last_28')", *due)
+    yield "loads", _replace("loads", rendered["loads"], "true")
 
 
-def _replace(name: str, select: str) -> str:
-    """Return the script that replaces rows of a table by those that are selected."""
-    deleted = "".join(
-        f"delete from {_target(name)} where {due.format(state=reports_state())};\n" for due in REPLACED[name]
-    )
-    script = f"{deleted}insert into {_target(name)} ({', '.join(_columns(name))})\n{select}"
-    # The plans of what joins a working table depend on how few rows it has.
-    return f"{script};\nanalyze {_target(name)}" if name in WORKING else script
+def _replace(name: str, select: str, *due: str) -> str:
+    """Return the script that replaces the rows of a table that meet a condition by those that are selected."""
+    deleted = "".join(f"delete from {_target(name)} where {condition};\n" for condition in due)
+    return f"{deleted}insert into {_target(name)} ({', '.join(_columns(name))})\n{select}"
 
 
 def _add(name: str, select: str, sign: str) -> str:
