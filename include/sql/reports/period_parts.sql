@@ -11,27 +11,19 @@
 --   counted bigint: Plays; of a page, how often it was opened
 --   listeners bigint: Users with a play; of a page, who opened it
 with parts as (
-    select
-        p.period,
-        p.start,
-        d.kind,
-        d.name,
-        d.level,
-        d.user_id,
-        d.counted
-    from {{ reports() }}.part_days as d
-    inner join {{ reports_state() }}.day_periods as p on d.day = p.day
-    union all
-    select
-        p.period,
-        p.start,
-        d.kind,
-        d.name,
-        d.level,
-        d.user_id,
-        d.counted
-    from {{ reports() }}.part_listeners as d
-    inner join {{ reports_state() }}.day_periods as p on p.period = 'all'
+    {% for aggregate, joined in (("part_days", "d.day = p.day"), ("part_listeners", "p.period = 'all'")) %}
+        select
+            p.period,
+            p.start,
+            d.kind,
+            d.name,
+            d.level,
+            d.user_id,
+            d.counted
+        from {{ reports() }}.{{ aggregate }} as d
+        inner join {{ reports_state() }}.day_periods as p on {{ joined }}
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 )
 
 select

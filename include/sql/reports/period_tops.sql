@@ -16,29 +16,20 @@
 --   paid_plays bigint: Plays while on level paid
 --   matched_plays bigint: Plays whose song is in the song data
 with heard as (
-    select
-        p.period,
-        p.start,
-        s.level,
-        s.song,
-        s.artist,
-        s.user_id,
-        s.plays,
-        s.matched_plays
-    from {{ reports() }}.song_days as s
-    inner join {{ reports_state() }}.day_periods as p on s.day = p.day
-    union all
-    select
-        p.period,
-        p.start,
-        s.level,
-        s.song,
-        s.artist,
-        s.user_id,
-        s.plays,
-        s.matched_plays
-    from {{ reports() }}.song_listeners as s
-    inner join {{ reports_state() }}.day_periods as p on p.period = 'all'
+    {% for aggregate, joined in (("song_days", "s.day = p.day"), ("song_listeners", "p.period = 'all'")) %}
+        select
+            p.period,
+            p.start,
+            s.level,
+            s.song,
+            s.artist,
+            s.user_id,
+            s.plays,
+            s.matched_plays
+        from {{ reports() }}.{{ aggregate }} as s
+        inner join {{ reports_state() }}.day_periods as p on {{ joined }}
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 counted as (

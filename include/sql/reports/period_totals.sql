@@ -63,17 +63,14 @@ months as (
         m.level,
         sum(m.days)::bigint as days
     from (
-        select
-            level,
-            days
-        from counted
-        where period = 'month'
-        union all
-        select
-            level,
-            days
-        from {{ reports() }}.period_totals
-        where period = 'month'
+        {% for table in ("counted", reports() ~ ".period_totals") %}
+            select
+                level,
+                days
+            from {{ table }}
+            where period = 'month'
+            {{ "union all" if not loop.last }}
+        {% endfor %}
     ) as m
     group by m.level
 ),
