@@ -55,7 +55,7 @@ def measure(setting: Setting) -> Iterator[Row]:
             f"one more day at {many} months of history by {few}: the reports",
             reports[many] / reports[few],
             1.3,
-            3,
+            2,
             details=f"{reports[many]:.2f} s by {reports[few]:.2f} s; "
             f"made from nothing they take {remakes[many]:.1f} s by {remakes[few]:.1f} s",
         )
@@ -63,7 +63,7 @@ def measure(setting: Setting) -> Iterator[Row]:
             f"one more day at {many} months of history by {few}: the listening page",
             page[many] / page[few],
             2,
-            6,
+            3,
             details=f"{page[many]:.2f} s by {page[few]:.2f} s; {ranges[many]} ranges by {ranges[few]}",
         )
 
