@@ -75,12 +75,12 @@ months as (
     group by m.level
 ),
 
--- A session may be on both levels.
+-- A session may be on both levels. A counted column, because lineage follows columns.
 sessions as (
     {% for level, plays in (("all", "free_plays + paid_plays"), ("free", "free_plays"), ("paid", "paid_plays")) %}
         select
             '{{ level }}'::varchar(16) as level,
-            count(*) as sessions
+            count(user_id) as sessions
         from {{ reports() }}.session_plays
         where {{ plays }} > 0
         {{ "union all" if not loop.last }}
