@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import importlib.util
 import itertools
+import os
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,11 @@ AIRFLOW_HOME = own_environment.set_up()
 # `astro dev pytest` copies all of this folder into the image, which has no local world: only tests/dags runs there.
 if importlib.util.find_spec("local") is None:
     collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name != "dags"]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Start three processes on two cores: a third of the time, a test waits for a server or for Airflow."""
+    return round(1.5 * len(os.sched_getaffinity(0)))
 
 
 def pytest_sessionfinish() -> None:
