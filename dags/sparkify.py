@@ -191,7 +191,7 @@ def sparkify() -> None:
                 s3_key=f"{{{{ run_prefix() }}}}/{table}.manifest",
                 # A COPY that is tried again after it had committed must not load its lines twice.
                 method="REPLACE",
-                copy_options=["manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'", "roundec"],
+                copy_options=list(tables.COPY_OPTIONS),
                 redshift_conn_id=warehouse.CONN_ID,
                 aws_conn_id="aws_copy_role",
                 doc_md=f"COPY into `{table}` of the run's schema, by the role of connection aws_copy_role.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -119,5 +120,5 @@ def dotenv(running: service.Running, days: tuple[date, date]) -> str:
         "# The Astro CLI replaces PYTHONPATH, so set it on the command line as well:\n"
         f"#   PYTHONPATH='{PROJECT}' astro dev start --standalone\n"
     )
-    # Single quotes: the Astro CLI, Docker Compose and shells all read the value between them as it is.
-    return head + "".join(f"{name}='{value}'\n" for name, value in found.items())
+    # Single quotes where a shell needs them; the Astro CLI and Docker Compose read the value between them as it is.
+    return head + "".join(f"{name}={shlex.quote(value)}\n" for name, value in found.items())

@@ -293,7 +293,7 @@ class World:
                 s3_bucket=settings().work_bucket,
                 s3_key=f"{run_prefix(self.run_schema(context))}/{table}.manifest",
                 method="REPLACE",
-                copy_options=["manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'", "roundec"],
+                copy_options=list(tables.COPY_OPTIONS),
                 aws_conn_id="aws_copy_role",
             )
             self.task(execute, copy, {})

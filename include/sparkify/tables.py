@@ -76,6 +76,8 @@ UPGRADED = ("run_schemas", "loaded_files", "time")
 # The run's own schema. COPY fills the staging tables, one task each.
 STAGING = ("staging_files", *(source.staging for source in SOURCES))
 OPEN_RUN = ("base_version", *STAGING)
+# ROUNDEC: COPY reads a number of JSON as a double and would cut it, 269.58322 to 269.58321.
+COPY_OPTIONS = ("manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'", "roundec")
 # The tasks of the build and the tables that each derives, in order, in one transaction. The first derives what the
 # others share, and they are independent of each other.
 BUILD: dict[str, tuple[str, ...]] = {

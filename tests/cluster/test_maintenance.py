@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from include.sparkify.errors import ConfigurationError
 from include.sparkify.redshift import warehouse
 from include.sparkify.settings import environment, run_prefix
+from include.sparkify.tables import PUBLISHED
 from include.sparkify.tasks import maintenance, run
 from tests.world import event, song
 
@@ -106,3 +108,16 @@ def test_every_table_is_vacuumed_and_analyzed(make_world):
         "where schemaname in ('{s}', '{s}_ops') and vacuum_count = 1 and analyze_count >= 1"
     )
     assert counted == [(len(tables),)]
+
+
+def test_a_table_that_cannot_be_vacuumed_keeps_no_other_from_it(make_world):
+    world = make_world(reject_threshold=1.0)
+    loaded(world)
+    warehouse.transaction(lambda cursor: cursor.execute(f"drop table {world.schema}.users"), "drop users")
+    with pytest.raises(ConfigurationError, match=f"vacuum {world.schema}.users"):
+        maintenance.vacuum_and_analyze()
+    others = world.rows(
+        "select relname from pg_catalog.pg_stat_user_tables "
+        "where schemaname in ('{s}', '{s}_ops') and vacuum_count = 1 and analyze_count >= 1"
+    )
+    assert {name for (name,) in others} == set(PUBLISHED) - {"users"}

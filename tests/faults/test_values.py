@@ -119,6 +119,17 @@ def song_key(name: str) -> str:
     return f"song_data/{name.replace(' ', '_')}.json"
 
 
+@pytest.mark.parametrize("length", ["269.58322", "0.00001", "9999.99999", "200.1"])
+def test_a_length_is_the_decimal_that_was_delivered(fresh, length):
+    """COPY reads a number of JSON as a double, and cuts it unless it is told ROUNDEC."""
+    world = fresh()
+    world.log("2018-11-01", event(D1, length=float(length)))
+
+    world.load("2018-11-01", audited=False)
+
+    assert world.rows("select length from {s}.songplays") == [(Decimal(length),)]
+
+
 @pytest.fixture(scope="module")
 def loaded(module_world):
     """Load every value above in one run, each in its own line or song file."""

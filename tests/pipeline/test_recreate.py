@@ -38,6 +38,17 @@ def test_recreated_tables_are_empty_and_load_to_the_same_rows(loaded):
     }
 
 
+def test_the_lock_outlives_recreated_tables(loaded):
+    """A writer that waits for a table that is dropped would get `could not open relation with OID`."""
+    oid = (
+        "select c.oid from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid "
+        "where n.nspname = '{o}' and c.relname = 'publish_lock'"
+    )
+    before = loaded.rows(oid)
+    schema.recreate_tables(loaded.rendered("create", PUBLISHED), loaded.schema)
+    assert loaded.rows(oid) == before
+
+
 def test_tables_are_recreated_where_none_are(world):
     schema.recreate_tables(world.rendered("create", PUBLISHED), world.schema)
     assert {table: world.count(table) for table in STAR} == dict.fromkeys(STAR, 0)

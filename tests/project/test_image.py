@@ -197,6 +197,18 @@ def test_the_cli_is_installed_only_with_its_checksum(tmp_path: Path, sound: bool
     assert (tmp_path / "installed").exists() == sound
 
 
+def test_scripts_keep_their_line_ends_in_a_checkout_on_windows() -> None:
+    for script in ("local/serve.sh", ".ci/run", "Dockerfile"):
+        told = subprocess.run(
+            ["git", "check-attr", "text", "eol", "--", script],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert told.splitlines() == [f"{script}: text: auto", f"{script}: eol: lf"]
+
+
 def test_workflows_pin_actions_by_commit_and_name_tests_that_exist() -> None:
     for workflow in (PROJECT / ".github" / "workflows").iterdir():
         for action in re.findall(r"uses: (\S+)", workflow.read_text()):

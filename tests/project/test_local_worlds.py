@@ -127,8 +127,9 @@ def test_env_file_is_read_alike_by_a_shell_and_by_the_cli() -> None:
     for line in text.splitlines():
         if not line.startswith("#"):
             name, _, value = line.partition("=")
-            assert value[0] == value[-1] == "'"
-            by_cli[name] = value[1:-1]
+            by_cli[name] = value[1:-1] if value[0] == value[-1] == "'" else value
+            # `docker run --env-file` keeps the quotes: a number must have none.
+            assert not re.fullmatch(r"'[\w.]*'", value)
     assert by_cli == {name: found[name] for name in by_cli}
     assert by_cli["SPARKIFY_LAST_DAY"] == "2018-11-30"
     assert json.loads(by_cli["AIRFLOW_CONN_REDSHIFT_DEFAULT"])["port"] == 4002

@@ -93,16 +93,18 @@ def vacuum_and_analyze() -> list[str]:
     Neither may run inside a transaction, and the cluster vacuums one table at a time.
 
     :raises ConfigurationError, DataError, TransientError: see
-        :func:`include.sparkify.redshift.warehouse.transaction`; the tables before the failed one are done.
+        :func:`include.sparkify.redshift.warehouse.transaction`; of the first table that failed, after the others.
     """
-    connection = warehouse.connect()
-    done = []
-    try:
-        connection.autocommit = True
-        cursor = connection.cursor()
-        cursor.execute(warehouse.statement_timeout())
-        for table in PUBLISHED:
-            name = f"{schema_of(table)}.{table}"
+    done: list[str] = []
+    failed: list[Exception] = []
+    for table in PUBLISHED:
+        name = f"{schema_of(table)}.{table}"
+        # A session per table: a lost one ends nothing but its table.
+        connection = warehouse.connect()
+        try:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(warehouse.statement_timeout())
             for action in ("vacuum", "analyze"):
                 try:
                     cursor.execute(f"{action} {name}")
@@ -110,6 +112,11 @@ def vacuum_and_analyze() -> list[str]:
                     raise warehouse_error(error, f"{action} {name}") from error
             log.info("vacuumed and analyzed %s", name)
             done.append(name)
-    finally:
-        connection.close()
+        except Exception as error:
+            log.error("%s", error)
+            failed.append(error)
+        finally:
+            connection.close()
+    if failed:
+        raise failed[0]
     return done
