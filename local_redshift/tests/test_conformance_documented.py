@@ -22,6 +22,7 @@ REFUSED = {
         "select lag(k) over (order by id rows unbounded preceding) from t",
         "select lag(k) over () from t",
     ],
+    DG + "r_DEALLOCATE.html": ["deallocate all", "deallocate prepare all"],
     DG + "r_WF_LEAD.html": [
         "select lead(k, 1, 0) over (order by id) from t",
         "select lead(k) over (partition by v) from t",
@@ -288,6 +289,12 @@ PASS = [
     (DG + "r_WF_RANK.html", "select rank() over () from t"),
     (DG + "r_SET.html", "set time zone 'UTC'"),
     (DG + "r_SET.html", "set session characteristics as transaction isolation level serializable"),
+    # AWS's JDBC driver sends it for setReadOnly and setTransactionIsolation.
+    (
+        THREAD + "aws/amazon-redshift-jdbc-driver/blob/master/src/main/java/com/amazon/redshift/jdbc/"
+        "RedshiftConnectionImpl.java",
+        "set session characteristics as transaction read write",
+    ),
     (DG + "r_EXTRACT_function.html", "select extract(epoch from (ts - ts)) from t"),
     (DG + "r_interval_data_types.html", "select ts + interval '1' month from t"),
     (DG + "r_correlated_subqueries.html", "select t.id from t where t.k = (select max(u.k) from u where u.id = t.id)"),

@@ -172,12 +172,34 @@ def test_every_client_sees_one_identity(warehouse: Warehouse) -> None:
         cursor = connection.cursor()
         cursor.execute("select version()")
         assert "PostgreSQL 8.0.2" in cursor.fetchone()[0]
-        cursor.execute("show server_version")
-        assert cursor.fetchone()[0] == "8.0.2"
+        for query in ("show server_version", "select current_setting('server_version')"):
+            cursor.execute(query)
+            assert cursor.fetchone()[0] == "8.0.2"
         connection.close()
     connection = warehouse.psycopg()
     assert connection.info.parameter_status("server_version") == "8.0.2"
     connection.close()
+
+
+# https://github.com/psycopg/psycopg/issues/122
+def test_the_encoding_is_unicode_unless_the_client_asks(warehouse: Warehouse) -> None:
+    for more, name in (({}, "UNICODE"), ({"client_encoding": "utf8"}, "UTF8")):
+        connection = warehouse.psycopg(**more)
+        assert connection.info.parameter_status("client_encoding") == name
+        cursor = connection.cursor()
+        cursor.execute("show client_encoding")
+        assert cursor.fetchone()[0].upper() == name
+        cursor.execute("select 'é'")
+        assert cursor.fetchone()[0] == "é"
+        connection.close()
+
+
+# https://www.postgresql.org/docs/8.0/runtime-config.html
+def test_current_setting_knows_no_newer_setting(sql: Client) -> None:
+    assert sql("select current_setting('statement_timeout'), current_setting('datestyle')") == [
+        ("0", "ISO, MDY")
+    ]
+    sql.fails("select current_setting('server_version_num')", "unrecognized configuration parameter")
 
 
 def test_asyncpg_pool_takes_connections_back(warehouse: Warehouse) -> None:

@@ -23,6 +23,7 @@ import psycopg2.extensions
 from psycopg2 import sql
 
 from .sql import settings
+from .sql.documented.walk import SHOWN
 
 SUPERUSER = "rdsdb"  # Redshift's own name for it; no client can know its password
 
@@ -234,8 +235,8 @@ class Postgres:
             cursor.execute(create.format(user, sql.Literal(self._user_password)))
             for subject in _CATALOG:
                 cursor.execute(Path(__file__).with_name("catalog").joinpath(f"{subject}.sql").read_text())
-            defaults = sql.Literal(json.dumps(settings.DEFAULTS))
-            cursor.execute(sql.SQL(settings.CURRENT_SETTING).format(defaults))
+            defaults = sql.Literal(json.dumps(settings.DEFAULTS | settings.FIXED))
+            cursor.execute(sql.SQL(settings.CURRENT_SETTING).format(defaults, sql.Literal(sorted(SHOWN))))
             # Redshift's superuser may read them, and its driver's own tests do.
             cursor.execute(sql.SQL("grant select on pg_statistic, pg_largeobject to {}").format(user))
             cursor.execute(sql.SQL("create database {} owner {}").format(database, user))

@@ -77,6 +77,7 @@ class Session:
         self._backend = Backend(self._out, self._client_out, self._rewritten)
         self._names = Names()
         self._redshift_connector = False
+        self._default_encoding = False  # the client has asked for none
         self._parsed = self._unread = b""  # names of prepared statements: the last one, one with an INTERVAL
         self._in_batch = False  # messages of the extended protocol were sent since the last Sync
         self._batch_failed = False
@@ -95,6 +96,7 @@ class Session:
         self._redshift_connector = (
             "driver_version" in startup and "redshift" in startup["driver_version"].lower()
         )
+        self._default_encoding = "client_encoding" not in f"{startup.keys()} {startup.get('options')}"
         self._names.database = startup.get("database") or startup.get("user", "")
         kept = {key: value for key, value in startup.items() if key and key not in _DRIVER_PARAMETERS}
         body = b"".join(f"{key}\0{value}\0".encode() for key, value in kept.items())
@@ -175,6 +177,9 @@ class Session:
                 self._cue.set_result(False)
                 self._cue = None
             return wire.response(b"E", self._rewritten(wire.fields(payload)))
+        elif kind == b"S" and payload == b"client_encoding\0UTF8\0" and self._default_encoding:
+            payload = b"client_encoding\0UNICODE\0"
+            self._default_encoding = False
         elif kind == b"S" and payload.startswith(b"server_version\0"):
             return b"".join(wire.message(b"S", f"{name}\0{value}\0".encode()) for name, value in _IDENTITY)
         return wire.message(kind, payload)

@@ -3,7 +3,7 @@
 create or replace function pg_catalog.version() returns text language sql stable as
 $$ select 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 '
        || '(Red Hat 3.4.2-6.fc3), Redshift 1.0.0 (local stand-in on Postgres '
-       || current_setting('server_version') || ')' $$;
+       || current_setting('server_version', false) || ')' $$;
 
 -- `'a' + 'b'` is `'a' || 'b'` in the scripts that AWS publishes.
 create operator pg_catalog.+ (leftarg = text, rightarg = text, function = pg_catalog.textcat);

@@ -32,7 +32,7 @@ DEFAULTS = {
     "wlm_query_slot_count": "1",
 }
 # Settings whose other value would change what a query answers: only the default is taken.
-_FIXED = {
+FIXED = {
     "server_version": "8.0.2",
     "enable_numeric_rounding": "off",
     "describe_field_name_in_uppercase": "off",
@@ -44,13 +44,19 @@ _FIXED = {
     "parse_super_null_on_error": "off",
     "enable_case_sensitive_super_attribute": "off",
 }
-# PostgreSQL's function, which knows the names of ours too; the placeholder is a JSON object of the defaults.
+# PostgreSQL's function, which knows the names of ours too, and no others than SHOW; the placeholders are a JSON object of
+# the defaults, and an array of names. A cluster calls its encoding UNICODE unless the client has set one:
+# https://github.com/psycopg/psycopg/issues/122
 CURRENT_SETTING = """
 alter function pg_catalog.current_setting(text) rename to local_current_setting;
 create function pg_catalog.current_setting(text) returns text language sql stable strict parallel safe as
 $$ select case when {0}::jsonb ? lower($1)
      then coalesce(nullif(current_setting('local.' || lower($1), true), ''), {0}::jsonb ->> lower($1))
-     else local_current_setting($1) end $$
+     when lower($1) = 'client_encoding'
+     then (select case when source = 'default' then 'UNICODE' else setting end
+           from pg_catalog.pg_settings where name = 'client_encoding')
+     when position('.' in $1) > 0 or lower($1) = any ({1}) then local_current_setting($1)
+     else local_current_setting($1 || ' ') end $$
 """
 _TRUE = {"on", "true", "1", "yes", "t"}
 
@@ -61,13 +67,13 @@ def setting(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     name = rest[0] if rest else ""
     if words[:2] == ["reset", "all"]:
         return Statement("plain", render(tokens), case_sensitive=False)
-    if name in _FIXED:
+    if name in FIXED:
         return _fixed(words[0], name, rest)
+    if words[0] == "show" and (name in DEFAULTS or name == "client_encoding"):
+        return Statement("plain", f"select current_setting('{name}')::varchar as {name}")
     if name not in DEFAULTS:
         return None
     ours = f"local.{name}"
-    if words[0] == "show":
-        return Statement("plain", f"select current_setting('{name}')::varchar as {name}")
     if words[0] == "reset":
         return Statement("plain", f"reset {ours}", case_sensitive=False if name == CASE_SENSITIVE else None)
     values = [token for token in visible(tokens) if token.low not in ("set", "session", "local", name)]
@@ -81,7 +87,7 @@ def setting(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 
 
 def _fixed(verb: str, name: str, rest: Sequence[str]) -> Statement:
-    default = _FIXED[name]
+    default = FIXED[name]
     if verb == "show":
         return Statement("plain", f"select {literal(default)}::varchar as {name}")
     if verb == "set":

@@ -99,7 +99,7 @@ _FIELDS = {
     "ClosePortalStmt": "portalname",
     "PrepareStmt": "name argtypes query",
     "ExecuteStmt": "name params",
-    "DeallocateStmt": "name isall",
+    "DeallocateStmt": "name",
     "LockStmt": "relations mode",
     "VacuumStmt": "rels is_vacuumcmd options",
     "VacuumRelation": "relation va_cols",

@@ -25,7 +25,7 @@ _SETTINGS = {
     "application_name", "session_authorization", "client_min_messages", "standard_conforming_strings", "TRANSACTION",
     "SESSION CHARACTERISTICS",
 }  # fmt: skip
-_SHOWN = _SETTINGS | {
+SHOWN = _SETTINGS | {
     "all", "transaction_isolation", "transaction_read_only", "server_version", "server_encoding", "is_superuser",
     "max_identifier_length",
 }  # fmt: skip
@@ -297,7 +297,7 @@ class Walk:
             raise redshift_lacks(f"setting {name}")
 
     def _shown(self, body: Node) -> None:
-        if not (body["name"].startswith("local.") or body["name"] in _SHOWN):
+        if not (body["name"].startswith("local.") or body["name"] in SHOWN):
             raise redshift_lacks(f"setting {body['name']}")
 
     def _explain(self, body: Node) -> None:
