@@ -6,6 +6,7 @@ Files of SQL, checks, texts in Python, and what the operators of the DAGs make o
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,3 +177,11 @@ def test_a_refusal_names_file_and_line() -> None:
     assert refusals(found) == [
         "include/sql/x.sql:4: Default parameter not be supported for window function lag"
     ]
+
+
+def test_the_first_contact_asks_about_files_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(PROJECT / "local_redshift/tests")
+    asked = importlib.import_module("first_contact")
+    for question in asked.QUESTIONS + asked.COPIES:
+        for path in question.where.split(", "):
+            assert (PROJECT / path).exists(), f"{question.what}: {path}"
