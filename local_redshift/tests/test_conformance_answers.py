@@ -269,10 +269,14 @@ JSON_RECORDS = [
     ('{"id": 1, "s": "a"}{"id": 2, "s": "b"}', "auto"),
     ('[1,\n "a"]\n[2, "b"]', '{"jsonpaths": ["$[0]", "$[1]"]}'),
     ('[[1], {"s": "a"}]\n[[2], {"s": "b"}]', '{"jsonpaths": ["$[0][0]", "$[1].s"]}'),
+    # the same page: an object of another name than jsonpaths is as 'auto'
+    ('{"s": "a", "id": 1}\n{"s": "b", "id": 2}', '{"paths": ["$.s", "$.id"]}'),
 ]
 
 
-@pytest.mark.parametrize(("body", "paths"), JSON_RECORDS, ids=["lines", "glued", "arrays", "nested"])
+@pytest.mark.parametrize(
+    ("body", "paths"), JSON_RECORDS, ids=["lines", "glued", "arrays", "nested", "other name"]
+)
 def test_records_of_json(sql: Client, body: str, paths: str) -> None:
     put = sql.warehouse.put
     sql("create table {s}.j (id int, s varchar(9))")

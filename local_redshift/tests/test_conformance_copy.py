@@ -9,6 +9,7 @@ import bz2
 import datetime
 import gzip
 import io
+import json
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -102,6 +103,51 @@ def four(sql: Client) -> Client:
 )  # fmt: skip
 def test_text_options(four: Client, raw: bytes, options: str, rows: list[tuple[Any, ...]]) -> None:
     assert four.load("t", "text", raw, options) == rows
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        (b"\xfb\xbf\xbf\xbf\xbf", "fb bf bf bf (error 1)"),
+        (b"caf\xe9", "e9 (error 2)"),
+        (b"a\xa4", "a4 (error 3)"),
+        (b"a\xff", "ff (error 3)"),
+        (b"caf\xe9 au lait", "e9 (error 4)"),
+        (b"a\xed\xa0\x80", "ed a0 80 (error 5)"),
+        (b"a\xf4\x90\x80\x80", "f4 90 80 80 (error 8)"),
+        (b"a\xc0\x80", "c0 80 (error 9)"),
+    ],
+    ids=lambda value: str(value)[-20:],
+)
+def test_the_reason_has_the_invalid_bytes(four: Client, field: bytes, reason: str) -> None:
+    for body, options in ((b"1|" + field + b"||\n", ""), (b'{"name": "' + field + b'"}', "json 'auto'")):
+        four.copy_fails("t", four.warehouse.put("bytes", raw=body), options, "stl_load_errors")
+        (found,) = four(
+            "select trim(err_reason) from stl_load_errors where session = pg_backend_pid() order by query desc limit 1"
+        )
+        assert found[0].endswith(f"hex sequence: {reason}")
+
+
+# The same page: code points that are no characters are kept, or replaced by ACCEPTINVCHARS, byte by byte
+# (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html).
+@pytest.mark.parametrize(
+    ("character", "replaced"),
+    [("\ufdd0", "???"), ("\ufdef", "???"), ("\ufffe", "???"), ("\uffff", "???"), ("\U0001fffe", "????"),
+     ("\U0010ffff", "????"), ("\ufdf0", "\ufdf0"), ("\U0001f600", "\U0001f600")],
+    ids=ascii,
+)  # fmt: skip
+def test_code_points_that_are_no_characters(four: Client, character: str, replaced: str) -> None:
+    value = f"a{character}b"
+    for body, options in (
+        (f"1|{value}||\n", ""),
+        (f'{{"n": 1, "name": "{value}"}}', "json 'auto'"),
+        (json.dumps({"n": 1, "name": value}), "json 'auto'"),
+    ):
+        kept = four.load("t", "point", body.encode(), options)
+        assert [row[1] for row in kept] == [value]
+        rows = four.load("t", "point", body.encode(), f"{options} acceptinvchars '?'")
+        assert [row[1] for row in rows] == [f"a{replaced}b"]
 
 
 @pytest.mark.parametrize(

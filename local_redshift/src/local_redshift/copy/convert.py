@@ -6,8 +6,15 @@ from dataclasses import dataclass, field
 
 from .options import Copy
 
-# Replaces a byte that is not UTF-8: three code points that no text has in a row.
+# Replaces a byte that is not UTF-8: three code points that no text has in a row, and one that says which byte.
 INVALID = "\U0010ffff\U0010fffe\U0010ffff"
+INVALID_BYTE = 0x10FE00
+# What is UTF-8 and no character, by its number of bytes; only ACCEPTINVCHARS replaces it.
+# https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
+_NO_CHARACTERS = {
+    3: "\ufdd0-\ufdef\ufffe\uffff",
+    4: "".join(chr(plane << 16 | end) for plane in range(1, 17) for end in (0xFFFE, 0xFFFF)),
+}
 # The default formats. TIMESTAMP also reads ISO 8601's T and Z.
 # https://docs.aws.amazon.com/redshift/latest/dg/r_DATEFORMAT_and_TIMEFORMAT_strings.html
 _DAY = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
@@ -153,6 +160,9 @@ class Conversion:
     def converted(self, column: Column, text: str) -> str:
         """Return SQL that turns a text into the column's type."""
         if column.is_string:
+            for size, characters in _NO_CHARACTERS.items() if self.copy.invalid_characters else ():
+                other = self.copy.invalid_characters.replace("\\", "\\\\") * size
+                text = f"local_regexp_replace({text}, '[{characters}]', {literal(other)}, 'g')"
             if self.copy.empty_as_null:
                 text = f"nullif({text}, '')"
             if self.copy.blanks_as_null:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .convert import INVALID, NOT_BLANK, Column, Conversion, literal
+import re
+
+from .convert import INVALID, INVALID_BYTE, NOT_BLANK, Column, Conversion, literal
 
 # Error codes of stl_load_errors by the type of the column.
 _CODES = {
@@ -23,9 +25,10 @@ _REASONS = {
     1213: "Missing data for not-null field",
     1216: "Invalid JSON or JSON line",
     1214: "Delimiter not found",
-    1220: "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence (error 4)",
+    1220: "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: {0}",
 }
 _CHAR = "Multibyte character not supported for CHAR (Hint: Try using VARCHAR)."
+_MARKS = re.compile(f"(?:{INVALID}.)+")
 _REDSHIFT_TYPES = {"int2": "Short", "int4": "Integer", "int8": "Long"}
 
 
@@ -39,7 +42,36 @@ def reason(code: int, column: Column | None, value: str) -> str:
     if code == 1220 and column and column.type == "bpchar" and INVALID not in value:
         wide = next(character for character in value if not character.isascii())
         return f"{_CHAR} Invalid char: {wide.encode().hex(' ')}"
+    if code == 1220:
+        return _REASONS[code].format(_sequence(value))
     return _REASONS[code].format(value[:1], _REDSHIFT_TYPES.get(column.type, "") if column else "")
+
+
+def _sequence(text: str) -> str:
+    """Return the first bytes that are not UTF-8 in hex, and the number of their error.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
+    """
+    found = _MARKS.search(text)
+    if found is None:
+        return ""
+    lost = bytes(ord(character) - INVALID_BYTE for character in found[0][len(INVALID) :: len(INVALID) + 1])
+    first, second = lost[0], (lost[1:2] or b"\0")[0]
+    if not 0xC0 <= first <= 0xFD:
+        return f"{first:x} (error 3)"
+    number = 4
+    if first > 0xF7:
+        number = 1
+    elif first > 0xF4 or first == 0xF4 and second >= 0x90:
+        number = 8
+    elif first == 0xED and second >= 0xA0:
+        number = 5
+    elif first < 0xC2 or second >= 0x80 and first in (0xE0, 0xF0):
+        number = 9
+    elif found.end() == len(text) or text[found.end()] == '"':
+        number = 2
+    size = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+    return f"{lost[:size].hex(' ')} (error {number})"
 
 
 def find_bad_lines(conversion: Conversion) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import SqlError
 from . import parquet, records
-from .convert import INVALID, Column
+from .convert import INVALID, INVALID_BYTE, Column
 from .objects import Objects
 from .options import Copy
 from .unpack import unpack
@@ -39,7 +39,7 @@ class Lines:
         self.has_invalid = (
             False  # there are bytes that are not UTF-8, and ACCEPTINVCHARS does not replace them
         )
-        self._replacement = _replacing(copy.invalid_characters or INVALID)
+        self._replacement = _replacing(copy.invalid_characters)
 
     async def chunks(self, columns: Sequence[Column]) -> AsyncIterator[bytes]:
         """Yield whole lines, about CHUNK bytes at a time; the next are read while PostgreSQL takes these."""
@@ -203,12 +203,13 @@ _NOT_SPACE = re.compile(r"\S")
 
 
 def _replacing(text: str) -> str:
-    """Return the name of an error handler that writes `text` for each byte that was no UTF-8."""
+    """Return the name of an error handler that writes `text`, or a mark, for each byte that was no UTF-8."""
     name = f"local-{text.encode().hex()}"
 
     def handler(error: UnicodeError) -> tuple[bytes, int]:
         assert isinstance(error, UnicodeEncodeError)
-        return text.encode() * (error.end - error.start), error.end
+        lost = (ord(character) - 0xDC00 for character in error.object[error.start : error.end])
+        return "".join(text or INVALID + chr(INVALID_BYTE + byte) for byte in lost).encode(), error.end
 
     codecs.register_error(name, handler)
     return name

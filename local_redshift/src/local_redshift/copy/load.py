@@ -245,7 +245,8 @@ class Load:
         rows = []
         for n, index, raw, value, code in bad:
             column = self._conversion.columns[int(index)] if index is not None and int(index) >= 0 else None
-            raw, value = (text and text.replace(INVALID, "?") for text in (raw, value))
+            why = reason(int(code or 1216), column, value if value is not None else raw or "")
+            raw, value = (text and re.sub(f"{INVALID}.", "?", text) for text in (raw, value))
             filename, line = self._lines.locate(int(n or 0))
             rows.append(
                 {
@@ -255,7 +256,7 @@ class Load:
                     "type": column.type[:10] if column else "",
                     "col_length": str(column.bytes) if column and column.is_string else "",
                     "position": 0, "raw_line": (raw or "")[:1024], "raw_field_value": (value or "")[:1024],
-                    "err_code": int(code or 1216), "err_reason": reason(int(code or 1216), column, value or "")[:100],
+                    "err_code": int(code or 1216), "err_reason": why[:100],
                 }
             )  # fmt: skip
         await asyncio.to_thread(self._history.record_errors, rows)

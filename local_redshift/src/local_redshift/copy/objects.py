@@ -103,16 +103,20 @@ class Objects:
             found = from_client_error(error, f"Reading s3://{bucket}/{key}")
             raise SqlError(f"Problem reading {what} file - {found}", detail=found.fields["D"]) from None
 
-    def jsonpaths(self) -> list[str]:
+    def jsonpaths(self) -> list[str] | None:
+        """Return the paths of a jsonpaths file; None, as for 'auto', if its object has another name.
+
+        https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html
+        """
         bucket, key = self._copy.json[5:].split("/", 1)
         raw = self.small(bucket, key, "jsonpaths")
         try:
-            paths = json.loads(raw)["jsonpaths"]
-        except (ValueError, KeyError, TypeError):
+            paths = json.loads(raw).get("jsonpaths", [])
+            return list(paths) or None
+        except (ValueError, AttributeError, TypeError):
             raise SqlError(
                 f"Invalid JSONPath format: {self._copy.json} is not an object with an array 'jsonpaths'"
             ) from None
-        return list(paths)
 
     def names(self) -> list[tuple[str, str, bool]]:
         """(bucket, key, mandatory) of every object to load, in order."""
