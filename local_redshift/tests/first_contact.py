@@ -173,9 +173,7 @@ QUESTIONS = (
         "[('2.5', '2'), ('50.5', '51')]",
         REPORTS,
     ),
-    Question(
-        "two bare literals, one with a trailing blank", "select 'a' = 'a '", "[(True,)]", CONTRACT
-    ),
+    Question("two bare literals, one with a trailing blank", "select 'a' = 'a '", "[(True,)]", CONTRACT),
     Question(
         "capitals before small letters",
         "select v from (select 'b' as v union all select 'B' union all select 'a') order by v",

@@ -86,8 +86,8 @@ ALL = "select * from {s}.t order by a"
          '"1"|"x\\|\\"y,z"|"2018-11-01"|"2018-11-01 10:00:00.5"|"1.50"|"0.25"|"t"\n'
          '"2"|""|N|N|N|N|"f"\n"3"|N|N|N|N|N|N\n'),
         ("json", "000.json",
-         '{"a":1,"b":"x|\\"y,z","d":"2018-11-01","ts":"2018-11-01 10:00:00.5","n":1.50,"f":0.25,"g":true}\n'
-         '{"a":2,"b":"","d":null,"ts":null,"n":null,"f":null,"g":false}\n'
+         '{"a":1,"b":"x|\\"y,z","d":"2018-11-01","ts":"2018-11-01 10:00:00.5","n":1.50,"f":0.25,"g":"t"}\n'
+         '{"a":2,"b":"","d":null,"ts":null,"n":null,"f":null,"g":"f"}\n'
          '{"a":3,"b":null,"d":null,"ts":null,"n":null,"f":null,"g":null}\n'),
         ("csv extension 'csv'", "000.csv", '1,"x|""y,z",2018-11-01,2018-11-01 10:00:00.5,1.50,0.25,t\n'
          '2,"",,,,,f\n3,,,,,,\n'),
@@ -100,9 +100,15 @@ def test_text_formats(unload: Unloader, options: str, name: str, text: str) -> N
 # https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html
 def test_json_needs_names(unload: Unloader) -> None:
     role = unload.house.role
-    unload.client.fails(
-        f"unload ('select 1, 2') to 's3://{unload.house.bucket}/{unload.key}' iam_role '{role}' json", "name"
-    )
+    target = f"to 's3://{unload.house.bucket}/{unload.key}' iam_role '{role}'"
+    for query in ("select 1, 2", "select 1 as a, 2 as a"):
+        unload.client.fails(f"unload ('{query}') {target} json", "each name once")
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/r_SELECT_list.html
+def test_an_alias_is_used_again(unload: Unloader) -> None:
+    query = "select a + 1 as b1, b1 * 2 as c from {s}.t where b1 < 4 order by a"
+    assert unload.run(query, "parallel off") == {"x_000": b"2|4\n3|6\n"}
 
 
 @stand_in  # JSON has no such number; AWS does not document what is written

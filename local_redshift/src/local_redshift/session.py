@@ -416,7 +416,10 @@ class Session:
             elif statement.kind == "vacuum":
                 await self._vacuum(statement.text)
             elif statement.kind == "unload":
-                unload = Unload(backend, self._clients, parse_unload(statement.text, self._names))
+                options = parse_unload(statement.text, self._names)
+                if options.query.reuse is not None:
+                    options.query = await self._settle(options.query)
+                unload = Unload(backend, self._clients, options)
                 await unload.run()
                 notice = {"S": "INFO", "V": "INFO", "C": "00000", "M": unload.message}
                 self._client_out.write(wire.response(b"N", notice))

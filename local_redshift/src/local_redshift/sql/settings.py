@@ -44,8 +44,8 @@ FIXED = {
     "parse_super_null_on_error": "off",
     "enable_case_sensitive_super_attribute": "off",
 }
-# PostgreSQL's function, which knows the names of ours too, and no others than SHOW; the placeholders are a JSON object of
-# the defaults, and an array of names. A cluster calls its encoding UNICODE unless the client has set one:
+# PostgreSQL's function, which knows the names of ours too, and no others than SHOW; the placeholders are a JSON
+# object of the defaults, and an array of names. A cluster calls its encoding UNICODE unless the client has set one:
 # https://github.com/psycopg/psycopg/issues/122
 CURRENT_SETTING = """
 alter function pg_catalog.current_setting(text) rename to local_current_setting;

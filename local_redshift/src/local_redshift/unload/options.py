@@ -10,16 +10,16 @@ from ..copy.options import Reader, read_role, unquote
 from ..errors import SqlError
 from ..service import REGION
 from ..sql.refusals import COVERAGE
-from ..sql.statement import Names
+from ..sql.statement import Names, Statement
 from ..sql.statements import translate
 from ..sql.tokens import Token, identifier, tokenize, visible
 
 
 @dataclass
 class Options:
-    """A parsed UNLOAD. `select` is the query in PostgreSQL's words."""
+    """A parsed UNLOAD. `query` is in PostgreSQL's words, once its aliases are settled."""
 
-    select: str
+    query: Statement
     bucket: str
     key: str
     role: str = ""
@@ -56,14 +56,16 @@ def parse(sql: str, names: Names) -> Options:
     token = reader.take()
     if token.kind != "string":
         raise SqlError(f'syntax error at or near "{token.text}": UNLOAD needs its query in quotes', "42601")
-    select = _translate(_query(token), names)
+    statements = translate(_query(token), names)
+    if len(statements) != 1:
+        raise SqlError("UNLOAD needs one query", "42601")
     _expect(reader, ")")
     _expect(reader, "to")
     target = reader.string("TO")
     match = re.fullmatch(r"s3://([^/]+)/(.*)", target)
     if match is None:
         raise SqlError(f"Invalid S3 path {target}: it needs a bucket and a key prefix")
-    options = Options(select, match[1], match[2])
+    options = Options(statements[0], match[1], match[2])
     reader.skip("with")
     while reader:
         _option(reader, options)
@@ -83,17 +85,12 @@ def _query(token: Token) -> str:
     return unquote(token)
 
 
-def _translate(query: str, names: Names) -> str:
-    statements = translate(query, names)
-    if len(statements) != 1:
-        raise SqlError("UNLOAD needs one query", "42601")
-    (statement,) = statements
+def select(statement: Statement) -> str:
+    """Return the query that an UNLOAD runs. Raises SqlError."""
     if statement.kind == "refused":
         raise SqlError(statement.text, "0A000")
     tokens = visible(tokenize(statement.text))
     if statement.kind != "plain" or tokens[0].low not in ("select", "with", "("):
-        if statement.reuse is not None:
-            raise _not_covered("a query that uses one of its own aliases (name the expression again)")
         raise SqlError(f'syntax error at or near "{tokens[0].text}": UNLOAD needs a SELECT', "42601")
     depth = 0
     for part in tokens:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from ..backend import Backend
 from ..copy.objects import authorize, check_assumerole, from_client_error
 from ..errors import SqlError
-from .options import Options
+from .options import Options, select
 from .writers import Column, ParquetWriter, Row, TextWriter, Writer
 
 _SUFFIXES = {"": "", "gzip": ".gz", "bzip2": ".bz2", "zstd": ".zst"}
@@ -42,15 +42,16 @@ class Unload:
     async def run(self) -> None:
         """Write the files. Raises SqlError."""
         options = self._options
+        query = select(options.query)
         user = await check_assumerole(self._backend, options.role, "unload")
         await asyncio.to_thread(authorize, self._s3, self._iam, options, user)
-        self._columns = [Column(*column) for column in await self._backend.describe(options.select)]
+        self._columns = [Column(*column) for column in await self._backend.describe(query)]
         self._choose_columns()
         await asyncio.to_thread(self._make_room)
         if not options.partition_by:
             self._writer(())
         rest = b""
-        async for data in self._backend.copy_out(f"copy ({options.select}) to stdout"):
+        async for data in self._backend.copy_out(f"copy ({query}) to stdout"):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 await self._add(_row(line.decode()))

@@ -46,7 +46,6 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": zstandard.compress,
 }
 _NUMBERS = {20, 21, 23, 700, 701, 1700}
-_BOOLEAN = 16
 
 
 class TextWriter:
@@ -101,9 +100,7 @@ class TextWriter:
 def _json_value(column: Column, value: str | None) -> str:
     if value is None:
         return "null"
-    if column.type == _BOOLEAN:
-        return "true" if value == "t" else "false"
-    if column.type not in _NUMBERS:
+    if column.type not in _NUMBERS:  # a Boolean is t or f
         return json.dumps(value, ensure_ascii=False)
     if value in ("NaN", "Infinity", "-Infinity"):
         raise SqlError(
