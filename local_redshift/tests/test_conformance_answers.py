@@ -202,6 +202,8 @@ COPY_VALUES: list[tuple[str, str, str, Any]] = [
     # https://www.postgresql.org/docs/16/release-16.html: only a newer PostgreSQL reads these
     ("bigint", "0x1F", "", 1207),
     ("bigint", "1_000", "", 1207),
+    ("bigint", "0b101", "", 1207),
+    ("bigint", "0o17", "", 1207),
 ]  # fmt: skip
 
 

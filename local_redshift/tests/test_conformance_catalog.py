@@ -275,6 +275,25 @@ EMPTY = {
 }
 
 
+# https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html: the catalog is read by Redshift's own SQL
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("select top 1 table_name from information_schema.tables where {where} order by 1", ["one"]),
+        ("select table_name from information_schema.tables where {where}"
+         " qualify row_number() over (order by table_name) = 2", ["two"]),
+        ("select table_name from information_schema.tables where {where}"
+         " minus select 'one'", ["two"]),
+        ("select max(dateadd(day, 1, '2018-11-01')::date::varchar) from information_schema.tables", ["2018-11-02"]),
+    ],
+    ids=["top", "qualify", "minus", "dateadd"],
+)  # fmt: skip
+def test_the_catalog_takes_redshifts_words(shared: Client, query: str, rows: list[str]) -> None:
+    for name in ("one", "two"):
+        shared(f"create table if not exists {{s}}.{name} (id int)")
+    assert [row[0] for row in shared(query.format(where="table_schema = '{s}'"))] == rows
+
+
 @pytest.mark.parametrize("name", EMPTY)
 def test_view_has_the_documented_columns(shared: Client, name: str) -> None:
     rows = shared(f"select {EMPTY[name]} from pg_catalog.{name} where 1 limit 1")

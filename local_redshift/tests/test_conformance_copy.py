@@ -99,6 +99,8 @@ def four(sql: Client) -> Client:
          [(1, "a", DAY(2018, 11, 1), MOMENT(2018, 11, 1, 22))]),
         (b"1|a|2018-13-01|soon\n", "acceptanydate", [(1, "a", None, None)]),
         (b"1|caf\xe9||\n", "acceptinvchars '^'", [(1, "caf^", None, None)]),
+        # https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-format.html: ~ in octal
+        (b"1~a~~\n", "delimiter '\\176'", [(1, "a", None, None)]),
     ],
 )  # fmt: skip
 def test_text_options(four: Client, raw: bytes, options: str, rows: list[tuple[Any, ...]]) -> None:
@@ -178,6 +180,19 @@ def test_maxerror_leaves_out_invalid_characters(four: Client) -> None:
     raw = b"1|a||\n2|caf\xe9||\n3|caf\xc3\xa9||\nx|b||\n"
     assert four.load("t", "some", raw, "maxerror 5") == [(1, "a", None, None), (3, "café", None, None)]
     assert [code for *_, code in four.load_errors()] == [1220, 1207]
+    # https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html: the last code point is UTF-8
+    assert four.load("t", "last", "1|\U0010ffff||\nx|b||\n".encode(), "maxerror 5") == [
+        (1, "\U0010ffff", None, None)
+    ]
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOADERROR_DETAIL.html
+def test_loaderror_detail_has_the_fields_of_a_bad_line(four: Client) -> None:
+    four.copy_fails("t", four.warehouse.put("bad", raw=b"1|b|soon|\n"), "", "stl_load_errors")
+    assert four(
+        "select d.line_number, d.field, trim(d.value), d.is_null, trim(d.colname) from stl_loaderror_detail as d"
+        " where d.session = pg_backend_pid() and d.value <> '1' and d.value <> 'b'"
+    ) == [(1, 3, "soon", 0, "day")]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +229,17 @@ def test_the_default_role_is_the_services_own(four: Client) -> None:
     source = four.warehouse.put("default", raw=b"1|a||\n")
     four(f"copy {{s}}.t from '{source}' iam_role default")
     assert four("select n from {s}.t") == [(1,)]
+
+
+# https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service.html
+@stand_in
+@pytest.mark.parametrize("between", ["{role},{role}", "{role},{role},{role}"])
+def test_a_chain_of_roles(four: Client, between: str) -> None:
+    source, chain = four.warehouse.put("chain", raw=b"1|a||\n"), between.format(role=four.warehouse.role)
+    four(f"copy {{s}}.t from '{source}' iam_role '{chain}'")
+    four(f"copy {{s}}.t from '{source}' credentials 'aws_iam_role={chain}'")
+    assert four("select n from {s}.t") == [(1,), (1,)]
+    four.fails(f"copy {{s}}.t from '{source}' iam_role '{chain}-none'", f"{four.warehouse.role}-none")
 
 
 @stand_in
@@ -254,6 +280,32 @@ def test_parquet(sql: Client) -> None:
         (1, 2, 3, 0.5, 1e300, Decimal("12345678.90"), True, 'a "b",\nä', DAY(2018, 11, 1), moment, moment),
         (None, None, None, None, None, None, None, "", None, None, None),
     ]
+
+
+UTC = MOMENT(2018, 11, 1, tzinfo=datetime.UTC)
+PARQUET = [
+    # https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html, and the types that
+    # pyarrow and awswrangler write
+    ("timestamp", pyarrow.array([UTC], pyarrow.timestamp("us", "UTC")), "", MOMENT(2018, 11, 1)),
+    ("timestamp", pyarrow.array([UTC], pyarrow.timestamp("ms", "America/New_York")), "", MOMENT(2018, 11, 1)),
+    ("varchar(5)", pyarrow.array(["a"]).dictionary_encode(), "", "a"),
+    ("varchar(5)", pyarrow.array(["a"], pyarrow.string_view()), "", "a"),
+    ("int", pyarrow.array([1], pyarrow.int32()), "fillrecord", 1),
+    ("varchar(5)", pyarrow.array(["a\ufffe"]), "acceptinvchars as '^'", "a^^^"),
+]
+
+
+@pytest.mark.parametrize(
+    ("type_", "values", "options", "expected"), PARQUET, ids=lambda value: str(value).strip()[:30]
+)
+def test_types_and_options_of_parquet(
+    sql: Client, type_: str, values: Any, options: str, expected: Any
+) -> None:
+    sql(f"create table {{s}}.p (a {type_}{', b int' if options == 'fillrecord' else ''})")
+    sql.warehouse.put("types/0", raw=b"")  # an empty object is skipped, as that of a folder
+    source = sql.warehouse.put("types/1.parquet", raw=parquet(a=values))
+    sql.copy("p", source.removesuffix("1.parquet"), f"parquet {options}")
+    assert sql("select * from {s}.p") == [(expected, None) if options == "fillrecord" else (expected,)]
 
 
 @pytest.mark.parametrize(

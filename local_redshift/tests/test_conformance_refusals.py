@@ -57,6 +57,24 @@ REFUSED = [
     ("create table {s}.open (id int)", "open"),
     ("alter table {s}.t rename column kind to snapshot", "snapshot"),
     ("create table {s}.c (n numeric(39))", "38"),
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_Numeric_types201.html
+    ("create table {s}.c (n numeric(38, 38))", "Scale must be between 0 and 37"),
+    ("select 1::numeric(10, -2)", "Scale must be between 0 and 37"),
+    ("select cast(1 as numeric(40, 2))", "Precision exceeds maximum of 38"),
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
+    ("select 'a'::varchar(70000)", "65535"),
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_LISTAGG.html
+    ("select listagg(repeat('x', 20000), ',') from {s}.t", "Result size exceeds LISTAGG limit"),
+    (
+        "select listagg(kind, ',') within group (order by kind), count(distinct id) from {s}.t",
+        "distinct aggregate",
+    ),
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_WF_RANK.html
+    ("select rank(1) within group (order by id) from {s}.t", "rank()"),
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_APPROXIMATE_PERCENTILE_DISC.html
+    ("select percentile_disc(0.5) within group (order by id) from {s}.t", "APPROXIMATE PERCENTILE_DISC"),
+    # https://docs.aws.amazon.com/redshift/latest/dg/declare.html
+    ("declare c cursor with hold for select 1", "WITH HOLD"),
     ("create table {s}.c (n char(5000))", "4096"),
     ("create table {s}.c (n timestamp(3))", ""),
     ("create table {s}.c (n regclass)", 'Column "c.n" has unsupported type "regclass"'),
@@ -167,6 +185,13 @@ NOT_COVERED = [
     ("grant usage on language plpythonu to public", "ON LANGUAGE"),
     ("grant drop on {s}.a to public", "GRANT DROP"),
     ("select default_iam_role", "default_iam_role"),
+    ("select id from {s}.a group by all", "GROUP BY ALL"),
+    ("select id from {s}.a start with id = 1 connect by prior id = id", "CONNECT BY"),
+    ("create masking policy m with (a varchar(9)) using ('x'::varchar(9))", "CREATE MASKING"),
+    ("create rls policy p with (a int) using (a = 1)", "CREATE RLS"),
+    ("create identity provider p type azure namespace 'x' parameters '{}'", "CREATE IDENTITY"),
+    ("select * from stl_unload_log", "the system view stl_unload_log"),
+    ("select * from svcs_query_summary", "the system view svcs_query_summary"),
 ]
 
 

@@ -111,6 +111,12 @@ def test_an_alias_is_used_again(unload: Unloader) -> None:
     assert unload.run(query, "parallel off") == {"x_000": b"2|4\n3|6\n"}
 
 
+# https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html: "does not write Amazon S3 objects" for no row
+@pytest.mark.parametrize("options", ["json", "json parallel off", "json gzip"])
+def test_json_of_no_row_has_no_object(unload: Unloader, options: str) -> None:
+    assert unload.run("select a from {s}.t where a > 9", options) == {}
+
+
 @stand_in  # JSON has no such number; AWS does not document what is written
 def test_json_has_no_nan(unload: Unloader) -> None:
     target = f"s3://{unload.house.bucket}/{unload.key}"

@@ -135,6 +135,13 @@ def test_an_error_is_the_warehouses(api: Api) -> None:
     assert api.run("select 1; select 2")["Status"] == "FAILED"
 
 
+# https://docs.aws.amazon.com/redshift/latest/mgmt/data-api.html
+def test_a_statement_has_100_kilobytes_at_most(api: Api) -> None:
+    assert api.rows(f"select length('{'x' * 100_000}')") == [[("longValue", 100_000)]]
+    with pytest.raises(botocore.exceptions.ClientError, match="100 KB"):
+        api.client.execute_statement(Sql=f"select length('{'x' * 102_400}')", **api.where)
+
+
 def test_a_batch_is_one_transaction(api: Api) -> None:
     api.run("drop table if exists public.batch")
     batch = [

@@ -21,10 +21,11 @@ create view pg_catalog.stl_load_errors as
   select userid, slice, tbl, starttime, session, query, filename, line_number, colname, type, col_length,
          position, raw_line, raw_field_value, err_code, err_reason, is_partial, start_offset
   from local_load_errors where userid in (select userid from local_visible_users);
--- https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOADERROR_DETAIL.html: each column of the line up to the bad one
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOADERROR_DETAIL.html (the bad column, not those before it)
 create view pg_catalog.stl_loaderror_detail as
-  select userid, slice, session, query, filename, line_number, 1 as field, colname, raw_field_value as value,
-         1 as is_null, type, col_length
+  select userid, slice, session, query, filename, line_number,
+         (select attnum::integer from pg_attribute where attrelid = tbl::oid and attname = colname::text) as field,
+         colname, raw_field_value as value, (raw_field_value = '')::integer as is_null, type, col_length
   from local_load_errors where userid in (select userid from local_visible_users);
 create view pg_catalog.sys_load_error_detail as
   select userid as user_id, query as query_id, null::bigint as transaction_id, session as session_id,
