@@ -260,6 +260,20 @@ def test_values_are_converted(shared: Client, expression: str, expected: Any) ->
     assert shared(f"select {expression} from {{s}}.e") == [(expected,)]
 
 
+# https://docs.aws.amazon.com/redshift/latest/dg/r_NVL_function.html: no common type is an error
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("coalesce(null, 'Amazon Redshift', 12)", "invalid input syntax for"),
+        ("nvl(v, i)", "cannot be matched"),
+        ("case when i = 1 then v else i end", "cannot be matched"),
+    ],
+)
+def test_text_and_numbers_have_no_common_type(sql: Client, expression: str, words: str) -> None:
+    sql("create table {s}.e (i int, v varchar(9))")
+    sql.fails(f"select {expression} from {{s}}.e", words)
+
+
 def test_a_boolean_is_not_cast_to_text(sql: Client) -> None:
     """https://github.com/dbt-labs/dbt-utils/issues/1016"""
     sql.fails("select (1 = 1)::varchar", "cannot cast type boolean to character varying")

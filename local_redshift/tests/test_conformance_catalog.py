@@ -6,6 +6,7 @@ Put to the stand-in or to a real cluster (see warehouse.py).
 from __future__ import annotations
 
 import pytest
+import redshift_connector
 from warehouse import Client, Warehouse, stand_in
 
 TABLE = (
@@ -273,6 +274,13 @@ EMPTY = {
     "sys_transaction_history": "transaction_id, status, commit_end_time",
     "sys_unload_history": "query_id, unloaded_rows, unloaded_files_count",
 }
+
+
+@stand_in  # redshift_connector, cursor.py: they need a server that announces show_discovery
+@pytest.mark.parametrize("call", ["get_functions", "get_imported_keys", "get_table_privileges"])
+def test_newer_metadata_calls_say_what_is_missing(sql: Client, call: str) -> None:
+    with pytest.raises(redshift_connector.InterfaceError, match="show discovery version"):
+        getattr(sql.connection.cursor(), call)()
 
 
 # https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html: the catalog is read by Redshift's own SQL

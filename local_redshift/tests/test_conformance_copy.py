@@ -131,7 +131,7 @@ def test_the_reason_has_the_invalid_bytes(four: Client, field: bytes, reason: st
         assert found[0].endswith(f"hex sequence: {reason}")
 
 
-# The same page: code points that are no characters are kept, or replaced by ACCEPTINVCHARS, byte by byte
+# The same page: code points that are not characters are kept, or replaced by ACCEPTINVCHARS, byte by byte
 # (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html).
 @pytest.mark.parametrize(
     ("character", "replaced"),
@@ -139,7 +139,7 @@ def test_the_reason_has_the_invalid_bytes(four: Client, field: bytes, reason: st
      ("\U0010ffff", "????"), ("\ufdf0", "\ufdf0"), ("\U0001f600", "\U0001f600")],
     ids=ascii,
 )  # fmt: skip
-def test_code_points_that_are_no_characters(four: Client, character: str, replaced: str) -> None:
+def test_code_points_that_are_not_characters(four: Client, character: str, replaced: str) -> None:
     value = f"a{character}b"
     for body, options in (
         (f"1|{value}||\n", ""),

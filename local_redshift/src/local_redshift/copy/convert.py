@@ -9,7 +9,7 @@ from .options import Copy
 # Replaces a byte that is not UTF-8: three code points that no text has in a row, and one that says which byte.
 INVALID = "\U0010ffff\U0010fffe\U0010ffff"
 INVALID_BYTE = 0x10FE00
-# What is UTF-8 and no character, by its number of bytes; only ACCEPTINVCHARS replaces it.
+# Code points that are UTF-8 but not characters, by their number of bytes: only ACCEPTINVCHARS replaces them.
 # https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
 _NO_CHARACTERS = {
     3: "\ufdd0-\ufdef\ufffe\uffff",
