@@ -183,12 +183,13 @@ def test_every_client_sees_one_identity(warehouse: Warehouse) -> None:
 
 # https://github.com/psycopg/psycopg/issues/122
 def test_the_encoding_is_unicode_unless_the_client_asks(warehouse: Warehouse) -> None:
-    for more, name in (({}, "UNICODE"), ({"client_encoding": "utf8"}, "UTF8")):
+    asks: list[dict[str, str]] = [{"client_encoding": "utf8"}, {"options": "-c client_encoding=utf8"}]
+    for more, name in (({}, "UNICODE"), *((each, "UTF8") for each in asks)):
         connection = warehouse.psycopg(**more)
         assert connection.info.parameter_status("client_encoding") == name
         cursor = connection.cursor()
         cursor.execute("show client_encoding")
-        assert cursor.fetchone()[0].upper() == name
+        assert cursor.fetchone()[0] == name
         cursor.execute("select 'é'")
         assert cursor.fetchone()[0] == "é"
         connection.close()

@@ -96,7 +96,8 @@ class Session:
         self._redshift_connector = (
             "driver_version" in startup and "redshift" in startup["driver_version"].lower()
         )
-        self._default_encoding = "client_encoding" not in f"{startup.keys()} {startup.get('options')}"
+        asked = ("client_encoding" in place for place in (startup, startup.get("options", "")))
+        self._default_encoding = not any(asked)
         self._names.database = startup.get("database") or startup.get("user", "")
         kept = {key: value for key, value in startup.items() if key and key not in _DRIVER_PARAMETERS}
         body = b"".join(f"{key}\0{value}\0".encode() for key, value in kept.items())
