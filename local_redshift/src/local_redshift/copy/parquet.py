@@ -21,9 +21,9 @@ _TAKES = {
     "timestamp": ("timestamp[ms", "timestamp[us", "timestamp[ns"),
     "timestamptz": ("timestamp[ms", "timestamp[us", "timestamp[ns"),
     "numeric": ("decimal128",),
-    "varchar": ("string", "large_string", "string_view", "binary"),
-    "bpchar": ("string", "large_string", "string_view", "binary"),
-    "text": ("string", "large_string", "string_view", "binary"),
+    "varchar": ("string", "large_string", "binary"),
+    "bpchar": ("string", "large_string", "binary"),
+    "text": ("string", "large_string", "binary"),
 }
 
 
