@@ -211,6 +211,7 @@ CALLED = {
     "SelectStmt.limitOffset": "OFFSET of anything but a number",
     "VacuumStmt.options": "options of VACUUM",
     "ClosePortalStmt": "CLOSE ALL",
+    "DeallocateStmt.isall": "DEALLOCATE ALL (name the statement)",
     "SelectStmt.windowClause": "WINDOW clause (write the window in OVER)",
     "SelectStmt.lockingClause": "SELECT ... FOR UPDATE or FOR SHARE (use LOCK)",
     "SelectStmt.groupDistinct": "GROUP BY DISTINCT",
