@@ -23,7 +23,7 @@ FAST := tests/unit tests/dags tests/project \
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down status report listening query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites \
-  first-contact package release dbt docs screenshots lint lint-types lint-sql lint-dags lint-style lock versions clean
+  first-contact package release dbt docs screenshots lint lock versions clean
 
 # Many images set this; without byte code below this folder every start of Airflow takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -120,6 +120,7 @@ screenshots: $(READY) ## Retake the pictures in docs/ (needs chromium and chrome
 lint: $(READY) ## Style of Python, SQL and English, types, workflows; DAGs import, generated pages are up to date
 	@$(MAKE) --no-print-directory -j 2 -O lint-types lint-sql lint-dags lint-style
 
+.PHONY: lint-types lint-sql lint-dags lint-style
 lint-types lint-sql lint-dags lint-style: $(READY)
 
 lint-types:
