@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pathspec
 import pytest
+import yaml
 
 from tests.project.files import PROJECT, instructions, read, tracked
 from tests.project.test_local_worlds import environment
@@ -216,3 +217,13 @@ def test_workflows_pin_actions_by_commit_and_name_tests_that_exist() -> None:
         for path in re.findall(r"TESTS=([\w./]+)", workflow.read_text()):
             assert (PROJECT / path).exists(), f"{workflow.name}: {path}"
         assert "| sudo" not in workflow.read_text()
+
+
+def test_only_the_pinned_cli_gets_the_token_of_a_deploy() -> None:
+    steps = yaml.safe_load(read(".github/workflows/deploy.yml"))["jobs"]["deploy"]["steps"]
+    (deploys,) = [number for number, step in enumerate(steps) if "ASTRO_API_TOKEN" in str(step)]
+    assert "uses" not in steps[deploys]
+    assert steps[deploys]["run"] == 'astro deploy "$ASTRO_DEPLOYMENT_ID" --parse'
+    assert set(steps[deploys]["env"]) == {"ASTRO_API_TOKEN", "ASTRO_DEPLOYMENT_ID"}
+    assert {"run": ".ci/install-astro"} in steps[:deploys]
+    assert read(".github/workflows/deploy.yml").count("secrets.") == 1
