@@ -7,7 +7,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import task
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
-from include.sparkify.redshift import warehouse
+from include.sparkify.redshift import reach, warehouse
 from include.sparkify.settings import reports_state
 
 COLUMNS = ("agent_id", "device", "os", "browser")
@@ -21,6 +21,7 @@ def select_into(name: str, query: str) -> Any:
         conn_id=warehouse.CONN_ID,
         sql=[f"drop table if exists {target}", f"create table {target} as\n{query}"],
         autocommit=False,
+        pre_execute=reach.before_task,
         doc_md=f"Create the working table `{name}` as include/sql/reports_state/{name}.sql selects it.",
     )
 
@@ -29,7 +30,9 @@ def parse_agents(name: str, source: str) -> Any:
     """Return the task that makes working table ``name``: the families of the headers in table ``source``."""
 
     @task(
-        task_id=name, doc_md=f"Create the working table `{name}`: the families of the clients in `{source}`."
+        task_id=name,
+        pre_execute=reach.before_task,
+        doc_md=f"Create the working table `{name}`: the families of the clients in `{source}`.",
     )
     def parse() -> None:
         warehouse.transaction(lambda cursor: parse_into(cursor, name, source), f"make {name}")

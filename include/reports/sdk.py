@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import task
 
-from include.sparkify.redshift import warehouse
+from include.sparkify.redshift import reach, warehouse
 from include.sparkify.settings import reports_state
 
 
@@ -22,6 +22,7 @@ def select_into(name: str, query: str) -> Any:
 
     @task(
         task_id=name,
+        pre_execute=reach.before_task,
         doc_md=f"Create the working table `{name}` as include/sql/reports_state/{name}.sql selects it.",
     )
     def select(query: str) -> None:
@@ -36,7 +37,9 @@ def parse_agents(name: str, source: str) -> Any:
     """Return the task that makes working table ``name``: the families of the headers in table ``source``."""
 
     @task(
-        task_id=name, doc_md=f"Create the working table `{name}`: the families of the clients in `{source}`."
+        task_id=name,
+        pre_execute=reach.before_task,
+        doc_md=f"Create the working table `{name}`: the families of the clients in `{source}`.",
     )
     def parse() -> None:
         import pandas as pd

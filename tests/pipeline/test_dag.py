@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from include.sparkify import tables
-from include.sparkify.redshift import warehouse
+from include.sparkify.redshift import reach, warehouse
 from include.sparkify.run_plan import run_schema_of
 from include.sparkify.tables import STAR
 from include.sparkify.tasks import wait
@@ -58,6 +58,14 @@ def test_a_run_is_few_tasks(dag):
     for task in dag.topological_sort():
         depth[task.task_id] = 1 + max((depth[name] for name in task.upstream_task_ids), default=0)
     assert (len(depth), max(depth.values())) == (10 + len(tables.STAGING) + len(tables.BUILD), 11)
+
+
+def test_operators_of_the_providers_ask_first_whether_the_warehouse_answers(dag):
+    """They would wait five times, two minutes each."""
+    for group in ("stage.", "build.", "audit_star.", "audit_staging"):
+        tasks = [task for task in dag.tasks if task.task_id.startswith(group)]
+        assert tasks, group
+        assert {task._pre_execute_hook for task in tasks} == {reach.before_task}, group
 
 
 @pytest.mark.parametrize("folder", ["create", "open_run", "build"])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,15 @@ def test_both_ways_make_the_same_working_tables(month: Any, airflow_database: No
             found.append({name: rows_of(name) for name in WORKING_TABLES})
     assert found[0] == found[1]
     assert all(found[0].values())
+
+
+@pytest.mark.parametrize("way", ["sdk", "plain"])
+def test_both_ways_ask_first_whether_the_warehouse_answers(way: str) -> None:
+    from include.sparkify.redshift import reach
+
+    dag = working_dag(import_module(f"include.reports.{way}"))
+    found = {task.task_id: task._pre_execute_hook for task in dag.tasks}
+    assert found == dict.fromkeys(WORKING_TABLES, reach.before_task)
 
 
 def working_dag(way: Any) -> Any:
