@@ -9,6 +9,7 @@ import redshift_connector
 
 from include.cluster import pause, request, stack
 from tests.cluster.account import REGION
+from tests.running import dag_of
 
 STACK = [
     "Bucket", "BucketPolicy", "Cluster", "ConnectionLog", "ParameterGroup", "SecurityGroup", "UserLog"
@@ -168,8 +169,13 @@ def test_pause_and_resume(provisioned):
     assert pause.find_resumable(provisioned.params("resume")) == {}
     # A pause that has just begun: AWS refuses to resume the cluster until it is paused.
     provisioned.client("redshift").pause_cluster(ClusterIdentifier=provisioned.name)
-    assert provisioned.run("resume", **name)["run"] == "success"
+    states = provisioned.run("resume", **name)
+    assert (states["run"], states["wait_until_paused"]) == ("success", "success")
     provisioned.connect().close()
+    # The stand-in may be paused by then, so the run does not show the order.
+    dag = dag_of("resume")
+    assert "wait_until_paused" in dag.get_task("resume_cluster").upstream_task_ids
+    assert dag.get_task("wait_until_paused").target_status == "paused"
 
 
 def test_a_cluster_is_idle_only_if_measured_so(provisioned):
