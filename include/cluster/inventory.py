@@ -12,7 +12,7 @@ from include.cluster.aws import absent, client, doing
 from include.cluster.connections import COPY_CONNECTION, REDSHIFT_CONNECTION, describe_secret
 from include.cluster.request import Cluster
 from include.cluster.serverless import list_limits
-from include.cluster.stack import list_resources
+from include.cluster.stack import has_bucket, list_resources
 from include.sparkify.settings import settings
 
 _STORAGE = f"about {prices.REDSHIFT_GB_MONTH} USD per GB and month"
@@ -113,11 +113,16 @@ def _find_serverless(cluster: Cluster) -> Iterator[Thing]:
 
 
 def owns_bucket(cluster: Cluster) -> bool:
-    """Return whether the work bucket exists with the tags of this warehouse."""
-    s3, bucket = client("s3", cluster.region), settings().work_bucket
-    with absent("404", "NoSuchBucket", "NoSuchTagSet"):
-        s3.head_bucket(Bucket=bucket)
-        return cluster.owns(s3.get_bucket_tagging(Bucket=bucket)["TagSet"])
+    """Return whether the work bucket exists with the tags of this warehouse.
+
+    :raises ConfigurationError: see :func:`has_bucket`.
+    """
+    if not has_bucket(cluster):
+        return False
+    bucket = settings().work_bucket
+    with doing(f"read the tags of s3://{bucket}"), absent("NoSuchBucket", "NoSuchTagSet"):
+        tags = client("s3", cluster.region).get_bucket_tagging(Bucket=bucket)["TagSet"]
+        return cluster.owns(tags)
     return False
 
 

@@ -125,7 +125,7 @@ def _arguments(
     partition, account = identity["Arn"].split(":")[1], identity["Account"]
     values = {
         "WorkBucket": settings().work_bucket,
-        "CreateWorkBucket": _flag(_is_bucket_in(stack) or not _has_bucket(cluster, account)),
+        "CreateWorkBucket": _flag(_is_bucket_in(stack) or not has_bucket(cluster, account)),
         "KeepRunDays": settings().keep_run_days,
         **dict(zip(_CIDRS, params["cidrs"], strict=False)),
         "VpcId": _find_vpc(cluster, params),
@@ -155,15 +155,17 @@ def _is_bucket_in(stack: Mapping[str, Any] | None) -> bool:
     return stack is not None and parameters_of(stack)["CreateWorkBucket"] == "true"
 
 
-def _has_bucket(cluster: Cluster, account: str) -> bool:
-    """Return whether the work bucket exists in this account.
+def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
+    """Return whether the work bucket exists.
 
-    :raises ConfigurationError: it exists in another account.
+    :param account: the account that it must belong to.
+    :raises ConfigurationError: it exists in another account, or may not be looked at: AWS answers both with 403.
     """
     bucket = settings().work_bucket
+    owner = {"ExpectedBucketOwner": account} if account else {}
     with doing(f"look for s3://{bucket}"):
         try:
-            client("s3", cluster.region).head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
+            client("s3", cluster.region).head_bucket(Bucket=bucket, **owner)
         except ClientError as error:
             if get_code(error) in ("404", "NoSuchBucket"):
                 return False

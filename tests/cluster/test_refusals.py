@@ -119,14 +119,25 @@ def test_a_stack_of_others_is_neither_changed_nor_deleted(account):
 def test_a_bucket_of_another_account_is_said_with_both_causes(account, monkeypatch):
     params = account.params("provision", **account.wanted())
 
+    owners = []
+
     def refuse(**named):
-        assert named["ExpectedBucketOwner"] == "123456789012"
+        owners.append(named.get("ExpectedBucketOwner"))
         raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket")
 
     with monkeypatch.context() as patch:
         patch.setattr(aws.client("s3", "us-west-2"), "head_bucket", refuse)
-        with pytest.raises(ConfigurationError, match="belongs to another account.*or the role"):
-            stack.check_request(params)
+        # Nothing is said to be deleted, or to cost nothing, that could not be looked at.
+        for work in (
+            lambda: stack.check_request(params),
+            lambda: inventory.log_costs(account.cluster, "now"),
+            lambda: teardown.check_request(account.params("teardown", confirm=account.name)),
+            lambda: teardown.delete_bucket(account.params("teardown", delete_work_bucket=True)),
+            lambda: teardown.list_leftovers(account.params("teardown", delete_work_bucket=True)),
+        ):
+            with pytest.raises(ConfigurationError, match="belongs to another account.*or the role"):
+                work()
+    assert owners == ["123456789012", *[None] * 4]
 
 
 def test_a_bucket_that_provision_did_not_create_is_used_and_never_deleted(account):
