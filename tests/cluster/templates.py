@@ -57,6 +57,7 @@ def names(name: str, **more: str) -> dict[str, str]:
         {key: parameter["Default"] for key, parameter in given.items() if "Default" in parameter}
         | {
             "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
             "AWS::Region": REGION,
             "AWS::AccountId": ACCOUNT,
             "Name": name,

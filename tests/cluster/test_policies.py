@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import json
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import cfnlint
 import pytest
 
+from include.cluster.request import NAME as NAME_PARAM
 from tests.cluster import templates
 from tests.cluster.calls import request
 from tests.cluster.iam import ACCOUNT, REGION, Request, allows, as_list, load_policy
@@ -45,6 +47,14 @@ def test_a_template_is_well_formed(path: str) -> None:
     assert [str(found) for found in cfnlint.lint(text, config=config)] == []
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
     assert len(text) < 51_200
+
+
+def test_both_stacks_take_the_same_names() -> None:
+    given = templates.read("iam/permissions.yaml")["Parameters"]["Name"]
+    asked = NAME_PARAM.schema
+    assert (given["AllowedPattern"], given["MaxLength"]) == (asked["pattern"], asked["maxLength"])
+    for name, taken in {"sg-x": False, "sgx": True, "s-sg-x": True, "Sparkify": False, "a--b": False}.items():
+        assert bool(re.match(asked["pattern"], name)) == taken, name
 
 
 @pytest.mark.parametrize("policy", HOLDERS)
@@ -122,6 +132,16 @@ def test_the_key_of_an_encrypted_lake_is_for_s3_only() -> None:
     (decrypt,) = [one for one in statements if one["Action"] == "kms:Decrypt"]
     assert decrypt["Resource"].startswith("arn:aws:kms:")
     assert decrypt["Condition"] == {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
+
+
+def test_no_name_of_aws_is_of_one_partition_only() -> None:
+    """GovCloud and China have their own partition, and China its own suffix."""
+    for path in [*templates.INCLUDE.rglob("*.py"), *templates.INCLUDE.rglob("*.yaml")]:
+        assert "arn:aws:" not in path.read_text(), path
+    china = {"AWS::Partition": "aws-cn", "AWS::URLSuffix": "amazonaws.com.cn", "AWS::Region": "cn-north-1"}
+    statements = templates.policy("Workers", name=NAME, **china)["Statement"]
+    (decrypt,) = [one for one in statements if one["Action"] == "kms:Decrypt"]
+    assert decrypt["Condition"]["StringEquals"]["kms:ViaService"] == "s3.cn-north-1.amazonaws.com.cn"
 
 
 def _schemas() -> dict[str, set[str]]:

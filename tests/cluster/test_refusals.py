@@ -140,6 +140,14 @@ def test_a_bucket_of_another_account_is_said_with_both_causes(account, monkeypat
     assert owners == ["123456789012", *[None] * 4]
 
 
+def test_the_stack_gets_the_role_of_its_own_partition(account, monkeypatch):
+    identity = {"Account": "123456789012", "Arn": "arn:aws-us-gov:sts::123456789012:assumed-role/a/b"}
+    with monkeypatch.context() as patch:
+        patch.setattr(aws.client("sts", "us-west-2"), "get_caller_identity", lambda: identity)
+        given = stack.check_request(account.params("provision", **account.wanted()))["stack"]
+    assert given["RoleARN"] == f"arn:aws-us-gov:iam::123456789012:role/{account.name}-cloudformation"
+
+
 def test_a_bucket_that_provision_did_not_create_is_used_and_never_deleted(account):
     s3 = account.client("s3")
     s3.create_bucket(Bucket=account.work, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
