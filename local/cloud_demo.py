@@ -9,6 +9,7 @@ something is left; 130 interrupted.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -53,6 +54,13 @@ def environment(running: service.Running, cloud: Home) -> dict[str, str]:
     }
 
 
+def is_paused_when_new(dag_id: str) -> bool:
+    """Return whether Airflow creates a DAG paused: by default it does."""
+    names = vars(importlib.import_module(f"dags.{dag_id}")).values()
+    (dag,) = [one for one in names if getattr(one, "dag_id", None) == dag_id]
+    return dag.is_paused_upon_creation is not False
+
+
 class Demo:
     """The demo on running services."""
 
@@ -60,6 +68,7 @@ class Demo:
         self.running, self.cloud, self.kind = running, cloud, kind
         self.log, self.began = cloud.path / "dags.log", time.monotonic()
         self.failure: Exception | None = None
+        self.api = Api(self.run, self.fail)
 
     def say(self, text: str) -> None:
         """Print a finished step with the seconds since the start."""
@@ -102,6 +111,12 @@ class Demo:
             # Before Airflow is imported, here and in its commands.
             os.environ |= environment(self.running, self.cloud)
             self.airflow("db", "migrate")
+        if dag_id not in self.api.switched_on and is_paused_when_new(dag_id):
+            raise Problem(
+                f"{dag_id} is paused when it is new, so Airflow would not run it.\nNext: switch it on before, in "
+                f"{shown(PAGE)}",
+                1,
+            )
         began = time.monotonic()
         moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
         # The one thing that the page does not say: this warehouse has no TLS.
@@ -177,11 +192,10 @@ class Demo:
         """
         tools = self.cloud.path / "bin"
         write_tools(tools, self.cloud.services)
-        api = Api(self.run, self.fail)
         given = {
             "PATH": f"{tools}:{os.environ['PATH']}",
             "PYTHONPATH": str(PROJECT),
-            "airflow": api.url,
+            "airflow": self.api.url,
             "ASTRO_API_TOKEN": "token",
             "deployment": "demo",
         }
@@ -191,12 +205,14 @@ class Demo:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", f"state=\n{commands}"], cwd=PROJECT, env=given, check=False
         )
-        api.server.shutdown()
+        self.api.server.shutdown()
         if self.failure:
             raise self.failure
         if done.returncode:
             raise Problem("a command of docs/aws.md failed, see above", 1)
-        self.say("the commands of docs/aws.md have ended")
+        self.say(
+            f"the commands of docs/aws.md have ended; switched on: {', '.join(sorted(self.api.switched_on))}"
+        )
 
     def fail(self, failure: Exception) -> None:
         self.failure = failure

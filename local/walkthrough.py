@@ -83,6 +83,8 @@ class Api:
     def __init__(self, run: Callable[[str, dict[str, Any]], None], fail: Callable[[Exception], None]) -> None:
         """``run`` runs a DAG with its conf to its end; ``fail`` gets the exception if it raises one."""
         states: dict[str, str] = {}
+        # The DAGs that were switched on.
+        self.switched_on = switched_on = set[str]()
 
         def work(dag_run_id: str, dag_id: str, conf: dict[str, Any]) -> None:
             try:
@@ -112,7 +114,10 @@ class Api:
                 self._answer({"dag_run_id": dag_run_id, "state": "queued"})
 
             def do_PATCH(self) -> None:
-                self._answer(self._read())
+                content = self._read()
+                if content == {"is_paused": False}:
+                    switched_on.add(self.path.split("/")[4])
+                self._answer(content)
 
             def do_GET(self) -> None:
                 self._answer({"state": states[self.path.rsplit("/", 1)[1]]})

@@ -1,4 +1,4 @@
-"""No run of the cluster's DAGs waits for ever."""
+"""No run of the cluster's DAGs waits for ever, or for a person who switches the DAG on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.running import dag_of
 @pytest.mark.parametrize("dag_id", ["provision", "pause", "resume", "teardown"])
 def test_every_wait_is_bounded(dag_id: str) -> None:
     dag = dag_of(dag_id)
+    assert dag.is_paused_upon_creation is False
     assert dag.dagrun_timeout
     for task in dag.tasks:
         assert task.execution_timeout, task.task_id

@@ -1,13 +1,17 @@
 """`make cloud-demo` from the front door: the commands of docs/aws.md, as printed."""
 
+import json
 import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from local.home import PROJECT
+from local.cloud_demo import Demo
+from local.home import PROJECT, Home, Problem
 
 
 @pytest.mark.slow
@@ -24,7 +28,29 @@ def test_the_commands_of_the_page_leave_nothing(tmp_path: Path, kind: str) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     assert ("the paused cluster refuses connections" in done.stdout) == (kind == "cluster")
     assert "left of it: nothing" in done.stdout
+    assert "switched on: maintenance, sparkify" in done.stdout
     counts = re.findall(r"^ +songplays +([\d,]+) rows$", done.stdout, re.M)
     # The star is as it was before the pause; Serverless has none.
     assert len(counts) == (2 if kind == "cluster" else 1)
     assert len(set(counts)) == 1
+
+
+def test_a_dag_that_is_off_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow would leave its run in the queue."""
+    ran = []
+    monkeypatch.setattr(Demo, "airflow", lambda self, *words: ran.append(words[2]))
+    monkeypatch.setattr(Demo, "show_star", lambda self: None)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    no_services: Any = None
+    demo = Demo(no_services, Home(tmp_path), "cluster")
+    with pytest.raises(Problem, match="sparkify is paused when it is new.*\nNext: switch it on"):
+        demo.run("sparkify", {})
+
+    body = json.dumps({"is_paused": False}).encode()
+    url = f"{demo.api.url}/api/v1/dags/sparkify"
+    headers = {"Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(url, body, headers, method="PATCH")).close()
+    demo.run("sparkify", {})
+    demo.run("resume", {})
+    demo.api.server.shutdown()
+    assert ran == ["sparkify", "resume"]
