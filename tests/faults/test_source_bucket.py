@@ -362,7 +362,7 @@ def test_the_lake_is_listed_in_ranges_of_the_ledger(fresh, monkeypatch):
 def test_a_connection_without_credentials_is_boto3s_to_refuse(fresh, monkeypatch):
     world = fresh()
     file = world.put("song_data/a.json", b"x")
-    monkeypatch.setattr("obstore.auth.boto3.Boto3CredentialProvider", lambda _: 1 / 0)
+    monkeypatch.setattr("obstore.auth.boto3.Boto3CredentialProvider", lambda *_, **__: 1 / 0)
 
     assert read_small(world, file) == [b"x"]
 
