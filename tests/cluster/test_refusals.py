@@ -184,9 +184,10 @@ def test_tls_is_off_only_for_a_stand_in(account, monkeypatch):
         class meta:
             endpoint_url = "https://redshift.us-west-2.amazonaws.com"
 
-    monkeypatch.setattr(stack, "client", lambda service, region: RealAws)
-    with pytest.raises(ConfigurationError, match="off is for a local stand-in"):
-        stack.check_request(account.params("provision", **account.wanted(tls="off")))
+    with monkeypatch.context() as patch:
+        patch.setattr(stack, "client", lambda service, region: RealAws)
+        with pytest.raises(ConfigurationError, match="off is for a local stand-in"):
+            stack.check_request(account.params("provision", **account.wanted(tls="off")))
     assert database.tls_settings({"tls": "verify-full"}) == {"ssl": True, "sslmode": "verify-full"}
 
 
