@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import json
 import os
 import re
 import secrets
@@ -107,9 +108,10 @@ def settings() -> Settings:
     """
     from airflow.providers.common.compat.sdk import Variable
 
-    # The default by position: Airflow 2 and 3 give this parameter different names.
+    # The default by position: Airflow 2 and 3 give this parameter different names. Not `deserialize_json`: Airflow 3
+    # takes a Variable that is not JSON for one that does not exist, and the defaults would be in force.
     try:
-        given = Variable.get(VARIABLE, {}, deserialize_json=True)
+        given = json.loads(Variable.get(VARIABLE, "{}"))
     except ValueError as error:
         raise ConfigurationError(
             f"Variable `{VARIABLE}` is not JSON ({error}). Fix it in Airflow (Admin, Variables) or in the secrets "

@@ -255,7 +255,7 @@ def test_up_and_down(home: Home, folder: Path, capsys: pytest.CaptureFixture[str
     assert cli.main(["airflow", "dags details sparkify --output plain"], home) == 0
     assert cli.main(["airflow", "dags details nope"], home) != 0
     assert cli.main(["env"], home) == 0
-    assert f"SPARKIFY_LAST_DAY='{read_folder(folder).last_day}'" in capsys.readouterr().out
+    assert f"SPARKIFY_LAST_DAY={read_folder(folder).last_day}\n" in capsys.readouterr().out
 
     running = services.require(home)
     with airflow.database(running) as cursor:
