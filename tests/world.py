@@ -314,7 +314,10 @@ class World:
             except AirflowFailException as error:
                 context["task"].check_results = operator.check_results
                 context["exception"] = error
-                operator.on_failure_callback(context)
+                callbacks = operator.on_failure_callback
+                # Airflow 3 keeps a list.
+                for callback in callbacks if isinstance(callbacks, list) else [callbacks]:
+                    callback(context)
                 raise DataError(context["pushed"][operator.task_id, "failure"]) from error
             # Not `post_execute`: on Airflow 3 the hook is called by what runs the task.
             operator._post_execute_hook(context, None)
