@@ -29,6 +29,8 @@ ENV AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE=True
 # Our own file names the datasets of our tasks: no SQL, no further connections, the same names in every run.
 ENV AIRFLOW__OPENLINEAGE__EXTRACTORS=include.sparkify.watching.lineage.Extractor
 ENV AIRFLOW__OPENLINEAGE__EMISSION_POLICY='[{"scope": {"dag_id": "sparkify|reports"}, "match_mode": "regex", "controls": {"hook_lineage": false}}]'
+# In a thread, not in a fork of the task's process per event.
+ENV AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD=True
 
 USER astro
 COPY --chown=astro:0 . .

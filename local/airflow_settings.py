@@ -94,6 +94,7 @@ def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
         "AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS": "True",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE": "True",
+        "AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD": "True",
         "AIRFLOW__OPENLINEAGE__EXTRACTORS": "include.sparkify.watching.lineage.Extractor",
         "AIRFLOW__OPENLINEAGE__EMISSION_POLICY": (
             '[{"scope": {"dag_id": "sparkify|reports"}, "match_mode": "regex", "controls": {"hook_lineage": false}}]'
