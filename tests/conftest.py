@@ -30,6 +30,8 @@ if importlib.util.find_spec("local") is None:
     collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name != "dags"]
 
 
+# The image has no pytest-xdist.
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Start three processes on two cores: a third of the time, a test waits for a server or for Airflow."""
     return round(1.5 * len(os.sched_getaffinity(0)))

@@ -160,8 +160,13 @@ def test_astro_dev_pytest_runs_in_the_image_with_the_hosts_folders(tmp_path: Pat
         done = subprocess.run(
             [sys.executable, "-P", "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *paths],
             cwd=tmp_path,
-            # The environment of this test has the package local_redshift; the image's has not.
-            env={"PATH": os.defpath, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+            # The environment of this test has the package local_redshift and plugins of pytest; the image's has not.
+            env={
+                "PATH": os.defpath,
+                "PYTHONPATH": str(tmp_path),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            },
             capture_output=True,
             text=True,
             check=False,
