@@ -24,10 +24,10 @@ of the star may share one run. With nothing new it is skipped.
 one version of the star), replaces the aggregates of these days (`song_days`, `session_days` and others) and the
 periods that hold them, checks the result, and commits. All time is kept as sums (`song_listeners` and others), which
 change by the same days. Everything else is a view. Its cost is that of the change, not of the history. The first run,
-and the first after a change of the reports' code or after the star was recreated, counts everything again; so does a
-run that is triggered with `remake`. The rows are the same either way. Such a run creates the tables again, in its
-transaction: a query waits until it commits, and one that has begun may fail with `could not open relation with OID`.
-Run it when few people read.
+and the first after a change of the reports' code or after the star was recreated, rebuilds everything. So does a run
+that is triggered with `remake`. The rows are the same either way, and readers see the old ones until it commits. Only a
+table or view whose columns have changed is created anew: a query that has begun may then fail with `could not open
+relation with OID`.
 
 **The listening page** is one HTML file, for everyone who has no SQL: `listening_page` writes it to the work bucket,
 beside the run reports, and returns its address. It needs no server and loads nothing.

@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from include.sparkify import tables
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import analysts, warehouse
+from include.sparkify.redshift.schema import find_columns
 from include.sparkify.settings import ops, reports, reports_state
 
 log = logging.getLogger(__name__)
@@ -227,8 +228,13 @@ def _check(cursor: Any) -> None:
 
     :raises DataError: a check found failing rows; the message has the first of them.
     """
+    names = {
+        "reports": reports(),
+        "state": reports_state(),
+        "due_periods": f"(select period, start from {reports_state()}.day_periods group by period, start)",
+    }
     for check in yaml.safe_load(CHECKS.read_text()):
-        cursor.execute(check["failing"].format(reports=reports(), state=reports_state()))
+        cursor.execute(check["failing"].format(**names))
         failing = [tuple(row) for row in cursor.fetchmany(5)]
         if failing:
             raise DataError(
@@ -248,23 +254,36 @@ def _code() -> str:
 
 
 def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
-    """Create every table empty, and every view, in the place of what may be there, with the meaning of its columns."""
+    """Empty every table, and create the tables and views that are missing or not as declared.
+
+    A table that is as declared stays the same table: a reader whose snapshot is older than a new one finds that empty.
+    """
     cursor.execute(
-        "select table_name, table_type from information_schema.tables where table_schema = %s", (reports(),)
+        "select table_schema, table_name, table_type from information_schema.tables where table_schema in (%s, %s)",
+        (reports(), reports_state()),
     )
-    kinds = {name: "view" if kind == "VIEW" else "table" for name, kind in cursor.fetchall()}
+    kinds = cursor.fetchall()
+    columns = find_columns(cursor, (reports(), reports_state()))
+    found = {
+        f"{schema}.{name}": ("view" if kind == "VIEW" else "table", columns.get((schema, name)))
+        for schema, name, kind in kinds
+    }
+    names = list(scripts())
     # From the newest to the oldest: views before what they read.
-    for name in reversed(TABLES):
-        if name in kinds:
-            cursor.execute(f"drop {kinds[name]} if exists {reports()}.{name} cascade")
-    for name in scripts():
+    for name in reversed(names):
+        target, kind = _target(name), "view" if name in VIEWS else "table"
+        declared = [(column.name, column.type) for column in _declared(name).columns]
+        if target in found and found[target] != (kind, declared):
+            cursor.execute(f"drop {found.pop(target)[0]} if exists {target} cascade")
+    for name in names:
         table, target = _declared(name), _target(name)
         if name in VIEWS:
-            cursor.execute(f"create view {target} as\n{rendered[name]}")
+            cursor.execute(f"create or replace view {target} as\n{rendered[name]}")
+        elif target in found:
+            cursor.execute(f"delete from {target}")
         else:
-            cursor.execute(f"drop table if exists {target}")
-            columns = ", ".join(f"{column.name} {column.type}" for column in table.columns)
-            cursor.execute(f"create table {target} ({columns}) sortkey ({table.key})")
+            body = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+            cursor.execute(f"create table {target} ({body}) sortkey ({table.key})")
         cursor.execute(
             f"comment on {'view' if name in VIEWS else 'table'} {target} is {_literal(table.grain)}"
         )

@@ -119,6 +119,7 @@ def test_no_reader_sees_a_mixture_of_versions(make_world: Any, monkeypatch: pyte
             writer.refresh,
             writer.recreate,
             writer.maintain,
+            writer.remake,
         ):
             step()
             writer.note()

@@ -31,7 +31,7 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def month(
+def loaded_month(
     s3: Any, connections: dict[str, str], reports: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """The sample month that `make run` loads, in schema `sparkify`, with the report tables made by their DAG."""
@@ -61,3 +61,9 @@ def month(
 
         warehouse.transaction(drop, "drop the month")
     settings.cache_clear()
+
+
+@pytest.fixture
+def month(loaded_month: World, enter: Any) -> World:
+    """The sample month, with its settings in force."""
+    return enter(loaded_month)

@@ -52,7 +52,7 @@ def facts_of() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def facts(month: Any) -> dict[str, Any]:
+def facts(loaded_month: Any) -> dict[str, Any]:
     return facts_of()
 
 

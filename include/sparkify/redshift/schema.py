@@ -154,16 +154,21 @@ def _describe(found: Mapping[str, Columns], differences: Mapping[str, str]) -> s
 
 def _find_columns(cursor: Any) -> dict[str, Columns]:
     """Return the tables of our two schemas with their columns, in order."""
-    found: dict[str, Columns] = {}
+    found = find_columns(cursor, (star(), ops()))
+    return {table: columns for (schema, table), columns in found.items() if schema == schema_of(table)}
+
+
+def find_columns(cursor: Any, schemas: tuple[str, str]) -> dict[tuple[str, str], Columns]:
+    """Return the columns of all tables and views of two schemas, in order, by schema and name."""
+    found: dict[tuple[str, str], Columns] = {}
     cursor.execute(
         "select table_schema, table_name, column_name, data_type, character_maximum_length, numeric_precision, "
         "numeric_scale from information_schema.columns where table_schema in (%s, %s) "
         "order by table_name, ordinal_position",
-        (star(), ops()),
+        schemas,
     )
-    for schema, table, column, kind, length, precision, scale in cursor.fetchall():
-        if schema == schema_of(table):
-            found.setdefault(table, []).append((column, _type(kind, length, precision, scale)))
+    for schema, table, column, *kind in cursor.fetchall():
+        found.setdefault((schema, table), []).append((column, _type(*kind)))
     return found
 
 
