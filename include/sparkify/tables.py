@@ -81,7 +81,7 @@ COPY_OPTIONS = ("manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'"
 # The tasks of the build and the tables that each derives, in order, in one transaction. The first derives what the
 # others share, and they are independent of each other.
 BUILD: dict[str, tuple[str, ...]] = {
-    "changes": ("affected_days", "plays", "touched_songs", "ranked_song_files"),
+    "changes": ("superseded_files", "affected_days", "plays", "touched_songs", "ranked_song_files"),
     "songplays": ("song_matches", "songplays", "repointed_songplays"),
     "users": ("retracted_users", "users"),
     "songs": ("songs",),

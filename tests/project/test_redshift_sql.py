@@ -179,6 +179,39 @@ def test_a_refusal_names_file_and_line() -> None:
     ]
 
 
+# Numbers, fewer than a hundred: the joins of two reports.
+FEW = ("include/sql/reports/retention.sql", "include/sql/reports_state/day_periods.sql")
+_JOIN = re.compile(
+    r"\bjoin\b(?:(?!\bjoin\b).)*?\bon\b(.*?)"
+    r"(?=\b(?:inner|left|cross|join|where|group|order|union|having|qualify|limit)\b|;|$)"
+    r"|\bdelete from\b[^;]*?\busing\b(.*?);",
+    re.DOTALL,
+)
+
+
+def ranges(text: str) -> list[str]:
+    """Return the conditions of joins that compare nothing by equality: Redshift runs them as nested loops.
+
+    https://docs.aws.amazon.com/redshift/latest/dg/c-the-query-plan.html
+    """
+    whole, found = re.sub(r"--[^\n]*", "", text), []
+    # From the innermost parentheses outward.
+    while inner := re.search(r"\(([^()]*)\)", whole):
+        found += _JOIN.findall(inner[1])
+        whole = f"{whole[: inner.start()]} {whole[inner.end() :]}"
+    conditions = (one or other for one, other in found + _JOIN.findall(whole))
+    return [condition for condition in conditions if not re.search(r"(?<![<>!])=|\bin\b|anything", condition)]
+
+
+def test_no_join_is_by_range_alone() -> None:
+    assert ranges("select 1 from a inner join b as d on a.at >= d.start and a.at < d.until where a.x = 1")
+    assert ranges("delete from a using b as d where a.at >= d.start;")
+    assert ranges("select 1 from (select 1 from a inner join b on trunc(a.at) < b.day) as x where x.a = 1")
+    assert not ranges("select 1 from a left join b on a.x = b.x and a.at < b.until")
+    found = [each for each in [*in_files(), *in_checks()] if each[0].removesuffix(":1") not in FEW]
+    assert not [(where, each) for where, text in found for sql in rendered(text) for each in ranges(sql)]
+
+
 def test_the_first_contact_asks_about_files_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(PROJECT / "local_redshift/tests")
     asked = importlib.import_module("first_contact")

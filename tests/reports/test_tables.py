@@ -252,7 +252,9 @@ def test_a_remake_recreates_only_what_is_not_as_declared(month, reports):
 
     def numbers() -> dict[str, int]:
         return dict(
-            month.rows("select relname, oid::bigint from pg_class where relnamespace = 'reports'::regnamespace")
+            month.rows(
+                "select relname, oid::bigint from pg_class where relnamespace = 'reports'::regnamespace"
+            )
         )
 
     def change(cursor: Any) -> None:

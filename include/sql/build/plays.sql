@@ -10,6 +10,11 @@ where s.page = 'NextSong'
 union all
 select {{ columns("events", "e") }}
 from {{ star() }}.events as e
-inner join {{ run_schema() }}.affected_days as d on e.start_time >= d.day_start and e.start_time < d.day_end
+inner join {{ run_schema() }}.affected_days as d on date_trunc('day', e.start_time) = d.day_start
 left join {{ run_schema() }}.staging_files as f on e.source_key = f.source_key
-where e.page = 'NextSong' and f.source_key is null;
+where
+    e.page = 'NextSong'
+    and f.source_key is null
+    -- The join says the same, but a scan skips only what a condition on its own column leaves out.
+    and e.start_time >= (select min(a.day_start) from {{ run_schema() }}.affected_days as a)
+    and e.start_time < (select dateadd(day, 1, max(a.day_start)) from {{ run_schema() }}.affected_days as a);

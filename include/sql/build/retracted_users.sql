@@ -13,6 +13,6 @@ with latest_plays as (
 )
 select u.user_id
 from {{ star() }}.users as u
-inner join {{ run_schema() }}.affected_days as d on u.updated_at >= d.day_start and u.updated_at < d.day_end
+inner join {{ run_schema() }}.affected_days as d on date_trunc('day', u.updated_at) = d.day_start
 left join latest_plays as p on u.user_id = p.user_id
 where p.latest is null or p.latest < u.updated_at;

@@ -8,11 +8,23 @@ select
     {{ table.text }} as key
 from {{ ops() if table.is_ops else star() }}.{{ table.name }} as p
 {% if table.scope == "day" -%}
-inner join {{ run_schema() }}.affected_days as d on p.start_time >= d.day_start and p.start_time < d.day_end
+inner join {{ run_schema() }}.affected_days as d on date_trunc('day', p.start_time) = d.day_start
+where
+    p.start_time >= (select min(a.day_start) from {{ run_schema() }}.affected_days as a)
+    and p.start_time < (select dateadd(day, 1, max(a.day_start)) from {{ run_schema() }}.affected_days as a)
 {% elif table.scope == "lines" -%}
-inner join {{ ops() }}.loaded_files as l
-    on p.source_key = l.source_key and p.start_time >= l.first_event and p.start_time <= l.last_event
-inner join {{ run_schema() }}.staging_files as f on l.source_key = f.source_key
+inner join {{ run_schema() }}.staging_files as f on p.source_key = f.source_key
+where
+    p.start_time >= (
+        select min(l.first_event)
+        from {{ ops() }}.loaded_files as l
+        inner join {{ run_schema() }}.staging_files as s on l.source_key = s.source_key
+    )
+    and p.start_time <= (
+        select max(l.last_event)
+        from {{ ops() }}.loaded_files as l
+        inner join {{ run_schema() }}.staging_files as s on l.source_key = s.source_key
+    )
 {% else -%}
 inner join {{ run_schema() }}.{{ table.scope }} as c on p.{{ table.key[0] }} = c.{{ table.key[0] }}
 {% endif -%}

@@ -3,12 +3,11 @@
 -- noqa: disable=LT02
 {% if source.daily -%}
 delete from {{ star() }}.{{ source.history }}
-using {{ ops() }}.loaded_files as l, {{ run_schema() }}.staging_files as f
+using {{ run_schema() }}.superseded_files as f
 where
-    {{ source.history }}.source_key = l.source_key
-    and {{ source.history }}.start_time >= l.first_event
-    and {{ source.history }}.start_time <= l.last_event
-    and l.source_key = f.source_key;
+    {{ source.history }}.source_key = f.source_key
+    and {{ source.history }}.start_time >= (select min(s.first_event) from {{ run_schema() }}.superseded_files as s)
+    and {{ source.history }}.start_time <= (select max(s.last_event) from {{ run_schema() }}.superseded_files as s);
 {% else -%}
 delete from {{ star() }}.{{ source.history }}
 using {{ run_schema() }}.staging_files as f

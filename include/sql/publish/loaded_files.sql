@@ -20,7 +20,7 @@ select
     f.lines,
     f.accepted,
     f.rejected,
-    r.run_id,
+    p.run_id,
     getdate() as loaded_at
 from {{ run_schema() }}.staging_files as f
 left join (
@@ -39,5 +39,7 @@ left join (
     ) as lines
     group by source_key
 ) as e on f.source_key = e.source_key
-inner join {{ ops() }}.run_schemas as r on r.run_schema = '{{ run_schema() }}'
+-- Not of run_schemas: with SERIALIZABLE isolation, a transaction must not read what others write without the lock.
+cross join (select max(version) as version from {{ ops() }}.publish_log) as v
+inner join {{ ops() }}.publish_log as p on v.version = p.version
 where not f.vanished;

@@ -2,7 +2,10 @@
 -- load: the affected days are replaced by the candidates; plays of other days gain or lose their song
 delete from {{ star() }}.songplays
 using {{ run_schema() }}.affected_days as d
-where songplays.start_time >= d.day_start and songplays.start_time < d.day_end;
+where
+    date_trunc('day', songplays.start_time) = d.day_start
+    and songplays.start_time >= (select min(a.day_start) from {{ run_schema() }}.affected_days as a)
+    and songplays.start_time < (select dateadd(day, 1, max(a.day_start)) from {{ run_schema() }}.affected_days as a);
 insert into {{ star() }}.songplays ({{ columns("songplays") }})
 select {{ columns("songplays") }}
 from {{ run_schema() }}.songplays;
