@@ -236,17 +236,9 @@ def sparkify() -> None:
     @task
     def check_complete(plan: Any, validated: Any, published: Any) -> None:
         """Fail if a file of the interval was left out; everything else is published by then."""
-        from include.sparkify.errors import DataError
-        from include.sparkify.tasks.plan import describe_left_out
-        from include.sparkify.tasks.run import results_of
+        from include.sparkify.tasks.publish import check_complete
 
-        refused = [
-            *plan["refused"],
-            *(file for chunk in results_of(plan, validated) for file in chunk["refused"]),
-        ]
-        if refused or published["replaced"]:
-            left_out = describe_left_out(refused, published["replaced"])
-            raise DataError(f"everything else is loaded, but {left_out}")
+        check_complete(plan, validated, published)
 
     @teardown
     @task

@@ -357,14 +357,7 @@ class World:
     def check_complete(self, context: Any, published: publish.Published) -> None:
         """Raise if a file of the interval was left out."""
         planned, validated = context["pushed"]["plan", "plan"], context["pushed"]["validate", "return_value"]
-        refused = [
-            *planned["refused"],
-            *(file for chunk in run.results_of(planned, validated) for file in chunk["refused"]),
-        ]
-        if refused or published["replaced"]:
-            raise DataError(
-                "everything else is loaded, but " + plan.describe_left_out(refused, published["replaced"])
-            )
+        publish.check_complete(planned, validated, published)
 
     def rendered(self, folder: str, names: Iterable[str], context: Any = None) -> dict[str, str]:
         macros = self._macros(context)

@@ -133,15 +133,12 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
             rows = warehouse.execute(cursor, script)
             log.info("%s: %s", name, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
         _check(cursor)
-        # Not only for new tables: the group may be newer than they are.
-        analysts.grant_star(cursor)
-        analysts.grant_reports(cursor, TABLES)
 
-    if plan["remake"]:
-        analysts.try_group()
     warehouse.transaction(
         work, "publish the report tables", is_done=lambda cursor: _commit_id(cursor) == plan["commit_id"]
     )
+    # Not only for new tables: the group may be newer than they are.
+    analysts.open_door(TABLES)
 
 
 def _commit_id(cursor: Any) -> str | None:

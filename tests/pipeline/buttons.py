@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState, TaskInstanceState
 
+from include.sparkify import run_plan
 from include.sparkify.tasks.notify import FAILURE
 from tests import running
 
@@ -26,6 +28,8 @@ if AIRFLOW_V_3_0_PLUS:
 else:
     from airflow.models.dag import _run_task
 
+# How a message of ours ends.
+NEXT_STEP = re.compile("clear the task `plan`|Next: ")
 BEGIN = datetime(2027, 1, 1, tzinfo=UTC)
 
 
@@ -134,10 +138,15 @@ class Run:
     def failures(self) -> dict[str, str]:
         """Return the message of every failed task."""
         with self._open() as (session, run):
-            return {
-                ti.task_id: str(ti.xcom_pull(task_ids=ti.task_id, key=FAILURE, session=session))
-                for ti in run.get_task_instances([TaskInstanceState.FAILED], session=session)
-            }
+            found: dict[str, str] = {}
+            for ti in run.get_task_instances([TaskInstanceState.FAILED], session=session):
+                text = ti.xcom_pull(
+                    task_ids=ti.task_id, key=FAILURE, map_indexes=ti.map_index, session=session
+                )
+                # Of a mapped task that has several: any without a next step shows.
+                if ti.task_id not in found or not NEXT_STEP.search(str(text)):
+                    found[ti.task_id] = str(text)
+            return found
 
 
 class Kept:
@@ -152,3 +161,5 @@ class Kept:
     def restore(self) -> None:
         with contextlib.closing(sqlite3.connect(self._path)) as live:
             self._copy.backup(live)
+        # A try has its own process, and no later try its number.
+        run_plan._known.clear()

@@ -159,6 +159,7 @@ BREAKS = [
     ("all_time_is_the_sum_of_the_months", "update {r}.song_listeners set plays = plays + 1"),
     ("one_row_per_key", "insert into {r}.period_tops select * from {r}.period_tops"),
     ("parts_add_up", "update {r}.period_parts set counted = counted + 1"),
+    ("levels_add_up", "update {r}.period_totals set paid_plays = paid_plays + 1 where level = 'all'"),
     ("totals_are_possible", "update {r}.period_totals set listeners = plays + 1"),
 ]
 

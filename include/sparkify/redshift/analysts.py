@@ -41,7 +41,7 @@ def create_group(cursor: Any) -> None:
         cursor.execute(f"create group {group()}")
 
 
-def try_group() -> None:
+def _try_group() -> None:
     """Create the group, in its own transaction, in a warehouse that ``provision`` has not made.
 
     Where our user may not, an administrator creates it. The next run that publishes then opens the door.
@@ -58,40 +58,36 @@ def try_group() -> None:
         )
 
 
-def open_door() -> None:
-    """Let the group read the tables of the star that were just created, and create the group if our user may."""
-    try_group()
-    warehouse.transaction(grant_star, f"let {group()} read the tables")
+def open_door(report_tables: Sequence[str] = ()) -> None:
+    """Let the group read the star and these report tables, and create the group if our user may.
+
+    In a transaction of its own: a GRANT fails if another session changes the catalog entry of its table meanwhile.
+    """
+
+    def grant(cursor: Any) -> bool:
+        if not has_group(cursor):
+            return False
+        grant_star(cursor)
+        if report_tables:
+            # By name: the schema may hold tables of others.
+            tables = ", ".join(f"{reports()}.{name}" for name in report_tables)
+            cursor.execute(f"grant usage on schema {reports()} to group {group()}")
+            cursor.execute(f"grant select on {tables} to group {group()}")
+        return True
+
+    action = f"let {group()} read the tables"
+    if not warehouse.transaction(grant, action):
+        _try_group()
+        warehouse.transaction(grant, action)
 
 
 def grant_star(cursor: Any) -> None:
     """Let the group read the tables of the star; without a group, nothing is done."""
-    whole = [table for table in STAR if table not in NAMES]
-    if not has_group(cursor) or _reads(cursor, star(), whole):
+    if not has_group(cursor):
         return
+    whole = [table for table in STAR if table not in NAMES]
     cursor.execute(f"grant usage on schema {star()} to group {group()}")
     cursor.execute(f"grant select on {', '.join(f'{star()}.{table}' for table in whole)} to group {group()}")
     for table, hidden in NAMES.items():
         shown = ", ".join(column.name for column in published(table).columns if column.name not in hidden)
         cursor.execute(f"grant select ({shown}) on {star()}.{table} to group {group()}")
-
-
-def grant_reports(cursor: Any, names: Sequence[str]) -> None:
-    """Let the group read report tables, by name: the schema may hold tables of others."""
-    if not has_group(cursor) or _reads(cursor, reports(), names):
-        return
-    cursor.execute(f"grant usage on schema {reports()} to group {group()}")
-    cursor.execute(f"grant select on {', '.join(f'{reports()}.{name}' for name in names)} to group {group()}")
-
-
-def _reads(cursor: Any, schema: str, names: Sequence[str]) -> bool:
-    """Return whether the group may read all these tables already, as far as the warehouse shows it to our user.
-
-    https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_RELATION_PRIVILEGES.html
-    """
-    cursor.execute(
-        "select relation_name from svv_relation_privileges where namespace_name = %s and identity_name = %s "
-        "and identity_type = 'group' and privilege_type = 'SELECT'",
-        (schema, group()),
-    )
-    return {name for (name,) in cursor.fetchall()} >= set(names)

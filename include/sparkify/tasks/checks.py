@@ -222,6 +222,7 @@ def record_failed(checks: list[Check], context: Mapping[str, Any]) -> None:
         "the star is unchanged; failed: "
         + "\n".join(map(describe, results))
         + f"\nAll results: select * from {ops()}.quality_results where run_id = '{context['run_id']}'"
+        + "\nNext: fix what the check names, then clear the task `plan` with everything downstream."
     )
     notify.failure(context, error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypedDict
 
 from include.sparkify.errors import DataError
@@ -16,6 +16,7 @@ from include.sparkify.run_plan import CLEAR, Plan, of_run
 from include.sparkify.settings import ops, settings
 from include.sparkify.tables import SOURCES, STAGING
 from include.sparkify.tasks import checks
+from include.sparkify.tasks.plan import describe_left_out
 from include.sparkify.tasks.run import results_of
 from include.sparkify.tasks.validate import Validated
 
@@ -119,6 +120,21 @@ def publish(
     for table, rows in result["changed"].items():
         log.info("%s: %s", table, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
     return result
+
+
+def check_complete(plan: Plan, validated: Iterable[Validated], published: Published | None) -> None:
+    """Check that the run has published every file of its interval.
+
+    :param published: None if the task was marked as successful by hand.
+    :raises DataError: a file was left out, which the message names; or nothing was published.
+    """
+    if published is None:
+        raise DataError(f"the task `publish` has published nothing. {CLEAR}")
+    chunks = results_of(plan, validated)
+    refused = [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
+    if refused or published["replaced"]:
+        left_out = describe_left_out(refused, published["replaced"])
+        raise DataError(f"everything else is loaded, but {left_out}")
 
 
 def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:

@@ -25,20 +25,21 @@ _EMPTY_GZIP = gzip.compress(b"", mtime=0)
 log = logging.getLogger(__name__)
 
 
-def results_of(plan: Plan, validated: Iterable[Validated]) -> list[Validated]:
+def results_of(plan: Plan, validated: Iterable[Validated] | None) -> list[Validated]:
     """Return the results of this try's chunks: Airflow keeps those of an earlier try that had more.
 
+    :param validated: None if the task was marked as successful by hand.
     :raises DataError: one is missing.
     """
     prefix = f"{run_prefix(plan['run_schema'])}/"
-    found = [result for result in validated if result["chunk"].startswith(prefix)]
+    found = [result for result in validated or () if result["chunk"].startswith(prefix)]
     if len(found) != plan["chunks"]:
         raise DataError(f"{len(found)} of {plan['chunks']} chunks of the plan are validated. {CLEAR}")
     return found
 
 
 def open_run(
-    run_id: str, plan: Plan, validated: Iterable[Validated], scripts: Mapping[str, str]
+    run_id: str, plan: Plan, validated: Iterable[Validated] | None, scripts: Mapping[str, str]
 ) -> dict[str, str]:
     """Create the schema of the run with its empty tables, and write the COPY manifests of all chunks.
 

@@ -25,6 +25,9 @@ with heard as (
             s.artist,
             s.user_id,
             s.plays,
+            -- Not in the aggregate below: no page of AWS says what a column is there that ROLLUP groups by.
+            s.song as title,
+            case when s.level = 'paid' then s.plays else 0 end as paid_plays,
             s.matched_plays
         from {{ reports() }}.{{ aggregate }} as s
         inner join {{ reports_state() }}.day_periods as p on {{ joined }}
@@ -42,8 +45,8 @@ counted as (
         artist,
         sum(plays)::bigint as plays,
         count(distinct user_id) as listeners,
-        count(distinct song) as songs,
-        sum(case when level = 'paid' then plays else 0 end)::bigint as paid_plays,
+        count(distinct title) as songs,
+        sum(paid_plays)::bigint as paid_plays,
         sum(matched_plays)::bigint as matched_plays
     from heard
     group by period, start, artist, rollup (song), rollup (level)

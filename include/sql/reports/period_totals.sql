@@ -22,6 +22,8 @@ with heard as (
         s.user_id,
         s.session_id,
         s.plays,
+        -- Not in the aggregate below: no page of AWS says what a column is there that ROLLUP groups by.
+        case when s.level = 'paid' then s.plays else 0 end as paid_plays,
         s.matched_plays,
         s.seconds
     from {{ reports() }}.session_days as s
@@ -35,6 +37,7 @@ with heard as (
         s.user_id,
         null::integer as session_id,
         s.plays,
+        case when s.level = 'paid' then s.plays else 0 end as paid_plays,
         s.matched_plays,
         s.seconds
     from {{ reports() }}.song_listeners as s
@@ -51,7 +54,7 @@ counted as (
         count(distinct user_id) as listeners,
         count(distinct user_id::bigint * 2147483648 + session_id) as sessions,
         round(sum(seconds)::decimal(18, 5) / 3600, 2)::decimal(18, 2) as hours,
-        sum(case when level = 'paid' then plays else 0 end)::bigint as paid_plays,
+        sum(paid_plays)::bigint as paid_plays,
         sum(matched_plays)::bigint as matched_plays
     from heard
     group by period, start, rollup (level)
