@@ -20,7 +20,7 @@ RUN python -c "import sys; from importlib.metadata import version; v = version('
 # It also stops if the lock took from another package of the Runtime a version that it needs. Only the SDK's bound is known.
 RUN ! pip check | sed 's/, but you have .*//' | grep -vxFf /tmp/conflicts | grep -vi '^No broken requirements found\|^astro-sdk-python .* flask-session'
 
-# The warehouse user may not create schemas beside its own; without this the SDK tries to.
+# The task `plan` of the DAG `reports` has created the schema; without this the SDK creates it, too.
 ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=True
 # Seconds. The imports of Amazon's provider can exceed the default of 30 on a busy machine.
 ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120

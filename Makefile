@@ -67,7 +67,7 @@ runtime3: $(READY) ## Change the project's files for Astro Runtime 3 (Airflow 3,
 env: $(READY) ## Print a complete .env for `astro dev start --standalone` or any other Airflow on this machine
 	@$(CLI) env
 
-sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten times as much, SONGS=14896 for so many songs
+sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten times as much, SONGS=14896 for 14,896 songs
 	@$(PY) -m local.sample .local/sample --scale $(or $(SCALE),1) $(if $(SONGS),--songs $(SONGS))
 
 cloud-demo: $(READY) ## Follow docs/aws.md on this machine: provision, load, pause, resume, tear down; a cluster, then Serverless
@@ -110,7 +110,7 @@ suites: $(READY) ## The test suites of four other projects on local_redshift; SU
 first-contact: $(READY) ## Ask a real cluster (LOCAL_REDSHIFT_CONFORMANCE_DSN) what AWS does not document and we had to assume
 	@$(PY) local_redshift/tests/first_contact.py
 
-docs: $(READY) ## Regenerate docs/data and docs/settings.md from the code
+docs: $(READY) ## Regenerate docs/data, docs/settings.md, docs/metrics.md and the metrics of examples/dbt from the code
 	@$(PY) -W ignore -m docs.generate
 
 screenshots: $(READY) ## Retake the pictures in docs/ (needs chromium and chromedriver); starts Airflow if it is not up
@@ -155,7 +155,7 @@ clean: ## Stop everything and delete all that make created
 	@if [ -x $(PY) ]; then $(CLI) down; fi
 	rm -rf .uv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# Set-up messages go to standard error: `make query` promises only CSV on standard output.
+# Setup messages are written to standard error: `make query` writes only CSV to standard output.
 # --target works beside Debian's externally managed Python and needs no python3-venv.
 $(UV):
 	@python3 -m pip --version >/dev/null 2>&1 || { echo "make needs python3 with pip: on Debian, apt-get install python3-pip" >&2; exit 1; }

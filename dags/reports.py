@@ -1,5 +1,5 @@
 """
-# reports: what people listen to, in tables that answer at once
+# reports: precomputed tables for analysts, and the listening page
 
 **What it makes.** The tables and views of schema `reports`, and the listening page that is made of them:
 
@@ -26,7 +26,7 @@ periods that hold them, checks the result, and commits. All time is kept as sums
 change by the same days. Everything else is a view. Its cost is that of the change, not of the history. The first run,
 and the first after a change of the reports' code or after the star was recreated, rebuilds everything. So does a run
 that is triggered with `remake`. The rows are the same either way, and readers see the old ones until it commits. Only a
-table or view whose columns have changed is created anew: a query that has begun may then fail with `could not open
+table or view whose columns have changed is recreated: a query that has begun may then fail with `could not open
 relation with OID`.
 
 **The listening page** is one HTML file, for everyone who has no SQL: `listening_page` writes it to the work bucket,
@@ -53,7 +53,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Param, dag, get_current_context, task
 
 from include.defaults import DEFAULT_ARGS
-from include.reports import publish as publishing
+from include.reports import publish as report_tables
 from include.sparkify import assets, settings, tables
 
 # The one place that decides: the Astro SDK where it is installed (Airflow 2), else plain operators, with the same rows.
@@ -61,7 +61,7 @@ working_tables = import_module(f"include.reports.{'sdk' if find_spec('astro') el
 
 
 def remake(ti: Any) -> bool:
-    """Return whether the run counts everything again."""
+    """Return whether the run rebuilds everything."""
     return bool(ti.xcom_pull(task_ids="plan")["remake"])
 
 
@@ -85,7 +85,7 @@ def remake(ti: Any) -> bool:
     },
     params={
         "remake": Param(
-            False, type="boolean", title="Remake", description="Count everything again, from nothing."
+            False, type="boolean", title="Remake", description="Rebuild all report tables from scratch."
         )
     },
     tags=["sparkify", "redshift", "reports"],
@@ -93,14 +93,14 @@ def remake(ti: Any) -> bool:
 )
 def reports() -> None:
     @task
-    def plan() -> publishing.Plan:
+    def plan() -> report_tables.Plan:
         """Decide which versions of the star the tables do not show yet; skip the run if there is none."""
-        return publishing.make_plan(get_current_context()["params"]["remake"])
+        return report_tables.make_plan(get_current_context()["params"]["remake"])
 
-    @task(templates_exts=[".sql"], outlets=[assets.report_asset(name) for name in publishing.TABLES])
-    def publish(plan: publishing.Plan, scripts: dict[str, str]) -> None:
+    @task(templates_exts=[".sql"], outlets=[assets.report_asset(name) for name in report_tables.TABLES])
+    def publish(plan: report_tables.Plan, scripts: dict[str, str]) -> None:
         """Bring every report table up to date and check it, in one transaction."""
-        publishing.publish(plan, scripts)
+        report_tables.publish(plan, scripts)
 
     @task
     def listening_page() -> str:
@@ -111,13 +111,13 @@ def reports() -> None:
 
     def query(name: str) -> str:
         # The text, not its path: of a path the SDK would join the lines, and a comment would swallow the query.
-        return (tables.SQL / publishing.STATE / f"{name}.sql").read_text()
+        return (tables.SQL / report_tables.STATE / f"{name}.sql").read_text()
 
     planned = plan()
     due_events = working_tables.select_into("due_events", query("due_events"))
     new_agents = working_tables.select_into("new_agents", query("new_agents"))
     new_families = working_tables.parse_agents("new_families", "new_agents")
-    published = publish(planned, publishing.scripts())
+    published = publish(planned, report_tables.scripts())
     planned >> due_events >> new_agents >> new_families >> published >> listening_page()
 
 

@@ -35,7 +35,7 @@ always does.
 | `replay` | files with rejected lines and refused files, after a fix |
 | `full_refresh` | everything; rows of files that left the lake are deleted |
 
-**Deletes.** A run that takes away more than `delete_threshold` of what is loaded fails in `audit_staging`. Check the
+**Deletes.** A run that deletes more than `delete_threshold` of the loaded data fails in `audit_staging`. Check the
 prefixes and the files; if they are right, trigger the run again with `confirm_deletes`.
 
 **Report.** Task `close_run` writes a page and the same as JSON below `reports/` in the work bucket, also for a failed
@@ -93,7 +93,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
     start_date=settings.start_date(),
     catchup=True,
     max_active_runs=4,
-    # A brake: so many failed runs in a row switch the DAG off, until a person has looked.
+    # A safeguard: Airflow pauses the DAG after this many consecutive failed runs.
     max_consecutive_failed_dag_runs=10,
     dagrun_timeout=settings.run_limit(),
     on_failure_callback=notify.run_timed_out,
@@ -134,7 +134,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
             False,
             type="boolean",
             title="Confirm deletes",
-            description="Let this run take away more of what is loaded than the setting delete_threshold allows.",
+            description="Allow this run to delete more of the loaded data than delete_threshold permits.",
         ),
     },
     tags=["sparkify", "redshift"],
@@ -149,7 +149,7 @@ def sparkify() -> None:
         mode = get_current_context()["params"]["mode"]
         schema.create_tables(scripts, allow_missing=mode == "full_refresh")
 
-    # A sensor: a run that waits for its log file holds no worker.
+    # A sensor: a run that waits for its log file does not occupy a worker slot.
     @task.sensor(mode="reschedule", poke_interval=60, timeout=settings.run_limit().total_seconds())
     def plan() -> PokeReturnValue:
         """Compare the lake with the ledger, and write what is due to the work bucket, in chunks for `validate`.
@@ -167,7 +167,7 @@ def sparkify() -> None:
 
     @task
     def validate(chunk: str) -> Any:
-        """Compare the files of a chunk with the contract: good lines go to the work bucket, the others are kept."""
+        """Validate the files of a chunk. Write accepted lines to the work bucket, and record the others."""
         from include.sparkify.tasks.validate import validate_chunk
 
         return validate_chunk(get_current_context()["run_id"], chunk)
@@ -235,7 +235,7 @@ def sparkify() -> None:
 
     @task
     def check_complete(plan: Any, validated: Any, published: Any) -> None:
-        """Fail if a file of the interval was left out; everything else is published by then."""
+        """Fail if a file of the interval was not loaded. All other files are already published."""
         from include.sparkify.tasks.publish import check_complete
 
         check_complete(plan, validated, published)
@@ -262,6 +262,7 @@ def sparkify() -> None:
         return [name for name in context["dag"].task_ids if name.startswith(("audit_staging", "audit_star."))]
 
     chunks = plan()
+    # Its second XCom: what a sensor returns is one value.
     decision = chunks["plan"]
     validated = validate.expand(chunk=chunks)
     # Airflow renders the scripts that these tasks get, because they end in .sql or are templates themselves.

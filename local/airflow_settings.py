@@ -100,7 +100,7 @@ def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
             '[{"scope": {"dag_id": "sparkify|reports"}, "match_mode": "regex", "controls": {"hook_lineage": false}}]'
         ),
         "PYTHONPATH": str(PROJECT),
-        # Keep this person's AWS accounts out of reach.
+        # Hide the user's AWS accounts.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

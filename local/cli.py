@@ -3,7 +3,7 @@
     python -m local.cli run [FOLDER] | up [FOLDER] | down | status | report | listening | env
     python -m local.cli query SQL [analyst] | airflow "COMMAND"
 
-Everything has one life, from the first `run` or `up` to `down`; its state is below .local/.
+The services and their data live from the first `run` or `up` to `down`. Their state is below .local/.
 
 Exit codes: 0 done; 1 a step failed, and the message says where and what is next; 2 bad input or a bad environment;
 `airflow` returns Airflow's own.
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None, home: Home | None = None) -> int:
     """Run one command and return the exit code; see the module's docstring."""
     given = parse(arguments)
     home = home or Home()
-    # The local services are not behind this person's proxy.
+    # The local services are not behind the user's proxy.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     try:
         return dispatch(home, given)

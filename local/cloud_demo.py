@@ -135,14 +135,14 @@ class Demo:
                 raise Problem("teardown left the resources above.\nNext: see the log of its last task", 1)
 
     def inventory(self) -> list[Any]:
-        """Return what exists of the warehouse, as provision and teardown list it."""
+        """Return the resources of the warehouse, as provision and teardown list them."""
         from include.cluster import inventory
         from include.cluster.request import Cluster
 
         return inventory.list_things(Cluster(NAME, REGION))
 
     def show(self, heading: str) -> None:
-        """Print what exists of the warehouse with its cost."""
+        """Print the resources of the warehouse and their cost."""
         things = self.inventory()
         say(f"{'':10}{heading} {'nothing' if not things else ''}")
         for thing in things:

@@ -86,7 +86,7 @@ def task_states(running: service.Running, dag_id: str, run_id: str) -> dict[str,
 
 @dataclass(frozen=True)
 class Result:
-    """How a DAG run ended."""
+    """The outcome of a DAG run."""
 
     run_id: str
     published: bool

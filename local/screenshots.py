@@ -97,7 +97,7 @@ def picture_of_report(chrome: webdriver.Chrome, page: Path, target: Path) -> Non
 def open_listening(
     chrome: webdriver.Chrome, page: Path, width: int = 1280, scheme: str = "light", hash_: str = ""
 ) -> None:
-    """Open the listening page in a window of a width, for a person who prefers the scheme light or dark."""
+    """Open the listening page in a window of the given width, with the color scheme light or dark."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}

@@ -81,7 +81,7 @@ class Api:
     """Airflow's REST API, as far as the page uses it. It runs one DAG after the other."""
 
     def __init__(self, run: Callable[[str, dict[str, Any]], None], fail: Callable[[Exception], None]) -> None:
-        """``run`` runs a DAG with its conf to its end; ``fail`` gets the exception if it raises one."""
+        """Take two callbacks: ``run`` runs a DAG to completion, and ``fail`` gets its exception, if any."""
         states: dict[str, str] = {}
         # The DAGs that were switched on.
         self.switched_on = switched_on = set[str]()

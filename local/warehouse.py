@@ -73,7 +73,7 @@ def print_csv(running: service.Running, sql: str, user: str = "") -> None:
 
 
 def message_of(error: redshift_connector.Error) -> str:
-    """Return the server's message; redshift_connector hands on a dictionary in which M is the message."""
+    """Return the server's message; redshift_connector returns a dictionary in which M is the message."""
     detail = error.args[0] if error.args else error
     return detail.get("M", str(detail)) if isinstance(detail, dict) else str(detail)
 

@@ -1,4 +1,4 @@
-"""The environment of the tests and the benchmark: nothing of the person at the keyboard is in it."""
+"""The environment of the tests and the benchmark, isolated from the settings of the user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def set_up() -> str:
-    """Keep this person's Airflow, settings of the pipeline and AWS accounts out of reach.
+    """Hide the user's Airflow, settings of the pipeline and AWS accounts.
 
     Call it before anything imports Airflow, which reads its configuration then.
 

@@ -42,6 +42,10 @@ WORDS = {
     "bears? (the|its|all|this)": "has",
     "(put|puts|set|sets) (it |them |things )?right": "correct",
     "for good": "permanently",
+    "for ever": "forever",
+    "so many": "this number of",
+    "(made|counted|derived) again": "rebuilt, recreated, recounted",
+    "sub-quer(y|ies)|set-ups?|look-ups?|clean-ups?|half-way|acknowledgements?": "one word, American",
     "hold .{1,40} against|held against": "compare with, validate against",
     # American spelling. Names of others stay: ANALYSE and CANCELLED are words of PostgreSQL and of AWS.
     "(un)?(behavi|col|fav|hon|lab|neighb)our(s|ed|ing|able|ite|hood|less|ful)*": "-or",

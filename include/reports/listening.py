@@ -32,7 +32,7 @@ LENGTHS = (50, 25, 10, 5)
 LIMIT = 2_000_000
 """Bytes of data in the page."""
 CHARACTERS = 120
-"""Characters of a title or name on the page: a hostile one has 1,024 bytes."""
+"""Characters of a title or name on the page. Without a limit, one may have 1,024 bytes."""
 # One column instead of three: what the driver does for each value costs more than the scan.
 KEY = "period || '/' || start::varchar || '/' || level"
 Ask = Callable[[str], list[tuple[Any, ...]]]

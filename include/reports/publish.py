@@ -2,7 +2,7 @@
 
 A run asks which days were published since, and replaces the aggregates of these days. Everything else is counted from
 these aggregates: the periods that hold a changed day by the same transaction, the rest by views when it is asked for.
-All time is not counted again from all days: it is kept as sums, which change by what the changed days held and hold.
+All time is not recounted: it is kept as sums, to which a run applies the differences of the changed days.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 STATE = "reports_state"
 # By day: a run replaces the changed days.
 DAYS = ("song_days", "session_days", "level_days", "part_days")
-# Sums of these over all time: a run takes off what the changed days held, and adds what they hold.
+# Sums of these over all time: a run subtracts the old values of the changed days, and adds the new ones.
 SUMS = ("song_listeners", "session_plays", "part_listeners")
 WORKING = ("day_periods",)
 PERIODS = ("period_totals", "period_tops", "period_parts")
@@ -69,13 +69,13 @@ class Plan(TypedDict):
     version: int
     """Version of the star when the plan was made (``publish_log``)."""
     remake: bool
-    """Whether everything is counted again, from nothing."""
+    """Whether everything is rebuilt from scratch."""
 
 
 def make_plan(remake: bool = False) -> Plan:
     """Decide which versions of the star the report tables do not show yet.
 
-    Everything is counted again if asked for, on the first run, after a change of the code that counts, and if the
+    Everything is rebuilt if requested, on the first run, after a change of the code that counts, and if the
     star was recreated since.
 
     :raises AirflowSkipException: the star has no version yet, or none since the last run.
@@ -203,7 +203,7 @@ def _replace(name: str, select: str, *due: str) -> str:
 
 
 def _add(name: str, select: str, sign: str) -> str:
-    """Return the script that adds what the changed days hold to the sums of a table, or takes it off."""
+    """Return the script that adds the changed days to the sums of a table, or subtracts them."""
     columns, keys, target = _columns(name), _declared(name).key.split(", "), _target(name)
     counts = [column for column in columns if column not in keys]
     same = " and ".join(f"{name}.{key} = c.{key}" for key in keys)

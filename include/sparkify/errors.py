@@ -2,7 +2,7 @@
 
 transient       a retry may help: Airflow tries the task again
 data            the input is wrong: no retry; the message names the file and the next step
-configuration   the set-up is wrong: no retry, never a skip; the message names the fix
+configuration   the setup is wrong: no retry, never a skip; the message names the fix
 absent          there is nothing to load: skip, warn or fail, according to the settings
 """
 
@@ -137,7 +137,7 @@ def is_transient(error: Exception) -> bool:
 
 
 def is_final(error: BaseException) -> bool:
-    """Return whether a retry of the task cannot help: the data, the set-up or the statement must be fixed first.
+    """Return whether a retry of the task cannot help: the data, the setup or the statement must be fixed first.
 
     XX000 is not final. Redshift uses it for nearly everything, for example for a COPY that S3 throttles.
     """

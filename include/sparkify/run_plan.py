@@ -1,4 +1,4 @@
-"""The plan of a run, as its tasks hand it on: what `plan` decided, and the schema that is the identity of the run."""
+"""The plan of a run, passed from task to task: the decision of `plan`, and the schema that identifies the run."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Plan(TypedDict):
     """The schema of this try of the run; the name is its identity."""
     mode: str
     version: int
-    """The version of the star before the ledger was read: what is published after it, the plan does not know."""
+    """The version of the star before the ledger was read. The plan does not include later versions."""
     began_at: str
-    """When this try of `plan` began, ISO, UTC: of what is older, an earlier try of the run is the author."""
+    """Start of this try of `plan`, ISO, UTC. Older rows and objects are from an earlier try of the run."""
     interval_start: str
     interval_end: str
     """The interval of the run, ISO."""

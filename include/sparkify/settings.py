@@ -1,7 +1,7 @@
 """The settings of the pipeline, with defaults that work anywhere.
 
-Run-time settings are the keys of one Airflow Variable, ``sparkify`` (JSON): one look-up per task, because secrets
-backends may bill per look-up. Only what the scheduler needs while it parses comes from the environment. A value that
+Run-time settings are the keys of one Airflow Variable, ``sparkify`` (JSON): one lookup per task, because secrets
+backends may bill per lookup. Only what the scheduler needs while it parses comes from the environment. A value that
 it cannot read there is replaced by the default (the parse test of a deploy replaces them all) until
 :func:`check_environment` fails the run by name.
 """
@@ -155,7 +155,7 @@ def reports() -> str:
 
 
 def reports_state() -> str:
-    """Return the schema of what the reports keep for themselves, for SQL templates."""
+    """Return the schema of the internal tables of the reports, for SQL templates."""
     return f"{reports()}_state"
 
 
@@ -179,7 +179,10 @@ def environment() -> str:
 
 
 def run_prefix(run_schema: str) -> str:
-    """Return the prefix of one try of a run in the work bucket, without a slash at the end."""
+    """Return the prefix of one try of a run in the work bucket, without a slash at the end.
+
+    It names the environment, because two of them may share a bucket, and runs of one name.
+    """
     return f"runs/{environment()}/{run_schema}"
 
 

@@ -96,13 +96,13 @@ def use(name: str, tool: dict[str, Any]) -> Row:
 
 
 def create_bucket(running: local_redshift.Running) -> None:
-    """Create the bucket whose name the clients are told."""
+    """Create the bucket whose name is passed to the clients."""
     place = {"LocationConstraint": local_redshift.REGION}
     running.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
 
 
 def client_environment(running: local_redshift.Running) -> dict[str, str]:
-    """Return the variables by which a client finds the local Redshift, and nothing of this person's AWS account."""
+    """Return the variables by which a client finds the local Redshift, and nothing of the user's AWS account."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AIRFLOW", "PG"))
     }

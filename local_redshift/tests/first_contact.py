@@ -63,7 +63,7 @@ def _lock_then_read(one: Client, other: Client) -> str:
 
 
 def _timeout_while_waiting(one: Client, other: Client) -> str:
-    """Return what a session is told whose statement_timeout ends while it waits for LOCK; give up after ten seconds."""
+    """Return the answer to LOCK when statement_timeout expires while it waits; give up after ten seconds."""
     one("begin")
     one("lock {s}.locked")
     other("set statement_timeout to 1000")
@@ -78,7 +78,7 @@ def _timeout_while_waiting(one: Client, other: Client) -> str:
 
 
 def _drop_under_a_waiter(one: Client, other: Client) -> str:
-    """Return what a session is told that waits for a table which is then dropped."""
+    """Return the answer to a session that waits for a table which is then dropped."""
     one("create table {s}.short_lived (id int)")
     one("begin")
     one("lock {s}.short_lived")
@@ -122,7 +122,7 @@ STAR, RUN, REPORTS = "include/sql/publish", "include/sql/build", "include/sql/re
 CONTRACT, SOURCE = "include/sparkify/files/contract.py", "include/sparkify/files/source.py"
 QUESTIONS = (
     Question(
-        "UPDATE ... FROM (sub-query with GROUP BY), by equality",
+        "UPDATE ... FROM (subquery with GROUP BY), by equality",
         "update {s}.t set k = t.k + c.k from (select id, sum(k) as k from {s}.u group by id) as c where t.id = c.id;\n"
         "select k from {s}.t order by id",
         "[(21,), (20,)]",
@@ -141,7 +141,7 @@ QUESTIONS = (
         "include/sql/guard/duplicate_keys.sql, include/sparkify/tables.py",
     ),
     Question(
-        "NOT IN (sub-query without correlation) in the ON of a LEFT JOIN",
+        "NOT IN (subquery without correlation) in the ON of a LEFT JOIN",
         "select t.id, u.id from {s}.t left join {s}.u on t.id = u.id and u.id not in (select id from {s}.keyed)"
         " order by 1",
         "[(1, None), (2, None)]",

@@ -1,6 +1,6 @@
 """Answers that differ from PostgreSQL's without an error: comparisons, casts, names of columns, times, values of COPY.
 
-Put to the stand-in or to a real cluster (see warehouse.py). Each rule has the page or thread that it is from;
+Run on the stand-in or a real cluster (see warehouse.py). Each rule has the page or thread that it is from;
 https://docs.aws.amazon.com/redshift/latest/dg/ is left out of the pages of the developer guide.
 """
 

@@ -1,6 +1,6 @@
 """The catalog: the system tables and views that describe tables, privileges, sessions and loads.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

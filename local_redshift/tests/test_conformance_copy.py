@@ -1,6 +1,6 @@
 """COPY: where it reads from, and text, compressed and Parquet objects.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """COPY of JSON: how fields find their columns, how values are converted, and which lines are refused.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

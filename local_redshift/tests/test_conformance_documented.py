@@ -1,6 +1,6 @@
 """The closed world: only what Amazon Redshift documents passes. Each rule has the address of its page or thread.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -377,7 +377,7 @@ FROM = {"compute": " from t", "catalog": " from pg_catalog.pg_class"}
 
 @stand_in
 def test_no_documented_function_is_missing(tables: Client, warehouse: Warehouse) -> None:
-    """Each that is said to be here is found; the arguments are NULL, so that it may fail otherwise."""
+    """Every function marked as available exists. The call may still fail, because the arguments are NULL."""
     cursor = warehouse.psycopg().cursor()
     cursor.execute(f"set search_path to {tables.schema}")
     for function in FUNCTIONS.values():

@@ -1,6 +1,6 @@
 """Expressions and functions: their values, and those that only PostgreSQL has.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

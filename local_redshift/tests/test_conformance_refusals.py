@@ -1,6 +1,6 @@
 """Refusals: statements that Redshift does not have, and those that the stand-in does not cover.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def test_uncovered_is_refused_by_name(shared: Client, statement: str, word: str)
 @pytest.mark.parametrize(
     ("statement", "word"),
     [
-        ("select top 1 id from {s}.t union select 2", "sub-query"),
+        ("select top 1 id from {s}.t union select 2", "subquery"),
         ("select lag(id, 2) ignore nulls over (order by id) from {s}.t", "IGNORE NULLS"),
         ("create function {s}.f (int) returns int stable as $$ return 1 $$ language plpythonu", "FUNCTION"),
         (

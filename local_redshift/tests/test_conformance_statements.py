@@ -1,6 +1,6 @@
 """Statements: queries and their aliases, names, SHOW, and what clients see of the server.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

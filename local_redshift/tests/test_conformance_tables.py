@@ -1,6 +1,6 @@
 """Tables: the columns, keys and layout that CREATE and ALTER TABLE give them, and the rows that they take.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Transactions, locks and the settings of a session.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""UNLOAD, put to the stand-in or to a real cluster (see warehouse.py).
+"""UNLOAD, run against the stand-in or a real cluster (see warehouse.py).
 
 A real cluster writes a file per slice; these tests use PARALLEL OFF where they read the files.
 """

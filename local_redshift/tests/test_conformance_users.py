@@ -1,6 +1,6 @@
 """Users: what they are granted, and the roles that they may use.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

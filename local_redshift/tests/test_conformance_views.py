@@ -1,6 +1,6 @@
 """Views: late-binding and materialized ones, their definitions, and the types of their columns.
 
-Put to the stand-in or to a real cluster (see warehouse.py).
+Run on the stand-in or a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def test_a_view_of_other_types_takes_the_place_of_one(client: Client) -> None:
 
 
 def test_late_binding_views_whose_names_are_in_each_other(client: Client) -> None:
-    """Four of them hung the server: each was made again for each other, whose name is a part of its text."""
+    """Four views hung the server: each was recreated for each other one whose name is part of its text."""
     client("create table {s}.orders (e int, s int, l int, o int)")
     for name in ("e", "s", "l", "o", "e"):
         client(

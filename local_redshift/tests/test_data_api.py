@@ -1,4 +1,4 @@
-"""The Data API and the logins that the AWS API gives out, against the same warehouse as everybody's."""
+"""The Data API and the logins that the AWS API gives out, against the same warehouse as all other clients."""
 
 from __future__ import annotations
 

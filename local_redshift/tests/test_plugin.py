@@ -1,4 +1,4 @@
-"""The fixtures that the package brings to a stranger's tests."""
+"""The fixtures that the package provides to other projects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytest_plugins = "pytester"
 def stranger(
     pytester: pytest.Pytester, local_redshift: Running, monkeypatch: pytest.MonkeyPatch
 ) -> pytest.Pytester:
-    """A stranger's folder of tests, which use the running server."""
+    """A test folder of another project, which uses the running server."""
     pytester.makeconftest(
         f"""
         import pytest

@@ -1,4 +1,4 @@
-"""A big interval: 177,000 events in one run, against psql; its COPY against psql; `validate` in two processes."""
+"""A big interval: 180,000 events in one run, against psql; its COPY against psql; `validate` in two processes."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def copy_events(stand_in: StandIn, world: World, context: Any) -> None:
 
 
 def validate_seconds(run_id: str, chunks: list[str], workers: int) -> float:
-    """Return how long so many processes take for the chunks, each having imported all it needs."""
+    """Return the seconds that this number of processes takes for the chunks, imports excluded."""
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         # Each takes a moment, so that every process gets one, and with it imports this module.
         list(pool.map(wait, [1.0] * workers))
@@ -127,5 +127,5 @@ def validate_seconds(run_id: str, chunks: list[str], workers: int) -> float:
 
 
 def wait(duration: float) -> None:
-    """Do nothing for so many seconds."""
+    """Sleep for this number of seconds."""
     time.sleep(duration)

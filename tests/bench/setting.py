@@ -43,7 +43,7 @@ class StandIn:
         return str(json.loads(os.environ["AIRFLOW_CONN_AWS_COPY_ROLE"])["extra"]["role_arn"])
 
     def psql(self, script: Path) -> None:
-        """Run a script on the PostgreSQL behind the stand-in, past everything that makes it a Redshift."""
+        """Run a script directly on the PostgreSQL behind the stand-in."""
         running = self.running
         subprocess.run(
             [

@@ -64,7 +64,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def add_songs(world: World, number: int) -> None:
-    """Add so many songs, two by each artist and a file each, to the tables and the ledger."""
+    """Add this number of songs, two per artist and one file each, to the tables and the ledger."""
     if not number:
         return
     digits = " union all ".join(f"select {digit} as n" for digit in range(10))

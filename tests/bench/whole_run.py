@@ -1,6 +1,6 @@
 """A whole `make run` of the full edition's lake, with Airflow and the reports: first, and again with nothing new.
 
-In seconds, as a person at the keyboard counts them; without the first set-up of the environment.
+Wall time in seconds, without the first setup of the environment.
 """
 
 from __future__ import annotations

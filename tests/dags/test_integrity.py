@@ -1,7 +1,7 @@
-"""Every DAG file imports with nothing there: no environment, no connection, no Variable, no database, no network.
+"""Every DAG file imports in isolation: no environment, no connection, no Variable, no database, no network.
 
 Each runs in a separate process, so that neither the test session's Airflow nor another DAG file lends it anything. All
-are forks of one that has imported Airflow.
+are forked from one that has imported Airflow.
 Only Airflow is needed here: `astro dev pytest` runs this file in the image.
 """
 

@@ -1,4 +1,4 @@
-"""The commands behind make from the front door, in their own home and on their own ports."""
+"""The commands behind make, end to end, in their own home and on their own ports."""
 
 import contextlib
 import csv

@@ -1,4 +1,4 @@
-"""`make cloud-demo` from the front door: the commands of docs/aws.md, as printed."""
+"""`make cloud-demo`, end to end: the commands of docs/aws.md, as printed."""
 
 import json
 import re

@@ -16,7 +16,7 @@ from tests.faults.spoilers import SPOILERS, column_spoiler
 from tests.world import CHECK_TASKS, event
 
 D1 = datetime(2018, 11, 1, 12)
-# The checks as they were decided: one that is lost, or made milder or stricter, is a mistake.
+# The intended checks: a check that is removed, or has another severity, is a mistake.
 COLUMNS_THAT_FAIL = {
     "time": "start_time.unique_check hour.min hour.max weekday.min weekday.max",
 }

@@ -36,7 +36,7 @@ TWICE = {
         "artists: AR1",
         ["insert into {run}.artists select * from {run}.artists where artist_id = 'AR1'"],
     ),
-    # The number of staged rows stays, so that nothing else is wrong.
+    # The number of staged rows stays the same, so that no other check fails.
     "song_files": (
         f"song_files: {SONG}",
         [

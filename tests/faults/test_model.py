@@ -249,7 +249,7 @@ def test_a_play_follows_its_song_to_another_id_and_to_another_artist(fresh):
 
 
 def test_a_song_whose_plays_stay_changes_no_day(fresh):
-    """Reports are made again for a day only if one of its plays gains, changes or loses its song or artist."""
+    """The reports of a day are rebuilt only if one of its plays gains, changes or loses its song or artist."""
     world = fresh()
     world.log("2018-11-01", event(D1))
     world.song(song("SO1", year=1999))

@@ -114,7 +114,7 @@ def locked(monkeypatch):
 
 
 @pytest.mark.usefixtures("own_sessions")
-def test_a_commit_whose_acknowledgement_is_lost_is_recognized(two_days, monkeypatch, locked):
+def test_a_commit_whose_acknowledgment_is_lost_is_recognized(two_days, monkeypatch, locked):
     world = two_days
     context = staged(world)
     commit, lost = redshift_connector.Connection.commit, []
@@ -141,7 +141,7 @@ def test_only_a_second_attempt_asks_whether_the_first_had_committed(world):
 
 
 def conflict(state: str, message: str) -> redshift_connector.ProgrammingError:
-    """An error as the driver hands it on."""
+    """Return an error as the driver raises it."""
     return redshift_connector.ProgrammingError({"S": "ERROR", "C": state, "M": message})
 
 
@@ -285,7 +285,7 @@ def test_a_copy_that_is_tried_again_loads_its_lines_once(two_days):
 
 
 def test_only_publishing_after_the_schema_was_created_again_is_refused(two_days):
-    """Clearing `publish` in the UI clears the set-up with it, which empties the staging tables."""
+    """Clearing `publish` in the UI clears the setup with it, which empties the staging tables."""
     world = two_days
     context = world.context("2018-11-02", "2018-11-03")
     world.stage(context)

@@ -44,7 +44,7 @@ def test_two_runs_of_one_interval_at_once_make_no_double(two_days):
 
 
 def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
-    """Not the older LastModified loses, but the version that is not in the lake any more."""
+    """The version that left the lake loses, not the one with the older LastModified."""
     world = two_days
     slow = staged(world)
     world.log("2018-11-02", event(D2, user=9))
@@ -177,7 +177,7 @@ def test_a_check_that_compares_with_the_star_stops_a_run_that_no_other_has_overt
         ("users", "update {run}.users set level = 'gold'", "users.level_is_known"),
     ],
 )
-def test_candidates_that_are_derived_again_and_fail_a_check_change_nothing(
+def test_candidates_that_are_rebuilt_and_fail_a_check_change_nothing(
     overtaken, monkeypatch, table, spoiler, failed
 ):
     world, slow = overtaken
@@ -194,14 +194,14 @@ def test_candidates_that_are_derived_again_and_fail_a_check_change_nothing(
     monkeypatch.setattr(world, "rendered", spoiled)
     with pytest.raises(
         DataError,
-        match=rf"derived again under the lock failed: {failed}[^{{]*clear the task `plan`",
+        match=rf"rebuilt under the lock failed: {failed}[^{{]*clear the task `plan`",
     ):
         world.publish(slow)
 
     assert world.state(*tables.PUBLISHED) == before
 
 
-def test_a_warning_about_candidates_that_are_derived_again_is_kept(overtaken):
+def test_a_warning_about_candidates_that_are_rebuilt_is_kept(overtaken):
     world, slow = overtaken
     world.log("2018-11-02", event(D2, user=9, item=1), name="more")
     world.load("2018-11-02", "2018-11-03", audited=False)
@@ -288,7 +288,7 @@ def test_a_run_of_which_a_chunk_is_not_validated_is_not_opened(two_days, monkeyp
 
 
 def age(world, run_id: str, hours: int) -> None:
-    """Let so many hours pass for the schema of a run."""
+    """Age the schema of a run by this number of hours."""
     warehouse.transaction(
         lambda cursor: cursor.execute(
             f"update {world.schema}_ops.run_schemas set expires_at = dateadd(hour, -{hours}, expires_at) "

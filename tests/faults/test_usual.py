@@ -18,7 +18,7 @@ NO_OTHERS = "delete from {s}.songplays where user_id = 7 and trunc(start_time) =
 
 
 def history(at: str, number: int, song_id: str = "'SO1'") -> str:
-    """So many plays at a moment, published before the run."""
+    """Return SQL that adds this number of plays at a moment before the run."""
     return copy(
         "{s}.songplays",
         "user_id = 7",
@@ -30,7 +30,7 @@ def history(at: str, number: int, song_id: str = "'SO1'") -> str:
 
 
 def plays_107(matched: int = 0) -> list[str]:
-    """A run with 107 plays of which so many have a song."""
+    """Return SQL for a run with 107 plays, ``matched`` of them with a song."""
     return [
         *plays_and_songplays("user_id = 2", 99, item_in_session="100 + n.n"),
         "update {run}.songplays set song_id = null, artist_id = null",
@@ -42,7 +42,7 @@ def plays_107(matched: int = 0) -> list[str]:
 
 
 def usual_107(matched: int) -> list[str]:
-    """As many plays before the run, of which so many have a song."""
+    """Return SQL for 107 plays before the run, ``matched`` of them with a song."""
     return [
         history("2018-10-20", matched),
         history("2018-10-20", 107 - matched, "null"),
@@ -51,7 +51,7 @@ def usual_107(matched: int) -> list[str]:
 
 
 def moved(moment: str, where: str) -> list[str]:
-    """The run's plays at another moment."""
+    """Return SQL that moves the run's plays to another moment."""
     return [
         f"update {{run}}.{table} set start_time = timestamp '{moment}' where {where}"
         for table in ("plays", "songplays")

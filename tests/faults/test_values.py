@@ -121,7 +121,7 @@ def song_key(name: str) -> str:
 
 @pytest.mark.parametrize("length", ["269.58322", "0.00001", "9999.99999", "200.1"])
 def test_a_length_is_the_decimal_that_was_delivered(fresh, length):
-    """COPY reads a number of JSON as a double, and cuts it unless it is told ROUNDEC."""
+    """COPY reads a JSON number as a double, and truncates it unless ROUNDEC is set."""
     world = fresh()
     world.log("2018-11-01", event(D1, length=float(length)))
 

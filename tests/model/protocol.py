@@ -33,7 +33,7 @@ MUTATIONS = (
     "rows are added without deleting those of the older version",
     "the ledger is written in another transaction",
     "the star is written in another transaction",
-    "a lost acknowledgement publishes again",
+    "a lost acknowledgment publishes again",
     "a second try publishes what the first had read",
     "maintenance drops the schema of a run that is alive",
     "a full refresh keeps files that left the lake",
@@ -113,7 +113,7 @@ def edges(state: State, broken: str = "") -> Iterator[Edge]:
     """Return every step that is possible.
 
     :param broken: the guard of MUTATIONS that is missing.
-    :raises Violated: a step does what it must not.
+    :raises Violated: a step violates an invariant.
     """
     if state.changes:
         yield from _change_lake(state)
@@ -166,9 +166,9 @@ def _crash(state: State, slot: int, broken: str) -> Iterator[Edge]:
             )
             yield Edge(("crash", str(slot)), "", half)
         outcome, after = advance(state, slot, broken)
-        if broken.startswith("a lost acknowledgement"):
+        if broken.startswith("a lost acknowledgment"):
             raise Violated("a run publishes twice")
-        yield Edge(("publish", str(slot), "lost acknowledgement"), outcome, after)
+        yield Edge(("publish", str(slot), "lost acknowledgment"), outcome, after)
     dead = run._replace(step=DEAD)
     opened = run.step > STEPS.index("open_run")
     after = state._replace(runs=_with(state.runs, slot, dead), orphans=state.orphans or opened)

@@ -122,7 +122,7 @@ class Replay:
             world.build(context)
             world.pass_all(context)
         else:
-            with _lose_acknowledgement() if lost else contextlib.nullcontext():
+            with _lose_acknowledgment() if lost else contextlib.nullcontext():
                 published = world.publish(context)
             world.close_run(context)
             return f"replaced {' '.join(name for name in FILES if KEYS[name] in published['replaced'])}"
@@ -171,7 +171,7 @@ class Replay:
 
 
 @contextlib.contextmanager
-def _lose_acknowledgement() -> Any:
+def _lose_acknowledgment() -> Any:
     """Commit the transaction that publishes, and lose the answer."""
     commit, lock, locked = redshift_connector.Connection.commit, warehouse.lock, list[bool]()
 

@@ -101,6 +101,7 @@ class Writer:
 
 
 @pytest.mark.slow
+@pytest.mark.finding("F9")
 def test_no_reader_sees_a_mixture_of_versions(make_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world(absent="warn")
     # Each reader has a session of production.

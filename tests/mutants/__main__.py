@@ -44,7 +44,7 @@ HOME = ROOT / ".local" / "mutants"
 COSMIC_RAY = "cosmic-ray==8.7.0"
 SURVIVORS = Path(__file__).with_name("survivors.yaml")
 KILLED = HOME / "killed.tsv"
-# An endless loop is noticed too: a test may take so many times what it takes without a change, and these seconds.
+# Detect endless loops, too: a test may take this multiple of its time without a change, plus these seconds.
 LIMIT, GRACE = 5, 20
 
 SCHEDULES = ("tests/pipeline/test_stateful.py", "tests/pipeline/test_any_order.py")

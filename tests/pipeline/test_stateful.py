@@ -112,7 +112,7 @@ class Run:
         self.chunks: list[str] = []
 
     def go(self) -> bool:
-        """Do the next step; whether the run has published."""
+        """Do the next step, and return whether the run has published."""
         world, step = self.star.enter(), STEPS[self.step]
         if step == "plan":
             self.chunks = world.plan(self.context)
@@ -283,7 +283,7 @@ class Schedule(RuleBasedStateMachine):
 
     @rule(star=stars, choice=st.integers(0, 3), cleared=st.booleans())
     def crash(self, star: int, choice: int, cleared: bool) -> None:
-        """The run dies and leaves its schema; or it is cleared and starts over."""
+        """Kill the run, which leaves its schema, or clear it, so that it starts over."""
         chosen = self.pair[star]
         if chosen.runs:
             dead = chosen.runs[choice % len(chosen.runs)]

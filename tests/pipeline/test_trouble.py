@@ -1,4 +1,4 @@
-"""Random schedules end in the same rows when a cluster's errors of concurrency and lost connections strike at random.
+"""Random schedules end in the same rows when concurrency errors and lost connections occur at random.
 
 ``SPARKIFY_TROUBLE=0.02 make soak N=500`` runs more.
 """

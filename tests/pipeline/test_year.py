@@ -1,4 +1,4 @@
-"""A year of the pipeline: every month ends in the star of the lake, and nothing grows that maintenance has to delete.
+"""A year of the pipeline: every month ends in the star of the lake, and maintenance deletes all expired data.
 
 Each day has its scheduled run; files come late, broken, corrected, as several; runs crash; schedules pause; tables are
 refreshed, recreated and maintained. The days that pass are taken from the times that the tables and objects have.
@@ -34,7 +34,7 @@ from tests.world import event, lines, log_key, song
 DAYS = int(os.environ.get("SPARKIFY_YEAR_DAYS", "8"))
 FIRST = datetime(2018, 1, 1)
 LOOK_BACK, KEEP_RUN_DAYS, KEEP_DAYS = 4, 14, 60
-# When a row was written: what makes it old.
+# The column of each table by which its rows age.
 WRITTEN = {
     "publish_log": "published_at",
     "quality_results": "checked_at",
@@ -194,7 +194,7 @@ class Year:
             maintenance.delete_old_files()
 
     def month(self) -> dict[str, int]:
-        """Compare everything with the oracles, and return how large it is."""
+        """Compare everything with the oracles, and return the size of each part."""
         for key in sorted(self.broken):
             self.put(key, self.lake[key])
         for day in sorted({day for days in self.late.values() for day in days}):

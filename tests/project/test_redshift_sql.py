@@ -203,7 +203,7 @@ def ranges(text: str) -> list[str]:
     return [condition for condition in conditions if not re.search(r"(?<![<>!])=|\bin\b|anything", condition)]
 
 
-def test_no_join_is_by_range_alone() -> None:
+def test_no_join_has_only_a_range() -> None:
     assert ranges("select 1 from a inner join b as d on a.at >= d.start and a.at < d.until where a.x = 1")
     assert ranges("delete from a using b as d where a.at >= d.start;")
     assert ranges("select 1 from (select 1 from a inner join b on trunc(a.at) < b.day) as x where x.a = 1")

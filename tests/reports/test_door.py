@@ -1,4 +1,4 @@
-"""The door for analysts: a member of the group reads what is meant for analysts, and is refused everything else."""
+"""The grants of analysts: a member of the group reads what is meant for analysts, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run report: written whatever becomes of the run, true, and safe to open."""
+"""The run report: written however the run ends, correct, and safe to open."""
 
 from __future__ import annotations
 

@@ -276,7 +276,7 @@ TEXTS = [
 
 @pytest.mark.parametrize(("read", "field", "width"), TEXTS)
 def test_texts_are_cut_or_refused_where_the_warehouses_column_ends(read, field, width):
-    """The widths stand in the contract and in the SQL: they are the same."""
+    """The contract and the SQL have the same widths."""
     assert read(**{field.source: "x" * width})[field.column] == "x" * width
     try:
         assert read(**{field.source: "x" * (width + 1)})[field.column] == "x" * width

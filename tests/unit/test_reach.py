@@ -1,4 +1,4 @@
-"""A warehouse that does not answer is told so at once, with what is likely: sockets of this machine stand for it."""
+"""A warehouse that does not answer is reported at once, with the likely cause. Local sockets stand in for it."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_of_a_rejected_line_as_much_is_kept_as_its_column_takes(threshold, line,
 
 
 def test_a_song_file_of_the_longest_document_is_read_to_its_end(monkeypatch):
-    """More than so many bytes are read before the verdict, so that nothing is accepted in part."""
+    """A document of the maximum length is accepted, and a longer one is refused as a whole."""
     document = orjson.dumps(song())
     monkeypatch.setattr(contract, "MAX_LINE_BYTES", len(document) + 1)
     monkeypatch.setattr(lake, "ManyObjects", lambda *_: None)

@@ -13,7 +13,7 @@ from include.sparkify.files import lake
 from include.sparkify.files.lake import LakeObject
 
 # Bounds on the work of one task: it takes seconds, so that a large load spreads over the workers. They double after
-# every so many chunks: Airflow maps a task over at most 1,024 of them (core.max_map_length).
+# every CHUNKS_OF_A_SIZE chunks: Airflow maps a task over at most 1,024 of them (core.max_map_length).
 CHUNK_BYTES = 64 << 20
 CHUNK_FILES = 5_000
 CHUNKS_OF_A_SIZE = 128

@@ -15,7 +15,7 @@ Trailing blanks are lost because Redshift does not compare them: a key with and 
 (https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html, "Significance of trailing blanks").
 
 :func:`event` and :func:`song` are the contract. Nearly all lines need no repair and break no rule: :func:`plain_events`
-proves that of a line, and reads it, in a fraction of the time.
+recognizes and parses such a line in a fraction of the time.
 """
 
 from __future__ import annotations

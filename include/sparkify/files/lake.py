@@ -36,7 +36,7 @@ class ObjectGone(Exception):
 
 
 class UnreadableObject(Exception):
-    """S3 does not hand out this object, which says nothing of others."""
+    """S3 does not return this object. Other objects may be readable."""
 
 
 class MisnamedObject(Exception):
@@ -191,7 +191,7 @@ _NO_OBJECT = LakeObject("", "", 0, datetime.min)
 class ManyObjects:
     """A second client, for many small objects: it lists and reads them at an eighth of boto3's CPU time, or less.
 
-    It never reports an error: whatever it cannot list or read, or may not, boto3 does, or says why it cannot.
+    It never raises an error. boto3 lists and reads what it cannot, or reports the reason.
     """
 
     def __init__(self, s3: Any, bucket: str) -> None:

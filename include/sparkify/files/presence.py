@@ -1,4 +1,4 @@
-"""Which fields a log file has: the guard against a renamed field."""
+"""The fields of a log file: the guard against a renamed field."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from include.sparkify.files.contract import PLAY, Field
 
 
 class Presence:
-    """Which fields the lines of a log file have: the guard against a renamed field, whose column would be null.
+    """The fields of the lines of a log file: the guard against a renamed field, whose column would be null.
 
     One line cannot tell a renamed field from one that is left out; a file can, because every field is on some line of
     it. A field that no line has refuses the file, if the file has lines that need it: plays, which need every field, or

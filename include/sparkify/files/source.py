@@ -1,8 +1,8 @@
-"""Read source files line by line: good lines go to the work bucket for COPY, each other line is kept as a reject.
+"""Read source files line by line: write accepted lines to the work bucket for COPY, keep all others as rejects.
 
 A file is loaded or refused as a whole. A log file is refused if more of its lines are rejected than the threshold
 allows, if none is accepted, or if it cannot be read to its end; a song file, if its document is rejected. So the
-verdict on a file does not depend on the other files of the run. A file that S3 does not hand out is refused, too, but
+verdict on a file does not depend on the other files of the run. A file that S3 does not return is refused, too, but
 no version of it.
 """
 
@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class ValidatedFile:
-    """One file as it was read; a row of ``staging_files``. Times are ms since 1970, as COPY is told to read them."""
+    """One file as it was read; a row of ``staging_files``. Times are epoch milliseconds (COPY_OPTIONS)."""
 
     kind: str
     source_key: str
@@ -193,14 +193,14 @@ class Pieces:
 def read_files(
     source: Source, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
 ) -> Iterator[Reading]:
-    """Validate files of a source; what is accepted goes to ``pieces``."""
+    """Validate files of a source, and write the accepted lines to ``pieces``."""
     return (read_daily_files if source.daily else read_documents)(source.kind, s3, bucket, items, pieces)
 
 
 def read_daily_files(
     kind: str, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
 ) -> Iterator[Reading]:
-    """Validate files of JSON lines, one after the other; lines of accepted files go to ``pieces``."""
+    """Validate files of JSON lines one by one, and write the lines of accepted files to ``pieces``."""
     threshold = settings().reject_threshold
     for item, ledger_etag in map(parse, items):
         reading = Reading(_as_listed(kind, item, ledger_etag))
@@ -319,7 +319,7 @@ def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator
     number, start = 0, True
     rest = b""
     try:
-        # At most one read of what is below: what comes before a corrupt part is read.
+        # `read1` reads the underlying stream at most once, so that data before a corrupt part is returned.
         while block := stream.read1(BLOCK_BYTES):
             lines = (rest + block).split(b"\n")
             # One byte more than the contract takes, and one for a carriage return.

@@ -1,4 +1,4 @@
-"""The door for analysts: what the members of group ``sparkify_analysts`` may read, and nothing else.
+"""The grants of analysts: the tables and columns that group ``sparkify_analysts`` may read.
 
 They read the star and the report tables, but no names of people: of ``users`` they may read the other columns, by a
 grant on columns, so the table keeps its one name. They do not read ``events``, which has every page that a person
@@ -44,7 +44,7 @@ def create_group(cursor: Any) -> None:
 def _try_group() -> None:
     """Create the group, in its own transaction, in a warehouse that ``provision`` has not made.
 
-    Where our user may not, an administrator creates it. The next run that publishes then opens the door.
+    If our user may not, an administrator creates it. The next run that publishes then grants access.
 
     :raises TransientError: the warehouse cannot be reached.
     """
@@ -61,7 +61,7 @@ def _try_group() -> None:
 def open_door(report_tables: Sequence[str] = ()) -> None:
     """Let the group read the star and these report tables, and create the group if our user may.
 
-    In a transaction of its own: a GRANT fails if another session changes the catalog entry of its table meanwhile.
+    In its own transaction: a GRANT fails if another session changes the catalog entry of its table meanwhile.
     """
 
     def grant(cursor: Any) -> bool:

@@ -19,7 +19,7 @@ from include.sparkify.redshift.reach import connect
 from include.sparkify.settings import ops, settings
 
 CONN_ID = reach.CONN_ID
-# Attempts per transaction, including the first; beyond that it is an outage, not a blip.
+# Attempts per transaction, including the first; more failures mean an outage.
 ATTEMPTS = 5
 # Rows per INSERT: with at most 14 columns well below the 32,767 values that a statement can bind.
 ROWS_PER_INSERT = 500
@@ -54,7 +54,7 @@ def transaction(
 
     :param work: gets a cursor inside an open transaction; may be called several times.
     :param doing: the action in a few words, for error messages.
-    :param is_done: returns on a new connection whether an earlier attempt did commit although its acknowledgement was
+    :param is_done: returns on a new connection whether an earlier attempt did commit although its acknowledgment was
         lost; then ``work`` is not called again and None is returned.
     :raises TransientError: the last attempt failed too, or a statement took too long; nothing is committed.
     :raises ConfigurationError, DataError: the server's answer is final; nothing is committed.
@@ -67,7 +67,7 @@ def transaction(
             cursor.execute(statement_timeout())
             if is_done is not None and attempts.statistics["attempt_number"] > 1:
                 if is_done(cursor):
-                    log.info("%s: an earlier attempt had committed; its acknowledgement was lost", doing)
+                    log.info("%s: an earlier attempt committed, but its acknowledgment was lost", doing)
                     connection.close()
                     return None
                 # End the snapshot of the question: the one of the work must begin after its wait for the lock.

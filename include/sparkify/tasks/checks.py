@@ -1,7 +1,7 @@
 """Checks: declared in ``include/checks``, one file per table, and run by the provider's check operators.
 
 A check with severity ``fail`` is part of SQLColumnCheckOperator or SQLTableCheckOperator and stops the run. Checks
-with severity ``warn`` are run by `publish`, before it waits for the lock. If the candidates have to be derived again
+with severity ``warn`` are run by `publish`, before it waits for the lock. If the candidates have to be rebuilt
 under the lock, every check runs again in the same transaction. The results of all are kept in ``quality_results``,
 with a sample of the failing rows.
 """

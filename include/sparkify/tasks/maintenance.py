@@ -94,7 +94,7 @@ def vacuum_and_analyze() -> list[str]:
     statements, so only the time limit of the task stops it.
 
     :raises ConfigurationError, DataError, TransientError: see
-        :func:`include.sparkify.redshift.warehouse.transaction`; of the first table that failed, after the others.
+        :func:`include.sparkify.redshift.warehouse.transaction`. The first error is raised after all tables.
     """
     done: list[str] = []
     failed: list[Exception] = []

@@ -47,7 +47,7 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
 def run_timed_out(context: Mapping[str, Any]) -> None:
     """Publish to the topic that a run has reached its time limit: the ``on_failure_callback`` of a DAG.
 
-    Airflow then ends the run and skips its tasks, so no task fails. Of every other failure a task has told already.
+    Airflow then ends the run and skips its tasks, so no task fails. Every other failure is reported by its task.
     """
     if context.get("reason") != "timed_out":
         return

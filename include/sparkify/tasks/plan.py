@@ -1,4 +1,4 @@
-"""Decide what a run has to read: compare the lake with the ledger. Nothing is read here but names and versions."""
+"""Decide what a run has to read: compare the lake with the ledger. It reads only names and versions."""
 
 from __future__ import annotations
 
@@ -225,8 +225,8 @@ def _find_due(
             day for day in interval.days() if interval != intervals.ALL_TIME and day not in days
         ]
     if mode == "full_refresh":
-        gone = [key for key in sorted(loaded.etags) if key not in present]
-        due.vanished = [(loaded.kinds[key], key, loaded.etags[key]) for key in gone]
+        vanished = [key for key in sorted(loaded.etags) if key not in present]
+        due.vanished = [(loaded.kinds[key], key, loaded.etags[key]) for key in vanished]
     return due
 
 
@@ -286,9 +286,9 @@ def _compare(objects: lake.ManyObjects, source: Source) -> Iterator[Compared]:
 def compare(listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]) -> Iterator[Compared]:
     """Return every key of the lake or the ledger, the object in the lake, and the loaded version.
 
-    Both come in the order of their bytes and are read side by side, so that memory does not grow with the lake.
+    Both are sorted by byte value and merged in one pass, so that memory does not grow with the lake.
 
-    :raises ConfigurationError: one of them comes in another order.
+    :raises ConfigurationError: one of them is not sorted by byte value.
     """
     objects = _ascending(((item.key, item) for item in listed), "the source bucket lists its keys")
     etags = _ascending(iter(loaded), "the database sorts text")

@@ -46,7 +46,7 @@ def publish(
 
     Writers queue up on one lock. Files that another run has published since the plan are left out. The candidates are
     published as they were audited, unless files are left out or another run has published since the schema of the run
-    was created: then they are derived again, under the lock, by the same SQL from the staged lines, and every check
+    was created: then they are rebuilt, under the lock, by the same SQL from the staged lines, and every check
     runs on the result in the same transaction. So nothing is published that was not audited, and any order of any
     number of runs ends in the same rows.
 
@@ -89,7 +89,7 @@ def publish(
         replaced, left_out = _leave_out(cursor, plan) if now != plan["version"] else ([], [])
         results = [*audited, *warned]
         if now != base or left_out:
-            log.info("another run has published since: deriving the candidates again under the lock")
+            log.info("another run has published since: rebuilding the candidates under the lock")
             for script in build.values():
                 warehouse.execute(cursor, script)
             results = _audit_again(cursor, context)
@@ -107,7 +107,7 @@ def publish(
                 f"rows with the same key would be published; nothing was changed. {keys}. {CLEAR}"
             )
         checks.insert_results(cursor, context, results)
-        # Not returned: the acknowledgement of the commit may be lost.
+        # Not returned by `work`: the acknowledgment of the commit may be lost.
         result.update({"version": now + 1, "changed": changed, "replaced": replaced})
 
     def is_done(cursor: Any) -> bool:
@@ -157,7 +157,7 @@ def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
 
 
 def _audit_again(cursor: Any, context: Mapping[str, Any]) -> list[checks.Result]:
-    """Run every check on the candidates that were derived again.
+    """Run every check on the candidates that were rebuilt.
 
     :raises DataError: one that stops the run failed.
     """
@@ -169,7 +169,7 @@ def _audit_again(cursor: Any, context: Mapping[str, Any]) -> list[checks.Result]
             log.error("%s", checks.describe(result))
         described = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
         raise DataError(
-            "another run has published meanwhile, and the candidates that were derived again under the lock failed: "
+            "another run has published meanwhile, and the candidates that were rebuilt under the lock failed: "
             f"{described}. Nothing was published; the log has failing rows. {CLEAR}"
         )
     checks.log_warnings(results)

@@ -1,6 +1,6 @@
 """Validate the files of a chunk, and keep rejected lines and refused files in the warehouse.
 
-A refused version of a file takes nothing away: what was loaded of the file before stays.
+A refused version of a file deletes nothing. The version that was loaded before stays.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _record(run_id: str, read_keys: list[str], rejects: list[RejectedLine], refu
     """Replace rejects and refusals of the files just read, whether the run will publish or not."""
     if not read_keys:
         return
-    # Only of the keys about here: the tables keep what was wrong with any file of the lake.
+    # Only keys in this range: the tables have the rejects of all files of the lake.
     stale = {
         key
         for table in ("rejected_lines", "refused_files")

@@ -202,7 +202,7 @@ TEMPORARY = "temporary"
 
 
 def without_temporary(found: Flows) -> Flows:
-    """Return the flows with each temporary table replaced by what it was made of."""
+    """Return the flows with each temporary table replaced by its sources."""
 
     def tables_of(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
         if not name.startswith(f"{TEMPORARY}.") or name in seen:

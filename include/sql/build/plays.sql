@@ -1,4 +1,4 @@
--- one row per delivery of a play on the affected days, from whatever file
+-- one row per delivery of a play on the affected days, from any file
 -- key: source_key, line_number
 -- load: derived from the staged lines, and from the published ones of other files
 -- late data: a play belongs to the day of its own start_time

@@ -1,7 +1,7 @@
 -- one row at most, never written: the table exists to be locked
 -- key: none
--- load: none; holding its lock is the right to change published tables. It is of no use to a query, so no reader
--- keeps a writer waiting
+-- load: none; the session that locks it may change published tables. No query needs this table, so no reader
+-- blocks a writer
 -- late data: none
 create table if not exists {{ ops() }}.publish_lock (
     unused smallint

@@ -11,7 +11,7 @@ create table if not exists {{ ops() }}.publish_log (
 ) diststyle all;
 comment on table {{ ops() }}.publish_log is 'Versions of the star in the order in which they were published';
 comment on column {{ ops() }}.publish_log.version is 'Number of the version, from 1, without gaps';
-comment on column {{ ops() }}.publish_log.commit_id is 'Identity of the transaction, to recognize a commit whose acknowledgement was lost';
+comment on column {{ ops() }}.publish_log.commit_id is 'ID of the transaction, to recognize a commit whose acknowledgment was lost';
 comment on column {{ ops() }}.publish_log.run_id is 'DAG run that published it';
 comment on column {{ ops() }}.publish_log.mode is 'Mode of that run: load, reload, replay or full_refresh';
 comment on column {{ ops() }}.publish_log.published_at is 'Time of the commit, UTC';

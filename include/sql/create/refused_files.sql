@@ -16,7 +16,7 @@ comment on table {{ ops() }}.refused_files is 'Files that were refused as a whol
 comment on column {{ ops() }}.refused_files.source_key is 'S3 key of the file';
 comment on column {{ ops() }}.refused_files.kind is 'events or songs';
 comment on column {{ ops() }}.refused_files.etag is 'ETag of the refused version, which mode load does not read again; empty if S3 refused it';
-comment on column {{ ops() }}.refused_files.lines is 'Lines in the file that are not blank, as far as it was read';
+comment on column {{ ops() }}.refused_files.lines is 'Lines that are not blank, in the part of the file that was read';
 comment on column {{ ops() }}.refused_files.rejected is 'Rejected lines among them';
 comment on column {{ ops() }}.refused_files.reason is 'Why the file was refused';
 comment on column {{ ops() }}.refused_files.run_id is 'DAG run that read it';

@@ -1,6 +1,6 @@
 -- one row per play: a NextSong event, however often and in however many files it was delivered
 -- key: songplay_id
--- load: the affected days are replaced; plays point to a song that arrives later than they do
+-- load: the affected days are replaced; a song that arrives later is linked to its plays
 -- late data: belongs to the interval of its own start_time
 create table if not exists {{ star() }}.songplays (
     songplay_id char(32) not null,
@@ -29,6 +29,6 @@ comment on column {{ star() }}.songplays.session_id is 'Session of the client';
 comment on column {{ star() }}.songplays.location is 'Metropolitan area of the listener, as delivered';
 comment on column {{ star() }}.songplays.user_agent is 'User-Agent header of the client, as delivered';
 comment on column {{ star() }}.songplays.item_in_session is 'Number of the event in its session, from 0';
-comment on column {{ star() }}.songplays.song is 'Title as the event has it (some are UTF-8 encoded twice at the source)';
-comment on column {{ star() }}.songplays.artist is 'Artist name as the event has it (some are UTF-8 encoded twice at the source)';
-comment on column {{ star() }}.songplays.length is 'Length of the song in seconds as the event has it';
+comment on column {{ star() }}.songplays.song is 'Title as in the event (some are UTF-8 encoded twice at the source)';
+comment on column {{ star() }}.songplays.artist is 'Artist name as in the event (some are UTF-8 encoded twice at the source)';
+comment on column {{ star() }}.songplays.length is 'Length of the song in seconds, as in the event';

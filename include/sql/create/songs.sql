@@ -1,7 +1,7 @@
 -- one row per song
 -- key: song_id
 -- load: merged; of several files with one song_id the first by key decides
--- late data: a song may arrive after its plays, which are then pointed to it
+-- late data: a song may arrive after its plays, which are then linked to it
 -- sort key: plays look songs up by their title
 create table if not exists {{ star() }}.songs (
     song_id varchar(32) not null,

@@ -21,4 +21,4 @@ comment on column {{ star() }}.time.week is 'Week of iso_year by ISO 8601, 1 to 
 comment on column {{ star() }}.time.month is 'Month, 1 to 12';
 comment on column {{ star() }}.time.year is 'Calendar year; in the days around New Year it is not always the year of the week';
 comment on column {{ star() }}.time.weekday is 'Day of the week, 0 (Sunday) to 6';
-comment on column {{ star() }}.time.iso_year is 'Year that the ISO week belongs to: iso_year and week name one week';
+comment on column {{ star() }}.time.iso_year is 'Year of the ISO week: iso_year and week identify a week';

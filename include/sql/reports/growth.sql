@@ -1,4 +1,4 @@
--- one row per ISO week in which users listened, or stopped to
+-- one row per ISO week in which users listened, or stopped listening
 -- key: week
 -- load: a view of user_weeks
 -- late data: counts for the week of its own day, and the one after it
@@ -6,7 +6,7 @@
 --   week date: Monday of the week, UTC
 --   listeners bigint: Users with a play; the sum of the next three
 --   new_listeners bigint: Those whose first play was in this week
---   returned bigint: Those with a play in the week before, too
+--   returned bigint: Users who also had a play in the week before
 --   resurrected bigint: Those with an earlier play, but none in the week before
 --   dormant bigint: Users with a play in the week before, but none in this one
 -- Each week of a user counts for itself and, if the user then stays away, for the week after it.

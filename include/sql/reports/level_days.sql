@@ -7,7 +7,7 @@
 --   user_id integer: Who listened; key of users
 --   place bigint: Number of its first play among those of the user on that day, from 1
 --   level varchar(16): free or paid
---   since timestamp: Begin of its first play, UTC
+--   since timestamp: Start of its first play, UTC
 --   plays bigint: Plays
 with numbered as (
     select

@@ -1,6 +1,6 @@
 -- one row per part of the plays, level and user, over all time; parts as in part_days
 -- key: kind, name, level, user_id
--- load: a run takes off what the changed days held, and adds what they hold
+-- load: a run subtracts the old values of the changed days, and adds the new ones
 -- late data: counts like any other
 -- columns:
 --   kind varchar(8): hour, state, device or page

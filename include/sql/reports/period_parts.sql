@@ -1,6 +1,6 @@
 -- one row per period, level and part of it: an hour of the week, a state, a device, or a page of a change of level
 -- key: period, start, level, kind, name
--- load: the months and weeks of changed days are replaced, and whatever moves with the last day
+-- load: the months and weeks of changed days are replaced, and all periods that end with the last day
 -- late data: counts for the periods of its own day
 -- columns:
 --   period varchar(8): all, month, week, last_7 or last_28, as in period_totals

@@ -1,6 +1,6 @@
 -- one row per period, level and song, or artist, by the names that the events have; the 100 most played, 1,000 over all time and levels
 -- key: period, start, level, kind, rank
--- load: the months and weeks of changed days are replaced, and whatever moves with the last day
+-- load: the months and weeks of changed days are replaced, and all periods that end with the last day
 -- late data: counts for the periods of its own day
 -- columns:
 --   period varchar(8): all, month, week, last_7 or last_28, as in period_totals
@@ -8,8 +8,8 @@
 --   level varchar(16): free, paid, or all
 --   kind varchar(8): song or artist
 --   rank bigint: Place by plays, then by listeners and name, from 1
---   song varchar(1024): Title as the event has it; empty for an artist
---   artist varchar(1024): Artist name as the event has it
+--   song varchar(1024): Title as in the event; empty for an artist
+--   artist varchar(1024): Artist name as in the event
 --   plays bigint: Plays
 --   listeners bigint: Users with a play of it
 --   songs bigint: Titles played

@@ -1,6 +1,6 @@
 -- one row per period and level with a play
 -- key: period, start, level
--- load: the months and weeks of changed days are replaced, and whatever moves with the last day
+-- load: the months and weeks of changed days are replaced, and all periods that end with the last day
 -- late data: counts for the periods of its own day
 -- columns:
 --   period varchar(8): all, month, week (ISO, from Monday), last_7 or last_28 (days up to the last one with a play)

@@ -13,7 +13,7 @@
 --   plays bigint: Plays
 --   matched_plays bigint: Plays whose song is in the song data
 --   seconds decimal(18, 5): Length of the songs played, in seconds
---   started_at timestamp: Begin of the first play, UTC
+--   started_at timestamp: Start of the first play, UTC
 --   ended_at timestamp: End of the last play, to the second, UTC
 select
     day,

@@ -1,6 +1,6 @@
 -- one row per session, over all time
 -- key: user_id, session_id
--- load: a run takes off what the changed days held, and adds what they hold
+-- load: a run subtracts the old values of the changed days, and adds the new ones
 -- late data: counts like any other
 -- columns:
 --   user_id integer: Who listened; key of users

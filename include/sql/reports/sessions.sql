@@ -5,10 +5,10 @@
 -- columns:
 --   user_id integer: Who listened; key of users
 --   session_id integer: Session of the client
---   started_at timestamp: Begin of its first play, UTC
+--   started_at timestamp: Start of its first play, UTC
 --   ended_at timestamp: End of its last play, to the second, UTC
 --   plays bigint: Plays
---   minutes decimal(18, 2): From begin to end, in minutes, pauses included
+--   minutes decimal(18, 2): Duration in minutes, pauses included
 --   level varchar(16): paid if any of its plays was
 select
     user_id,

@@ -1,10 +1,10 @@
--- one row per song, listener and level, over all time; songs by title and artist as the events have them
+-- one row per song, listener and level, over all time; songs by title and artist as in the events
 -- key: song, artist, user_id, level
--- load: a run takes off what the changed days held, and adds what they hold
+-- load: a run subtracts the old values of the changed days, and adds the new ones
 -- late data: counts like any other
 -- columns:
---   song varchar(1024): Title as the event has it
---   artist varchar(1024): Artist name as the event has it
+--   song varchar(1024): Title as in the event
+--   artist varchar(1024): Artist name as in the event
 --   user_id integer: Who listened; key of users
 --   level varchar(16): Subscription at the play: free or paid
 --   plays bigint: Plays

@@ -1,10 +1,10 @@
--- one row per artist, by name as the events have it; the 1,000 most played
+-- one row per artist, by name as in the events; the 1,000 most played
 -- key: rank
 -- load: a view of period_tops
 -- late data: counts like any other
 -- columns:
 --   rank bigint: Place by plays, then by listeners and name, from 1
---   artist varchar(1024): Artist name as the event has it
+--   artist varchar(1024): Artist name as in the event
 --   plays bigint: Plays
 --   listeners bigint: Users with a play
 --   songs bigint: Titles played

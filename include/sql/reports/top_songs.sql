@@ -1,11 +1,11 @@
--- one row per song, by title and artist as the events have them; the 1,000 most played
+-- one row per song, by title and artist as in the events; the 1,000 most played
 -- key: rank
 -- load: a view of period_tops
 -- late data: counts like any other
 -- columns:
 --   rank bigint: Place by plays, then by listeners and name, from 1
---   song varchar(1024): Title as the event has it
---   artist varchar(1024): Artist name as the event has it
+--   song varchar(1024): Title as in the event
+--   artist varchar(1024): Artist name as in the event
 --   plays bigint: Plays
 --   listeners bigint: Users with a play of it
 --   paid_plays bigint: Plays while on level paid

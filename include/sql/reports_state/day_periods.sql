@@ -1,4 +1,4 @@
--- one row per day of each period that is to be counted again, and one for all time
+-- one row per day of each period that is due for a recount, and one for all time
 -- key: period, start, day
 -- load: a working table, made in the transaction that publishes; read by the tables of periods
 -- late data: a changed day makes its month and its week due; what moves with the last day, and all time, are always due

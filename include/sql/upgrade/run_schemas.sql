@@ -1,5 +1,5 @@
 -- from: run_schema varchar(127), run_id varchar(256), created_at timestamp
--- A schema has a time at which it expires in the place of the time at which it was created.
+-- A schema has an expiration time instead of a creation time.
 alter table {{ ops() }}.run_schemas rename to run_schemas_before;
 {% include 'create/run_schemas.sql' %}
 insert into {{ ops() }}.run_schemas (run_schema, run_id, expires_at)

@@ -23,7 +23,7 @@ _LIMIT = 500  # statements at work at once: the service's own quota
 
 @dataclass(frozen=True)
 class Target:
-    """Where a request wants to go, and as whom."""
+    """The target of a request: cluster or workgroup, database and user."""
 
     caller: Caller
     database: str
@@ -204,7 +204,7 @@ class DataApi:
         return {"Status": True}
 
     def list_statements(self, caller: Caller, given: Given) -> Given:
-        """Newest first; the finished ones unless `Status` says otherwise, as the service does."""
+        """List statements, newest first: the finished ones unless `Status` is given, as in AWS."""
         wanted = given.get("Status", "FINISHED")
         with self._lock:
             batches = [batch for batch, _ in reversed(self._batches.values())]

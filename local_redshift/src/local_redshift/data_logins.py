@@ -1,4 +1,4 @@
-"""How a request of the Data API gets into the warehouse: whose login, and whether its cluster is there."""
+"""Logins for requests of the Data API, and checks that their cluster exists."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class Batch:
         self._canceled = False
 
     def run(self, connect: Callable[[], Any]) -> None:
-        """Run the statements to their end, whatever it is."""
+        """Run the statements until they succeed, fail or are canceled."""
         try:
             self._connection = connection = connect()
             try:

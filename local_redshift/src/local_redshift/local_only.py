@@ -1,4 +1,4 @@
-"""Who may talk to the AWS endpoint: programs on this machine, and no web page from elsewhere.
+"""Restrict the AWS endpoint to programs on this machine, and refuse web pages of other sites.
 
 moto accepts any signature, so only the address protects its content. A browser sends the page's origin and
 the name that the page looked up (DNS rebinding): both must be this machine.

@@ -41,11 +41,11 @@ NODES = {
     "dc2.8xlarge": (2, 128, False),
 }
 SECONDS, PATIENCE = 0.3, 30
-"""How long a state on the way to another one lasts once it was seen, and if no client looks; minutes on AWS."""
+"""Seconds that a transitional state lasts after a client saw it, and if no client did. On AWS, minutes."""
 
 
 class Passing:
-    """A state that ends by itself. It is seen at least once, however slow the machine is."""
+    """A transitional state. A client sees it at least once, even on a slow machine."""
 
     def __init__(self, now: str, then: str) -> None:
         self.now, self.then, self.seen, self.began = now, then, False, time.monotonic()
@@ -61,7 +61,7 @@ class Passing:
 
 
 class _State:
-    """A cluster's state, which may end by itself."""
+    """The state of a cluster, which may be transitional."""
 
     def __get__(self, cluster: Any, owner: Any = None) -> str:
         return _state_of(cluster)

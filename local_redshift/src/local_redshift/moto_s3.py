@@ -1,4 +1,4 @@
-"""Answer plain requests for S3 objects straight from moto's backend, and hand on everything else to moto.
+"""Answer plain requests for S3 objects straight from moto's backend, and pass everything else to moto.
 
 Every request that passes moto's Flask application costs about 2 ms of CPU. GET, HEAD and PUT of one object and
 ListObjectsV2 are nearly all that a pipeline sends, so this module serves them from the same objects in about a tenth
@@ -172,7 +172,7 @@ def _find_bucket(name: str) -> FakeBucket | None:
 
 
 def _is_plain(headers: Headers, method: str) -> bool:
-    """Is the request signed, in path style, and without a header that asks for more?"""
+    """Return whether the request is signed, in path style, and without headers that need moto."""
     if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256"):
         return False
     if headers.get("host", "").endswith(".amazonaws.com"):
@@ -261,7 +261,7 @@ def _cut(found: FakeKey, wanted: str, given: Headers) -> tuple[int, Headers, byt
 
 
 def _names(bucket: FakeBucket, prefix: str, delimiter: str) -> list[str]:
-    """Keys and common prefixes, sorted. A delimiter ends a common prefix, and only that."""
+    """Return keys and common prefixes, sorted. Only a common prefix ends with the delimiter."""
     keys = [
         name
         for name, versions in dict.items(bucket.keys)

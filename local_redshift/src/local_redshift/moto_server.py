@@ -25,7 +25,7 @@ _MANY_BYTES = 4 << 20
 
 
 def read_many(endpoint: str, names: Sequence[tuple[str, str]]) -> list[bytes | None]:
-    """The content of objects (bucket, key) in one request; None for one that is missing, or beyond the first 4 MB.
+    """Return the content of several objects (bucket, key); None for a missing one, or beyond the first 4 MB.
 
     moto answers about 400 requests per second: song data of 15,000 one-song files would take half a minute.
     """

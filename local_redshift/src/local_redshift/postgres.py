@@ -98,7 +98,7 @@ def _wheel() -> Path:
 
 
 def _open_to_all(path: Path) -> bool:
-    """Can any user of the machine reach this directory?"""
+    """Return whether any user of the machine can access this directory."""
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 

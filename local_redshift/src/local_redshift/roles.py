@@ -16,7 +16,7 @@ from .service import Running
 
 
 class Address:
-    """Where the caller of this thread finds the front."""
+    """The address of the front for the caller of this thread."""
 
     def __init__(self, port: int) -> None:
         self.port = port

@@ -91,7 +91,7 @@ def _listen(host: str, port: int, what: str, option: str) -> socket.socket:
 
 
 def _lock(home: Path) -> int:
-    """Hold the folder's lock as long as the process lives."""
+    """Hold the lock on the folder until the process exits."""
     lock = os.open(home / "local_redshift.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -169,7 +169,7 @@ def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> No
 
 
 async def _watch(children: Sequence[Any], stop: asyncio.Event) -> None:
-    """Stop everything when one half ends: the other is of no use without it."""
+    """Stop all services when one of them ends, because the others need it."""
     while all(child.poll() is None for child in children):
         await asyncio.sleep(1)
     print("One of the local services ended unexpectedly; stopping the others.", file=sys.stderr)

@@ -61,7 +61,7 @@ class Serverless:
 
     @staticmethod
     def _of(things: dict[str, Thing], kind: str, name: str) -> Thing:
-        """Return a thing in the state that it has by now; one whose deletion has ended is forgotten."""
+        """Return a resource in its current state. Remove it if its deletion is complete."""
         for key, thing in list(things.items()):
             if "passing" in thing:
                 thing["status"] = thing["passing"].get()
@@ -73,7 +73,7 @@ class Serverless:
 
     @staticmethod
     def _begin(thing: Thing, now: str, then: str) -> Thing:
-        """Put a thing into a state that ends by itself in another one."""
+        """Set a transitional state that is followed by another state."""
         return thing | {"status": now, "passing": Passing(now, then)}
 
     @staticmethod

@@ -33,7 +33,7 @@ class ServiceError(RuntimeError):
 
 @dataclass
 class Options:
-    """Who the services are, and where they listen (port 0: any free one)."""
+    """The user, database and role of the services, and their ports (0: any free port)."""
 
     user: str = "awsuser"
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)

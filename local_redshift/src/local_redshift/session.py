@@ -33,7 +33,7 @@ _DRIVER_PARAMETERS = {
 }  # fmt: skip
 
 
-# Amazon Redshift introduces itself at log-in with these; asyncpg knows it by padb_revision.
+# Amazon Redshift announces itself at login with these; asyncpg knows it by padb_revision.
 _IDENTITY = (("server_version", "8.0.2"), ("padb_version", "1.0"), ("padb_revision", "1"))
 
 _ROW_DESCRIPTION, _COMMAND_COMPLETE = ord("T"), ord("C")
@@ -157,7 +157,7 @@ class Session:
         return True
 
     def _answer(self, kind: bytes, payload: bytes) -> bytes:
-        """One of PostgreSQL's rarer messages, as the client should see it."""
+        """Rewrite one of PostgreSQL's rarer messages for the client."""
         if kind == b"Z":
             self._backend.status = payload.decode()
             self._waiting -= 1
@@ -224,7 +224,7 @@ class Session:
             await self._out.drain()
 
     async def _question(self, kind: bytes, payload: bytes) -> None:
-        """One message of the client."""
+        """Handle one message of the client."""
         if self._skipping and kind not in b"SX":
             return
         if kind == b"H" and not self._logged_in:
@@ -283,7 +283,7 @@ class Session:
             self._backend.captured = None
 
     async def _settle(self, statement: Statement) -> Statement:
-        """Put the value in the place of each alias that PostgreSQL does not find as a column."""
+        """Replace each alias that PostgreSQL does not find as a column with its value."""
         reuse = statement.reuse
         assert reuse is not None
         for _ in range(_ALIASES):
@@ -303,7 +303,7 @@ class Session:
         return translate_one(reuse.tokens, self._names, settled=True)
 
     def _refuse(self, reason: str | SqlError) -> str:
-        """SQL that PostgreSQL cannot even parse: so the error comes at the right place in the protocol."""
+        """Return SQL that PostgreSQL cannot parse, so that the error comes at the right place."""
         mark = f"refused_statement_{next(self._numbers)}_"
         self._refusals[mark] = reason if isinstance(reason, SqlError) else SqlError(reason, "0A000")
         return mark
@@ -385,7 +385,7 @@ class Session:
     # Statements that the front runs ----------------------------------------------------------------------
 
     async def _perform(self, statement: Statement) -> SqlError | None:
-        """Run one statement and send the client its tag; return the error, if any, having spoilt its block."""
+        """Run one statement and send the client its tag; return the error, if any, after failing its block."""
         backend = self._backend
         trouble = self._cluster.strike("query" if statement.kind == "query" else statement.text)
         try:

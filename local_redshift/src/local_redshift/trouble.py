@@ -32,7 +32,7 @@ class Lost(ConnectionResetError):
 
 
 class LostAfterwards(ConnectionResetError):
-    """The connection is lost when the statement has run, and the client is not told."""
+    """The connection is lost after the statement has run, and the client gets no answer."""
 
 
 class Cluster:

@@ -1,4 +1,4 @@
--- Values are converted by themselves where Redshift documents it: numbers, dates and times to VARCHAR, days are added to
+-- Values are converted implicitly where Redshift documents it: numbers, dates and times to VARCHAR, days are added to
 -- a timestamp. https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html#r_Type_conversion
 do $$
 declare source text;

@@ -1,4 +1,4 @@
--- Trailing blanks do not count when two VARCHARs are compared, joined, grouped or sorted, as PostgreSQL has it for CHAR
+-- Trailing blanks do not count when two VARCHARs are compared, joined, grouped or sorted, as in PostgreSQL for CHAR
 -- only. So the operators of text are CHAR's functions, which read the same bytes. LIKE and LEN see the blanks.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html#r_Character_types-significance-of-trailing-blanks
 update pg_operator as of_text set oprcode = of_char.oprcode, oprrest = of_char.oprrest, oprjoin = of_char.oprjoin

@@ -1,4 +1,4 @@
--- The SVV views: what there is, and who may do what with it. There are no external schemas, datashares and roles.
+-- The SVV views: what there is, and who may do what with it. There are no external schemas, datashares or roles.
 
 create function pg_catalog.local_is_user_schema(name text) returns boolean language sql immutable as
 $$ select name not like 'pg\_%' and name <> 'information_schema' $$;

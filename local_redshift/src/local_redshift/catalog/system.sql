@@ -1,4 +1,4 @@
--- Who the server is, what is granted on all of this, and what PostgreSQL has and Redshift has not.
+-- Who the server is, the grants on all of this, and features of PostgreSQL that Redshift does not have.
 
 create or replace function pg_catalog.version() returns text language sql stable as
 $$ select 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 '

@@ -1,7 +1,7 @@
 -- Views that are more to Redshift than to PostgreSQL: late-binding and materialized ones.
 
--- A late-binding view (WITH NO SCHEMA BINDING) does not hold on to its tables, and means whatever has their names when
--- it is asked. Here it is a view without its dependencies, which is made again when a relation whose name is in its
+-- A late-binding view (WITH NO SCHEMA BINDING) does not depend on its tables. Names are resolved when
+-- it is queried. Here it is a view without dependencies, which is recreated when a relation whose name is in its
 -- query appears.
 create function pg_catalog.local_missing_relation(view text) returns boolean language plpgsql as $$
 begin
@@ -9,7 +9,7 @@ begin
     using errcode = 'undefined_table';
 end $$;
 
--- Called after CREATE VIEW: lets the view go of what it reads.
+-- Called after CREATE VIEW: removes the dependencies of the view.
 create function pg_catalog.local_bind_late(view regclass, query text, statement text) returns void
 language plpgsql security definer set allow_system_table_mods = on as $$
 declare
@@ -24,7 +24,7 @@ begin
   on conflict (relid) do update set query = excluded.query, uses = excluded.uses, statement = excluded.statement;
 end $$;
 
--- Makes a late-binding view again from its query, and returns it; its owner and its grants stay.
+-- Recreates a late-binding view from its query, and returns it. Its owner and its grants stay.
 create function pg_catalog.local_rebind(view oid) returns oid
 language plpgsql security definer set allow_system_table_mods = on as $$
 declare
@@ -54,8 +54,8 @@ create function pg_catalog.local_names(query text, name text) returns boolean la
   select position(' ' || regexp_replace(lower(name), '[^a-z0-9_$]+', ' ') || ' '
                   in ' ' || regexp_replace(lower(query), '[^a-z0-9_$]+', ' ') || ' ') > 0 $$;
 
--- Each late-binding view is made again at most once per statement, after what it reads: the views that this makes again
--- call no trigger, or two views that name each other would go on for ever.
+-- Each late-binding view is recreated at most once per statement, after what it reads: the views recreated here
+-- call no trigger, or two views that name each other would recreate each other forever.
 create function pg_catalog.local_after_ddl() returns event_trigger language plpgsql security definer as $$
 declare
   made oid[];

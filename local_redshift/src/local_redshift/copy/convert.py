@@ -92,7 +92,7 @@ class Conversion:
             self.texts.append(f"local_by_double(r.j #> {place})" if by_double else f"(r.j #>> {place})")
 
     def by_path(self, paths: list[list[str]]) -> None:
-        """Columns by path; the keys of the outermost object become a record, the rest is taken from JSON."""
+        """Select columns by path: the outermost keys become a record, the rest is read from JSON."""
         nested = {path[0] for path in paths if len(path) > 1}
         by_double = {
             path[0] for path, column in zip(paths, self.columns, strict=True) if self.is_by_double(column)
@@ -117,7 +117,7 @@ class Conversion:
                 self.texts.append(f"({field} #>> {rest})" if path[0] in nested | by_double else field)
 
     def is_by_double(self, column: Column) -> bool:
-        """Does a bare JSON number pass through a double on its way into this column, where it is cut?"""
+        """Return whether COPY reads a bare JSON number for this column as a double, and so truncates it."""
         return (
             self.copy.format == "json"
             and column.type == "numeric"

@@ -33,7 +33,7 @@ _REDSHIFT_TYPES = {"int2": "Short", "int4": "Integer", "int8": "Long"}
 
 
 def is_covered(column: Column) -> bool:
-    """Can COPY load this type?"""
+    """Return whether COPY can load this type."""
     return column.type in _CODES
 
 

@@ -53,7 +53,7 @@ class Lines:
             following.cancel()
 
     async def _gathered(self, columns: Sequence[Column]) -> AsyncIterator[bytes]:
-        """Short objects are read by the hundred, and ahead."""
+        """Join the pieces of the stream into batches of about CHUNK bytes."""
         gathered: list[bytes] = []
         size = 0
         async for piece in self._pieces(columns):
@@ -116,7 +116,7 @@ class Lines:
                 yield self._clean(data)
 
     def _is_spread(self, body: Any) -> bool:
-        """Are there objects over several lines, or several on a line, in this short object?
+        """Return whether this short S3 object has JSON objects over several lines, or several on a line.
 
         Its first line says so, or else two brackets. (A long object has one object per line.)
         """
@@ -128,7 +128,7 @@ class Lines:
         return bool(first) and not first.endswith((b"}", b"]")) or b"}{" in body or b"} {" in body
 
     def _rewrite(self, whole: bytes, columns: Sequence[Column]) -> bytes:
-        """A whole object as CSV of PostgreSQL's."""
+        """Return a whole object as CSV in PostgreSQL's format."""
         file = self.files[-1]
         if self._copy.format == "parquet":
             data, file.lines = parquet.to_csv(whole, columns, file.name, self._copy.fill_record)
@@ -152,7 +152,7 @@ class Lines:
         return data
 
     def _clean(self, data: bytes) -> bytes:
-        """UTF-8 for PostgreSQL, without the control characters that delimit here."""
+        """Return valid UTF-8 without the control characters that serve as delimiters."""
         if not data.isascii():
             try:
                 data.decode()
@@ -173,7 +173,7 @@ class Lines:
         return data
 
     def locate(self, number: int) -> tuple[str, int]:
-        """Return file and line of the n-th line of the stream (both from 1)."""
+        """Return the file, and the line number in it (from 1), of the n-th line of the stream (from 1)."""
         for file in self.files:
             if number <= file.lines:
                 return file.name, number + file.skipped

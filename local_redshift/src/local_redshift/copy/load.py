@@ -51,7 +51,7 @@ class Load:
         return self._copy.table.rsplit(".", 1)[-1].strip('"')
 
     async def run(self) -> None:
-        """Load, inside the client's transaction if it has one; raises SqlError and does not end the transaction."""
+        """Load in the client's transaction, if there is one. Raise SqlError without ending the transaction."""
         backend = self._backend
         own = backend.status == "I"
         await backend.query("begin" if own else "savepoint local_copy")
@@ -153,7 +153,7 @@ class Load:
         return f"format csv, quote {quote}, delimiter {literal(copy.delimiter)}, null {literal(copy.null)}"
 
     async def _ignore_case(self) -> None:
-        """Every spelling of a key that occurs becomes a field; the first that has a value wins."""
+        """Make a field of each spelling of a key. The first one with a value wins."""
         keys_of = (
             "select distinct k from local_copy_lines l, lateral json_object_keys({}) k where {} order by 1"
         )
@@ -188,7 +188,7 @@ class Load:
         ]
 
     async def _insert(self) -> None:
-        """The conversion; a failure in the data leads to the search for the lines that caused it."""
+        """Convert and insert the lines. If the data is invalid, find the lines that caused the failure."""
         backend, conversion = self._backend, self._conversion
         columns = ", ".join(quote_name(column.name) for column in conversion.columns)
         await backend.query("savepoint local_copy_insert")
@@ -211,7 +211,7 @@ class Load:
                     await self._reject(error)
 
     async def _reject(self, error: SqlError) -> None:
-        """Record the bad lines; take them out if MAXERROR allows so many, else fail the load."""
+        """Record the bad lines; take them out if MAXERROR allows this number of, else fail the load."""
         backend, limit = self._backend, max(1, self._copy.max_error)
         await backend.query(
             f"create temp table local_copy_bad on commit drop as {find_bad_lines(self._conversion)}"

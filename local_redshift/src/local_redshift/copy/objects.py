@@ -96,7 +96,7 @@ class Objects:
         authorize(self._s3, self._iam, self._copy, user)
 
     def small(self, bucket: str, key: str, what: str) -> bytes:
-        """A manifest or a jsonpaths file."""
+        """Return the content of a manifest or a jsonpaths file."""
         try:
             return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         except ClientError as error:
@@ -119,7 +119,7 @@ class Objects:
             ) from None
 
     def names(self) -> list[tuple[str, str, bool]]:
-        """(bucket, key, mandatory) of every object to load, in order."""
+        """Return (bucket, key, mandatory) for every object to load, in order."""
         copy = self._copy
         if copy.manifest:
             return self._manifest()
@@ -156,11 +156,11 @@ class Objects:
         return names
 
     def read_ahead(self, names: Sequence[tuple[str, str, bool]]) -> list[bytes | None]:
-        """The content of the short ones among some objects."""
+        """Return the content of each object; None if it is missing, or beyond the first 4 MB."""
         return read_many(self._s3.meta.endpoint_url, [(bucket, key) for bucket, key, _ in names])
 
     def open(self, bucket: str, key: str, mandatory: bool) -> Any:
-        """One object's stream, or None if it may be missing."""
+        """Return the stream of an object; None if it is missing and not mandatory."""
         try:
             return self._s3.get_object(Bucket=bucket, Key=key)["Body"]
         except ClientError as error:

@@ -19,7 +19,7 @@ class BadRecord(SqlError):
 
 
 def is_needed(copy: Copy) -> bool:
-    """Does an option ask for records that PostgreSQL would read in another way?"""
+    """Return whether an option requires records that PostgreSQL would parse differently."""
     return copy.escape or copy.remove_quotes or copy.fill_record or copy.ignore_blank_lines
 
 

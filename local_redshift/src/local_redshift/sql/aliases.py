@@ -70,7 +70,7 @@ def _only_name(item: Tokens) -> str:
 
 
 def reuses_aliases(tokens: Tokens) -> bool:
-    """May a select list of this statement use one of its aliases again?"""
+    """Return whether a select list of this statement may reuse one of its aliases."""
     for block in selects(tokens):
         for end, name, _ in aliases(tokens, block):
             ranges = [block.clause(clause) for clause in _AFTER] + [(end, block.list_end)]

@@ -13,7 +13,7 @@ from .tokens import Tokens, closing, identifier, literal, next_visible, parts, t
 
 
 def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """Refuse what is not covered of ALTER TABLE, and edit a new column or type as CREATE TABLE's."""
+    """Refuse the forms of ALTER TABLE that are not covered. Edit a new column or type as in CREATE TABLE."""
     for word in ("append", "sortkey", "distkey", "diststyle", "encode"):
         if word in words and "add" not in words:
             raise not_covered(f"ALTER TABLE ... {word.upper()}")
@@ -96,7 +96,7 @@ def _add_key(tokens: Tokens, start: int, table: str) -> Statement:
 
 
 def _alter_column(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """Only the length of a VARCHAR column can change."""
+    """Change the length of a VARCHAR column, and refuse every other change."""
     if "type" not in words:
         raise redshift_lacks("ALTER COLUMN ... SET or DROP DEFAULT or NOT NULL (add a new column and copy)")
     at = next(j for j, token in enumerate(tokens) if token.low == "type")

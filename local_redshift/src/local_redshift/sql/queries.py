@@ -1,4 +1,4 @@
-"""Queries that PostgreSQL cannot read as they are: TOP, QUALIFY, MINUS, SELECT INTO #t, DELETE without FROM."""
+"""Rewrite queries that PostgreSQL cannot parse: TOP, QUALIFY, MINUS, SELECT INTO #t, DELETE without FROM."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Select:
     in_set: bool  # part of a UNION, INTERSECT, EXCEPT or MINUS
 
     def clause(self, name: str) -> tuple[int, int]:
-        """Return where a clause's words begin (its keyword left out) and end; an empty range if it is not there."""
+        """Return the range of a clause's tokens, without its keyword; an empty range if there is no such clause."""
         if name not in self.clauses:
             return self.end, self.end
         at = self.clauses[name]
@@ -147,7 +147,7 @@ def _has(tokens: Tokens, block: Select, word: str) -> bool:
 def _without_top(tokens: Tokens, block: Select) -> list[Token]:
     if block.in_set or "limit" in block.clauses:
         raise Refused(
-            "TOP together with UNION, INTERSECT, EXCEPT or LIMIT: put the SELECT with TOP into a sub-query"
+            "TOP together with UNION, INTERSECT, EXCEPT or LIMIT: put the SELECT with TOP into a subquery"
         )
     count = next_visible(tokens, block.items)
     end = closing(tokens, count) + 1 if tokens[count].text == "(" else count + 1
@@ -157,7 +157,7 @@ def _without_top(tokens: Tokens, block: Select) -> list[Token]:
 
 
 def _without_qualify(tokens: Tokens, block: Select) -> list[Token]:
-    """The block as a sub-query that computes the condition, below a query that filters by it."""
+    """Return the block as a subquery that computes the condition, in a query that filters by it."""
     if "from" not in block.clauses:
         raise Refused("syntax error: QUALIFY needs a FROM clause")
     names = {name: value for _, name, value in aliases(tokens, block)}

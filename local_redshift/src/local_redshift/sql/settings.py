@@ -31,7 +31,7 @@ DEFAULTS = {
     "use_fips_ssl": "off",
     "wlm_query_slot_count": "1",
 }
-# Settings whose other value would change what a query answers: only the default is taken.
+# Settings that affect the results of queries. Only the default value is accepted.
 FIXED = {
     "server_version": "8.0.2",
     "enable_numeric_rounding": "off",

@@ -11,7 +11,7 @@ from .types import Type
 
 @dataclass
 class Names:
-    """How a session reads names: its database, and whether a quoted name keeps its capitals."""
+    """The rules by which a session resolves names: its database, and whether quoted names keep their case."""
 
     database: str = "dev"
     case_sensitive: bool = False

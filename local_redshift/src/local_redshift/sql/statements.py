@@ -110,7 +110,7 @@ def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
 
 
 def _query(tokens: Tokens, words: Sequence[str]) -> Tokens:
-    """Return the query of CREATE TABLE ... AS or CREATE MATERIALIZED VIEW, or all of CREATE VIEW; else nothing."""
+    """Return the query of CREATE TABLE AS or CREATE MATERIALIZED VIEW, all of CREATE VIEW, or nothing."""
     if not {"table", "view"} & set(words[1:5]):
         return []
     depth, plain_view = 0, "view" in words[1:5] and "materialized" not in words[1:3]
@@ -236,10 +236,10 @@ def _analyze(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 
 
 def _merge(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """PostgreSQL's MERGE can do more than Redshift's; only Redshift's form passes."""
+    """Refuse the forms of MERGE that only PostgreSQL has."""
     using = words.index("using") if "using" in words else 0
     if words[using + 1] == "(":
-        raise redshift_lacks("MERGE ... USING (sub-query): load it into a temporary table first")
+        raise redshift_lacks("MERGE ... USING (subquery): load it into a temporary table first")
     target = words[2:using]
     if target[1::2] != ["."] * (len(target) // 2):
         raise redshift_lacks("alias for the target of MERGE")

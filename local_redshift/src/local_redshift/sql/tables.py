@@ -15,7 +15,7 @@ from .tokens import Tokens, closing, identifier, literal, next_visible, parts, t
 
 
 def in_turn(words: Sequence[str], name: str) -> str:
-    """Sessions that create the same thing IF NOT EXISTS wait for each other; PostgreSQL's would trip over it."""
+    """Return SQL that serializes sessions that create the same object IF NOT EXISTS."""
     if "exists" not in words:
         return ""
     return f"select pg_advisory_xact_lock(hashtext({literal(name.lower())}))"
@@ -234,7 +234,7 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
 
 
 def _skip_reference(tokens: Tokens, i: int) -> int:
-    """The index behind `schema.table (columns)`."""
+    """Return the index after `schema.table (columns)`."""
     i += 1
     following = next_visible(tokens, i - 1)
     while following < len(tokens) and tokens[following].text == ".":
@@ -259,7 +259,7 @@ _DEFAULT_TYPES = {
 
 
 def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
-    """Read a column's type at i; answers the index behind it and PostgreSQL's spelling with Redshift's lengths."""
+    """Read the type of a column at i. Return the index after it, and the type in PostgreSQL's spelling."""
     start = next_visible(tokens, i - 1)
     if start >= len(tokens):
         return i, ""  # CREATE TABLE t (a, b) AS ...
@@ -293,7 +293,7 @@ def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
 
 
 def table_attributes(tokens: Tokens, layout: Layout) -> str:
-    """Read what follows the column list; return `as select ...` or nothing."""
+    """Read the clauses after the column list. Return `as select ...`, or nothing."""
     i = next_visible(tokens, -1)
     while i < len(tokens):
         low = tokens[i].low

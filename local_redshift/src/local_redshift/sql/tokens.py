@@ -48,7 +48,7 @@ def split(tokens: Tokens) -> list[list[Token]]:
 
 
 def visible(tokens: Tokens) -> list[Token]:
-    """The tokens without white space and comments."""
+    """Return the tokens without white space and comments."""
     return [token for token in tokens if token.kind != "space"]
 
 
@@ -91,7 +91,7 @@ def text_of(tokens: Tokens) -> str:
 
 
 def next_visible(tokens: Tokens, i: int) -> int:
-    """Index of the next visible token after i, or the length."""
+    """Return the index of the next visible token after i, or the length."""
     i += 1
     while i < len(tokens) and tokens[i].kind == "space":
         i += 1
@@ -99,7 +99,7 @@ def next_visible(tokens: Tokens, i: int) -> int:
 
 
 def closing(tokens: Tokens, i: int) -> int:
-    """Index of the bracket that closes the one at i."""
+    """Return the index of the bracket that closes the one at i."""
     depth = 0
     for j in range(i, len(tokens)):
         if tokens[j].text == "(":

@@ -15,7 +15,7 @@ from .tokens import Tokens, literal, next_visible, parts, text_of, visible
 def create_view(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     """Keep the types of the columns (catalog/types.sql), and a late-binding view's definition.
 
-    A late-binding view is made again when its tables change (catalog/views.sql).
+    A late-binding view is recreated when its tables change (catalog/views.sql).
     """
     late = words[-4:] == ["with", "no", "schema", "binding"]
     end = max(i for i, token in enumerate(tokens) if token.low == "with") if late else len(tokens)

@@ -96,7 +96,7 @@ def select(statement: Statement) -> str:
     for part in tokens:
         depth += {"(": 1, ")": -1}.get(part.text, 0)
         if depth == 0 and part.low == "limit" and part.kind == "word":
-            raise SqlError("Limit clause is not supported: put it into a sub-query", "0A000")
+            raise SqlError("Limit clause is not supported: put it into a subquery", "0A000")
     return statement.text
 
 

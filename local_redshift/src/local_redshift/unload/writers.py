@@ -30,7 +30,7 @@ class Column(NamedTuple):
 
 
 class Writer(Protocol):
-    """One file in the making."""
+    """A file that is being written."""
 
     size: int  # bytes so far, before compression
 

@@ -1,4 +1,4 @@
-"""The closed world's door: a statement passes if every part of it is documented."""
+"""Check that every part of a statement is documented."""
 
 from __future__ import annotations
 

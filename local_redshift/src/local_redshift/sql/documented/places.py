@@ -1,4 +1,4 @@
-"""Where a query runs: what only the leader node or only the compute nodes have.
+"""Check where a query runs: some features exist only on the leader node or only on the compute nodes.
 
 A query that reads a table of a user runs on the compute nodes; one that reads nothing or the catalog runs on the leader
 node. https://docs.aws.amazon.com/redshift/latest/dg/c_sql-functions-leader-node.html

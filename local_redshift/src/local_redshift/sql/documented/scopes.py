@@ -16,7 +16,7 @@ class Block:
     untyped: dict[str, set[str]] = field(default_factory=dict)
 
     def is_untyped(self, fields: list[str]) -> bool:
-        """Return whether a column, by its name or by relation and name, is an untyped literal of a sub-query."""
+        """Return whether a column, by its name or by relation and name, is an untyped literal of a subquery."""
         if len(fields) == 1:
             return any(fields[0] in columns for columns in self.untyped.values())
         return fields[-1] in self.untyped.get(fields[-2], ())
@@ -33,7 +33,7 @@ def column_of(value: Any) -> list[str] | None:
 
 
 def nodes(value: Any, into_queries: bool = False) -> Iterator[tuple[str, Node]]:
-    """Yield each node of an expression with its kind, without those of sub-queries unless they are wanted."""
+    """Yield each node of an expression with its kind, without those of subqueries unless they are wanted."""
     pending = [value]
     while pending:
         each = pending.pop()

@@ -1,4 +1,4 @@
-"""Sub-queries that Redshift cannot plan: correlated ones, and untyped literals that are read from one.
+"""Subqueries that Redshift cannot plan: correlated ones, and untyped literals that are read from one.
 
 https://docs.aws.amazon.com/redshift/latest/dg/r_correlated_subqueries.html. Redshift leaves a literal without a cast
 `unknown`, as PostgreSQL did before version 10: https://github.com/calogica/dbt-expectations/issues/99, and
@@ -88,7 +88,7 @@ class Queries:
             self._with[cte["ctename"]] = _renamed(query, untyped, cte.get("aliascolnames", []))
 
     def _block(self, clause: list[Node], outer: list[Block]) -> Block:
-        """Return the names that FROM makes known, having checked its sub-queries and conditions."""
+        """Return the names that FROM makes known, having checked its subqueries and conditions."""
         block = Block()
         for kind, item in from_items(clause):
             name = name_of(kind, item)
@@ -121,7 +121,7 @@ class Queries:
                 correlated = self._correlated(query, blocks)
                 if correlated:
                     if in_outer_join:
-                        raise Refused(f"{_PATTERN}: a correlated sub-query in the ON of an outer join")
+                        raise Refused(f"{_PATTERN}: a correlated subquery in the ON of an outer join")
                     self._pattern(body["subLinkType"], query, blocks)
                 self.select(query, blocks)
 
@@ -144,16 +144,16 @@ class Queries:
         return found
 
     def _pattern(self, link: str, query: Node, blocks: list[Block]) -> None:
-        """Raise Refused for a correlated sub-query that cannot be turned into a join."""
+        """Raise Refused for a correlated subquery that cannot be turned into a join."""
         if "limitCount" in query or "limitOffset" in query:
-            raise Refused(f"{_PATTERN}: LIMIT in a correlated sub-query")
+            raise Refused(f"{_PATTERN}: LIMIT in a correlated subquery")
         clauses = [query.get("targetList"), query.get("whereClause")]
         calls = [body for kind, body in nodes(clauses) if kind == "FuncCall"]
         if any("over" in call for call in calls):
-            raise Refused(f"{_PATTERN}: a window function in a correlated sub-query")
+            raise Refused(f"{_PATTERN}: a window function in a correlated subquery")
         aggregates = [call for call in calls if call["funcname"][-1]["String"]["sval"] in _AGGREGATES]
         if link == "ANY_SUBLINK" and aggregates and "groupClause" in query:
-            raise Refused(f"{_PATTERN}: IN with an aggregate and GROUP BY in a correlated sub-query")
+            raise Refused(f"{_PATTERN}: IN with an aggregate and GROUP BY in a correlated subquery")
         outer = blocks[-1].untyped.keys() - {
             name_of(k, i) for k, i in from_items(query.get("fromClause", []))
         }
@@ -163,13 +163,13 @@ class Queries:
             raise Refused(f"{_PATTERN}: another comparison than = with the outer query")
 
     def _grouped(self, select: Node, block: Block) -> None:
-        """Raise Refused for GROUP BY a column that is a correlated sub-query."""
+        """Raise Refused for GROUP BY a column that is a correlated subquery."""
         targets = [each["ResTarget"] for each in select.get("targetList", [])]
         queries = {each.get("name"): each["val"]["SubLink"] for each in targets if "SubLink" in each["val"]}
         for names in map(column_of, select.get("groupClause", [])):
             link = queries.get(names[0]) if names is not None and len(names) == 1 else None
             if link is not None and self._correlated(link["subselect"]["SelectStmt"], [block]):
-                raise Refused(f"{_PATTERN}: GROUP BY the result of a correlated sub-query")
+                raise Refused(f"{_PATTERN}: GROUP BY the result of a correlated subquery")
 
     def _note_rows(self, select: Node) -> None:
         relations = {

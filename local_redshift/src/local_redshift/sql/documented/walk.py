@@ -102,7 +102,7 @@ class Walk:
             raise Refused("syntax error: SELECT without a select list")
         for clause, words in (("havingClause", "HAVING"), ("groupClause", "GROUP BY")):
             if _has_scalar_query(body.get(clause)):
-                raise redshift_lacks(f"scalar sub-query in {words}")
+                raise redshift_lacks(f"scalar subquery in {words}")
         for item in body.get("groupClause", []):
             for each in (item, *item.get("GroupingSet", {}).get("content", [])):
                 _lists(each)
@@ -136,7 +136,7 @@ class Walk:
         if len(select.get("valuesLists", [])) > 1 and any(
             "SubLink" in str(row) for row in select["valuesLists"]
         ):
-            raise redshift_lacks("sub-query in VALUES of several rows")
+            raise redshift_lacks("subquery in VALUES of several rows")
         if "valuesLists" in select and select.keys() <= {"valuesLists", "limitOption", "op"}:
             self._descend("InsertStmt", "selectStmt", select["valuesLists"])
             del body["selectStmt"]
