@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import importlib.util
 import itertools
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore.config
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from tests import own_environment
 
@@ -28,6 +30,11 @@ AIRFLOW_HOME = own_environment.set_up()
 # `astro dev pytest` copies all of this folder into the image, which has no local world: only tests/dags runs there.
 if importlib.util.find_spec("local") is None:
     collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name != "dags"]
+
+
+# Each session of boto3 parses the descriptions of AWS's services again, a megabyte of JSON per client.
+_described = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+JSONFileLoader.load_file = lambda self, file_path: _described(file_path)  # type: ignore[method-assign]
 
 
 # The image has no pytest-xdist.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -9,11 +10,13 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
-from include.reports.agents import families
+from include.reports import agents
 
 PAGES = ("Upgrade", "Submit Upgrade", "Downgrade", "Submit Downgrade", "Cancel")
 LAST = {"last_7": 7, "last_28": 28}
 Rows = list[tuple[Any, ...]]
+# The same few headers again and again.
+families = functools.cache(agents.families)
 
 
 class Event(NamedTuple):
