@@ -22,7 +22,7 @@ reach the VPC (the cluster has no public address) from the given CIDRs.
 |---|---|---|
 | `check_request` | unsafe, contradicts what exists, or a paused cluster; nothing was changed | see the message |
 | `create_stack`, `update_stack` | a permission is missing | deploy `include/iam/permissions.yaml` |
-| `wait_for_stack` | AWS refused a resource and rolled back | see the message, run it again |
+| `wait_for_stack` | AWS refused a resource and rolled back; what came before stays | see the message, run it again |
 | `wait_for_stack`: timeout | AWS took over an hour, for example to resize, and goes on | run it again: it waits on |
 | `limit_usage` | the workgroup has no limit yet, and no login exists | clear the task |
 | `ensure_database_user` | the cluster cannot be reached | see the message |
@@ -164,7 +164,7 @@ def provision() -> None:
 
     @task.sensor(**POKE, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
     def wait_for_stack() -> bool:
-        """Wait until the stack is complete; say why if AWS rolled it back."""
+        """Wait until the stack is as this run wants it; say why if AWS rolled it back."""
         return stack.is_settled(get_current_context()["params"])
 
     @task(trigger_rule=NONE_FAILED, retries=5)

@@ -134,6 +134,17 @@ def test_serverless_has_steps_zones_and_states(local_redshift: Running) -> None:
     assert refused(api.delete_namespace, namespaceName=name) == "ConflictException"
     until(lambda: api.get_workgroup(workgroupName=name)["workgroup"]["status"] == "AVAILABLE")
     api.create_usage_limit(**limit)
+
+    def update(**given: Any) -> None:
+        api.update_workgroup(workgroupName=name, **given)
+        until(lambda: api.get_workgroup(workgroupName=name)["workgroup"]["status"] == "AVAILABLE")
+
+    target = {"pricePerformanceTarget": {"status": "ENABLED", "level": 50}}
+    assert refused(update, maxCapacity=16, baseCapacity=8) == "ValidationException"
+    update(**target)
+    assert refused(update, baseCapacity=8) == "ValidationException"
+    update(pricePerformanceTarget={"status": "DISABLED"})
+    update(baseCapacity=8)
     api.delete_workgroup(workgroupName=name)
     assert refused(api.delete_namespace, namespaceName=name) == "ConflictException"
     until(lambda: not _has_workgroup(api, name))

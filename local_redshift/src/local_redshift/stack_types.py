@@ -360,11 +360,13 @@ class Workgroup(Resource):
         return found
 
     def update(self, **given: Any) -> None:
-        # AWS changes one of these in a call.
-        for key in ("BaseCapacity", "MaxCapacity", "PricePerformanceTarget", "SecurityGroupIds", "SubnetIds"):
-            if key in given and given[key] != self.properties.get(key):
-                self.api.update_workgroup(workgroupName=self.name, **_lower({key: given[key]}))
-                wait(lambda: self._describe()["status"] == "AVAILABLE")
+        # As AWS's handler, "aws-cloudformation-resource-providers-redshift-serverless" on GitHub: one call with all
+        # that differs from the workgroup, and nothing for a property that is removed.
+        found = self._describe()
+        wanted = _lower({key: value for key, value in given.items() if key != "NamespaceName"})
+        changed = {key: value for key, value in wanted.items() if _sorted(value) != _sorted(found.get(key))}
+        self.api.update_workgroup(workgroupName=self.name, **changed)
+        wait(lambda: self._describe()["status"] == "AVAILABLE")
 
     def delete(self) -> None:
         self.api.delete_workgroup(workgroupName=self.name)
@@ -377,6 +379,10 @@ def _exists(describe: Any) -> bool:
     except ClientError:
         return False
     return True
+
+
+def _sorted(value: Any) -> Any:
+    return sorted(value, key=str) if isinstance(value, list) else value
 
 
 def _lower(given: Any) -> Any:
