@@ -202,6 +202,18 @@ def test_a_change_that_aws_refuses_is_undone_and_said(account):
     assert inventory.describe_cluster(account.cluster)["NodeType"] == "rg.large"
 
 
+def test_a_run_that_finds_an_earlier_one_at_work_waits_and_then_has_its_way(account):
+    params = account.params("provision", **account.wanted())
+    arguments = stack.check_request(params)["stack"]
+    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    later = params | {"cidrs": ["10.0.0.0/16", "10.2.0.0/16"]}
+    stack.update_stack(later, stack.check_request(later)["stack"])
+    assert not stack.is_settled(later)
+    while not stack.is_settled(later):
+        account.stack()
+    assert stack.parameters_of(account.stack())["SecondCidr"] == "10.2.0.0/16"
+
+
 def test_teardown_wants_the_name_again_and_may_find_nothing(account):
     with pytest.raises(AirflowFailException, match="nothing was changed"):
         teardown.check_request(account.params("teardown", confirm="yes"))
