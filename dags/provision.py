@@ -10,7 +10,8 @@ workgroup's usage limit, the pipeline's database user, and the Airflow connectio
 parameters `node_type` and `base_capacity` show the prices. Storage is extra. All prices: `docs/aws.md`.
 
 **Running it again** is safe: it gives the stack the parameters of this run, which can resize the cluster, and updates
-user and connections. Data is never replaced. Buckets and prefixes come from the Variable `sparkify`.
+user and connections. Data is never replaced. Buckets and prefixes come from the Variable `sparkify`. How long a resize
+takes depends on the data, see `docs/aws.md`.
 
 **What it needs.** The permissions that an administrator deploys once (`docs/aws.md`, step 2). Network: the workers
 reach the VPC (the cluster has no public address) from the given CIDRs.
@@ -21,7 +22,8 @@ reach the VPC (the cluster has no public address) from the given CIDRs.
 |---|---|---|
 | `check_request` | unsafe, contradicts what exists, or a paused cluster; nothing was changed | see the message |
 | `create_stack`, `update_stack` | a permission is missing | deploy `include/iam/permissions.yaml` |
-| `wait_for_stack` | AWS refused a resource and rolled back, or took over an hour | see the message, run it again |
+| `wait_for_stack` | AWS refused a resource and rolled back; what came before stays | see the message, run it again |
+| `wait_for_stack`: timeout | AWS took over an hour, for example to resize, and goes on | run it again: it waits on |
 | `limit_usage` | the workgroup has no limit yet, and no login exists | clear the task |
 | `ensure_database_user` | the cluster cannot be reached | see the message |
 """
@@ -162,7 +164,7 @@ def provision() -> None:
 
     @task.sensor(**POKE, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
     def wait_for_stack() -> bool:
-        """Wait until the stack is complete; say why if AWS rolled it back."""
+        """Wait until the stack is as this run wants it; say why if AWS rolled it back."""
         return stack.is_settled(get_current_context()["params"])
 
     @task(trigger_rule=NONE_FAILED, retries=5)

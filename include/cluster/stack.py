@@ -36,6 +36,7 @@ POLICY = {
         },
     ]
 }
+TARGET = "PricePerformanceTarget"
 _CIDRS = ("Cidr", "SecondCidr", "ThirdCidr")
 
 log = logging.getLogger(__name__)
@@ -119,11 +120,11 @@ def _refuse_paused(cluster: Cluster) -> None:
 def _arguments(
     cluster: Cluster, params: Mapping[str, Any], stack: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return the arguments of CreateStack, except the stack's name."""
+    """Return the arguments of CreateStack or of the next UpdateStack, except the stack's name."""
     with doing("ask AWS for the account of connection aws_default"):
         identity = client("sts", cluster.region).get_caller_identity()
     partition, account = identity["Arn"].split(":")[1], identity["Account"]
-    values = {
+    given = {
         "WorkBucket": settings().work_bucket,
         "CreateWorkBucket": _flag(_is_bucket_in(stack) or not has_bucket(cluster, account)),
         "KeepRunDays": settings().keep_run_days,
@@ -135,16 +136,43 @@ def _arguments(
         "Nodes": params["nodes"],
         "BaseCapacity": params["base_capacity"],
         "MaxCapacity": params["max_capacity"],
-        "PricePerformanceTarget": params["price_performance_target"],
+        TARGET: params["price_performance_target"],
     }
+    values = {key: str(value) for key, value in given.items()}
+    if stack and params["serverless"]:
+        values = _take_step(parameters_of(stack), values)
     return {
         "TemplateBody": TEMPLATE.read_text(),
-        "Parameters": [{"ParameterKey": key, "ParameterValue": str(value)} for key, value in values.items()],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         "Tags": cluster.tag_list,
         "RoleARN": f"arn:{partition}:iam::{account}:role/{cluster.name}-cloudformation",
         "StackPolicyBody": json.dumps(POLICY),
         "EnableTerminationProtection": True,
     }
+
+
+def _take_step(now: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
+    """Return the parameters of a workgroup's next update, because AWS changes one of its settings in a call.
+
+    AWS refuses a base capacity above the maximum, and any while there is a target. -1 disables a target; left out of
+    the template, it would stay.
+    """
+
+    def take(*names: str) -> dict[str, str]:
+        return {name: wanted[name] for name in names}
+
+    steps = [take("VpcId"), take("SubnetIds")]
+    if wanted[TARGET] != "0":
+        steps += [take(TARGET), take("MaxCapacity")]
+    else:
+        if int(wanted["MaxCapacity"]) > int(now["MaxCapacity"]):
+            steps += [take("MaxCapacity")]
+        if int(now[TARGET]) > 0:
+            steps += [{TARGET: "-1"}]
+        steps += [take(TARGET, "BaseCapacity"), take("MaxCapacity")]
+    kept = {name: now[name] for name in ("VpcId", "SubnetIds", "BaseCapacity", "MaxCapacity", TARGET)}
+    step = next((one for one in steps if not one.items() <= now.items()), {})
+    return wanted | kept | step
 
 
 def _flag(value: object) -> str:
@@ -220,31 +248,35 @@ def choose_path(params: Mapping[str, Any]) -> str:
 
 
 def update_stack(params: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Give an existing stack the parameters and the template of this run.
+    """Begin to give an existing stack the parameters and the template of this run.
 
     :raises AirflowSkipException: nothing is to be changed.
     """
     cluster = Cluster.from_params(params)
     state = (describe_stack(cluster) or {}).get("StackStatus", "")
     if state.endswith("IN_PROGRESS"):
-        log.warning(
-            "stack %s is %s by an earlier run. To apply other parameters, run provision again.",
-            cluster.name,
-            state,
-        )
-        return
+        log.warning("stack %s is %s by an earlier run, whose end is waited for", cluster.name, state)
+    elif not _update(cluster, arguments):
+        raise AirflowSkipException(f"stack {cluster.name} is as this run wants it")
+
+
+def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
+    """Begin an update, and return whether anything is to be changed."""
     wanted = {key: value for key, value in arguments.items() if key in ("TemplateBody", "Parameters", "Tags")}
     with doing(f"update stack {cluster.name}"):
         try:
             client("cloudformation", cluster.region).update_stack(StackName=cluster.name, **wanted)
         except ClientError as error:
             if "No updates are to be performed" in str(error):
-                raise AirflowSkipException(f"stack {cluster.name} is as this run wants it") from error
+                return False
             raise
+    return True
 
 
 def is_settled(params: Mapping[str, Any]) -> bool:
-    """Return whether the stack is complete; False while AWS works on it.
+    """Return whether the stack is complete and as this run wants it; False while AWS works on it.
+
+    What an update has left for the next one begins here.
 
     :raises ConfigurationError: AWS rolled the change back; the message says why. Of a new stack nothing is left.
     """
@@ -254,7 +286,7 @@ def is_settled(params: Mapping[str, Any]) -> bool:
     if state.endswith("IN_PROGRESS"):
         return False
     if state in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        return True
+        return not _update(cluster, _arguments(cluster, params, stack))
     reasons = _reasons(cluster) if stack else ""
     if state == "ROLLBACK_COMPLETE":
         delete_rolled_back(cluster)

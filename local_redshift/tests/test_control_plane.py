@@ -83,6 +83,39 @@ def test_a_cluster_has_states_and_a_managed_password(local_redshift: Running) ->
     assert refused(secrets.get_secret_value, SecretId=arn) == "ResourceNotFoundException"
 
 
+def test_an_elastic_resize_has_limits_and_a_classic_one_has_none(local_redshift: Running) -> None:
+    redshift, name = local_redshift.client("redshift"), f"size-{uuid.uuid4().hex[:8]}"
+
+    def size() -> tuple[str, str, int]:
+        (cluster,) = redshift.describe_clusters(ClusterIdentifier=name)["Clusters"]
+        return cluster["ClusterStatus"], cluster["NodeType"], cluster["NumberOfNodes"]
+
+    def resize(kind: str, nodes: int, **how: bool) -> dict[str, Any]:
+        several = {"ClusterType": "single-node" if nodes == 1 else "multi-node", "NumberOfNodes": nodes}
+        return {"ClusterIdentifier": name, "NodeType": kind, **several, **how}
+
+    login = {"MasterUsername": f"owner_{name[-8:]}", "ManageMasterPassword": True}
+    redshift.create_cluster(ClusterIdentifier=name, NodeType="rg.large", ClusterType="single-node", **login)
+    assert refused(redshift.resize_cluster, **resize("rg.large", 2)) == "InvalidClusterState"
+    until(lambda: size() == ("available", "rg.large", 1))
+    assert refused(redshift.resize_cluster, **resize("rg.large", 2)) == "UnsupportedOperation"
+    for kind, nodes, how, no in (
+        ("rg.large", 4, {"Classic": True}, (("rg.large", 1), ("rg.large", 9), ("rg.4xlarge", 4))),
+        # From here to the next classic resize, the limits are those of four nodes.
+        ("rg.large", 8, {}, (("rg.large", 9), ("rg.xlarge", 8))),
+        ("rg.4xlarge", 2, {"Classic": True}, (("rg.4xlarge", 9),)),
+        ("rg.4xlarge", 8, {}, (("rg.4xlarge", 16),)),
+        ("rg.large", 1, {"Classic": True}, (("ra3.large", 1),)),
+    ):
+        assert redshift.resize_cluster(**resize(kind, nodes, **how))["Cluster"]["ClusterIdentifier"] == name
+        assert size()[0] == "resizing"
+        until(lambda kind=kind, nodes=nodes: size() == ("available", kind, nodes))
+        for one in no:
+            assert refused(redshift.resize_cluster, **resize(*one)) == "UnsupportedOperation", one
+    assert refused(redshift.resize_cluster, **resize("rg.xlarge", 1, Classic=True)) == "InvalidParameterValue"
+    redshift.delete_cluster(ClusterIdentifier=name, SkipFinalClusterSnapshot=True)
+
+
 def test_serverless_has_steps_zones_and_states(local_redshift: Running) -> None:
     api, ec2 = local_redshift.client("redshift-serverless"), local_redshift.client("ec2")
     name = f"free-{uuid.uuid4().hex[:8]}"
@@ -101,6 +134,17 @@ def test_serverless_has_steps_zones_and_states(local_redshift: Running) -> None:
     assert refused(api.delete_namespace, namespaceName=name) == "ConflictException"
     until(lambda: api.get_workgroup(workgroupName=name)["workgroup"]["status"] == "AVAILABLE")
     api.create_usage_limit(**limit)
+
+    def update(**given: Any) -> None:
+        api.update_workgroup(workgroupName=name, **given)
+        until(lambda: api.get_workgroup(workgroupName=name)["workgroup"]["status"] == "AVAILABLE")
+
+    target = {"pricePerformanceTarget": {"status": "ENABLED", "level": 50}}
+    assert refused(update, maxCapacity=16, baseCapacity=8) == "ValidationException"
+    update(**target)
+    assert refused(update, baseCapacity=8) == "ValidationException"
+    update(pricePerformanceTarget={"status": "DISABLED"})
+    update(baseCapacity=8)
     api.delete_workgroup(workgroupName=name)
     assert refused(api.delete_namespace, namespaceName=name) == "ConflictException"
     until(lambda: not _has_workgroup(api, name))

@@ -122,6 +122,40 @@ def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch
     account.client("redshift-serverless").delete_snapshot(snapshotName=snapshot)
 
 
+@pytest.mark.slow
+def test_a_target_that_is_taken_back_is_disabled(account):
+    assert account.provision(serverless=True, price_performance_target=50)["run"] == "success"
+    assert account.provision(serverless=True)["run"] == "success"
+    workgroup = inventory.describe_workgroup(account.cluster)
+    assert (workgroup["pricePerformanceTarget"], workgroup["baseCapacity"]) == ({"status": "DISABLED"}, 8)
+
+
+@pytest.mark.slow
+def test_a_workgroup_is_changed_setting_by_setting_in_an_order_that_aws_takes(account):
+    """AWS refuses two settings in one call, a base capacity above the maximum, and one while there is a target."""
+    assert account.provision(serverless=True)["run"] == "success"
+    for base, most, target in (
+        (32, 64, 0),
+        (8, 16, 0),
+        (64, 64, 50),
+        (32, 32, 25),
+        (128, 256, 0),
+        (8, 16, 75),
+        (8, 16, 0),
+    ):
+        wanted = {"base_capacity": base, "max_capacity": most, "price_performance_target": target}
+        assert account.provision(serverless=True, **wanted)["run"] == "success", wanted
+        workgroup = inventory.describe_workgroup(account.cluster)
+        assert workgroup["maxCapacity"] == most
+        if target:
+            assert workgroup["pricePerformanceTarget"] == {"status": "ENABLED", "level": target}
+        else:
+            assert workgroup["baseCapacity"] == base
+            assert workgroup.get("pricePerformanceTarget") in (None, {"status": "DISABLED"})
+    again = account.provision(serverless=True, **wanted)
+    assert (again["run"], again["update_stack"]) == ("success", "skipped")
+
+
 def _refuse(params):
     raise TransientError("AWS is busy")
 
@@ -166,6 +200,18 @@ def test_a_change_that_aws_refuses_is_undone_and_said(account):
     with pytest.raises(AirflowSkipException):
         stack.update_stack(params, stack.check_request(params)["stack"])
     assert inventory.describe_cluster(account.cluster)["NodeType"] == "rg.large"
+
+
+def test_a_run_that_finds_an_earlier_one_at_work_waits_and_then_has_its_way(account):
+    params = account.params("provision", **account.wanted())
+    arguments = stack.check_request(params)["stack"]
+    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    later = params | {"cidrs": ["10.0.0.0/16", "10.2.0.0/16"]}
+    stack.update_stack(later, stack.check_request(later)["stack"])
+    assert not stack.is_settled(later)
+    while not stack.is_settled(later):
+        account.stack()
+    assert stack.parameters_of(account.stack())["SecondCidr"] == "10.2.0.0/16"
 
 
 def test_teardown_wants_the_name_again_and_may_find_nothing(account):

@@ -40,6 +40,13 @@ NODES = {
     "dc2.large": (2, 32, True),
     "dc2.8xlarge": (2, 128, False),
 }
+# How much an elastic resize grows a cluster, and to which part it reduces it:
+# https://docs.aws.amazon.com/redshift/latest/mgmt/resizing-cluster.html#elastic-resize
+ELASTIC = dict.fromkeys(("rg.4xlarge", "ra3.4xlarge", "ra3.16xlarge"), (4, 4)) | dict.fromkeys(
+    ("ra3.large", "dc2.large", "dc2.8xlarge"), (2, 2)
+)
+# Where we found no limit for a type, it is the least that the page has for its family.
+_OTHERS = (2, 4)
 SECONDS, PATIENCE = 0.3, 30
 """Seconds that a transitional state lasts after a client saw it, and if no client did. On AWS, minutes."""
 
@@ -87,6 +94,23 @@ def check_nodes(node_type: str, cluster_type: str | None, number: int | None) ->
     elif number is None or not least <= number <= most:
         raise InvalidParameterValueError(
             f"Number of nodes for {node_type} and multi-node must be {least} to {most}, not {number}"
+        )
+
+
+def check_elastic(cluster: Any, node_type: str, number: int) -> None:
+    """Refuse an elastic resize that AWS does not document; only a classic one can do it."""
+    old, (growth, reduction) = cluster.sized, ELASTIC.get(node_type, _OTHERS)
+    # "The type of nodes that you add must match the node type for the cluster" (ResizeCluster), and "you can't use
+    # elastic resize to resize from or to a single-node cluster". The words are ours.
+    if (
+        node_type != cluster.node_type
+        or 1 in (number, cluster.number_of_nodes)
+        or not old / reduction <= number <= old * growth
+    ):
+        raise RedshiftClientError(
+            "UnsupportedOperation",
+            f"Elastic resize from {cluster.number_of_nodes} {cluster.node_type} to {number} {node_type} is not "
+            "supported. Use classic resize.",
         )
 
 
@@ -153,6 +177,7 @@ class _Clusters:
                 self.region_name, cluster.cluster_identifier, cluster.master_username
             )
         self.roles.create_master(cluster.master_username, cluster.master_user_password)
+        cluster.sized = cluster.number_of_nodes
         cluster.status = "creating", "available"
         return cluster
 
@@ -172,6 +197,21 @@ class _Clusters:
             check_nodes(given["node_type"], kind, given.get("number_of_nodes"))
         _MOTO["modify_cluster"](self, **given)
         cluster.status = "modifying", "available"
+        return cluster
+
+    def resize_cluster(self, name: str, classic: bool, **given: Any) -> Any:
+        cluster = self._find(name)
+        _refuse_unless(cluster, "resize", "available")
+        kind, number = given["node_type"] or cluster.node_type, given["number_of_nodes"]
+        nodes = 1 if given["cluster_type"] == "single-node" else number or cluster.number_of_nodes
+        check_nodes(kind, "single-node" if nodes == 1 else "multi-node", nodes)
+        if classic:
+            # The limits of an elastic resize count from here.
+            cluster.sized = nodes
+        else:
+            check_elastic(cluster, kind, nodes)
+        cluster.node_type, cluster.number_of_nodes = kind, nodes
+        cluster.status = "resizing", "available"
         return cluster
 
     def delete_cluster(self, **given: Any) -> Any:
@@ -224,6 +264,16 @@ def attach(roles: Roles, address: Address) -> None:
         group.values = {one["ParameterName"]: one["ParameterValue"] for one in self._get_param("Parameters")}
         return ActionResult({"ParameterGroupName": name, "ParameterGroupStatus": "updated"})
 
+    def resize_cluster(self: Any) -> ActionResult:
+        cluster = self.redshift_backend.resize_cluster(
+            self._get_param("ClusterIdentifier"),
+            self._get_bool_param("Classic", False),
+            node_type=self._get_param("NodeType"),
+            cluster_type=self._get_param("ClusterType"),
+            number_of_nodes=self._get_int_param("NumberOfNodes"),
+        )
+        return ActionResult({"Cluster": cluster})
+
     _Clusters.roles = roles
     for name, member in vars(_Clusters).items():
         if not name.startswith("__"):
@@ -231,6 +281,7 @@ def attach(roles: Roles, address: Address) -> None:
     protocol: Any = RedshiftResponse
     protocol.create_cluster = create_cluster
     protocol.modify_cluster_parameter_group = modify_cluster_parameter_group
+    protocol.resize_cluster = resize_cluster
     model: Any = Cluster
     model.status = _State()
     model.endpoint = property(lambda cluster: {"Address": address.host, "Port": address.port})

@@ -45,8 +45,15 @@ def attach(endpoint: str) -> None:
     protocol: Any = responses.CloudFormationResponse
     protocol.update_termination_protection = _update_termination_protection
     # Outputs exist when their resources do, and looking at them creates nothing.
-    outputs = model.outputs.fget
+    outputs, parameters = model.outputs.fget, model.parameter_list.fget
     model.outputs = property(lambda stack: outputs(stack) if stack.status in _SETTLED else None)
+    # A list is described as it was given.
+    model.parameter_list = property(lambda stack: [_as_text(one) for one in parameters(stack)])
+
+
+def _as_text(parameter: dict[str, Any]) -> dict[str, Any]:
+    value = parameter["ParameterValue"]
+    return parameter | {"ParameterValue": ",".join(map(str, value)) if isinstance(value, list) else value}
 
 
 _SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")

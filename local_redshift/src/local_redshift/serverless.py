@@ -17,6 +17,8 @@ from .moto_clusters import Passing, drop_secret, new_secret
 from .roles import Address, Roles
 
 Thing = dict[str, Any]
+LEVELS = (1, 25, 50, 75, 100)
+"""https://docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_PerformanceTarget.html"""
 
 
 class Serverless:
@@ -143,7 +145,6 @@ class Serverless:
     def _check_capacity(given: Given) -> None:
         """https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"""
         base, most = given.get("baseCapacity"), given.get("maxCapacity")
-        target = given.get("pricePerformanceTarget")
         if base is not None and base != 4 and (base % 8 or not 8 <= base <= 1024):
             raise Fault(
                 "ValidationException", f"baseCapacity {base} is neither 4 nor a multiple of 8 up to 1024"
@@ -152,8 +153,8 @@ class Serverless:
             raise Fault(
                 "ValidationException", f"maxCapacity {most} must be a multiple of 8 from the base capacity on"
             )
-        if target and target.get("level") not in (1, 25, 50, 75, 100):
-            raise Fault("ValidationException", f"pricePerformanceTarget has no level {target.get('level')}")
+        if _has_target(given) and (level := given["pricePerformanceTarget"].get("level")) not in LEVELS:
+            raise Fault("ValidationException", f"pricePerformanceTarget has no level {level}")
 
     @staticmethod
     def _check_subnets(caller: Caller, subnets: list[str] | None) -> None:
@@ -175,8 +176,17 @@ class Serverless:
         workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])
         if workgroup["status"] != "AVAILABLE":
             raise Fault("ConflictException", f"workgroup {given['workgroupName']} is {workgroup['status']}")
-        self._check_capacity(workgroup | given)
-        self._workgroups[given["workgroupName"]] = self._begin(workgroup | given, "MODIFYING", "AVAILABLE")
+        if len(given) > 2:
+            text = f"Can't update multiple configurations at the same time for workgroup {given['workgroupName']}."
+            raise Fault("ValidationException", text)
+        if "baseCapacity" in given and _has_target(workgroup):
+            text = "baseCapacity is managed by the price-performance target. Disable the target first."
+            raise Fault("ValidationException", text)
+        changed = workgroup | given
+        if _has_target(changed):
+            changed.pop("baseCapacity", None)
+        self._check_capacity(changed)
+        self._workgroups[given["workgroupName"]] = self._begin(changed, "MODIFYING", "AVAILABLE")
         return {"workgroup": self._shown(self._workgroups[given["workgroupName"]])}
 
     def _list_namespaces(self, caller: Caller, given: Given) -> Given:
@@ -242,3 +252,7 @@ class Serverless:
     def _list_snapshots(self, caller: Caller, given: Given) -> Given:
         self._exists(self._snapshots, "")
         return {"snapshots": [self._shown(snapshot, True) for snapshot in self._snapshots.values()]}
+
+
+def _has_target(workgroup: Thing) -> bool:
+    return bool(workgroup.get("pricePerformanceTarget", {}).get("status") == "ENABLED")

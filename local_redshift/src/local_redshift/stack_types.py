@@ -77,6 +77,9 @@ class Resource(CloudFormationModel):
         self.update(**properties)
         self.properties = properties
 
+    def _changes(self, given: Properties, *names: str) -> bool:
+        return any(given.get(name) != self.properties.get(name) for name in names)
+
     def create(self, **given: Any) -> None:
         raise NotImplementedError
 
@@ -291,6 +294,7 @@ class Cluster(Resource):
 
     def create(self, **given: Any) -> None:
         logging = given.pop("LoggingProperties", None)
+        given.pop("Classic", None)
         self.name = given.setdefault("ClusterIdentifier", self.name)
         nodes = {"NumberOfNodes": int(given.pop("NumberOfNodes"))} if "NumberOfNodes" in given else {}
         self.api.create_cluster(Tags=self.tag_list, **given, **nodes)
@@ -306,17 +310,23 @@ class Cluster(Resource):
 
     def update(self, **given: Any) -> None:
         fixed = ("ClusterIdentifier", "ClusterSubnetGroupName", "DBName", "MasterUsername")
-        if any(given.get(key) != self.properties.get(key) for key in fixed):
+        if self._changes(given, *fixed):
             super().update(**given)
-        nodes = {"NumberOfNodes": int(given["NumberOfNodes"])} if "NumberOfNodes" in given else {}
-        self.api.modify_cluster(
-            ClusterIdentifier=self.name,
-            NodeType=given["NodeType"],
-            ClusterType=given["ClusterType"],
-            VpcSecurityGroupIds=given["VpcSecurityGroupIds"],
-            **nodes,
-        )
-        wait(lambda: self._describe()["ClusterStatus"] == "available")
+        # As AWS's handler: "aws-cloudformation-resource-providers-redshift" on GitHub.
+        if self._changes(given, "NodeType", "NumberOfNodes", "ClusterType"):
+            nodes = {"NumberOfNodes": int(given["NumberOfNodes"])} if "NumberOfNodes" in given else {}
+            self.api.resize_cluster(
+                ClusterIdentifier=self.name,
+                ClusterType=given["ClusterType"],
+                NodeType=given["NodeType"],
+                Classic=given.get("Classic", False),
+                **nodes,
+            )
+            wait(lambda: self._describe()["ClusterStatus"] == "available")
+        if self._changes(given, "VpcSecurityGroupIds"):
+            groups = given["VpcSecurityGroupIds"]
+            self.api.modify_cluster(ClusterIdentifier=self.name, VpcSecurityGroupIds=groups)
+            wait(lambda: self._describe()["ClusterStatus"] == "available")
 
     def delete(self) -> None:
         self.api.delete_cluster(ClusterIdentifier=self.name, SkipFinalClusterSnapshot=True)
@@ -350,11 +360,13 @@ class Workgroup(Resource):
         return found
 
     def update(self, **given: Any) -> None:
-        # AWS changes one of these in a call.
-        for key in ("BaseCapacity", "MaxCapacity", "PricePerformanceTarget", "SecurityGroupIds", "SubnetIds"):
-            if key in given and given[key] != self.properties.get(key):
-                self.api.update_workgroup(workgroupName=self.name, **_lower({key: given[key]}))
-                wait(lambda: self._describe()["status"] == "AVAILABLE")
+        # As AWS's handler, "aws-cloudformation-resource-providers-redshift-serverless" on GitHub: one call with all
+        # that differs from the workgroup, and nothing for a property that is removed.
+        found = self._describe()
+        wanted = _lower({key: value for key, value in given.items() if key != "NamespaceName"})
+        changed = {key: value for key, value in wanted.items() if _sorted(value) != _sorted(found.get(key))}
+        self.api.update_workgroup(workgroupName=self.name, **changed)
+        wait(lambda: self._describe()["status"] == "AVAILABLE")
 
     def delete(self) -> None:
         self.api.delete_workgroup(workgroupName=self.name)
@@ -367,6 +379,10 @@ def _exists(describe: Any) -> bool:
     except ClientError:
         return False
     return True
+
+
+def _sorted(value: Any) -> Any:
+    return sorted(value, key=str) if isinstance(value, list) else value
 
 
 def _lower(given: Any) -> Any:
