@@ -106,7 +106,7 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             minimum=8,
             maximum=1024,
             title="Serverless: maximum capacity",
-            description="The most RPU that many queries at once may use, a multiple of 8.",
+            description="The most RPU that concurrent queries may use, a multiple of 8.",
         ),
         "price_performance_target": Param(
             0,

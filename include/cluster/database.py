@@ -109,7 +109,7 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
         refused = warehouse_error(
             error, f"create user {user} in {cluster.name} as {login['username']} at {host}:{port}"
         )
-        # The driver reports a wrong password and an unreachable host alike; each needs another fix.
+        # The driver reports a wrong password and an unreachable host in the same way, but the fixes differ.
         hint = " Can the workers reach the cluster's VPC, and are their addresses in parameter cidrs?"
         raise type(refused)(f"{refused}{hint}") from None
 

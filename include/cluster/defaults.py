@@ -23,9 +23,9 @@ DAG_ARGUMENTS: dict[str, Any] = {
     "tags": ["sparkify", "cluster"],
 }
 WAIT = timedelta(hours=1)
-"""How long a task waits for the cluster to reach a state: minutes as a rule, more with a large final snapshot."""
+"""The time limit of a task that waits for the cluster: usually minutes, more with a large final snapshot."""
 POKE: dict[str, Any] = {
-    # No worker waits, and what takes seconds is seen in seconds, what takes minutes every 30 seconds.
+    # No worker slot is occupied. The interval grows from 2 to 30 seconds.
     "mode": "reschedule",
     "poke_interval": 2,
     "exponential_backoff": True,

@@ -16,7 +16,7 @@ from include.cluster.stack import has_bucket, list_resources
 from include.sparkify.settings import settings
 
 _STORAGE = f"about {prices.REDSHIFT_GB_MONTH} USD per GB and month"
-# These are told by their own lines, with what they cost.
+# These are listed separately, with their cost.
 _TOLD = ("AWS::Redshift::Cluster", "AWS::RedshiftServerless::", "AWS::S3::")
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def list_things(cluster: Cluster) -> list[Thing]:
 
 
 def log_costs(cluster: Cluster, moment: str) -> list[Thing]:
-    """Write what exists and what it costs into the task's log; return it."""
+    """Log the resources that exist and their cost, and return them."""
     things = list_things(cluster)
     log.info("%s in %s, %s: %s resources", cluster.name, cluster.region, moment, len(things) or "no")
     for thing in things:

@@ -1,4 +1,4 @@
-"""When the DAGs pause and resume run by themselves.
+"""The schedules of the DAGs pause and resume.
 
 The scheduler reads these values when it parses the DAG files, which must never fail: a DAG with a malformed value is
 scheduled daily, and its first task fails by the variable's name. Without a schedule nothing would run or fail, and a

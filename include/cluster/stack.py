@@ -257,7 +257,7 @@ def update_stack(params: Mapping[str, Any], arguments: Mapping[str, Any]) -> Non
     if state.endswith("IN_PROGRESS"):
         log.warning("stack %s is %s by an earlier run, whose end is waited for", cluster.name, state)
     elif not _update(cluster, arguments):
-        raise AirflowSkipException(f"stack {cluster.name} is as this run wants it")
+        raise AirflowSkipException(f"stack {cluster.name} is up to date")
 
 
 def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The steps of teardown beside the deletion of the stack: final snapshot, work bucket, list of what is left."""
+"""Teardown except the deletion of the stack: final snapshot, work bucket, list of remaining resources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def check_request(params: Mapping[str, Any]) -> dict[str, str]:
-    """Make sure that this warehouse is meant before deleting anything; return its name and region.
+    """Check that the deletion is confirmed, and return the name and region of the warehouse.
 
     :raises ConfigurationError: not confirmed, or the stack of this name is not a warehouse.
     """

@@ -203,9 +203,9 @@ def last_day() -> datetime | None:
 
 
 def pool() -> str:
-    """Return ``SPARKIFY_POOL``: the Airflow pool of statements on the warehouse, whose queue has few slots.
+    """Return ``SPARKIFY_POOL``: the Airflow pool of statements on the warehouse, ``default_pool`` if it is not set.
 
-    The default is Airflow's own: a task in a pool that a deployment has not created would wait forever.
+    A task in a pool that a deployment has not created would wait forever.
     """
     return os.environ.get("SPARKIFY_POOL", "default_pool")
 

@@ -1,4 +1,4 @@
-"""Which requests AWS checks on a call of its API, and the same requests on foreign resources.
+"""The requests that AWS authorizes for a call of its API, and the same requests on foreign resources.
 
 Actions, resource types and condition keys as in the Service Authorization Reference:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html

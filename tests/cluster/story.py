@@ -100,12 +100,12 @@ def _use_the_secrets_backend(patch: pytest.MonkeyPatch, account: Account) -> Non
         "aws_secret_access_key": KEY["secret"],
     }
     patch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps(backend))
-    # As a worker does when it starts; later, every look-up would create the backends again.
+    # As a worker does when it starts. Later, every lookup would create the backends again.
     patch.setattr(
         airflow.configuration, "secrets_backend_list", airflow.configuration.initialize_secrets_backends()
     )
     if AIRFLOW > 2:
-        # On Airflow 3, tasks keep their own list from their first look-up.
+        # On Airflow 3, tasks keep their own list from their first lookup.
         patch.setattr("airflow.sdk.configuration._secrets_backend_cache", {})
 
 

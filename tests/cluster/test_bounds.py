@@ -1,4 +1,4 @@
-"""No run of the cluster's DAGs waits for ever, or for a person who switches the DAG on."""
+"""No run of the cluster's DAGs waits forever, or until a person unpauses the DAG."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def test_a_cluster_is_idle_only_if_measured_so(provisioned):
 
 
 def _measure(account, connected):
-    """Connections so many minutes ago."""
+    """Report the number of connections at each of these minutes in the past."""
     account.client("cloudwatch").put_metric_data(
         Namespace="AWS/Redshift",
         MetricData=[

@@ -73,7 +73,7 @@ class Resource(CloudFormationModel):
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
     def change(self, properties: Properties) -> None:
-        """Give the resource other properties."""
+        """Update the properties of the resource."""
         self.update(**properties)
         self.properties = properties
 
