@@ -26,7 +26,9 @@ def query(
     :param login: user and password, if not those of the pipeline.
     :raises redshift_connector.Error: the warehouse refuses it.
     """
-    with redshift_connector.connect(**{**running.login, **(login or {})}, ssl=False) as connection:
+    # Without a name, the driver searches the call stack for one.
+    given = {**running.login, **(login or {}), "ssl": False, "application_name": "make"}
+    with redshift_connector.connect(**given) as connection:
         connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute(sql)

@@ -34,7 +34,9 @@ def client(service: str, region: str) -> Any:
     """Return the boto3 client of a service, one per process (a task is a process): creating one takes 0.1 s."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-    return AwsBaseHook(AWS_CONN_ID, client_type=service, region_name=region).get_conn()
+    from include.sparkify.files.lake import client_of
+
+    return client_of(AwsBaseHook(AWS_CONN_ID, client_type=service, region_name=region), service)
 
 
 @contextlib.contextmanager

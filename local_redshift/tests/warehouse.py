@@ -38,7 +38,9 @@ class Warehouse:
     def redshift(self, **other: Any) -> Any:
         login = self.login | other
         login["database"] = login.pop("dbname")
-        connection = redshift_connector.connect(**login, ssl=DSN is not None)
+        # Without a name, the driver searches the call stack for one.
+        name = "conformance"
+        connection = redshift_connector.connect(**login, ssl=DSN is not None, application_name=name)
         connection.autocommit = True
         return connection
 

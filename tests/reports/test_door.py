@@ -42,6 +42,8 @@ def log_in(user: str, owner: Any) -> Any:
     def ask(sql: str) -> list[Any]:
         login = json.loads(os.environ["AIRFLOW_CONN_REDSHIFT_DEFAULT"])
         address = {"host": login["host"], "port": login["port"], "database": login["schema"], "ssl": False}
+        # Without a name, the driver searches the call stack for one.
+        address["application_name"] = "analyst"
         with redshift_connector.connect(user=user, password=PASSWORD, **address) as connection:
             cursor = connection.cursor()
             cursor.execute(sql)

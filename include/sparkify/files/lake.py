@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 
 import botocore.exceptions
 import botocore.parsers
-from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
 from include.sparkify.errors import TransientError, aws_error
 from include.sparkify.intervals import ALL_TIME, ALL_TIME_END, ALL_TIME_START, Interval, of_day
@@ -68,11 +68,17 @@ class Listing:
 
 def client() -> Any:
     """Return the boto3 S3 client of connection ``aws_default``."""
-    hook = S3Hook(aws_conn_id=AWS_CONN_ID)
-    # Not ``hook.get_conn()``: for the User-Agent header it inspects the stack, 0.3 CPU seconds in each task.
+    return client_of(AwsBaseHook(AWS_CONN_ID, client_type="s3"), "s3")
+
+
+def client_of(hook: AwsBaseHook, service: str) -> Any:
+    """Return the boto3 client of a service for a hook.
+
+    ``hook.get_conn()`` inspects the stack for the User-Agent header, which takes 0.3 CPU seconds in each task.
+    """
     return hook.get_session(hook.region_name).client(
-        "s3",
-        endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
+        service,
+        endpoint_url=hook.conn_config.get_service_endpoint_url(service),
         config=hook.config,
         verify=hook.verify,
     )
@@ -203,7 +209,7 @@ class ManyObjects:
         from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store
 
-        hook, endpoint = S3Hook(aws_conn_id=AWS_CONN_ID), s3.meta.endpoint_url
+        hook, endpoint = AwsBaseHook(AWS_CONN_ID, client_type="s3"), s3.meta.endpoint_url
         self._s3, self._bucket, self._store = s3, bucket, None
         # Only boto3 knows the proxy or the certificate authority of a connection that names one.
         if s3.meta.config.proxies or hook.verify not in (None, True):
