@@ -57,6 +57,7 @@ class Run:
 
     def trigger(self, conf: dict[str, Any]) -> None:
         """Create the run, in place of an earlier one of its name."""
+        run_plan._known.clear()
         with create_session() as session:
             for run in session.query(DagRun).filter_by(dag_id=self.dag.dag_id, run_id=self.run_id):
                 session.delete(run)
