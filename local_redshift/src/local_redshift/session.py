@@ -37,7 +37,7 @@ _DRIVER_PARAMETERS = {
 _IDENTITY = (("server_version", "8.0.2"), ("padb_version", "1.0"), ("padb_revision", "1"))
 
 _ROW_DESCRIPTION, _COMMAND_COMPLETE = ord("T"), ord("C")
-_INTERVAL_OID = struct.pack("!I", 1186)
+_INTERVAL_OID = 1186
 _INTERVAL = SqlError(
     "the local stand-in for Amazon Redshift does not cover INTERVAL in a result for redshift_connector, which would"
     " read PostgreSQL's form of it wrongly: cast it to varchar, or use DATEDIFF",
@@ -151,7 +151,10 @@ class Session:
             self._backend.captured.put_nowait((b"", b""))
 
     def _cannot_read(self, row_description: bytearray) -> bool:
-        if not self._redshift_connector or _INTERVAL_OID not in row_description:
+        # The bytes may also be those of another number, such as the OID of a table.
+        if not self._redshift_connector or _INTERVAL_OID.to_bytes(4, "big") not in row_description:
+            return False
+        if all(oid != _INTERVAL_OID for _, oid, _ in wire.columns(bytes(row_description[5:]))):
             return False
         self._unread = self._parsed
         return True
