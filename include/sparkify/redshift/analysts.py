@@ -65,9 +65,8 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
     """
 
     def grant(cursor: Any) -> bool:
-        if not has_group(cursor):
+        if not grant_star(cursor):
             return False
-        grant_star(cursor)
         if report_tables:
             # By name: the schema may hold tables of others.
             tables = ", ".join(f"{reports()}.{name}" for name in report_tables)
@@ -81,13 +80,14 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
         warehouse.transaction(grant, action)
 
 
-def grant_star(cursor: Any) -> None:
-    """Let the group read the tables of the star; without a group, nothing is done."""
+def grant_star(cursor: Any) -> bool:
+    """Let the group read the tables of the star, and return whether there is a group; without one, nothing is done."""
     if not has_group(cursor):
-        return
+        return False
     whole = [table for table in STAR if table not in NAMES]
     cursor.execute(f"grant usage on schema {star()} to group {group()}")
     cursor.execute(f"grant select on {', '.join(f'{star()}.{table}' for table in whole)} to group {group()}")
     for table, hidden in NAMES.items():
         shown = ", ".join(column.name for column in published(table).columns if column.name not in hidden)
         cursor.execute(f"grant select ({shown}) on {star()}.{table} to group {group()}")
+    return True
