@@ -54,7 +54,7 @@ def next_run(dag: Any, last: Any) -> Any:
 
 
 def create_run(
-    dag: Any, moment: datetime, session: Any, run_id: str = "by-hand", conf: dict[str, Any] | None = None
+    dag: Any, moment: datetime, session: Any, run_id: str, conf: dict[str, Any] | None = None
 ) -> Any:
     """Return a manual run of a serialized DAG, created at ``moment`` and not run."""
     from airflow.utils.state import DagRunState

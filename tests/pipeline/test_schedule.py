@@ -10,7 +10,7 @@ import pytest
 
 from tests.running import as_scheduled, create_run, dag_of, next_run
 
-# No other run of the tests is at this moment.
+# No other run of the tests is at this moment, and none has its name: other tests leave theirs in the worker's database.
 MUCH_LATER = datetime(2026, 2, 1, tzinfo=UTC)
 
 
@@ -80,7 +80,7 @@ def test_a_manual_run_after_the_last_day_has_tasks_that_may_run(serialized: Any)
 
     dag = serialized(SPARKIFY_START_DATE="2018-11-01", SPARKIFY_LAST_DAY="2018-11-30")
     with create_session() as session:
-        run = create_run(dag, MUCH_LATER, session)
+        run = create_run(dag, MUCH_LATER, session, "after-the-last-day")
         instances = run.get_task_instances(session=session)
         assert {each.task_id for each in instances} == set(dag.task_dict)
         for each in instances:
