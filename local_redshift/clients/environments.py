@@ -1,4 +1,4 @@
-"""Set up one environment per client below .local/clients; `tools.toml` holds the versions."""
+"""Set up one environment per client below .local/clients, with the versions in `tools.toml`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def package_index() -> str | None:
 
 
 def python_of(name: str, packages: Sequence[str], without: Sequence[str] = ()) -> Path:
-    """Set up the environment ``name`` with ``packages`` but ``without`` some, unless it is there; return its Python.
+    """Set up the environment ``name`` with ``packages`` but ``without`` some, unless it exists. Return its Python.
 
     :raises subprocess.CalledProcessError: a package cannot be had.
     """

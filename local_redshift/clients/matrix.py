@@ -1,4 +1,4 @@
-"""`make clients`: real tools do their first-day work on a local Redshift; prints tool, version and what works.
+"""`make clients`: do the first-day work of real tools on a local Redshift. Print tool, version and what works.
 
 Each tool has its own environment (`tools.toml`) and its own local Redshift. Exit code 1: a step fails
 that does not fail in the table of the README. With --write the table of the README is replaced.
@@ -29,7 +29,7 @@ SECONDS = 600
 
 @dataclass
 class Row:
-    """One tool: the steps that work, and the others with their errors; or why it was left out."""
+    """One tool: the steps that work, and the others with their errors, or the reason why it was left out."""
 
     tool: str
     version: str = ""

@@ -1,6 +1,6 @@
 """`make suites`: the test suites of other projects against a local Redshift, each failure with its class.
 
-The suites come from the projects' source distributions on the package index, or from their repositories; nothing of
+The suites come from the projects' source distributions on the package index, or from their repositories. Nothing of
 them is in this repository.
 With --write the tables of the README are replaced.
 """
@@ -33,7 +33,7 @@ BLOCK = "suites"
 
 @dataclass(frozen=True)
 class Result:
-    """One test: passed, skipped or failed; the class and the first error of a failure."""
+    """One test: passed, skipped or failed, and the class and the first error of a failure."""
 
     name: str
     outcome: str
@@ -42,7 +42,7 @@ class Result:
 
 
 def unpack(name: str, suite: dict[str, Any]) -> Path:
-    """Fetch a suite, its source distribution or its repository, with our files added; return the folder.
+    """Fetch a suite (its source distribution or its repository), add our files, and return the folder.
 
     :raises subprocess.CalledProcessError: it cannot be had.
     """
@@ -69,7 +69,7 @@ def unpack(name: str, suite: dict[str, Any]) -> Path:
 
 
 def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
-    """Run a suite on its own local Redshift; return the report of its tests."""
+    """Run a suite on its own local Redshift, and return the report of its tests."""
     root = unpack(name, suite)
     python = environments.python_of(f"suite-{name}", suite["packages"], suite.get("without", ()))
     report = HOME / f"{name}.xml"
@@ -110,7 +110,7 @@ def prepare(running: local_redshift.Running, statements: list[str]) -> None:
 
 
 def first_error(text: str) -> str:
-    """Return the line of a test's report that tells what the database, or else the test, complained of."""
+    """Return the line of a test's report that has the error of the database, or else of the test."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     for pattern in (
         r"(fixture '\w+' not found)",

@@ -32,7 +32,7 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
 
 @pytest.fixture(params=["redshift_connector", "psycopg2"])
 def client(request: pytest.FixtureRequest, warehouse: Warehouse) -> Iterator[Client]:
-    """Every test that uses it runs with both drivers."""
+    """Yield a client. Every test that uses it runs with both drivers."""
     yield from _client(
         warehouse, warehouse.redshift if request.param == "redshift_connector" else warehouse.psycopg
     )
@@ -40,19 +40,19 @@ def client(request: pytest.FixtureRequest, warehouse: Warehouse) -> Iterator[Cli
 
 @pytest.fixture
 def sql(warehouse: Warehouse) -> Iterator[Client]:
-    """The driver of Airflow's Redshift hook."""
+    """Yield a client with the driver of Airflow's Redshift hook."""
     yield from _client(warehouse, warehouse.redshift)
 
 
 @pytest.fixture(scope="module")
 def shared(warehouse: Warehouse) -> Iterator[Client]:
-    """One schema for all tests of a file."""
+    """Yield a client with one schema for all tests of a file."""
     yield from _client(warehouse, warehouse.redshift)
 
 
 @pytest.fixture
 def numbers(client: Client) -> Client:
-    """A client whose schema has a small table."""
+    """Return a client whose schema has a small table."""
     client("create table {s}.t (id int, kind varchar(9))")
     client("insert into {s}.t values (1, 'a'), (2, 'b'), (3, 'b'), (4, null)")
     return client

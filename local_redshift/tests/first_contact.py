@@ -1,6 +1,6 @@
 """`make first-contact`: ask a real cluster what AWS does not document and this project had to conclude.
 
-Set LOCAL_REDSHIFT_CONFORMANCE_DSN (libpq's form); with LOCAL_REDSHIFT_CONFORMANCE_BUCKET and _ROLE, COPY is asked too.
+Set LOCAL_REDSHIFT_CONFORMANCE_DSN (libpq's form). With LOCAL_REDSHIFT_CONFORMANCE_BUCKET and _ROLE, COPY is asked too.
 All that it makes is in its own schema, which it drops. Exit code 1: an answer is not what we assume.
 test_first_contact.py puts the same questions to the stand-in.
 """
@@ -34,7 +34,7 @@ Asked = str | Callable[[Client, Client], Any]
 
 @dataclass(frozen=True)
 class Question:
-    """A question: SQL whose last statement answers, or a function of two sessions; and the answer that we assume.
+    """A question (SQL whose last statement answers, or a function of two sessions), and the answer that we assume.
 
     `where` are the files and folders of the project that it matters to.
     """
@@ -63,7 +63,7 @@ def _lock_then_read(one: Client, other: Client) -> str:
 
 
 def _timeout_while_waiting(one: Client, other: Client) -> str:
-    """Return the answer to LOCK when statement_timeout expires while it waits; give up after ten seconds."""
+    """Return the answer to LOCK when statement_timeout expires while it waits. Give up after ten seconds."""
     one("begin")
     one("lock {s}.locked")
     other("set statement_timeout to 1000")
@@ -275,7 +275,7 @@ def answers(warehouse: Warehouse) -> Iterator[tuple[Question, str]]:
 
 
 def is_as_assumed(question: Question, found: str) -> bool:
-    """Return whether an answer is the assumed one; of a refusal the words do not count."""
+    """Return whether an answer is the assumed one. The words of a refusal do not count."""
     return (
         found.startswith(question.assumed) if question.assumed == "refused: " else found == question.assumed
     )

@@ -1,6 +1,6 @@
 """Anomalies of concurrent transactions, by Hermitage's names, at the isolation level SNAPSHOT.
 
-https://github.com/ept/hermitage has the cases; the README of the package has the outcomes, in a table.
+The cases are from https://github.com/ept/hermitage. The README of the package has the outcomes, in a table.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Two:
         return [value for (value,) in client(f"select value from {{s}}.test where {where} order by id")]
 
     def published(self) -> list[int]:
-        """The values that a third transaction reads."""
+        """Return the values that a third transaction reads."""
         for client in (self.one, self.two):
             client("rollback")
         return self.values(self.one)
@@ -55,7 +55,7 @@ def tx(sql: Client) -> Iterator[Two]:
 
 
 def conflicts(waiting: Future[object]) -> None:
-    """The statement that waited ends in a conflict."""
+    """Assert that the statement that waited ends in a conflict."""
     with pytest.raises(psycopg2.Error, match="1023"):
         waiting.result(60)
 

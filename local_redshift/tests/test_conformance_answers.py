@@ -1,6 +1,6 @@
 """Answers that differ from PostgreSQL's without an error: comparisons, casts, names of columns, times, values of COPY.
 
-Run on the stand-in or a real cluster (see warehouse.py). Each rule has the page or thread that it is from;
+Run on the stand-in or a real cluster (see warehouse.py). Each rule has the page or thread that it is from, where
 https://docs.aws.amazon.com/redshift/latest/dg/ is left out of the pages of the developer guide.
 """
 
@@ -228,7 +228,7 @@ def test_words_of_timeformat_are_case_sensitive(sql: Client, word: str) -> None:
     sql.copy_fails("v", sql.warehouse.put("value", {"a": 1541107053796}), f"json 'auto' timeformat '{word}'")
 
 
-# c_Supported_data_types.html, "Type compatibility and conversion"; Udacity's Sparkify course writes md5(number || time)
+# c_Supported_data_types.html, "Type compatibility and conversion". Udacity's Sparkify course writes md5(number || time)
 CONVERTED: list[tuple[str, Any]] = [
     ("md5(i || t)", "9cb679b6e735c7f454e35bf100f8d03c"),
     ("t || i", "2018-11-01 00:00:001"),

@@ -149,7 +149,7 @@ def test_a_superuser_reads_the_whole_catalog(client: Client) -> None:
         client(f"select count(*) from {name}")
 
 
-# https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html; SQLMesh reads a late-binding view's columns there.
+# https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html (SQLMesh reads a late-binding view's columns there)
 def test_svv_columns_has_late_binding_views(client: Client) -> None:
     client(TABLE)
     client("create view {s}.late as select usr, note, ts from {s}.facts with no schema binding")

@@ -330,7 +330,7 @@ PASS = [
 
 @pytest.fixture(scope="module")
 def tables(shared: Client) -> Client:
-    """Tables t and u, found by the search path."""
+    """Create tables t and u, found by the search path."""
     for name in "tu":
         shared(
             f"create table {{s}}.{name} (id int, k int, v varchar(20), b boolean, f float8, d date, ts timestamp,"
@@ -394,7 +394,7 @@ def test_no_documented_function_is_missing(tables: Client, warehouse: Warehouse)
 
 @pytest.fixture(scope="module")
 def built_in(warehouse: Warehouse) -> list[str]:
-    """Names of PostgreSQL's functions, ours among them."""
+    """Return the names of PostgreSQL's functions, ours among them."""
     cursor = warehouse.psycopg().cursor()
     cursor.execute("select distinct proname from pg_catalog.pg_proc where pronamespace = 11")
     return [name for (name,) in cursor]

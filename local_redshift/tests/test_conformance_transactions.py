@@ -134,7 +134,7 @@ def test_settings_have_their_defaults_before_set(client: Client) -> None:
 
 
 def test_several_statements_in_one_message(warehouse: Warehouse, sql: Client) -> None:
-    """redshift_connector prepares each statement, so it can send but one; psql and psycopg2 can send more."""
+    """redshift_connector prepares each statement, so it can send only one. psql and psycopg2 can send more."""
     sql.fails("select 1; select 2", "multiple commands")
     other = Client(warehouse.psycopg(), sql.schema, warehouse)
     source = warehouse.put("several.json", {"id": 1})

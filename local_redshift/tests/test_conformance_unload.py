@@ -1,6 +1,6 @@
 """UNLOAD, run against the stand-in or a real cluster (see warehouse.py).
 
-A real cluster writes a file per slice; these tests use PARALLEL OFF where they read the files.
+A real cluster writes a file per slice. These tests use PARALLEL OFF where they read the files.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def test_json_of_no_row_has_no_object(unload: Unloader, options: str) -> None:
     assert unload.run("select a from {s}.t where a > 9", options) == {}
 
 
-@stand_in  # JSON has no such number; AWS does not document what is written
+@stand_in  # JSON has no such number, and AWS does not document what is written
 def test_json_has_no_nan(unload: Unloader) -> None:
     target = f"s3://{unload.house.bucket}/{unload.key}"
     query = "unload ('select ''NaN''::float8 as d') to '{}' iam_role '{}' json"

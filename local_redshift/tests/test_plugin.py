@@ -17,7 +17,7 @@ pytest_plugins = "pytester"
 def stranger(
     pytester: pytest.Pytester, local_redshift: Running, monkeypatch: pytest.MonkeyPatch
 ) -> pytest.Pytester:
-    """A test folder of another project, which uses the running server."""
+    """Return a test folder of another project, which uses the running server."""
     pytester.makeconftest(
         f"""
         import pytest

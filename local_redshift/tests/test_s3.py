@@ -20,7 +20,7 @@ SIGNED = {
     "Signature=0",
     "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
 }
-# moto ignores this header; the short path does not know it and hands the request on.
+# moto ignores this header. The short path does not know it and hands the request on.
 BY_MOTO = {"x-amz-expected-bucket-owner": "123456789012"}
 # Different in every answer, or of the server and not of S3.
 CHANGING = {"date", "server", "x-amz-request-id", "x-amzn-requestid", "x-amz-id-2", "connection"}
@@ -59,7 +59,7 @@ def bucket(local_redshift: Running) -> Iterator[Bucket]:
 
 
 def _parse(body: bytes) -> list[str]:
-    """The elements of a listing in any order, without the tokens: they may differ."""
+    """Return the elements of a listing, sorted, without the tokens, which may differ."""
     text = re.sub(rb"<(Next)?ContinuationToken>.*?</(Next)?ContinuationToken>", b"", body).decode()
     text = re.sub(r"<(StartAfter|Prefix|Delimiter)\s*/>|<(StartAfter|Prefix|Delimiter)></\2>", "", text)
     return sorted(re.findall(r"<[A-Z]\w*>[^<]+</\w+>|<Contents>|<CommonPrefixes>", text))
@@ -109,7 +109,7 @@ def test_the_short_path_is_taken(both: Bucket) -> None:
 
 @pytest.fixture(scope="module")
 def both(local_redshift: Running) -> Bucket:
-    """A bucket whose objects are read in both ways; no test writes to it."""
+    """Return a bucket whose objects are read in both ways. No test writes to it."""
     made = Bucket(local_redshift)
     made.put("plain", b"hello world")
     for key in ("with space", "ä+", "deep/er/", "deep/er/1", "deep/er/2", "deep/3", "dee", "zoo/&<>"):

@@ -25,7 +25,7 @@ from local_redshift import Options, service
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder that only its owner may enter, as a home directory often is, and with a long name."""
+    """Yield a folder that only its owner may enter, as a home directory often is, and with a long name."""
     with tempfile.TemporaryDirectory(prefix="closed-") as folder:
         path = Path(folder) / ("a long name " * 8).strip()
         path.mkdir(mode=0o700)

@@ -39,7 +39,7 @@ class Raw:
         return found
 
     def batch(self, *statements: str) -> tuple[str, str]:
-        """Send the statements and one Sync; return the letters of the answer and the last tag or error message."""
+        """Send the statements and one Sync. Return the letters of the answer and the last tag or error message."""
         sent = b""
         for statement in statements:
             sent += message(b"P", b"\0" + statement.encode() + b"\0\0\0") + message(b"B", b"\0" * 8)

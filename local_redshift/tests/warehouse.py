@@ -70,7 +70,7 @@ def login_of(dsn: str) -> dict[str, Any]:
 
 
 def real() -> Warehouse | None:
-    """Return the real cluster that the environment names; without a bucket, its own is empty and COPY is not asked."""
+    """Return the real cluster that the environment names. Without a bucket, its own is empty and COPY is not asked."""
     if DSN is None:
         return None
     bucket, role = (os.environ.get(f"LOCAL_REDSHIFT_CONFORMANCE_{name}", "") for name in ("BUCKET", "ROLE"))
@@ -86,7 +86,7 @@ class Client:
     warehouse: Warehouse
 
     def __call__(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run one statement; the rows, if it has any."""
+        """Run one statement, and return its rows, if any."""
         cursor = self.connection.cursor()
         cursor.execute(sql.replace("{s}", self.schema), *([parameters] if parameters else []))
         return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
@@ -115,7 +115,7 @@ class Client:
         return self(f"select * from {{s}}.{table} order by 1")
 
     def load_errors(self) -> list[tuple[Any, ...]]:
-        """(file, line, column, code) of the last failed load of this connection."""
+        """Return (file, line, column, code) of the last failed load of this connection."""
         return self(
             "select trim(filename), line_number, trim(colname), err_code from stl_load_errors"
             " where session = pg_backend_pid() and query = (select max(query) from stl_load_errors"

@@ -1,4 +1,4 @@
-"""One step of a client's first day of work; its result is one line of JSON on standard output."""
+"""One step of a client's first day of work, with its result as one line of JSON on standard output."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ BUCKET = os.environ["REDSHIFT_BUCKET"]
 
 
 def report(name: str, error: str | None = None) -> None:
-    """Print one result; no error means that the step works."""
+    """Print one result. Without an error, the step works."""
     print("STEP " + json.dumps({"name": name, "error": error}), flush=True)
 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Report whether the body works; what follows runs in either case."""
+    """Report whether the body works. The code after it runs in either case."""
     try:
         yield
     except Exception as error:

@@ -58,7 +58,7 @@ hook = RedshiftSQLHook()
 
 
 def run(make: Callable[[], BaseOperator]) -> None:
-    """Run one operator in its own DAG run; raises RuntimeError unless the run succeeds."""
+    """Run one operator in its own DAG run. Raise RuntimeError unless the run succeeds."""
     with DAG(
         f"use_{len(os.listdir(HOME.name))}", start_date=pendulum.datetime(2018, 11, 1), schedule=None
     ) as dag:

@@ -30,7 +30,7 @@ ENVIRONMENT = os.environ | {"SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "1", "MAX_F
 
 
 def sqlmesh(*arguments: str) -> str:
-    """Run one command of sqlmesh in the folder that is current; raise with its last words if it fails."""
+    """Run one command of sqlmesh in the current folder. Raise RuntimeError with the end of its output if it fails."""
     done = subprocess.run(
         [str(Path(sys.executable).with_name("sqlmesh")), *arguments],
         env=ENVIRONMENT,

@@ -31,15 +31,15 @@ class Backend:
 
     @property
     def tag(self) -> str:
-        """PostgreSQL's word for the last command that the front ran, such as INSERT 0 71."""
+        """Return PostgreSQL's command tag of the last command that the front ran, such as INSERT 0 71."""
         return self.tags[-1]
 
     async def query(self, sql: str, notices: bool = False) -> list[list[str | None]]:
-        """Run SQL unseen by the client and return the rows as text. Raises SqlError."""
+        """Run SQL unseen by the client and return the rows as text, or raise SqlError."""
         return await self._exchange(wire.query(sql), notices=notices)
 
     async def relay(self, sql: str) -> None:
-        """Run SQL whose whole answer is for the client. Raises SqlError."""
+        """Run SQL whose whole answer is for the client, or raise SqlError."""
         await self._exchange(wire.query(sql), relay=True)
 
     async def spoil(self) -> None:
@@ -47,7 +47,7 @@ class Backend:
         await self._exchange(wire.query("spoil the transaction block"), check=False)
 
     async def copy_in(self, sql: str, chunks: AsyncIterator[bytes]) -> None:
-        """Run a COPY FROM STDIN with these bytes as its input. Raises SqlError."""
+        """Run a COPY FROM STDIN with these bytes as its input, or raise SqlError."""
         self._out.write(wire.query(sql))
         assert self.captured is not None
         captured = self.captured
@@ -76,12 +76,12 @@ class Backend:
             raise failure
 
     async def describe(self, select: str) -> list[tuple[str, int, int]]:
-        """Return name, type and type modifier of a query's columns. Raises SqlError."""
+        """Return name, type and type modifier of a query's columns, or raise SqlError."""
         await self._exchange(wire.query(f"select * from ({select}) as described limit 0"))
         return wire.columns(self._description)
 
     async def copy_out(self, sql: str) -> AsyncIterator[bytes]:
-        """Run a COPY TO STDOUT and yield its lines. Raises SqlError."""
+        """Run a COPY TO STDOUT and yield its lines, or raise SqlError."""
         assert self.captured is not None
         self._out.write(wire.query(sql))
         while (frame := await self.captured.get())[0] not in (b"c", b"E", b""):

@@ -1,4 +1,4 @@
-"""The Redshift Data API (boto3 redshift-data), which runs its statements in the same warehouse as everybody.
+"""The Redshift Data API (boto3 redshift-data), which runs its statements in the same warehouse as all other clients.
 
 https://docs.aws.amazon.com/redshift-data/latest/APIReference/Welcome.html. Not covered: sessions, results as CSV, and
 events on EventBridge. Statements and results are kept until the services stop.
@@ -44,7 +44,7 @@ class Target:
         return {name: value for name, value in found.items() if value is not None}
 
 
-# Returns a connection to the warehouse; raises Fault for a target that is not there, psycopg2.Error for no entry.
+# Returns a connection to the warehouse. Raises Fault for a target that does not exist, psycopg2.Error if login fails.
 Connect = Callable[[Target], Any]
 
 
@@ -52,7 +52,7 @@ class DataApi:
     """The operations of the Data API over connections that `connect` opens."""
 
     def __init__(self, check: Callable[[Target], None], connect: Connect) -> None:
-        """`check` raises Fault for a cluster, workgroup or secret that is not there."""
+        """:param check: raises Fault for a cluster, workgroup or secret that does not exist."""
         self._check, self._connect = check, connect
         self._batches: dict[str, tuple[Batch, Target]] = {}
         self._tokens: dict[str, str] = {}

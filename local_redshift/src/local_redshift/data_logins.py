@@ -41,7 +41,7 @@ class Logins:
             self._from_secret(region, target.secret)
 
     def connect(self, target: Target) -> Any:
-        """Return a connection; raises psycopg2.Error, and Fault as check() does."""
+        """Return a connection. Raise psycopg2.Error, or Fault as check() does."""
         user, password = self._login(target)
         return psycopg2.connect(
             host="127.0.0.1",

@@ -89,7 +89,7 @@ class Statement:
     records: list[list[Given]] = field(default_factory=list)
 
     def execute(self, connection: Any) -> None:
-        """Run it and keep its result; raises psycopg2.Error."""
+        """Run it and keep its result. Raise psycopg2.Error if it fails."""
         began = time.perf_counter()
         self.status = "STARTED"
         if len(translate(self.text)) > 1:
@@ -179,7 +179,7 @@ class Batch:
             self.done.set()
 
     def cancel(self) -> bool:
-        """Stop the statement at work; return whether there was one."""
+        """Stop the running statement, and return whether there was one."""
         if self.done.is_set():
             return False
         self._canceled = True
@@ -252,7 +252,7 @@ def _field(value: Any) -> Given:
 
 
 def _columns(connection: Any, description: Sequence[Any]) -> list[Column]:
-    """Return the columns of a result; those of a table with what the catalog says about them."""
+    """Return the columns of a result, those of a table with what the catalog says about them."""
     with connection.cursor() as cursor:
         cursor.execute("select oid::bigint, typname::text from pg_catalog.pg_type where oid = any(%s)",
                        ([column.type_code for column in description],))  # fmt: skip
@@ -287,7 +287,7 @@ _PARTS = re.compile(
 def bind(sql: str, values: dict[str, str]) -> str:
     """Return the statement with the values in place of :name, outside of strings, names and comments.
 
-    Raises Fault for a value that no :name asks for, and for a :name without a value, if there are values at all.
+    Raise Fault for a value that no :name asks for, and for a :name without a value, if there are values at all.
     """
     used = set()
 

@@ -20,11 +20,11 @@ class SqlError(Exception):
 
 
 class Refused(Exception):
-    """The statement is not for this database; str() says what and why."""
+    """The statement is not for this database. str() says what and why."""
 
 
 def as_sql_error(error: Exception) -> SqlError:
-    """Return the error that the client gets for a failure; log the traceback of an internal error."""
+    """Return the error that the client gets for a failure, and log the traceback of an internal error."""
     if isinstance(error, SqlError):
         return error
     traceback.print_exception(error)

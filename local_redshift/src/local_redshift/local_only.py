@@ -18,7 +18,7 @@ class LocalOnly:
     """An ASGI application that refuses requests from elsewhere with 403 before `application` sees them."""
 
     def __init__(self, application: Application, names: Iterable[str] = ()) -> None:
-        """`names` are others by which clients know this machine, such as its service in a compose file."""
+        """:param names: other names by which clients know this machine, such as its service in a compose file."""
         self._application, self._names = application, _NAMES | {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

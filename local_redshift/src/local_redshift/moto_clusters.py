@@ -58,7 +58,7 @@ class Passing:
         self.now, self.then, self.seen, self.began = now, then, False, time.monotonic()
 
     def get(self, look: bool = False) -> str:
-        """Return the state that has been reached; `look` is the look of a client."""
+        """Return the state that has been reached. `look` is true if a client asks."""
         passed = time.monotonic() - self.began
         if passed >= (SECONDS if self.seen else PATIENCE):
             return self.then
@@ -98,7 +98,7 @@ def check_nodes(node_type: str, cluster_type: str | None, number: int | None) ->
 
 
 def check_elastic(cluster: Any, node_type: str, number: int) -> None:
-    """Refuse an elastic resize that AWS does not document; only a classic one can do it."""
+    """Refuse an elastic resize that AWS does not document. Only a classic resize can do it."""
     old, (growth, reduction) = cluster.sized, ELASTIC.get(node_type, _OTHERS)
     # "The type of nodes that you add must match the node type for the cluster" (ResizeCluster), and "you can't use
     # elastic resize to resize from or to a single-node cluster". The words are ours.
@@ -121,7 +121,7 @@ def _refuse_unless(cluster: Cluster, verb: str, *states: str) -> None:
 
 
 def new_secret(region: str, name: str, user: str) -> tuple[str, str]:
-    """Put a generated password into Secrets Manager, as Redshift does; return ARN and password."""
+    """Put a generated password into Secrets Manager, as Redshift does, and return the ARN and the password."""
     password = "Aa1" + secrets.token_urlsafe(24)
     backend: Any = secretsmanager_backends[DEFAULT_ACCOUNT_ID][region]
     text = json.dumps({"username": user, "password": password})
@@ -143,7 +143,7 @@ class _Clusters:
     region_name: str
 
     def _find(self, name: str) -> Any:
-        """Return a cluster; those whose deletion has ended are forgotten first."""
+        """Forget the clusters whose deletion has ended, then return the cluster with this name."""
         for gone in [key for key, cluster in self.clusters.items() if _state_of(cluster) == "deleted"]:
             del self.clusters[gone]
         if name and name not in self.clusters:

@@ -31,7 +31,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[str, str]
 
-# Headers that change nothing in an answer; of those that begin with x-amz-, any other hands the request on.
+# Headers that change nothing in an answer. Any other header that begins with x-amz- hands the request on.
 _IDLE = {
     "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent", "x-amz-checksum-mode",
     "x-amz-te",
@@ -78,7 +78,7 @@ class Objects:
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, bucket: FakeBucket, key: str, headers: Headers
     ) -> bool:
-        """Answer if possible; return whether it was."""
+        """Answer the request if possible, and return whether that was done."""
         query = {
             name: values[0]
             for name, values in parse_qs(scope["query_string"].decode(), keep_blank_values=True).items()
@@ -104,7 +104,7 @@ class Objects:
         return True
 
     def _list(self, bucket: FakeBucket, query: dict[str, str]) -> tuple[int, Headers, bytes] | None:
-        """One page of ListObjectsV2. The names of a listing under way are sorted once, not for every page."""
+        """Return one page of ListObjectsV2. The names of a listing under way are sorted once, not for every page."""
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         encoding, token = query.get("encoding-type"), query.get("continuation-token")
         size = query.get("max-keys", "1000")

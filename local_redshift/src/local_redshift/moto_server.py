@@ -25,7 +25,7 @@ _MANY_BYTES = 4 << 20
 
 
 def read_many(endpoint: str, names: Sequence[tuple[str, str]]) -> list[bytes | None]:
-    """Return the content of several objects (bucket, key); None for a missing one, or beyond the first 4 MB.
+    """Return the content of several objects (bucket, key), None for one that is missing or beyond the first 4 MB.
 
     moto answers about 400 requests per second: song data of 15,000 one-song files would take half a minute.
     """
@@ -104,7 +104,7 @@ def _serve(file_number: int, running: Running, superuser: str, names: Sequence[s
         access_log=False,
         log_level="error",
         server_header=False,
-        # boto3 keeps its connections; closed behind its back, they cost it a retry.
+        # boto3 keeps its connections open. If the server closes one, boto3 has to retry.
         timeout_keep_alive=600,
         timeout_graceful_shutdown=1,
     )
@@ -128,7 +128,7 @@ def _create_role(arn: str) -> None:
 
 
 def wait(endpoint: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the server answers. Raises SystemExit if it ends before, or takes a minute."""
+    """Wait until the server answers. Raise SystemExit if it ends before, or takes a minute."""
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -2,7 +2,7 @@
 
 moto makes the resources of a template out of its own models, at once, and knows neither rollback nor half of the
 properties. Here the types of :mod:`local_redshift.stack_types` are made through the API, as CloudFormation does it, so
-whatever the API refuses fails the stack. Creation, update and deletion go on after the call has returned; a stack that
+whatever the API refuses fails the stack. Creation, update and deletion go on after the call has returned. A stack that
 could not be created is rolled back.
 """
 
@@ -27,7 +27,7 @@ _KEPT = ("Retain", "RetainExceptOnCreate")
 
 
 def attach(endpoint: str) -> None:
-    """Replace moto's stacks, for the life of this process; resources are made through the API at `endpoint`."""
+    """Replace moto's stacks for the life of this process. Resources are created through the API at `endpoint`."""
     Resource.endpoint = endpoint
     get_model_map().update(TYPES)
     backend: Any = CloudFormationBackend
@@ -178,7 +178,7 @@ def _report(stack: Stack, status: str, reason: str) -> None:
 
 
 def _resources(stack: Stack) -> Iterator[tuple[str, Any]]:
-    """Yield the resources that exist, oldest first; the map of moto would create others when it is asked for them."""
+    """Yield the resources that exist, oldest first. moto's own map would create the others when asked for them."""
     made = stack.resource_map._parsed_resources
     for key in list(made):
         if key in stack.resource_map._resource_json_map and made[key] is not None:
@@ -286,7 +286,7 @@ _clean_json = parsing.clean_json
 
 
 def _resolve(value: Any, resources: Any) -> Any:
-    """Resolve the functions in a part of a template; AWS::NoValue leaves nothing behind in a list either."""
+    """Resolve the functions in a part of a template. AWS::NoValue removes the element of a list, too."""
     found = _clean_json(value, resources)
     return [one for one in found if one is not None] if isinstance(value, list) else found
 

@@ -25,7 +25,7 @@ from psycopg2 import sql
 from .sql import settings
 from .sql.documented.walk import SHOWN
 
-SUPERUSER = "rdsdb"  # Redshift's own name for it; no client can know its password
+SUPERUSER = "rdsdb"  # Redshift's own name for it, whose password no client can know
 
 _SETTINGS = {
     "listen_addresses": "''",
@@ -63,7 +63,7 @@ _SETTINGS = {
     "default_transaction_isolation": "'repeatable read'",
 }
 
-# In this order; every database that is created later is a copy of template1, where they are run.
+# They run in this order in template1, because every database that is created later is a copy of it.
 _CATALOG = (
     "dates",
     "comparisons",
@@ -103,10 +103,10 @@ def _open_to_all(path: Path) -> bool:
 
 
 class Postgres:
-    """One PostgreSQL server; as root it runs as `nobody`, since PostgreSQL refuses to run as root."""
+    """One PostgreSQL server. As root, it runs as `nobody`, because PostgreSQL refuses to run as root."""
 
     def __init__(self, home: Path, user: str, password: str, database: str) -> None:
-        """`user` is the master user and owner of `database`, as far as a client can know."""
+        """:param user: the master user and owner of `database`, as far as a client can know."""
         self._user, self._user_password, self._database = user, password, database
         self._as_root = os.getuid() == 0
         # A unix socket's path ends at 107 bytes, so it cannot lie under an arbitrary home.
@@ -120,7 +120,7 @@ class Postgres:
 
     @property
     def host(self) -> str:
-        """The folder of the socket: libpq's host."""
+        """Return the folder of the socket, which is libpq's host."""
         return str(self._scratch)
 
     @property
@@ -128,7 +128,7 @@ class Postgres:
         return str(self._scratch / ".s.PGSQL.5432")
 
     def start(self) -> None:
-        """Wipe, initialize and start; raises RuntimeError with the log's tail."""
+        """Wipe, initialize and start. Raise RuntimeError with the end of the log if that fails."""
         self._sweep_earlier_life()
         if self._as_root:
             os.chmod(self._scratch, 0o711)
@@ -205,7 +205,7 @@ class Postgres:
 
     @property
     def superuser(self) -> str:
-        """The superuser's login in libpq's form."""
+        """Return the superuser's login in libpq's form."""
         return psycopg2.extensions.make_dsn(
             host=self.host, port=5432, user=SUPERUSER, password=self.password, dbname=self._database
         )

@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def local_redshift_options() -> service.Options:
-    """Return the options of the session's Redshift; override it in conftest.py to choose user, role, ports."""
+    """Return the options of the session's Redshift. Override it in conftest.py to choose user, role, ports."""
     return service.Options()
 
 
@@ -68,7 +68,7 @@ class Database:
 
     @property
     def login(self) -> dict[str, Any]:
-        """Arguments for ``psycopg2.connect(**login)`` or ``redshift_connector.connect(**login, ssl=False)``."""
+        """Return arguments for ``psycopg2.connect(**login)`` or ``redshift_connector.connect(**login, ssl=False)``."""
         return {**self.server.login, "database": self.name}
 
     def connect(self) -> Any:
@@ -85,7 +85,7 @@ class Database:
             return cursor.fetchall() if cursor.description else []
 
     def load(self, table: str, file: Path) -> None:
-        """COPY a file (.json, .jsonl, .csv with a header, .parquet) into a table, through S3.
+        """Load a file (.json, .jsonl, .csv with a header, .parquet) into a table with COPY, through S3.
 
         :raises KeyError: the name of the file has another ending.
         """
@@ -99,7 +99,7 @@ class Database:
 
 @pytest.fixture(scope="session")
 def redshift_template(local_redshift: service.Running) -> Iterator[Database]:
-    """Create the database that each ``redshift`` is a copy of; it is empty.
+    """Create the empty database that each ``redshift`` is a copy of.
 
     Override it in conftest.py to create tables, or load files, once for all tests::
 

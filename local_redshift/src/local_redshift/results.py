@@ -24,7 +24,7 @@ _UNDEFINED = ("42P01", "42703")  # table, column
 
 
 async def results(backend: Backend, query: str, may_fail: bool = False) -> list[Result] | None:
-    """Return the columns of a query, with Redshift's types where PostgreSQL's say less. Raises SqlError.
+    """Return the columns of a query, with Redshift's types where PostgreSQL's say less, or raise SqlError.
 
     :param may_fail: return None if a relation or a column of the query is not there.
     """

@@ -24,7 +24,7 @@ class Address:
 
     @property
     def host(self) -> str:
-        """The name by which the caller knows this machine: 127.0.0.1, or its service in a compose file."""
+        """Return the name by which the caller knows this machine: 127.0.0.1, or its service in a compose file."""
         return str(self._local.host)
 
     @host.setter
@@ -36,7 +36,7 @@ class Roles:
     """Changes of users that follow from calls of the AWS API, which no database user could make."""
 
     def __init__(self, running: Running, superuser: str) -> None:
-        """`superuser` is the conninfo of PostgreSQL's superuser."""
+        """:param superuser: the conninfo of PostgreSQL's superuser."""
         self._running, self._superuser = running, superuser
         self._passwords: dict[str, str] = {}
         self._masters: set[str] = set()
@@ -53,7 +53,7 @@ class Roles:
                 connection.close()
 
     def create_master(self, master: str, password: str) -> None:
-        """Create the master user and make it the owner of the database; one that exists gets the password."""
+        """Create the master user and make it the owner of the database. An existing user gets the password."""
         with self._cursor() as cursor:
             role = sql.Identifier(master)
             exists = _exists(cursor, master)
@@ -76,7 +76,7 @@ class Roles:
         cursor.execute(grant.format(sql.Identifier(role), sql.Identifier(superior)))
 
     def allow_login(self, master: str, allowed: bool) -> None:
-        """Allow or forbid the cluster's users to log in; forbidden, their sessions end."""
+        """Allow or forbid the cluster's users to log in. If it is forbidden, their sessions end."""
         with self._cursor() as cursor:
             roles = self._created_by(cursor, master)
             for role in roles:

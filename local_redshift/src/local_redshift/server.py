@@ -101,7 +101,7 @@ def _lock(home: Path) -> int:
 
 
 def serve(home: Path, options: Options, attached: bool = False) -> None:
-    """Run in the foreground until SIGTERM or SIGINT; home/local_redshift.json exists while the services answer.
+    """Run in the foreground until SIGTERM or SIGINT. While the services answer, home/local_redshift.json exists.
 
     :param attached: stop also when standard input closes, that is: when the process that started this one ends.
     """
@@ -133,7 +133,7 @@ def serve(home: Path, options: Options, attached: bool = False) -> None:
         stack.callback(postgres.stop)
         postgres.start()
         postgres.bootstrap()
-        # Importing boto3 takes as long as starting PostgreSQL; moto takes longer still, in its process.
+        # Importing boto3 takes as long as starting PostgreSQL, and moto, in its own process, takes even longer.
         clients = running.client("s3"), running.client("iam")
         cluster = Cluster(options.trouble, options.seed)
         front = Front(postgres.socket, LoadHistory(postgres), clients, cluster)

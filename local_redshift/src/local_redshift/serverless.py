@@ -1,7 +1,7 @@
 """Redshift Serverless, which moto does not have: namespaces, workgroups, usage limits and snapshots, kept in memory.
 
-Only the calls that provisioning tools need; any other is refused by name. As on AWS, a change of state takes a moment,
-capacity comes in steps, and a workgroup needs three subnets in three availability zones.
+It has only the calls that provisioning tools need, and refuses any other by name. As on AWS, a change of state takes a
+moment, capacity comes in steps, and a workgroup needs three subnets in three availability zones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LEVELS = (1, 25, 50, 75, 100)
 
 
 class Serverless:
-    """The operations of Redshift Serverless; every workgroup is the front's database."""
+    """The operations of Redshift Serverless. Every workgroup is the front's database."""
 
     def __init__(self, roles: Roles, address: Address) -> None:
         self._roles, self._address = roles, address
@@ -143,7 +143,7 @@ class Serverless:
 
     @staticmethod
     def _check_capacity(given: Given) -> None:
-        """https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"""
+        # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html
         base, most = given.get("baseCapacity"), given.get("maxCapacity")
         if base is not None and base != 4 and (base % 8 or not 8 <= base <= 1024):
             raise Fault(
@@ -158,7 +158,7 @@ class Serverless:
 
     @staticmethod
     def _check_subnets(caller: Caller, subnets: list[str] | None) -> None:
-        """https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html"""
+        # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
         backend: Any = ec2_backends[DEFAULT_ACCOUNT_ID][caller.region]
         if subnets is None:
             # Moto's default VPC has one in each of the region's zones.

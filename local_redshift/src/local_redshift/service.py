@@ -28,7 +28,7 @@ DEFAULT_HOME = Path("~/.local/state/local-redshift").expanduser()
 
 
 class ServiceError(RuntimeError):
-    """The services did not start or stop; str() ends in the tail of their log."""
+    """The services did not start or stop. str() ends with the tail of their log."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Running:
 
     @property
     def login(self) -> dict[str, Any]:
-        """Arguments for ``psycopg2.connect(**login)`` or ``redshift_connector.connect(**login, ssl=False)``."""
+        """Return arguments for ``psycopg2.connect(**login)`` or ``redshift_connector.connect(**login, ssl=False)``."""
         return {
             "host": self.host,
             "port": self.redshift_port,
@@ -74,11 +74,11 @@ class Running:
 
     @property
     def dsn(self) -> str:
-        """The login in libpq's form, for psql and others."""
+        """Return the login in libpq's form, for psql and others."""
         return psycopg2.extensions.make_dsn(**self.login)
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of the local AWS; it reads no credentials or settings of this machine."""
+        """Return a boto3 client of the local AWS. It reads no credentials or settings of this machine."""
         # Here because importing boto3 takes longer than starting PostgreSQL.
         import boto3
         from botocore.config import Config
@@ -140,7 +140,7 @@ def status(home: Path = DEFAULT_HOME) -> Running | None:
 
 
 def start(home: Path = DEFAULT_HOME, options: Options | None = None) -> Running:
-    """Start the services detached, or find those that already run in `home`. Raises ServiceError."""
+    """Start the services detached, or find those that already run in `home`. Raise ServiceError if that fails."""
     with _one_at_a_time(home):
         if (running := status(home)) is not None:
             return running
@@ -150,7 +150,7 @@ def start(home: Path = DEFAULT_HOME, options: Options | None = None) -> Running:
 
 
 def stop(home: Path = DEFAULT_HOME) -> None:
-    """Stop the services of `home`, if there are any. Raises ServiceError."""
+    """Stop the services of `home`, if there are any. Raise ServiceError if they do not stop."""
     if home.exists():
         with _one_at_a_time(home):
             _end(home)
@@ -158,9 +158,9 @@ def stop(home: Path = DEFAULT_HOME) -> None:
 
 @contextlib.contextmanager
 def server(options: Options | None = None, home: Path | None = None) -> Iterator[Running]:
-    """Run the services for the length of a `with` block; they end with this process at the latest.
+    """Run the services for the length of a `with` block. They end with this process at the latest.
 
-    :param home: folder of state and logs; by default a temporary one, which is deleted.
+    :param home: folder of state and logs, by default a temporary one, which is deleted.
     :raises ServiceError: when they do not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="local-redshift-home-")) if home is None else home
@@ -220,7 +220,7 @@ def _end(home: Path) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + 30
-    # The process holds its lock to its very end; its number may stay as a zombie's.
+    # The process holds its lock until it ends. Its process ID may remain as that of a zombie.
     with (home / "local_redshift.lock").open() as lock:
         while True:
             try:

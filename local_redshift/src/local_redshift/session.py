@@ -33,7 +33,7 @@ _DRIVER_PARAMETERS = {
 }  # fmt: skip
 
 
-# Amazon Redshift announces itself at login with these; asyncpg knows it by padb_revision.
+# Amazon Redshift announces itself at login with these. asyncpg recognizes it by padb_revision.
 _IDENTITY = (("server_version", "8.0.2"), ("padb_version", "1.0"), ("padb_revision", "1"))
 
 _ROW_DESCRIPTION, _COMMAND_COMPLETE = ord("T"), ord("C")
@@ -55,7 +55,7 @@ class Session:
     """One client and its PostgreSQL connection.
 
     Messages are relayed as they come. A statement that the front runs itself reaches PostgreSQL as an empty
-    query, which keeps the protocol's order right; PostgreSQL's answer to that is the cue to begin.
+    query, which keeps the protocol's order right. PostgreSQL's answer to that is the cue to begin.
     """
 
     _numbers = itertools.count(1)
@@ -68,7 +68,7 @@ class Session:
         clients: tuple[Any, Any],
         cluster: Cluster,
     ) -> None:
-        """`clients` is the pair of boto3 clients (S3, IAM) that COPY uses."""
+        """:param clients: the pair of boto3 clients (S3, IAM) that COPY uses."""
         self._cluster = cluster
         self._losing = False  # the connection is lost with the answer to the COMMIT that is on its way
         self._client_in, self._client_out = client
@@ -231,7 +231,7 @@ class Session:
         if self._skipping and kind not in b"SX":
             return
         if kind == b"H" and not self._logged_in:
-            # redshift_connector sends one behind the password; unread, it would cost the client the refusal's text.
+            # redshift_connector sends one after the password. Left unread, it would cost the client the refusal's text.
             return
         if kind == b"Q":
             await self._simple(payload)
@@ -312,7 +312,7 @@ class Session:
         return mark
 
     def _plain(self, statement: Statement) -> str:
-        """Return what PostgreSQL is to run for a plain or refused statement. Raises ConnectionError."""
+        """Return what PostgreSQL runs for a plain or refused statement, or raise ConnectionError."""
         trouble = self._cluster.strike(statement.text) if statement.kind == "plain" else None
         if isinstance(trouble, LostAfterwards):
             self._losing = True
@@ -388,7 +388,7 @@ class Session:
     # Statements that the front runs ----------------------------------------------------------------------
 
     async def _perform(self, statement: Statement) -> SqlError | None:
-        """Run one statement and send the client its tag; return the error, if any, after failing its block."""
+        """Run one statement and send the client its tag. Return the error, if any, after failing its block."""
         backend = self._backend
         trouble = self._cluster.strike("query" if statement.kind == "query" else statement.text)
         try:
@@ -446,7 +446,7 @@ class Session:
             return failure
 
     async def _vacuum(self, sql: str) -> None:
-        """Run the only VACUUM of the cluster. Raises SqlError while there is another one."""
+        """Run the only VACUUM of the cluster. Raise SqlError while there is another one."""
         if self._cluster.vacuuming:
             raise VACUUM_IS_RUNNING
         self._cluster.vacuuming = True

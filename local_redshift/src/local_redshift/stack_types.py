@@ -15,7 +15,7 @@ Properties = dict[str, Any]
 
 
 class Resource(CloudFormationModel):
-    """One resource of a stack. A subclass has the calls of its type; moto's map of resources calls the class."""
+    """One resource of a stack. A subclass has the calls of its type, and moto's map of resources calls the class."""
 
     endpoint: ClassVar[str]
     type: ClassVar[str]
@@ -55,7 +55,7 @@ class Resource(CloudFormationModel):
 
     @property
     def api(self) -> Any:
-        """A client of the service that the type belongs to."""
+        """Return a client of the service that the type belongs to."""
         return boto3.client(
             self.service,
             endpoint_url=self.endpoint,
@@ -99,7 +99,7 @@ class Resource(CloudFormationModel):
 
 
 def wait(reached: Any) -> None:
-    """Wait until a function returns a true value. Raises TimeoutError."""
+    """Wait until a function returns a true value, or raise TimeoutError."""
     deadline = time.monotonic() + 30
     while not reached():
         if time.monotonic() > deadline:

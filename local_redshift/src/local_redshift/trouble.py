@@ -39,12 +39,12 @@ class Cluster:
     """The state that the sessions of a server share."""
 
     def __init__(self, trouble: float = 0.0, seed: int = 0) -> None:
-        """`trouble` is the share of statements that meet some."""
+        """:param trouble: the share of statements that meet some."""
         self._trouble, self._random = trouble, random.Random(seed)
         self.vacuuming = False
 
     def strike(self, sql: str) -> Exception | None:
-        """Return the trouble that a statement meets, or None; LostAfterwards only for COMMIT and COPY."""
+        """Return the trouble that a statement meets, or None. LostAfterwards is only for COMMIT and COPY."""
         if not self._trouble or self._random.random() >= self._trouble:
             return None
         found = _VERB.match(sql)

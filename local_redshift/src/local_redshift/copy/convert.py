@@ -30,7 +30,7 @@ _INTEGERS = ("int2", "int4", "int8")
 
 @dataclass(frozen=True)
 class Column:
-    """A target column; `size` is bytes of a string, or (precision, scale), or None."""
+    """A target column. `size` is a string's length in bytes, or (precision, scale), or None."""
 
     name: str
     type: str
@@ -76,14 +76,14 @@ class Conversion:
     copy: Copy
     columns: list[Column]
     texts: list[str] = field(default_factory=list)  # SQL of each column's text
-    record: str = ""  # FROM clause that yields them; {raw} is the line; empty where the line is split already
+    record: str = ""  # FROM clause that yields them from the line {raw}. Empty if the line is already split
     # The same with the types of the columns, converted by PostgreSQL's JSON functions. That is several times as fast as
     # our conversion, and has the same result where it succeeds. Empty if it cannot be used.
     typed_record: str = ""
     arrays: bool = False  # records are JSON arrays
 
     def by_position(self, paths: list[list[str]]) -> None:
-        """Columns by path in records that are arrays: `$[0]`."""
+        """Read the columns by path from records that are arrays: `$[0]`."""
         self.arrays = True
         self.record = "(select {raw}::json as j) as r"
         for path, column in zip(paths, self.columns, strict=True):
@@ -193,7 +193,7 @@ class Conversion:
         return f"{text}::{column.type}"
 
     def is_valid(self, column: Column, text: str) -> str:
-        """Return SQL that is false for a text that `converted` cannot read; only for types that are not strings."""
+        """Return SQL that is false for a text that `converted` cannot read. Only for types that are not strings."""
         kind = self._time(column) if column.type in ("timestamp", "timestamptz", "date") else ""
         if kind == "any":
             return "true"

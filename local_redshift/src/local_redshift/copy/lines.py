@@ -31,7 +31,7 @@ class File:
 
 
 class Lines:
-    """All objects' lines as one stream of bytes for PostgreSQL; remembers which line came from where."""
+    """All objects' lines as one stream of bytes for PostgreSQL, with a record of where each line came from."""
 
     def __init__(self, objects: Objects, copy: Copy) -> None:
         self._objects, self._copy = objects, copy
@@ -42,7 +42,7 @@ class Lines:
         self._replacement = _replacing(copy.invalid_characters)
 
     async def chunks(self, columns: Sequence[Column]) -> AsyncIterator[bytes]:
-        """Yield whole lines, about CHUNK bytes at a time; the next are read while PostgreSQL takes these."""
+        """Yield whole lines, about CHUNK bytes at a time. The next are read while PostgreSQL takes these."""
         found = self._gathered(columns)
         following = asyncio.ensure_future(anext(found, None))
         try:
@@ -182,7 +182,7 @@ class Lines:
 
 
 def one_per_line(text: str) -> str:
-    """Return JSON values one per line, each on the line where it began; what is not JSON stays as it is."""
+    """Return JSON values one per line, each on the line where it began. Anything that is not JSON stays as it is."""
     decoder, out, position = json.JSONDecoder(), [], 0
     while (start := _NOT_SPACE.search(text, position)) is not None:
         out.append("\n" * text.count("\n", position, start.start()))

@@ -211,7 +211,7 @@ class Load:
                     await self._reject(error)
 
     async def _reject(self, error: SqlError) -> None:
-        """Record the bad lines; take them out if MAXERROR allows this number of, else fail the load."""
+        """Record the bad lines. Remove them if MAXERROR allows this number, and fail the load otherwise."""
         backend, limit = self._backend, max(1, self._copy.max_error)
         await backend.query(
             f"create temp table local_copy_bad on commit drop as {find_bad_lines(self._conversion)}"
@@ -279,8 +279,8 @@ class Load:
             f"select set_config('local.last_copy_count', '{self.rows}', false),"
             f" set_config('local.last_copy_id', '{query}', false)"
         )
-        # Without statistics the first join after a load can take minutes; Redshift's STATUPDATE does the same.
-        # A small sample does for that, at a tenth of the time.
+        # Without statistics, the first join after a load can take minutes. Redshift's STATUPDATE does the same.
+        # A small sample is enough, and takes a tenth of the time.
         await backend.query("set local default_statistics_target = 10")
         await backend.query(f"analyze {self._copy.table}")
         await backend.query("set local default_statistics_target to default")

@@ -40,7 +40,7 @@ class Place(Protocol):
 
 
 async def check_assumerole(backend: Backend, role: str, command: str) -> str | None:
-    """Return the client's user, who may name the role in COPY or UNLOAD. Raises SqlError."""
+    """Return the client's user, who may name the role in COPY or UNLOAD, or raise SqlError."""
     ((user, allowed),) = await backend.query(
         f"select current_user, pg_catalog.local_may_assume({literal(role)}, '{command}')"
     )
@@ -104,7 +104,7 @@ class Objects:
             raise SqlError(f"Problem reading {what} file - {found}", detail=found.fields["D"]) from None
 
     def jsonpaths(self) -> list[str] | None:
-        """Return the paths of a jsonpaths file; None, as for 'auto', if its object has another name.
+        """Return the paths of a jsonpaths file, or None, as for 'auto', if its object has another name.
 
         https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html
         """
@@ -156,11 +156,11 @@ class Objects:
         return names
 
     def read_ahead(self, names: Sequence[tuple[str, str, bool]]) -> list[bytes | None]:
-        """Return the content of each object; None if it is missing, or beyond the first 4 MB."""
+        """Return the content of each object, None if it is missing or beyond the first 4 MB."""
         return read_many(self._s3.meta.endpoint_url, [(bucket, key) for bucket, key, _ in names])
 
     def open(self, bucket: str, key: str, mandatory: bool) -> Any:
-        """Return the stream of an object; None if it is missing and not mandatory."""
+        """Return the stream of an object, or None if it is missing and not mandatory."""
         try:
             return self._s3.get_object(Bucket=bucket, Key=key)["Body"]
         except ClientError as error:
@@ -170,7 +170,7 @@ class Objects:
 
 
 def steps(path: Any) -> list[str]:
-    """'$.a.b[0]' and '$['a']['b']' as ['a', 'b', '0'] and ['a', 'b']."""
+    """Return '$.a.b[0]' as ['a', 'b', '0'], and '$['a']['b']' as ['a', 'b']."""
     if not isinstance(path, str) or not path.startswith("$"):
         raise SqlError(
             f"Invalid JSONPath format: {path!r}. Supported notations are 'dot-notation' and 'bracket-notation'"

@@ -107,7 +107,7 @@ def not_covered(what: str) -> SqlError:
 
 
 def parse(sql: str) -> Copy:
-    """Read the statement; raises SqlError for what is wrong and, by name, for what is not covered."""
+    """Parse the statement. Raise SqlError for an error and, with its name, for a feature that is not covered."""
     reader = Reader(visible(tokenize(sql)))
     reader.take()
     name = [reader.take()]
@@ -196,7 +196,7 @@ def _option(reader: Reader, copy: Copy) -> None:
     elif option in ("maxerror", "ignoreheader"):
         setattr(copy, {"maxerror": "max_error"}.get(option, "ignore_header"), reader.number(option.upper()))
     elif option in ("compupdate", "statupdate"):
-        # Both concern only speed; the local Redshift always analyzes.
+        # Both affect only speed. The local Redshift always analyzes.
         if reader.peek() in ("on", "off", "true", "false", "preset"):
             reader.take()
     else:
@@ -204,7 +204,7 @@ def _option(reader: Reader, copy: Copy) -> None:
 
 
 def read_role(reader: Reader, option: str) -> str:
-    """Return the role of IAM_ROLE or CREDENTIALS; DEFAULT_ROLE for IAM_ROLE DEFAULT. Raises SqlError for keys."""
+    """Return the role of IAM_ROLE or CREDENTIALS, DEFAULT_ROLE for IAM_ROLE DEFAULT. Raise SqlError for keys."""
     if option == "iam_role":
         if reader.peek() == "default":
             reader.take()
@@ -239,7 +239,7 @@ def _check(copy: Copy) -> None:
     if octal := re.fullmatch(r"([0-7]{3})", copy.delimiter):
         copy.delimiter = chr(int(octal[1], 8))
     if copy.format == "parquet":
-        # https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html; dlt sends MAXERROR 0.
+        # https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html (dlt sends MAXERROR 0)
         allowed = {
             "parquet", "format", "manifest", "iam_role", "credentials", "statupdate", "compupdate", "fillrecord",
             "acceptinvchars", *(["maxerror"] if not copy.max_error else []),

@@ -28,7 +28,7 @@ _TAKES = {
 
 
 def import_pyarrow() -> Any:
-    """Return pyarrow with its modules csv and parquet. Raises SqlError."""
+    """Return pyarrow with its modules csv and parquet, or raise SqlError."""
     try:
         import pyarrow
         import pyarrow.csv
@@ -43,7 +43,7 @@ def import_pyarrow() -> Any:
 
 
 def to_csv(data: bytes, columns: Sequence[Column], name: str, fill: bool = False) -> tuple[bytes, int]:
-    """Return the rows as CSV, every value in quotes and NULL as nothing, and their number. Raises SqlError.
+    """Return the rows as CSV, every value in quotes and NULL as nothing, and their number, or raise SqlError.
 
     :param fill: the last columns may lack (FILLRECORD).
     """
@@ -70,7 +70,7 @@ def to_csv(data: bytes, columns: Sequence[Column], name: str, fill: bool = False
                 f"Column type: {column.spelled.upper()}, Parquet schema: {spelled}"
             )
         if pyarrow.types.is_timestamp(field.type):
-            # Microseconds; without a zone in the table, the moment in UTC.
+            # In microseconds. If the table's column has no time zone, the moment is in UTC.
             zone = field.type.tz and ("UTC" if column.type == "timestamp" else field.type.tz)
             field = field.with_type(pyarrow.timestamp("us", zone))
         fields.append(field.with_type(pyarrow.string()) if column.is_string and spelled != "null" else field)

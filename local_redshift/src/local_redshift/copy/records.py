@@ -26,7 +26,7 @@ def is_needed(copy: Copy) -> bool:
 def rewrite(copy: Copy, text: str, columns: int) -> str:
     """Return a whole object's records as CSV with QUOTE and DELIMITER, NULL unquoted.
 
-    Each record ends in a newline; `columns` is the number that FILLRECORD fills up to. Raises BadRecord.
+    Each record ends in a newline. `columns` is the number that FILLRECORD fills up to. A bad record raises BadRecord.
     """
     out = io.StringIO()
     for fields in _split_csv(copy, text) if copy.format == "csv" else _split_text(copy, text):
@@ -47,7 +47,7 @@ def _split_csv(copy: Copy, text: str) -> Iterator[list[str | None]]:
 
 
 def _split_text(copy: Copy, text: str) -> Iterator[list[str | None]]:
-    """Fields between delimiters; a backslash takes the next character as it is, quotes keep delimiters."""
+    """Yield the fields between delimiters. A backslash escapes the next character, and quotes keep delimiters."""
     fields: list[str | None] = []
     field: list[str] = []
     quote, closed, escaped, line, begin, first = "", False, False, 1, 0, 1

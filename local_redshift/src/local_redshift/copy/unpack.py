@@ -19,7 +19,7 @@ _STATES: dict[str, Callable[[], Any]] = {
 
 
 def unpack(compression: str, name: str) -> Callable[[bytes, bool], bytes]:
-    """Return a function of the next piece, and of whether it is the last one; several streams may follow each other.
+    """Return a function of the next piece, and of whether it is the last one. Several streams may follow each other.
 
     It raises SqlError, which names the object, for what is not of this compression or ends too early.
     """

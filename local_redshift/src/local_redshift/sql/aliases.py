@@ -23,7 +23,7 @@ class AliasReuse:
     """A statement with a select list whose aliases may be used again."""
 
     def __init__(self, tokens: Tokens, rows: Sequence[tuple[str, str]] = ()) -> None:
-        """`rows`: pairs of a relation and of a column of the same name that it must have."""
+        """:param rows: pairs of a relation and of a column of the same name that it must have."""
         self.tokens = list(tokens)
         self.rows = rows
 
@@ -37,7 +37,7 @@ class AliasReuse:
         return ""
 
     def substitute(self, name: str) -> bool:
-        """Put the value in the place of each use of this alias; False if there is none."""
+        """Replace each use of this alias with its value. Return False if there is none."""
         for block in reversed(selects(self.tokens)):
             for end, alias, value in aliases(self.tokens, block):
                 if alias == name:

@@ -73,7 +73,7 @@ def _add(tokens: Tokens, at: int) -> Statement:
 
 
 def _add_key(tokens: Tokens, start: int, table: str) -> Statement:
-    """ADD [CONSTRAINT name] PRIMARY KEY | UNIQUE (columns): rows that are there may break it, as on Redshift."""
+    """Translate ADD [CONSTRAINT name] PRIMARY KEY | UNIQUE (columns). Existing rows may violate it, as on Redshift."""
     seen = visible(tokens[start:])
     named = seen[0].low == "constraint"
     kind = "primary key" if "primary" in (seen[0].low, seen[2].low) else "unique"

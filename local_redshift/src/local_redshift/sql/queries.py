@@ -24,7 +24,7 @@ class Select:
     in_set: bool  # part of a UNION, INTERSECT, EXCEPT or MINUS
 
     def clause(self, name: str) -> tuple[int, int]:
-        """Return the range of a clause's tokens, without its keyword; an empty range if there is no such clause."""
+        """Return the range of a clause's tokens without its keyword, an empty range if there is no such clause."""
         if name not in self.clauses:
             return self.end, self.end
         at = self.clauses[name]

@@ -10,7 +10,7 @@ from .statement import Statement
 from .tokens import Tokens, literal, visible
 
 CASE_SENSITIVE = "enable_case_sensitive_identifier"
-# Redshift's own settings with their defaults; none of them changes an answer here.
+# Redshift's own settings with their defaults. None of them changes an answer here.
 # https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html
 DEFAULTS = {
     "analyze_threshold_percent": "10",
@@ -44,7 +44,7 @@ FIXED = {
     "parse_super_null_on_error": "off",
     "enable_case_sensitive_super_attribute": "off",
 }
-# PostgreSQL's function, which knows the names of ours too, and no others than SHOW; the placeholders are a JSON
+# PostgreSQL's function, which knows the names of ours too, and no others than SHOW. The placeholders are a JSON
 # object of the defaults, and an array of names. A cluster calls its encoding UNICODE unless the client has set one:
 # https://github.com/psycopg/psycopg/issues/122
 CURRENT_SETTING = """
@@ -62,7 +62,7 @@ _TRUE = {"on", "true", "1", "yes", "t"}
 
 
 def setting(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """Translate SET, SHOW and RESET of one of Redshift's own settings; None for one of PostgreSQL's."""
+    """Translate SET, SHOW and RESET of one of Redshift's own settings. Return None for one of PostgreSQL's."""
     rest = [word for word in words[1:] if word not in ("session", "local")]
     name = rest[0] if rest else ""
     if words[:2] == ["reset", "all"]:

@@ -95,7 +95,7 @@ _OTHERS = {
 
 
 def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | None:
-    """Translate SHOW of database objects; None for a setting."""
+    """Translate SHOW of database objects. Return None for a setting."""
     seen = visible(tokens)
     what = words[1] if len(words) > 1 else ""
     if what == "view":
@@ -128,7 +128,7 @@ def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | Non
 
 
 def _grants(seen: Tokens, database: str) -> Statement:
-    """SHOW GRANTS ON TABLE [[database.]schema.]table [LIMIT n]; `seen` begins with TABLE."""
+    """Translate SHOW GRANTS ON TABLE [[database.]schema.]table [LIMIT n]. `seen` begins with TABLE."""
     names, rest = _from([seen[0], seen[0], Token("word", "from", "from"), *seen])
     if len(names) > 2 and names[0] != database:
         raise not_covered(f"SHOW GRANTS of another database ({names[0]})")

@@ -33,8 +33,8 @@ class Statement:
     `text` is what to run, or the reason of a refusal. A script has more to run in the same transaction, unseen by
     the client. `reuse` is a statement whose aliases have to be settled first. `case_sensitive` is the session's new
     way to read quoted names, if the statement sets it. A statement that makes something of a query (kind query, in
-    `text`) is finished once the query's columns are known; `unbound` says what to run if the query's relations or
-    columns are not there. `tag` is what the client is told when it is done, if not PostgreSQL's word.
+    `text`) is finished once the query's columns are known. `unbound` says what to run if the query's relations or
+    columns do not exist. `tag` is what the client is told when it is done, if not PostgreSQL's word.
     """
 
     kind: str

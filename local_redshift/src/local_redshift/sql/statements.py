@@ -37,7 +37,7 @@ _PLAIN_INSERT = re.compile(
     rf"(?:\s*+\((?:\s*+{_LITERAL}\s*+,?+)++\)\s*+,?+)++\s*+;?+\s*+",
     re.IGNORECASE,
 )
-# Their text is checked before it is edited; of the others, what is sent on.
+# Their text is checked before it is edited. Of the others, the text that is sent on is checked.
 _QUERIES = {"select", "with", "insert", "update", "delete", "merge", "explain", "declare", "prepare", "("}
 _DEFAULT_NAMES = Names()
 _LONGEST = 16_777_216  # bytes: https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
@@ -46,7 +46,7 @@ _translated: dict[tuple[str, str, bool], list[Statement]] = {}
 
 
 def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
-    """Split a message into statements and return how to run each; an empty list for a message without any."""
+    """Split a message into statements and return how to run each, or an empty list for a message without any."""
     if len(sql) > _LONGEST // 4 and (size := len(sql.encode())) > _LONGEST:
         too_long = f"Statement is too large. Statement Size: {size} bytes. Maximum Allowed: {_LONGEST} bytes"
         return [Statement("refused", too_long)]
@@ -65,7 +65,7 @@ def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
 
 
 def translate_one(tokens: Tokens, names: Names, settled: bool = False) -> Statement:
-    """Return how to run one statement; `settled`: its aliases need no further look."""
+    """Return how to run one statement. If it is `settled`, its aliases need no further look."""
     try:
         return _translate(tokens, names, settled)
     except Refused as refused:
@@ -131,7 +131,7 @@ def _words(tokens: Tokens) -> list[str]:
 
 
 def _without_database(tokens: Tokens, database: str) -> Tokens:
-    """CREATE and DROP SCHEMA "dev"."name": the database may only be this one."""
+    """Remove the database from CREATE and DROP SCHEMA "dev"."name". It may only be this one."""
     for i, token in enumerate(tokens):
         if token.text == ".":
             if identifier(tokens[i - 1]) != database:
@@ -208,7 +208,7 @@ def _truncate(tokens: Tokens, words: Sequence[str]) -> Statement:
 
 
 def _vacuum(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """VACUUM [FULL | SORT ONLY | DELETE ONLY | REINDEX | RECLUSTER] [table [TO n PERCENT]] [BOOST]."""
+    """Translate VACUUM [FULL | SORT ONLY | DELETE ONLY | REINDEX | RECLUSTER] [table [TO n PERCENT]] [BOOST]."""
     form = re.fullmatch(
         r"vacuum(?: full| sort only| delete only| reindex| recluster)?"
         r"(?P<table>(?: (?!to\b|analyze\b)(?:\w+|\"[^\"]+\")(?: \. (?:\w+|\"[^\"]+\"))*)?)"
@@ -267,7 +267,7 @@ def _lock(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 
 
 def _declare(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """A session has one cursor at a time. https://docs.aws.amazon.com/redshift/latest/dg/declare.html"""
+    """Allow a session one cursor at a time. https://docs.aws.amazon.com/redshift/latest/dg/declare.html"""
     return Statement("script", render(tokens), before="select pg_catalog.local_one_cursor()")
 
 

@@ -22,7 +22,7 @@ def in_turn(words: Sequence[str], name: str) -> str:
 
 
 def create_table(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """Take out DISTSTYLE, DISTKEY, SORTKEY, ENCODE, BACKUP and foreign keys; keep their values for the catalog."""
+    """Remove DISTSTYLE, DISTKEY, SORTKEY, ENCODE, BACKUP and foreign keys, but keep their values for the catalog."""
     at = next(j for j, token in enumerate(tokens) if token.low == "table")
     head = text_of(tokens[: at + 1])
     start = next_visible(tokens, at)
@@ -71,7 +71,7 @@ def types_of(function: str, name: str, columns: Sequence[Result]) -> str:
 
 
 def _typed(query: str, columns: Sequence[Result]) -> str:
-    """Return `as query` with its numbers in Redshift's types; strings have the right length already."""
+    """Return `as query` with its numbers in Redshift's types. Strings have the right length already."""
     items, numbers = [], 0
     for column in columns:
         name = '"' + column.name.replace('"', '""') + '"'
@@ -146,7 +146,7 @@ class Layout:
 
 
 def edit_element(tokens: Tokens, layout: Layout) -> str | None:
-    """A column or table constraint inside the brackets of CREATE TABLE; None if nothing is left of it."""
+    """Edit a column or table constraint in the brackets of CREATE TABLE. Return None if nothing is left of it."""
     seen = visible(tokens)
     if not seen:
         raise Refused("syntax error: an empty column definition")

@@ -31,12 +31,12 @@ class Type:
 
     @property
     def number(self) -> int:
-        """PostgreSQL's number of the type."""
+        """Return PostgreSQL's OID of the type."""
         return {"numeric": 1700, "varchar": 1043}.get(self.name, 20)
 
     @property
     def modifier(self) -> int:
-        """PostgreSQL's modifier: precision and scale, or length."""
+        """Return PostgreSQL's modifier: precision and scale, or length."""
         if self.name == "integer":
             return -1
         return (self.size << 16 | self.scale if self.name == "numeric" else self.size) + 4
@@ -90,7 +90,7 @@ def _read(tokens: Iterator[str]) -> list[Node]:
 
 
 def _fields(parts: Sequence[Node]) -> dict[str, Node]:
-    """Return kind, :field, value, :field, value ... as a dict; a value of several words is a list."""
+    """Return kind, :field, value, :field, value ... as a dict, in which a value of several words is a list."""
     fields: dict[str, list[Node]] = {}
     name = ""
     for part in parts[1:]:

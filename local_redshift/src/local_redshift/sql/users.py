@@ -12,7 +12,7 @@ from .tokens import Tokens, literal, text_of, visible
 
 
 def create_or_alter_user(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """CREATE/ALTER USER: Redshift's rules for a password, which PostgreSQL does not have."""
+    """Translate CREATE USER or ALTER USER by Redshift's rules for a password, which PostgreSQL does not have."""
     for word, reason in (
         ("createuser", "CREATEUSER (a superuser)"),
         ("nocreateuser", "NOCREATEUSER"),
@@ -42,7 +42,7 @@ def create_or_alter_user(tokens: Tokens, words: Sequence[str]) -> Statement | No
 
 
 def _password(tokens: Tokens, password: str) -> Statement | None:
-    """Check a password by Redshift's rules; 'sha256|password' is kept as any other."""
+    """Check a password by Redshift's rules. 'sha256|password' is kept as any other."""
     kind, _, rest = password.partition("|")
     if kind == "sha256":
         if "|" in rest:
@@ -68,7 +68,7 @@ def _check_password(password: str) -> None:
 
 
 def _assumerole(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """GRANT ASSUMEROLE ON 'arn', ... | DEFAULT | ALL TO user | GROUP name | PUBLIC, ... FOR ALL | COPY, ..."""
+    """Translate GRANT ASSUMEROLE ON arn, ... | DEFAULT | ALL TO user | GROUP name | PUBLIC, ... FOR ALL | COPY, ..."""
     seen = visible(tokens)
     granted, separator = words[0] == "grant", "to" if words[0] == "grant" else "from"
     if "on" not in words or separator not in words or "for" not in words:

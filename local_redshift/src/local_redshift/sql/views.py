@@ -77,7 +77,7 @@ def create_materialized_view(tokens: Tokens) -> Statement:
 
 
 def refresh(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """REFRESH MATERIALIZED VIEW name."""
+    """Translate REFRESH MATERIALIZED VIEW name."""
     at = next((i for i, token in enumerate(tokens) if token.low == "view"), len(tokens) - 1)
     name, end = table_name(tokens, next_visible(tokens, at))
     if words[:3] != ["refresh", "materialized", "view"] or next_visible(tokens, end - 1) < len(tokens):
@@ -87,7 +87,7 @@ def refresh(tokens: Tokens, words: Sequence[str]) -> Statement:
 
 
 def alter_materialized_view(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """ALTER MATERIALIZED VIEW name AUTO REFRESH YES | NO."""
+    """Translate ALTER MATERIALIZED VIEW name AUTO REFRESH YES | NO."""
     at = next(i for i, token in enumerate(tokens) if token.low == "view")
     name, end = table_name(tokens, next_visible(tokens, at))
     rest = [token.low for token in visible(tokens[end:])]
@@ -98,7 +98,7 @@ def alter_materialized_view(tokens: Tokens, words: Sequence[str]) -> Statement:
 
 
 def drop_materialized_view(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """DROP MATERIALIZED VIEW [IF EXISTS] name [, ...] [CASCADE | RESTRICT]."""
+    """Translate DROP MATERIALIZED VIEW [IF EXISTS] name [, ...] [CASCADE | RESTRICT]."""
     if_exists, cascades = words[3:5] == ["if", "exists"], words[-1] == "cascade"
     start = next(i for i, token in enumerate(tokens) if token.low == ("exists" if if_exists else "view")) + 1
     calls = []

@@ -17,7 +17,7 @@ _BEFORE, _BEHIND = (
 
 
 def over(tokens: Tokens, end: int) -> tuple[Tokens, int] | None:
-    """Return the tokens inside OVER (...) behind `end`, and the index of its last bracket; None without OVER."""
+    """Return the tokens inside OVER (...) behind `end` and the index of its last bracket, or None without OVER."""
     word = next_visible(tokens, end)
     if word >= len(tokens) or tokens[word].low != "over":
         return None
@@ -37,7 +37,7 @@ def _without_nulls_clause(tokens: Tokens) -> tuple[Tokens, str]:
 
 
 def value_function(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """FIRST_VALUE, LAST_VALUE, LAG and LEAD: with IGNORE NULLS an aggregate over the rows of the frame."""
+    """Translate FIRST_VALUE, LAST_VALUE, LAG or LEAD with IGNORE NULLS into an aggregate over the rows of the frame."""
     name = tokens[i].low
     inside, word = _without_nulls_clause(tokens[opening + 1 : end])
     following = next_visible(tokens, end)
@@ -60,7 +60,7 @@ def value_function(render: Render, tokens: Tokens, i: int, opening: int, end: in
 
 
 def ratio_to_report(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """ratio_to_report(x) over (w) is x / sum(x) over (w)."""
+    """Translate ratio_to_report(x) over (w) into x / sum(x) over (w)."""
     found = over(tokens, end)
     if found is None:
         raise Refused("syntax error: RATIO_TO_REPORT needs OVER (...)")
@@ -70,7 +70,7 @@ def ratio_to_report(render: Render, tokens: Tokens, i: int, opening: int, end: i
 
 
 def listagg(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """listagg(x, ',') within group (order by y) is listagg(x, ',' order by y), an aggregate here."""
+    """Translate listagg(x, ',') within group (order by y) into listagg(x, ',' order by y), an aggregate here."""
     first, *rest = parts(tokens[opening + 1 : end])
     distinct = visible(first)[0].low == "distinct"
     value = render(first[next_visible(first, next_visible(first, -1)) :] if distinct else first).strip()

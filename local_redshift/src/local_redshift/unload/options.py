@@ -39,7 +39,7 @@ class Options:
     max_size: int = 6_200_000_000  # bytes per file
     partition_by: list[str] = field(default_factory=list)
     include: bool = False  # the columns of PARTITION BY are in the files too
-    # Arguments of PutObject; without ENCRYPTED AUTO it is not the bucket that chooses.
+    # Arguments of PutObject. Without ENCRYPTED AUTO, it is not the bucket that chooses.
     encryption: dict[str, str] = field(default_factory=lambda: {"ServerSideEncryption": "AES256"})
     options: set[str] = field(default_factory=set)
 
@@ -49,7 +49,7 @@ def _not_covered(what: str) -> SqlError:
 
 
 def parse(sql: str, names: Names) -> Options:
-    """Read the statement; raises SqlError for what is wrong and, by name, for what is not covered."""
+    """Parse the statement. Raise SqlError for an error and, with its name, for a feature that is not covered."""
     reader = Reader(visible(tokenize(sql)))
     reader.take()
     _expect(reader, "(")
@@ -86,7 +86,7 @@ def _query(token: Token) -> str:
 
 
 def select(statement: Statement) -> str:
-    """Return the query that an UNLOAD runs. Raises SqlError."""
+    """Return the query that an UNLOAD runs, or raise SqlError."""
     if statement.kind == "refused":
         raise SqlError(statement.text, "0A000")
     tokens = visible(tokenize(statement.text))

@@ -40,7 +40,7 @@ class Unload:
         return f"UNLOAD completed, {self.rows} record(s) unloaded successfully."
 
     async def run(self) -> None:
-        """Write the files. Raises SqlError."""
+        """Write the files, or raise SqlError."""
         options = self._options
         query = select(options.query)
         user = await check_assumerole(self._backend, options.role, "unload")
@@ -135,7 +135,7 @@ class Unload:
             raise from_client_error(error, f"Writing s3://{self._options.bucket}/{key}") from None
 
     def _entries(self) -> list[dict[str, Any]]:
-        """Return the manifest's entries; COPY of Parquet needs their lengths."""
+        """Return the manifest's entries. COPY of Parquet needs their lengths."""
         return [
             {"url": f"s3://{self._options.bucket}/{key}", "meta": {"content_length": size}}
             for key, size in self._files

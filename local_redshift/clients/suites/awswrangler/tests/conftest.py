@@ -36,7 +36,7 @@ redshift_connector.connect = _without_tls(redshift_connector.connect)
 
 
 def _connect(*names: Any, **given: Any) -> Any:
-    """The connection that the tests keep in Glue or in Secrets Manager."""
+    """Return the connection that the tests keep in Glue or in Secrets Manager."""
     login = {name: PARAMETERS["redshift"][name] for name in ("host", "port", "database")}
     login |= {name: PARAMETERS[name] for name in ("user", "password")}
     return redshift_connector.connect(**(login | {"port": int(login["port"])}))

@@ -1,4 +1,4 @@
-"""The fixtures that sqlalchemy-redshift's tests ask for, on the local Redshift; with each of two drivers."""
+"""The fixtures that sqlalchemy-redshift's tests ask for, on the local Redshift, with each of two drivers."""
 
 import contextlib
 import os

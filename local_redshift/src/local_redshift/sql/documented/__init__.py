@@ -1,1 +1,1 @@
-"""The functions, operators, types and forms that Amazon Redshift documents; anything else is refused by name."""
+"""The functions, operators, types and forms that Amazon Redshift documents. Anything else is refused by name."""

@@ -25,7 +25,7 @@ Rows = tuple[tuple[str, str], ...]
 
 
 def check(tokens: Tokens) -> Rows:
-    """Raise Refused, with the name of what is not documented; return what only the database can tell."""
+    """Raise Refused with the name of anything undocumented. Return what only the database can decide."""
     text = shape(tokens)
     try:
         return check_shape(text)

@@ -148,7 +148,7 @@ INSIDE = {
     if field in FIELDS[node] and node not in ("FetchStmt",)
 }
 
-# Values of a field that may be there; a field that is not here may have any.
+# Values of a field that may be there. A field that is not here may have any.
 VALUES = {
     ("RangeVar", "relpersistence"): {"p", "t"},
     ("CreateStmt", "oncommit"): {"ONCOMMIT_NOOP"},
@@ -205,7 +205,7 @@ CATALOG = {
     "TypeName.arrayBounds": "array type",
 }
 
-# Names of nodes, fields and values in a refusal; others have PostgreSQL's own name.
+# Names of nodes, fields and values in a refusal. Others have PostgreSQL's own name.
 CALLED = {
     "SelectStmt.limitCount": "LIMIT of anything but a number",
     "SelectStmt.limitOffset": "OFFSET of anything but a number",

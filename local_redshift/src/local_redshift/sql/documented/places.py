@@ -1,6 +1,6 @@
 """Check where a query runs: some features exist only on the leader node or only on the compute nodes.
 
-A query that reads a table of a user runs on the compute nodes; one that reads nothing or the catalog runs on the leader
+A query that reads a table of a user runs on the compute nodes. One that reads nothing or the catalog runs on the leader
 node. https://docs.aws.amazon.com/redshift/latest/dg/c_sql-functions-leader-node.html
 """
 
@@ -18,7 +18,7 @@ _LEADER_VIEWS = {"pg_stats", "pg_tables", "pg_views", "pg_indexes", "pg_rules", 
 
 
 # The catalog of PostgreSQL 8.0 (https://www.postgresql.org/docs/8.0/catalogs.html, .../monitoring-stats.html) and what
-# Redshift adds; the driver's own tests read them and leave out the newer ones:
+# Redshift adds. The driver's own tests read them and leave out the newer ones:
 # https://github.com/aws/amazon-redshift-python-driver/blob/master/test/integration/datatype/test_system_table_queries.py
 _PG = frozenset(
     """

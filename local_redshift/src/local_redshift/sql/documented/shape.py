@@ -65,7 +65,7 @@ def _skip(tokens: Tokens, i: int, before: Token) -> int:
 
 
 def _called(tokens: Tokens, i: int) -> str:
-    """Return the name in front of the bracket that is in front of i; nothing if none is."""
+    """Return the name in front of the bracket that is in front of i, or an empty string if there is none."""
     seen = [token for token in tokens[max(0, i - 6) : i] if token.kind != "space"]
     if len(seen) < 2 or seen[-1].text != "(":
         return ""
@@ -73,7 +73,7 @@ def _called(tokens: Tokens, i: int) -> str:
 
 
 def _word(tokens: Tokens, i: int) -> str:
-    """Return a word; raise Refused for a constant in a form that only PostgreSQL reads."""
+    """Return a word. Raise Refused for a constant in a form that only PostgreSQL reads."""
     token = tokens[i]
     if _called(tokens, i) == "extract":
         return "day"  # `dec` is another keyword to PostgreSQL

@@ -63,7 +63,7 @@ class Queries:
                 self.statement(body[inner])
 
     def select(self, select: Node, outer: list[Block]) -> set[str]:
-        """Check a query; return the names of its columns that are untyped literals."""
+        """Check a query, and return the names of its columns that are untyped literals."""
         if "withClause" in select:
             self._ctes(select["withClause"], outer)
         if select["op"] != "SETOP_NONE":
@@ -126,7 +126,7 @@ class Queries:
                 self.select(query, blocks)
 
     def _correlated(self, query: Node, blocks: list[Block]) -> bool:
-        """Return whether a block names a column of the block around it; refuse one that skips a block."""
+        """Return whether a block names a column of the block around it. Refuse one that skips a block."""
         known = [block.untyped.keys() for block in blocks]
         own = {name_of(kind, item) for kind, item in from_items(query.get("fromClause", []))}
         found = False

@@ -1,4 +1,4 @@
-"""The tables of documented functions, operators and types; each line has the address of its page."""
+"""The tables of documented functions, operators and types. Each line has the address of its page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Type:
-    """One type by the name that the parser gives it; `place` and `here` as for a function."""
+    """One type by the name that the parser gives it. `place` and `here` are as for a function."""
 
     name: str
     place: str

@@ -28,7 +28,7 @@ def check_update(body: Node) -> None:
 
 
 def _joins(operation: Node, target: str) -> bool:
-    """Return whether one side can be the target's and the other side FROM's; a bare column can be of both."""
+    """Return whether one side can be the target's and the other side FROM's. A bare column can be of both."""
     owners = []
     for side in ("lexpr", "rexpr"):
         columns = [names_of(node) for kind, node in nodes(operation[side]) if kind == "ColumnRef"]

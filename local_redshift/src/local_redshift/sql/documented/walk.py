@@ -38,14 +38,14 @@ _LEADER_WORDS = {
 
 
 class Walk:
-    """One statement; `functions` are the names of those that its users created."""
+    """One statement. `functions` are the names of those that its users created."""
 
     def __init__(self, functions: set[str]) -> None:
         self._functions = functions
         self.places = Places()
 
     def statement(self, tree: Node) -> bool:
-        """Check a statement; return whether it reads nothing but the catalog, on the leader node.
+        """Check a statement, and return whether it reads nothing but the catalog, on the leader node.
 
         Raise Refused with the name of what Redshift does not have.
         """

@@ -6,7 +6,7 @@ from ...errors import Refused
 from ..refusals import not_covered, redshift_lacks
 from .parse import Node
 
-# Need a frame beside ORDER BY; the others must not have one.
+# These need a frame beside ORDER BY. The others must not have one.
 _FRAMED = {
     "avg", "count", "max", "min", "sum", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp",
     "first_value", "last_value", "nth_value",

@@ -20,6 +20,6 @@ def dbt_profile_target():
         "pass": os.environ["REDSHIFT_PASSWORD"],
         "region": os.environ["AWS_DEFAULT_REGION"],
         "threads": 1,
-        # A failed statement fails again; six tries with pauses make hours of it.
+        # A failed statement fails again. Six tries with pauses would take hours.
         "retries": 0,
     }
