@@ -211,7 +211,9 @@ def judge(desk: Desk, press: Press, run: str, tasks: dict[str, str]) -> list[str
     failures = desk.run.failures()
     # Airflow starts nothing downstream of a task that was cleared without it: the page of the DAG says to clear both.
     # A failed run that is marked as successful stays failed in Airflow 2; a successful one may be marked as failed.
-    stays = press.button.startswith("mark run") or "upstream_failed" in tasks.values() and not press.downstream
+    stays = (
+        press.button.startswith("mark run") or "upstream_failed" in tasks.values() and not press.downstream
+    )
     if run == "failed" and not failures and not stays:
         wrong.append(f"failed without a failed task: {tasks}")
     for task, text in failures.items():
