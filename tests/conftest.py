@@ -50,7 +50,7 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run slow tests last, so that a mistake shows early; but in a worker of several, the files that have some first.
+    """Run slow tests last, so that a mistake shows early. In one of several workers, run their files first.
 
     A worker takes whole files: one with slow tests at the end would keep the others waiting.
     """
@@ -78,7 +78,7 @@ def local_redshift() -> Iterator[service.Running]:
 
 @pytest.fixture(scope="session")
 def connections(local_redshift: service.Running) -> Iterator[dict[str, str]]:
-    """Airflow's connections and variables for the session's stand-in, in the environment; what was set."""
+    """Set Airflow's connections and variables for the session's stand-in in the environment, and yield them."""
     from local import airflow_settings
 
     found = airflow_settings.environment(local_redshift, Path(AIRFLOW_HOME))
@@ -90,7 +90,7 @@ def connections(local_redshift: service.Running) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def airflow_database(connections: dict[str, str]) -> None:
-    """Airflow's own database for tests that run a DAG: SQLite in the session's AIRFLOW_HOME."""
+    """Create Airflow's own database for tests that run a DAG: SQLite in the session's AIRFLOW_HOME."""
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
     # On Airflow 2, a second DAG.test() of a moment deletes the first run, whose note may point to a user: SQLAlchemy
     # then wants to know the table of users, which Airflow imports only with its web server.
@@ -103,7 +103,7 @@ _world_names = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def s3(local_redshift: service.Running) -> Any:
-    """A client of the session's S3."""
+    """Return a client of the session's S3."""
     return boto3.client(
         "s3",
         endpoint_url=local_redshift.aws_endpoint,
@@ -116,7 +116,7 @@ def s3(local_redshift: service.Running) -> Any:
 
 @pytest.fixture
 def make_world(s3: Any, connections: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a function that makes worlds (tests/world.py), each with its own buckets and schemas."""
+    """Yield a function that creates a world (tests/world.py) with its own buckets and schemas."""
     from include.sparkify.settings import settings
     from tests import shortcuts
     from tests.world import TROUBLE, World
@@ -140,13 +140,13 @@ def make_world(s3: Any, connections: dict[str, str], monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def world(make_world: Any) -> Any:
-    """A world of the test's own, with the default settings."""
+    """Return a world of the test's own, with the default settings."""
     return make_world()
 
 
 @pytest.fixture(scope="module")
 def new_world(s3: Any, connections: dict[str, str]) -> Iterator[Any]:
-    """Makes a world for the tests of a module, with its tables, and puts it in force."""
+    """Yield a function that creates a world with its tables for the tests of a module, and makes it the current one."""
     from include.sparkify.settings import settings
     from tests import shortcuts
     from tests.fresh_world import FreshWorld
@@ -172,7 +172,7 @@ def module_world(new_world: Any) -> Any:
 
 @pytest.fixture
 def own_sessions(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each thread has its own sessions, as in production."""
+    """Give each thread its own sessions, as in production."""
     from tests import shortcuts
 
     shortcuts.connect_again(monkeypatch)
@@ -180,7 +180,7 @@ def own_sessions(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def enter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Puts a module's world in force for one test, with settings that are to differ from the defaults."""
+    """Yield a function that makes a module's world current for a test, with settings other than the defaults."""
     from include.sparkify.settings import settings
 
     def enter(world: Any, **more: Any) -> Any:
@@ -194,6 +194,6 @@ def enter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def fresh(module_world: Any, enter: Any) -> Any:
-    """The module's world, empty; called with settings that are to differ from the defaults."""
+    """Empty the module's world. Return a function that returns it, with settings that may differ from the defaults."""
     enter(module_world).empty()
     return lambda **more: enter(module_world, **more)

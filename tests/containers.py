@@ -23,7 +23,7 @@ from local import airflow_settings
 from local.home import AIRFLOW, PROJECT
 from tests.e2e.rest import NO_LOGICAL_DATE, VERSION
 
-# `astro dev start` creates this user; on Airflow 3 it gives everyone a token of an administrator.
+# `astro dev start` creates this user. On Airflow 3, it gives everyone a token of an administrator.
 LOGIN = "Basic " + base64.b64encode(b"admin:admin").decode()
 API = f"/api/{VERSION}"
 DAG_FILES = len(list((PROJECT / "dags").glob("*.py")))
@@ -34,14 +34,14 @@ class Airflow:
     """Airflow's REST API, asked until the deadline."""
 
     def __init__(self, url: str, deadline: float) -> None:
-        """``deadline`` is a reading of time.monotonic()."""
+        """:param deadline: a reading of time.monotonic()."""
         self.url, self.deadline = url, deadline
         self.login = LOGIN
         if AIRFLOW == 3:
             self.login = f"Bearer {self.call('GET', '/auth/token')['access_token']}"
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the answer to a request; ask again while the web server does not answer."""
+        """Return the answer to a request. Ask again while the web server does not answer."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "Authorization": self.login}
         request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
@@ -58,7 +58,7 @@ class Airflow:
             self.pause(f"{method} {path} got no answer")
 
     def pause(self, state: str) -> None:
-        """Wait a moment; exit at the deadline with the state that was last seen."""
+        """Wait a moment. Exit at the deadline with the state that was last seen."""
         if time.monotonic() > self.deadline:
             sys.exit(f"no time left: {state}")
         time.sleep(5)
@@ -73,7 +73,7 @@ class Airflow:
             self.pause(f"{len(files)} of {DAG_FILES} DAG files; import errors in {errors}")
 
     def wait_for_run(self, run_id: str) -> None:
-        """Wait for the end of a run of `sparkify`; exit unless it succeeded and had tasks."""
+        """Wait for the end of a run of `sparkify`. Exit unless it succeeded and had tasks."""
         path = f"{API}/dags/sparkify/dagRuns/{run_id}"
         while (state := self.call("GET", path)["state"]) not in ("success", "failed"):
             self.pause(f"{run_id} is {state}")
@@ -93,7 +93,7 @@ class Airflow:
 
 
 def check_rows(port: int) -> None:
-    """Print the rows of the star; exit if a table is empty."""
+    """Print the rows of the star. Exit if a table is empty."""
     options = airflow_settings.service_options()
     with redshift_connector.connect(
         host="127.0.0.1",

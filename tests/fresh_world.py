@@ -1,4 +1,4 @@
-"""A world for tests that only fill and load one: its tables are made once, and emptied for every test."""
+"""A world for tests that only fill and load one: its tables are created once, and emptied for every test."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.world import World
 
 
 class FreshWorld(World):
-    """A world that can be emptied, and tells what its loads left behind."""
+    """A world that can be emptied, and that reports what its loads left behind."""
 
     def empty(self) -> None:
-        """Empty the lake and the warehouse; schemas of earlier runs stay and disturb no test."""
+        """Empty the lake and the warehouse. Schemas of earlier runs stay, and affect no test."""
         for listed in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.lake):
             for item in listed.get("Contents", []):
                 self.delete(item["Key"])
@@ -40,22 +40,22 @@ class FreshWorld(World):
         self.check_complete(context, self.publish(context))
 
     def items(self) -> list[int]:
-        """item_in_session of every songplay: what identifies the lines of these tests."""
+        """Return item_in_session of every songplay, which identifies the lines of these tests."""
         return [item for (item,) in self.rows("select item_in_session from {s}.songplays order by 1")]
 
     def rejected(self) -> list[tuple[str, int, str, str]]:
-        """(key, line number, column, reason) of every rejected line, in order."""
+        """Return (key, line number, column, reason) of every rejected line, in order."""
         return self.rows(
             "select source_key, line_number, column_name, reason from {o}.rejected_lines order by 1, 2"
         )
 
     def ledger(self) -> dict[str, tuple[int, int, int]]:
-        """(lines, accepted, rejected) of every file in the ledger."""
+        """Return (lines, accepted, rejected) of every file in the ledger."""
         found = self.rows("select source_key, lines, accepted, rejected from {o}.loaded_files")
         return {key: (lines, accepted, rejected) for key, lines, accepted, rejected in found}
 
     def warnings(self) -> dict[str, str]:
-        """Failing rows by the name of every ``warn`` check that did not pass."""
+        """Return the failing rows by the name of every ``warn`` check that did not pass."""
         return dict(
             self.rows(
                 "select table_name || '.' || check_name, sample from {o}.quality_results "
@@ -64,7 +64,7 @@ class FreshWorld(World):
         )
 
     def report(self, start: str, end: str) -> tuple[dict[str, Any], str]:
-        """The report of the latest run, of this interval: its facts and its page."""
+        """Return the report of the latest run, of this interval: its facts and its page."""
         (run_id,) = self.rows("select run_id from {o}.publish_log order by version desc limit 1")[0]
         now = datetime.now(UTC)
         plan, publish = (

@@ -14,7 +14,7 @@ def set_up() -> str:
 
     Call it before anything imports Airflow, which reads its configuration then.
 
-    :returns: AIRFLOW_HOME, a new folder; the caller deletes it.
+    :returns: AIRFLOW_HOME, a new folder, which the caller deletes.
     """
     home = tempfile.mkdtemp(prefix="sparkify-tests-")
     for name in list(os.environ):

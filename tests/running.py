@@ -30,7 +30,7 @@ def dag_of(name: str) -> Any:
 
 
 def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
-    """Run a DAG once; return the state of the run, and of its tasks."""
+    """Run a DAG once, and return the state of the run and those of its tasks."""
     # Distinct moments: runs of other tests are in the same database.
     moment = datetime(2026, 1, 1, tzinfo=UTC).replace(microsecond=next(_moments))
     with shortcuts.leave():
@@ -47,7 +47,7 @@ def as_scheduled(dag: Any) -> Any:
 
 
 def next_run(dag: Any, last: Any) -> Any:
-    """Return what the scheduler creates after the run ``last`` (None for the first); None at the end."""
+    """Return what the scheduler creates after the run ``last`` (None for the first), or None at the end."""
     if AIRFLOW_V_3_0_PLUS:
         return dag.next_dagrun_info(last_automated_run_info=last)
     return dag.next_dagrun_info(last and last.data_interval)

@@ -33,7 +33,7 @@ def _split(sql: str, strip_semicolon: bool = False) -> list[str]:
 
 
 def take(patch: pytest.MonkeyPatch) -> None:
-    """Share the S3 clients of a process and, with the operators, the connection of a thread; split scripts plainly."""
+    """Share the S3 clients of a process and, with the operators, the connection of a thread. Split scripts plainly."""
     shared = threading.local()
 
     def get_conn(hook: RedshiftSQLHook) -> Any:

@@ -22,7 +22,7 @@ def queries(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(content, dict):
         for key, value in content.items():
             if key in ("failing_rows", "failing"):
-                # include.reports.publish fills in schemas and a subquery; names of tables do for the linter.
+                # include.reports.publish fills in schemas and a subquery. For the linter, names of tables are enough.
                 yield name, re.sub(r"\{(\w+)\}", r"\1", value)
             else:
                 yield from queries(value, f"{name}.{key}".removeprefix("."))
@@ -32,7 +32,7 @@ def queries(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def main() -> int:
-    # The layout is YAML's; an expression that is only shown needs no name.
+    # The layout is YAML's, and an expression that is only shown needs no name.
     excluded = "AM02,RF04,ST05,AL03,LT02,LT05,LT08,LT09,LT11,LT12,LT14"
     linter = Linter(FluffConfig.from_root(overrides={"exclude_rules": excluded}))
     found = 0

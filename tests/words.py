@@ -2,7 +2,7 @@
 
     python -m tests.words [FILE ...]     # every tracked text file if you name none
 
-vale would do this too, but downloads its program on the first run; codespell knows single words only.
+vale would do this too, but downloads its program on the first run. codespell knows single words only.
 """
 
 from __future__ import annotations

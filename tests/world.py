@@ -1,8 +1,7 @@
 """A small Sparkify of a test's own: its lake, its schema, its loads, on the shared stand-in.
 
 ``World.load`` does what the DAG's tasks do, with the same functions and the same rendered SQL but without the
-scheduler, so that thousands of loads are cheap. That the DAG itself is wired so is what tests/pipeline/test_dag.py
-proves.
+scheduler, so that thousands of loads are cheap. tests/pipeline/test_dag.py proves that the DAG itself is wired so.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def event(
     length: float = 200.5,
     **more: Any,
 ) -> dict[str, Any]:
-    """A NextSong event; ``more`` replaces any field of the source line."""
+    """Return a NextSong event. ``more`` replaces any field of the source line."""
     line = {
         "artist": artist,
         "auth": "Logged In",
@@ -85,7 +84,7 @@ def event(
 def song(
     song_id: str = "SO1", title: str = "Song", artist: str = "Artist", duration: float = 200.5, **more: Any
 ):
-    """A song's metadata; ``more`` replaces any field of the source file."""
+    """Return a song's metadata. ``more`` replaces any field of the source file."""
     document = {
         "num_songs": 1,
         "artist_id": "AR1",
@@ -107,7 +106,7 @@ def log_key(day: str, name: str = "events.json") -> str:
 
 
 def lines(*events: dict[str, Any] | str) -> bytes:
-    """JSON lines without a newline at the end, as the source writes them; text is taken as it is."""
+    """Return JSON lines without a newline at the end, as the source writes them. Text is taken as it is."""
     return "\n".join(e if isinstance(e, str) else json.dumps(e) for e in events).encode()
 
 
@@ -138,7 +137,7 @@ class World:
         self._counting = threading.Lock()
 
     def settings(self, **more: Any) -> str:
-        """The Variable `sparkify` of this world."""
+        """Return the Variable `sparkify` of this world."""
         return json.dumps(
             {
                 "source_bucket": self.lake,
@@ -158,7 +157,7 @@ class World:
         return key
 
     def log(self, day: str, *events: dict[str, Any] | str, name: str = "events") -> str:
-        """Write the log file of a day (ISO); its key."""
+        """Write the log file of a day (ISO), and return its key."""
         return self.put(log_key(day, f"{name}.json"), lines(*events))
 
     def song(self, document: dict[str, Any], key: str | None = None) -> str:
@@ -173,7 +172,7 @@ class World:
     def context(
         self, start: str | None = None, end: str | None = None, mode: str = "load", run_id: str = ""
     ) -> Any:
-        """An Airflow context, as far as the tasks' functions look at it; only ``start`` is a scheduled day."""
+        """Return an Airflow context, as far as the tasks look at it. Only ``start`` means a scheduled day."""
         if not run_id:
             with self._counting:
                 self._runs += 1
@@ -210,9 +209,9 @@ class World:
         audited: bool = True,
         context: Any = None,
     ) -> publish.Published:
-        """One whole run. Skips and failures are the exceptions of the tasks.
+        """Do one whole run. Skips and failures are the exceptions of the tasks.
 
-        ``audited=False`` notes every check as passed instead of running it, for tests of something else; ``context``
+        ``audited=False`` notes every check as passed instead of running it, for tests of something else. ``context``
         takes the place of the one that the other parameters describe.
         """
         context = context or self.context(start, end, mode)
@@ -279,7 +278,7 @@ class World:
         )
 
     def stage(self, context: Any) -> None:
-        """plan, validate, open_run and the COPYs."""
+        """Run plan, validate, open_run and the COPYs."""
         self.validate(context, self.plan(context))
         self.open_run(context)
         self.copy(context)
@@ -302,7 +301,7 @@ class World:
         self.audit(context, "rows", tables.STAR)
 
     def audit(self, context: Any, task_id: str, names: Iterable[str]) -> None:
-        """Run every check that stops a run; one that fails raises :class:`DataError`, as its task fails."""
+        """Run every check that stops a run. One that fails raises :class:`DataError`, as its task fails."""
         for operator in checks.operators(task_id, *names):
             operator.sql = _template(operator.sql).render(self._macros(context))
             context["task"].task_id = operator.task_id
@@ -381,14 +380,14 @@ class World:
     # The warehouse --------------------------------------------------------------------------------------
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of a query; ``{s}`` is the schema of the star, ``{o}`` that of the pipeline's own tables."""
+        """Return the rows of a query. ``{s}`` is the schema of the star, ``{o}`` that of the pipeline's own tables."""
         return warehouse.query(sql.replace("{s}", self.schema).replace("{o}", f"{self.schema}_ops"))
 
     def count(self, table: str, where: str = "true") -> int:
         return int(self.rows(f"select count(*) from {schema.schema_of(table)}.{table} where {where}")[0][0])
 
     def state(self, *names: str) -> dict[str, str]:
-        """A checksum of every table's rows, without the columns that tell when they were written."""
+        """Return a checksum of every table's rows, without the columns that say when they were written."""
         result = {}
         for table in names or STATE:
             columns = [

@@ -4,7 +4,7 @@
     make bench PART="events history"   some of them
 
 A part is a module with the function ``measure``, which yields rows of the table ``measure | figure | wanted | bound``.
-A figure that misses what is wanted is printed so; one that is beyond its bound has regressed and fails the benchmark.
+A figure that misses what is wanted is marked so. One that is beyond its bound has regressed and fails the benchmark.
 Wanted figures: what we aim at. Bounds: far enough from the figures of a quiet machine that only a change of the code
 gets there.
 """

@@ -104,7 +104,7 @@ def psql_script(setting: Setting, stand_in: StandIn, world: World, context: Any)
 
 
 def copy_events(stand_in: StandIn, world: World, context: Any) -> None:
-    """COPY the validated lines of a run into a temporary table."""
+    """Copy the validated lines of a run into a temporary table with COPY."""
     manifest = f"s3://{world.work}/{run_prefix(world.run_schema(context))}/staging_events.manifest"
 
     def work(cursor: redshift_connector.Cursor) -> None:

@@ -69,7 +69,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def load_days(world: World, *after: Callable[[], object]) -> list[float]:
-    """Load the new days one by one; return the seconds of the middle one, and of each step after it."""
+    """Load the new days one by one. Return the seconds of the middle one, and of each step after it."""
     times = [
         [seconds(lambda day=day, end=end: world.load(day, end)), *map(seconds, after)]
         for day, end in zip(NEW_DAYS, NEW_DAYS[1:], strict=False)
@@ -94,7 +94,7 @@ def forget(world: World) -> None:
 
 
 def age(world: World, months: int, more: int) -> None:
-    """Put copies of the newest ``more`` months before the oldest of ``months``; a month is 30 days here."""
+    """Put copies of the newest ``more`` months before the oldest of ``months``. A month is 30 days here."""
     days = 30 * months
     earlier = f"dateadd(day, -{days}, {{0}})"
     other = f"{{0}} || '-{months}'"

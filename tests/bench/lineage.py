@@ -28,7 +28,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def days(setting: Setting, environment: dict[str, str]) -> Cost:
-    """Return the cost of a day's run, without `reports`; the first one, which creates the tables, is not counted."""
+    """Return the cost of a day's run, without `reports`. The first run, which creates the tables, is not counted."""
     with scheduler(setting, environment) as running:
         running.switch(REPORTS, is_paused=True)
         costs = [running.run(OURS, day) for day in itertools.islice(range(1, MONTH.days), 1 + TRIES)]

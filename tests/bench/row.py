@@ -24,12 +24,12 @@ class Row:
 
     @property
     def missed(self) -> bool:
-        """Whether the figure is not what is wanted."""
+        """Return whether the figure is not what is wanted."""
         return self._beyond(self.wanted)
 
     @property
     def regressed(self) -> bool:
-        """Whether the figure is beyond its bound."""
+        """Return whether the figure is beyond its bound."""
         return self._beyond(self.bound)
 
     def _beyond(self, limit: float) -> bool:

@@ -49,7 +49,7 @@ SETTLE = 2
 SETTINGS = {
     # Only what is triggered here runs.
     "SPARKIFY_LAST_DAY": "2018-10-31",
-    # Airflow reads DAG files again all the time; that is not a cost of a run.
+    # Airflow reads DAG files again all the time, which is not a cost of a run.
     "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "3600",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
 }
@@ -64,13 +64,13 @@ class Cost:
     airflow: float
     """Seconds of CPU time of Airflow's processes."""
     stand_in: float
-    """Seconds of CPU time of the stand-in's processes; Airflow's database is one of them."""
+    """Seconds of CPU time of the stand-in's processes, which include Airflow's database."""
     tasks: int
     counts: Counts
 
     @property
     def cpu(self) -> float:
-        """Seconds of CPU time of all processes."""
+        """Return the seconds of CPU time of all processes."""
         return self.airflow + self.stand_in
 
 
@@ -174,7 +174,7 @@ def scheduler(setting: Setting, more: Mapping[str, str] | None = None) -> Iterat
     """Run `make up` with both DAGs and the counting between Airflow and the warehouse, and `make down`.
 
     :param more: settings of Airflow beside :data:`SETTINGS`.
-    :raises RuntimeError: it does not start; the message is that of `make up`.
+    :raises RuntimeError: it does not start. The message is that of `make up`.
     """
     folder = one_line_songs(setting, MONTH)
     own = Path(tempfile.mkdtemp(dir=setting.home))

@@ -28,7 +28,7 @@ class StandIn:
     running: service.Running
 
     def world(self, name: str, folder: Path) -> World:
-        """Return a world whose lake holds the files of ``folder``, with its tables; it becomes the current one."""
+        """Create a world with its tables, whose lake holds the files of ``folder``, and make it the current one."""
         world = World(self.running.client("s3"), name)
         os.environ["AIRFLOW_VAR_SPARKIFY"] = world.settings()
         settings.cache_clear()
@@ -39,7 +39,7 @@ class StandIn:
 
     @property
     def copy_role(self) -> str:
-        """The ARN of the role that COPY assumes."""
+        """Return the ARN of the role that COPY assumes."""
         return str(json.loads(os.environ["AIRFLOW_CONN_AWS_COPY_ROLE"])["extra"]["role_arn"])
 
     def psql(self, script: Path) -> None:
@@ -57,7 +57,7 @@ class StandIn:
 
 
 class Setting:
-    """Makes what the parts ask for; each sample is generated once."""
+    """Samples and stand-ins for the parts. Each sample is generated once."""
 
     def __init__(self, home: Path) -> None:
         self.home = home

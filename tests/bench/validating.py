@@ -36,7 +36,7 @@ def measure(setting: Setting) -> Iterator[Row]:
         empty = f"{run_prefix(world.run_schema(context))}/empty.json"
         lake.put(lake.client(), world.work, empty, orjson.dumps({"files": {}, "vanished": []}))
 
-        # Neither way is to search what Airflow has imported for garbage, again and again.
+        # Keep the garbage collector from searching what Airflow has imported again and again, in both measurements.
         gc.freeze()
 
         def validate_all() -> float:

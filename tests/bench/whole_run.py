@@ -42,7 +42,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 def command(home: Path, ports: dict[str, str], *arguments: str) -> None:
     """Run a command of `make` in its own home.
 
-    :raises RuntimeError: it failed; the message ends as its output does.
+    :raises RuntimeError: it failed. The message ends as its output does.
     """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", COMMAND, str(home), *arguments],

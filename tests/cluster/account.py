@@ -81,7 +81,7 @@ class Account:
         )
 
     def stack(self):
-        """Return the warehouse's stack as AWS describes it, when AWS is done with it; None if there is none."""
+        """Return the warehouse's stack as AWS describes it once AWS is done with it, or None if there is none."""
         while True:
             try:
                 (stack,) = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
@@ -96,7 +96,7 @@ class Account:
         return dag_of(dag_id).params.dump() | {"name": self.name, **given}
 
     def run(self, dag_id, **params):
-        """Run a DAG once, without retries; return the states of its tasks, and of the run as ``"run"``."""
+        """Run a DAG once, without retries. Return the states of its tasks, and of the run as ``"run"``."""
         dag = dag_of(dag_id)
         for task in dag.tasks:
             task.retries = 0

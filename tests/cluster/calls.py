@@ -117,7 +117,7 @@ def _secretsmanager(operation: str, given: Mapping[str, Any], name: str) -> Iter
         return
     secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{identifier}"
     if identifier.startswith("redshift!"):
-        # Redshift's own secret has no tag of ours; its name is bound.
+        # Redshift's own secret does not have our tag, but its name is bound.
         yield Request(f"secretsmanager:{operation}", f"{secret}-AbCdEf")
         return
     # AWS appends six characters to the name of a secret that it creates. Until then it checks only the name.
@@ -167,7 +167,7 @@ def list_foreign(own: Request, name: str) -> Iterator[tuple[str, Request]]:
 
 
 def _rename(arn: str, name: str) -> Iterator[str]:
-    """Yield similar names of foreign resources; resources with an id instead of a name differ by their tags."""
+    """Yield similar names of foreign resources. Resources with an ID instead of a name differ by their tags."""
     if arn.startswith("arn:aws:s3:::"):
         bucket, _, key = arn.partition("/")
         yield arn.replace(bucket, f"{bucket}-2", 1)

@@ -35,13 +35,13 @@ def _account(cloud, patch):
 
 @pytest.fixture
 def account(cloud, airflow_database, monkeypatch):
-    """An account without any resource of this test's warehouse; emptied after the test."""
+    """Yield an account without any resource of this test's warehouse, and empty it after the test."""
     yield from _account(cloud, monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def provisioned(cloud, airflow_database):
-    """An account with a cluster that was provisioned twice: ``first``, then ``again`` with other addresses.
+    """Yield an account with a cluster that was provisioned twice: ``first``, then ``again`` with other addresses.
 
     Only for tests that read: the connections' secrets have one name per account.
     """

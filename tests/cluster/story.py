@@ -35,7 +35,7 @@ class Call:
     """One call of AWS's API."""
 
     actor: str
-    """The policy whose permissions it needs: Deploy or Workers; test for the test's own calls."""
+    """The policy whose permissions it needs: Deploy or Workers, or test for the test's own calls."""
     name: str
     """The cluster that it works for."""
     service: str

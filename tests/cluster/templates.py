@@ -32,7 +32,7 @@ def read(path: str) -> dict[str, Any]:
 
 
 def resolve(value: Any, names: dict[str, str]) -> Any:
-    """Return a part of a template with the names filled in; of a condition, the part that holds."""
+    """Return a part of a template with the names filled in, and of a condition the part that holds."""
     if isinstance(value, list):
         return [found for one in value if (found := resolve(one, names)) is not None]
     if not isinstance(value, dict):

@@ -56,7 +56,7 @@ def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(accou
         in caplog.text
     )
 
-    # A new warehouse takes the bucket that is left; with the bucket, nothing is left of it but the snapshot.
+    # A new warehouse takes the bucket that is left. Once the bucket is deleted too, only the snapshot is left.
     params = account.params("provision", **account.wanted())
     given = {
         p["ParameterKey"]: p["ParameterValue"] for p in stack.check_request(params)["stack"]["Parameters"]
@@ -115,7 +115,7 @@ def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch
     with pytest.raises(ConfigurationError, match="exists as Serverless, and its data would be deleted"):
         stack.check_request(params | {"serverless": False})
 
-    # The snapshot is taken while there is a workgroup; without one AWS refuses it.
+    # The snapshot is taken while there is a workgroup, because AWS refuses it without one.
     assert account.teardown(final_snapshot=True)["run"] == "success"
     assert account.kinds() == ["snapshot"]
     (snapshot,) = inventory.list_snapshots(account.cluster)
@@ -176,7 +176,7 @@ def test_what_aws_refuses_leaves_nothing_and_says_why(account):
     with pytest.raises(AirflowFailException, match=r"ROLLBACK_COMPLETE.*\n +Cluster: .*ClusterAlreadyExists"):
         stack.is_settled(params)
     assert account.stack() is None
-    # Neither the one nor the other touches the foreign cluster; teardown says that it is there.
+    # Neither the one nor the other touches the foreign cluster, and teardown says that it exists.
     assert account.kinds() == ["cluster"]
     with pytest.raises(TransientError, match=r"1 resources are left.*\n +cluster wh-"):
         teardown.list_leftovers(account.params("teardown"))

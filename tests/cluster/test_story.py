@@ -129,7 +129,7 @@ UNRECORDED = {
     ],
     "CopyRole": [],
 }
-# Facts that do not matter to a policy, each with its reason; every other change of fact must lead to a denial.
+# Facts that do not matter to a policy, each with its reason. Every other change of fact must lead to a denial.
 _TO_SEE = "provision must see a foreign resource in order to refuse it"
 INDIFFERENT = {
     ("secretsmanager:DescribeSecret", RESOURCE_TAG): _TO_SEE,

@@ -35,7 +35,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A local world of this module, on its own ports; everything is stopped at the end."""
+    """Yield a local world of this module, on its own ports, and stop everything at the end."""
     home = Home(tmp_path_factory.mktemp("local"))
     with pytest.MonkeyPatch.context() as patch:
         for name in ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT"):
@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days of a tenth of the sample; the fourth arrives later."""
+    """Return a folder with three days of a tenth of the sample. The fourth arrives later."""
     folder = tmp_path_factory.mktemp("data")
     sample.write(folder, sample.Spec(days=4, scale=0.1))
     later_file(folder).rename(folder / "later")
@@ -54,20 +54,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def later_file(folder: Path) -> Path:
-    """The log file of the fourth day."""
+    """Return the log file of the fourth day."""
     return folder / "log_data/2018/11/2018-11-04-events.json"
 
 
 @pytest.fixture
 def loaded(home: Home, folder: Path) -> Home:
-    """The local world with the folder, if nothing else is loaded."""
+    """Load the folder into the local world unless something is loaded, and return the world."""
     if service.status(home.services) is None:
         assert cli.main(["run", str(folder)], home) == 0
     return home
 
 
 def query(home: Home, capsys: pytest.CaptureFixture[str], sql: str) -> list[list[str]]:
-    """Return the output of `make query` as rows; the header is the first."""
+    """Return the output of `make query` as rows. The first is the header."""
     capsys.readouterr()
     assert cli.main(["query", sql], home) == 0
     told = capsys.readouterr()
@@ -76,7 +76,7 @@ def query(home: Home, capsys: pytest.CaptureFixture[str], sql: str) -> list[list
 
 
 def rows(home: Home, capsys: pytest.CaptureFixture[str]) -> dict[str, list[list[str]]]:
-    """Every row of the star."""
+    """Return every row of the star."""
     return {
         table: sorted(query(home, capsys, f"select * from sparkify.{table}")[1:]) for table in tables.STAR
     }
@@ -272,7 +272,7 @@ def test_up_and_down(home: Home, folder: Path, capsys: pytest.CaptureFixture[str
             addresses |= {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
     assert addresses == {"127.0.0.1"}
 
-    # Two runs at once on one database would meet; the scheduler has it.
+    # Two runs at once on one database would conflict, and the scheduler uses it.
     assert cli.main(["run", str(folder)], home) == 2
     assert "make down" in capsys.readouterr().err
 

@@ -30,7 +30,7 @@ def test_the_commands_of_the_page_leave_nothing(tmp_path: Path, kind: str) -> No
     assert "left of it: nothing" in done.stdout
     assert "switched on: maintenance, sparkify" in done.stdout
     counts = re.findall(r"^ +songplays +([\d,]+) rows$", done.stdout, re.M)
-    # The star is as it was before the pause; Serverless has none.
+    # The star is as it was before the pause. Serverless has no pause.
     assert len(counts) == (2 if kind == "cluster" else 1)
     assert len(set(counts)) == 1
 

@@ -25,7 +25,7 @@ SPEC = os.environ.get("OPENLINEAGE_SPEC")
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Any], list[Any], list[str]]]:
-    """The events of a run of two days and of one of a third, and the names of people in the files."""
+    """Yield the events of a run of two days and of one of a third, and the names of people in the files."""
     folder, home = tmp_path_factory.mktemp("data"), Home(tmp_path_factory.mktemp("local"))
     sample.write(folder, sample.Spec(days=3, scale=0.1))
     later = folder / "log_data/2018/11/2018-11-03-events.json"
@@ -57,7 +57,7 @@ def io(event: Any) -> list[Any]:
 
 
 def origins(events: list[Any]) -> dict[tuple[str, str], set[tuple[str, str]]]:
-    """(dataset, column) -> those that it is made of."""
+    """Return for each (dataset, column) those that it is made of."""
     found: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for event in events:
         for item in event.get("outputs", []):
@@ -162,7 +162,7 @@ def test_events_keep_the_schemas_of_openlineage(runs) -> None:
 
 
 def classes() -> dict[str, Any]:
-    """The facets that OpenLineage's client generates from the schemas, which take no field that these lack."""
+    """Return the facets that OpenLineage's client generates from the schemas. They take no field that these lack."""
     folder = Path(inspect.getfile(importlib.import_module("openlineage.client.generated"))).parent
     modules = [
         importlib.import_module(f"openlineage.client.generated.{path.stem}") for path in folder.glob("*.py")
@@ -171,7 +171,7 @@ def classes() -> dict[str, Any]:
 
 
 def validator(address: str) -> Any:
-    """The published schema at an address; its references are answered from the same folder."""
+    """Return a validator of the published schema at an address. Its references are resolved from the same folder."""
     documents = [
         json.loads(path.read_text()) for path in Path(str(SPEC)).rglob("*.json") if "$id" in path.read_text()
     ]

@@ -32,7 +32,7 @@ LIMIT = 1500  # seconds for all that the scheduler does here, on two busy cores
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three days of a tenth of the sample."""
+    """Return a folder with three days of a tenth of the sample."""
     folder = tmp_path_factory.mktemp("data")
     sample.write(folder, sample.Spec(days=DAYS, scale=0.1))
     return folder
@@ -66,13 +66,13 @@ class Airflow:
         return rest.call(self._login, method, path, body)
 
     def states(self, dag: str = "sparkify") -> dict[str, str]:
-        """The state of every run of a DAG."""
+        """Return the state of every run of a DAG."""
         return {
             run["dag_run_id"]: run["state"] for run in self.call("GET", f"/dags/{dag}/dagRuns")["dag_runs"]
         }
 
     def failures(self) -> dict[str, str]:
-        """The message of every failed task, by run and task."""
+        """Return the message of every failed task, by run and task."""
         found = {}
         for run, state in self.states().items():
             path = f"/dags/sparkify/dagRuns/{run}/taskInstances"
@@ -107,7 +107,7 @@ def plain(value: Any) -> Any:
 
 
 def kill_a_task(airflow: Airflow) -> str | None:
-    """Kill a process that runs a task of the pipeline, as the kernel does when memory is short; its command line."""
+    """Kill a process that runs a task, as the kernel does when memory is short, and return its command line."""
     pattern = "(tasks run|task runner:?) .*sparkify .*(build|audit|stage)"
     if AIRFLOW == 3:
         running = airflow.call("GET", "/dags/sparkify/dagRuns/~/taskInstances?state=running&limit=100")
@@ -216,7 +216,7 @@ def test_the_scheduler_brings_hours_and_a_run_by_hand_to_the_same_star(tmp_path:
         airflow.wait(
             lambda: {airflow.states()[run] for run in (*hours, "by-hand")} <= DONE, "runs do not end"
         )
-        # Later hours are still running; they change no row.
+        # Later hours are still running, but change no row.
         assert airflow.failures() == {}
         assert airflow.states()["by-hand"] == "success"
         assert len([run for run in hours if run.startswith("scheduled__2018-11-01T0")]) >= 4

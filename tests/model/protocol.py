@@ -176,7 +176,7 @@ def _crash(state: State, slot: int, broken: str) -> Iterator[Edge]:
 
 
 def plan(state: State, slot: int, mode: str, broken: str = "") -> tuple[str, State]:
-    """Compare the lake with the ledger; return the outcome and the state after it."""
+    """Compare the lake with the ledger. Return the outcome and the state after it."""
     planned: list[str | None] = []
     vanished, refused = [], False
     for place in range(len(FILES)):
@@ -198,7 +198,7 @@ def plan(state: State, slot: int, mode: str, broken: str = "") -> tuple[str, Sta
 
 
 def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
-    """Do the next step of a run; return the outcome and the state after it."""
+    """Do the next step of a run. Return the outcome and the state after it."""
     run = state.runs[slot]
     assert run is not None
     step = STEPS[run.step]
@@ -236,7 +236,7 @@ def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
 
 
 def publish(state: State, slot: int, broken: str = "") -> tuple[str, State]:
-    """Publish a run under the lock; return which files were replaced meanwhile, and the state after it.
+    """Publish a run under the lock. Return which files were replaced meanwhile, and the state after it.
 
     :raises Violated: the run takes back what another one has loaded, or does not publish what it has read.
     """
@@ -299,7 +299,7 @@ def _with(values: tuple, place: int, value: object) -> tuple:
 
 
 def check(state: State) -> None:
-    """Check what holds in every state.
+    """Check the invariants of a state.
 
     :raises Violated: it does not.
     """

@@ -98,7 +98,7 @@ class Readers:
 
     @property
     def count(self) -> int:
-        """Observations until now."""
+        """Return the number of observations until now."""
         return sum(self.seen.copy().values())
 
     def mixed(self) -> list[Version]:
@@ -124,7 +124,7 @@ class Readers:
 
 
 def main(dsn: str, star: str, reports: str, observations: str = "10000") -> None:
-    """Read a warehouse until there are enough observations; fail if two of one version differ."""
+    """Read a warehouse until there are enough observations. Fail if two of one version differ."""
     place = urllib.parse.urlsplit(dsn)
 
     def connect() -> Any:

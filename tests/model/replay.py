@@ -68,7 +68,7 @@ class Replay:
         self.etags[etag] = version
 
     def do(self, action: Action) -> str:
-        """Do a step; return what came out, in the model's words."""
+        """Do a step, and return its outcome in the model's words."""
         verb, *more = action
         if verb == "put":
             self.put(*more)

@@ -55,7 +55,7 @@ class Writer:
         self.world.load(*ALL, mode="reload", audited=False)
 
     def crash(self) -> None:
-        """Die within the transaction that publishes; then the run is tried again."""
+        """Die within the transaction that publishes, then try the run again."""
         self.deliver()
         context = self.world.prepare(*ALL, mode="reload")
 

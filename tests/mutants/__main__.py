@@ -2,7 +2,7 @@
 
     python -m tests.mutants [FILE ...]     # all files of TESTS if you name none
 
-A mutant that no test notices must be in survivors.yaml with the reason why it is harmless; otherwise the command
+A mutant that no test notices must be in survivors.yaml with the reason why it is harmless. Otherwise, the command
 fails. Those that a test notices are in .local/mutants/killed.tsv with the test, so that a later run tries only the
 files that changed, and what survived. Delete lines of it to try those mutants again, for example after a change of the
 tests.
@@ -61,8 +61,8 @@ FILES = ("tests/faults/test_files.py", "tests/faults/test_source_bucket.py")
 GATES = ("tests/faults/test_gates.py", "tests/faults/test_usual.py")
 RUNS = ("tests/faults/test_runs.py", "tests/faults/test_runs_at_once.py")
 NOT_NEEDED = "not a_week_at_once and not hours_make_the_day and not time_zone and not thousands_of_plays"
-# The central files, and the tests that are to notice: those first that notice most, because a mutant that survives
-# runs all of them.
+# The central files and the tests that should notice a mutant. Those that notice most come first, because a mutant that
+# survives runs all of them.
 TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/intervals.py": ("tests/unit/test_intervals.py", SCHEDULES[0], *LOADS),
     "include/sparkify/tasks/wait.py": ("tests/faults/test_waiting.py",),
@@ -197,7 +197,7 @@ def begin_worker() -> None:
         "redshift_connector",
     ):  # fmt: skip
         importlib.import_module(name)
-    # These modules are of the first tree; a fork imports those of its own tree.
+    # These modules are of the first tree. A fork imports those of its own tree.
     for name in list(sys.modules):
         if name.split(".")[0] in ("include", "local", "sparkify_plugin", "tests"):
             del sys.modules[name]
@@ -239,7 +239,7 @@ class Watch:
 
 
 def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool = False) -> str:
-    """Run the tests in a fork; return the first that failed, or nothing.
+    """Run the tests in a fork, and return the first that failed, or nothing.
 
     :param name: of the log below .local/mutants, and of the seconds of a run without a change.
     """
@@ -252,7 +252,7 @@ def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool 
             os.dup2(output.fileno(), 2)
         # Two mutants within one second may have the same size: stale byte code would be taken for theirs.
         sys.dont_write_bytecode = "--collect-only" not in options
-        # That a schedule fails is enough; a shorter one is not looked for.
+        # A schedule that fails is enough. Hypothesis does not look for a shorter one.
         phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
         hypothesis.settings.register_profile("mutants", phases=phases)
         hypothesis.settings.load_profile("mutants")
@@ -282,7 +282,7 @@ def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool 
 
 
 def try_unchanged(test: str) -> str:
-    """Run a test file or folder without a change; return the first test that failed, or nothing."""
+    """Run a test file or folder without a change, and return the first test that failed, or nothing."""
     return run_tests((test,), test.replace("/", "."), unchanged=True)
 
 
@@ -320,7 +320,7 @@ def write_killed(killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> N
 def try_all(todo: list[Mutant], killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> bool:
     """Try the mutants, and add those that a test notices to ``killed`` and to its file as they come.
 
-    :returns: whether the tests pass without a change; if they do not, no mutant is tried.
+    :returns: whether the tests pass without a change. If they do not, no mutant is tried.
     """
     files = central_files([])
     tests = dict.fromkeys(test for mutant in todo for test in files[mutant.path])

@@ -1,4 +1,4 @@
-"""Print the mutants of Python files as JSON lines; runs in an environment that has cosmic-ray.
+"""Print the mutants of Python files as JSON lines. This runs in an environment that has cosmic-ray.
 
 Cosmic-ray's operators that stand for mistakes people make: comparisons, conditions, bounds, loops. Types
 and the linter already find the changes of its other operators.

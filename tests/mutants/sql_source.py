@@ -1,6 +1,6 @@
 """The mutants of a SQL script or a YAML file of checks: mistakes people make in a condition, a bound, a join, an order.
 
-Cosmic-ray has no SQL; sqlglot would print the whole script in its own style, so that every mutant would differ by its
+Cosmic-ray has no SQL. sqlglot would print the whole script in its own style, so that every mutant would differ by its
 printing.
 """
 
@@ -57,7 +57,7 @@ CHANGES = (
 
 
 def mutants(script: str) -> Iterator[str]:
-    """Return the script with one change each; comments, descriptions and the lists of created columns stay."""
+    """Yield the script with one change each. Comments, descriptions and the lists of created columns stay."""
     protected = [
         match.span()
         for match in re.finditer(

@@ -6,7 +6,7 @@ import re
 
 from tests.project.files import PROJECT
 
-# D8 is left as it is, with the reason in the table; C5 and C7 are held by the tests of local_redshift.
+# D8 is left as it is, with the reason in the table. C5 and C7 are held by the tests of local_redshift.
 ELSEWHERE = {"D8", "C5", "C7"}
 
 

@@ -160,7 +160,7 @@ def test_astro_dev_pytest_runs_in_the_image_with_the_hosts_folders(tmp_path: Pat
         done = subprocess.run(
             [sys.executable, "-P", "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *paths],
             cwd=tmp_path,
-            # The environment of this test has the package local_redshift and plugins of pytest; the image's has not.
+            # The environment of this test has the package local_redshift and plugins of pytest. The image's does not.
             env={
                 "PATH": os.defpath,
                 "PYTHONPATH": str(tmp_path),

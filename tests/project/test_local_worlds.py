@@ -49,7 +49,7 @@ def test_settings_file_is_as_the_cli_reads_it() -> None:
         assert set(item) <= {
             f"conn_{name}" for name in "id type host schema login password port extra".split()
         }
-        # A map's keys would be lower-cased by the CLI; text is left alone.
+        # The CLI would convert a map's keys to lowercase. It does not change text.
         assert isinstance(json.loads(item["conn_extra"]), dict)
     for item in settings["pools"]:
         assert set(item) == {"pool_name", "pool_slot", "pool_description"}

@@ -29,7 +29,7 @@ def test_astro_files() -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One AIRFLOW_HOME for all: making its database takes longer than the tests."""
+    """Return one AIRFLOW_HOME for all, because making its database takes longer than the tests."""
     return tmp_path_factory.mktemp("airflow")
 
 

@@ -18,7 +18,7 @@ from tests.project.files import PROJECT, read, tracked
 
 RECIPES = PROJECT / "tests" / "recipes"
 EVERYWHERE = ["tests/project/test_docs.py", "tests/dags/test_integrity.py", "tests/faults/test_guard.py"]
-# Tests of the project that a dimension, or a source, must pass besides its own; of these files, those with such a name.
+# Tests of the project that a dimension, or a source, must pass besides its own. Of these files, those with such a name.
 NEAREST = {
     "places": [*EVERYWHERE, "tests/faults/test_gates.py", "tests/pipeline/test_any_order.py"],
     "ads": [*EVERYWHERE, "tests/cluster/test_policies.py"],
@@ -33,7 +33,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the project, committed."""
+    """Return a copy of the project, committed."""
     for path in tracked():
         target = tmp_path / path.relative_to(PROJECT)
         target.parent.mkdir(parents=True, exist_ok=True)

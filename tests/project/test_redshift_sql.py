@@ -97,7 +97,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def in_python() -> Iterator[Found]:
-    """Yield the texts in Python that begin as a statement does; a value of an f-string is a word."""
+    """Yield the texts in Python that begin as a statement does. A value of an f-string is a word."""
     for path in sorted([*(PROJECT / "include").rglob("*.py"), *(PROJECT / "dags").glob("*.py")]):
         tree = ast.parse(path.read_text())
         inside = {

@@ -1,4 +1,4 @@
-"""A release is refused where the changelog or a version does not fit; the rest of it is tried by `make release`."""
+"""A release is refused if the changelog or a version does not fit. `make release` tries the rest of it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from tests.project.files import PROJECT
 
 HOUSE = PROJECT / "include/sparkify"
-# In the order of the docstring of include/sparkify; the first is the modules of the package itself.
+# In the order of the docstring of include/sparkify. The first is the modules of the package itself.
 ROOMS = ("", "files", "redshift", "tasks", "watching")
 
 

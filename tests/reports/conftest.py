@@ -17,13 +17,11 @@ from tests.world import World
 
 @pytest.fixture(scope="session")
 def sparkify(airflow_database: None) -> Any:
-    """The DAG `sparkify`."""
     return dag_of("sparkify")
 
 
 @pytest.fixture(scope="session")
 def reports(airflow_database: None) -> Any:
-    """The DAG `reports`."""
     return dag_of("reports")
 
 
@@ -34,7 +32,7 @@ _numbers = itertools.count(1)
 def loaded_month(
     s3: Any, connections: dict[str, str], reports: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """The sample month that `make run` loads, in schema `sparkify`, with the report tables made by their DAG."""
+    """Yield the sample month that `make run` loads, in schema `sparkify`, with the report tables made by their DAG."""
     from include.sparkify.settings import settings
 
     folder = tmp_path_factory.mktemp("sample")
@@ -65,5 +63,5 @@ def loaded_month(
 
 @pytest.fixture
 def month(loaded_month: World, enter: Any) -> World:
-    """The sample month, with its settings in force."""
+    """Return the sample month as the current world."""
     return enter(loaded_month)

@@ -23,7 +23,7 @@ PASSWORD = "Analyst-1234"
 
 @pytest.fixture
 def ask(make_world: Any) -> Any:
-    """Returns what an analyst of a new star is answered; the function has the world."""
+    """Return a function that asks a new star as an analyst. The function has the world as an attribute."""
     world = make_world()
     world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
     world.load("2018-11-01", "2018-11-02")
@@ -61,7 +61,7 @@ def assert_open(ask: Any) -> None:
     for name in publish.TABLES:
         assert ask(f"select count(*) from {settings.reports()}.{name}")
     assert ask(f"select user_id, gender, level, updated_at from {star}.users")
-    # Redshift's `select *` from users leaves the names out, the stand-in refuses it; neither shows them.
+    # Redshift's `select *` from users leaves the names out, the stand-in refuses it. Neither shows them.
     hidden = [f"{star}.events", f"{star}.song_files"]
     hidden += [f"{settings.ops()}.{table}" for table in tables.OPS]
     hidden += [f"{settings.reports_state()}.{table}" for table in ("reported", "due_events", "day_periods")]

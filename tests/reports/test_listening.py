@@ -63,7 +63,7 @@ def test_every_range_and_level_is_what_the_oracle_counts(month, facts):
 
 
 def assert_page(world: Any, facts: dict[str, Any]) -> None:
-    """Every number of the page is what the oracle counts."""
+    """Assert that every number of the page is what the oracle counts."""
     events = oracle.events_of(world)
     plays = [e for e in events if e.page == "NextSong"]
     expected = oracle.tables(events)
@@ -137,7 +137,7 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
 
 
 def assert_opened(plays: list[oracle.Event], facts: dict[str, Any]) -> None:
-    """The weeks and places of every song and artist that can be opened are what the oracle counts."""
+    """Assert that the weeks and places of every song and artist that can be opened are what the oracle counts."""
     monday = date.fromisoformat(facts["firstWeek"])
     recent = [e for e in plays if e.day >= monday]
     of: dict[tuple[str, str, str], list[oracle.Event]] = oracle.group(
@@ -231,7 +231,7 @@ needs_browser = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def page(new_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a star whose songs, artists, places and clients have hostile names."""
+    """Return the page of a star whose songs, artists, places and clients have hostile names."""
     world = new_world()
     first = datetime(2018, 10, 1, 12)
     for day in (*range(0, 60, 3), 60):
@@ -265,7 +265,7 @@ def page(new_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The script of axe-core, from the npm registry."""
+    """Return the script of axe-core, from the npm registry."""
     if not shutil.which("npm"):
         pytest.skip("no npm on the PATH, which fetches axe-core")
     folder = tmp_path_factory.mktemp("axe")
@@ -291,7 +291,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def assert_quiet(chrome: Any) -> None:
-    """Nothing was fetched, nothing complained, and no text of the data became anything else."""
+    """Assert that nothing was fetched, nothing complained, and no text of the data became anything else."""
     assert chrome.execute_script("return performance.getEntriesByType('resource').length") == 0
     assert chrome.get_log("browser") == []
     assert chrome.title == "What people listen to"
@@ -341,7 +341,7 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page
             chrome.switch_to.active_element.send_keys(*keys)
 
         assert plays() == str(21 * len(HOSTILE))
-        # Tab reaches the range, then the level; arrows choose.
+        # Tab reaches the range, then the level. Arrows choose.
         chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
         assert chrome.switch_to.active_element.get_attribute("id") == "range"
         press(Keys.ARROW_DOWN)

@@ -23,7 +23,7 @@ ERROR = (
 
 @pytest.fixture
 def topic(local_redshift):
-    """The ARN of a topic, and what a queue that is subscribed to it has received."""
+    """Yield the ARN of a topic, and a function that returns what a queue that is subscribed to it has received."""
 
     def client(name):
         return boto3.client(

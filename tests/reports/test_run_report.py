@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 
 def newest(world):
-    """The newest report of a world: its facts, its page, and the page's text as it is."""
+    """Return the newest report of a world: its facts, its page, and the page's text as it is."""
     listed = world.s3.list_objects_v2(Bucket=world.work, Prefix="reports/")["Contents"]
     folder = max(listed, key=lambda item: item["LastModified"])["Key"].rpartition("/")[0]
 
@@ -198,7 +198,7 @@ def test_a_report_that_cannot_be_written_leaves_the_run_as_it_is(sparkify, world
 
 
 def context_of(world, **states):
-    """The context of task `close_run` in a run whose tasks are in these states."""
+    """Return the context of task `close_run` in a run whose tasks are in these states."""
     context = world.context("2018-11-01", "2018-11-02")
     began = datetime(2026, 1, 1, tzinfo=UTC)
     tasks = [

@@ -1,4 +1,4 @@
-"""One file uses the Astro SDK; without it, plain operators make the same tables."""
+"""One file uses the Astro SDK. Without it, plain operators make the same tables."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def working_dag(way: Any) -> Any:
 
 
 def rows_of(name: str) -> list[tuple[Any, ...]]:
-    """Return the rows of a working table, in order of their text; CHAR is padded in one of the two ways."""
+    """Return the rows of a working table, in order of their text. CHAR is padded in one of the two ways."""
     from include.reports import plain, publish
     from include.sparkify import settings, tables
     from include.sparkify.redshift import warehouse

@@ -53,7 +53,7 @@ def test_the_sample_month(month):
 
 
 class Schedule:
-    """One random history of files and loads, with reports now and then; repeatable by its seed."""
+    """One random history of files and loads, with reports now and then, repeatable by its seed."""
 
     def __init__(self, world: Any, seed: int) -> None:
         self.world, self.random, self.lake, self.told = world, random.Random(seed), {}, []
@@ -199,7 +199,7 @@ def test_the_tables_are_as_declared(month):
 
 
 def comments(month, schema: str) -> dict[tuple[str, str], str]:
-    """COMMENT ON in the warehouse, by table and column; the table's own under an empty column."""
+    """Return the comments in the warehouse, by table and column. The column of a table's own comment is empty."""
     rows = month.rows(
         "select c.relname, coalesce(a.attname, ''), d.description from pg_catalog.pg_description as d "
         "inner join pg_catalog.pg_class as c on d.objoid = c.oid "
