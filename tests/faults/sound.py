@@ -15,7 +15,7 @@ D1 = datetime(2018, 11, 1, 12)
 
 
 class Sound:
-    """A run that is built and audited, over a star with history; spoiled and restored as often as one likes."""
+    """A run that is built and audited, over a star with history. It can be spoiled and restored any number of times."""
 
     def __init__(self, world) -> None:
         self.world = world
@@ -25,7 +25,7 @@ class Sound:
         world.log("2018-10-30", event(D1 - timedelta(days=2), user=7, session=7))
         world.log("2018-11-03", event(D1 + timedelta(days=2), user=8, session=8))
         world.load("2018-10-30", "2018-11-04", audited=False)
-        # A second file of a song, which keeps its artist; a play that comes after a newer one of its user.
+        # A second file of a song, which keeps its artist, and a play that comes after a newer one of its user.
         world.song(song("SO4", "Fourth", "Artist", artist_id="AR5"), "song_data/A/2.json")
         world.song(song("SO1", "Song", "Artist", artist_id="AR1", artist_latitude=3.5, artist_longitude=2.5))
         world.song(song("SO2", "Other", "Artist", artist_id="AR2", year=1860))
@@ -64,18 +64,18 @@ class Sound:
         self.world.audit(self.context, task, names)
 
     def failing(self, table: str, severity: str) -> dict[str, checks.Result]:
-        """The failing checks of a table by name, as `publish` runs them on candidates that it derives again."""
+        """Return the failing checks of a table by name, as `publish` runs them on candidates that it derives again."""
         some = [check for check in checks.all_checks([table]) if check.severity == severity]
         results = warehouse.transaction(lambda cursor: checks.run_checks(cursor, self.context, some), "check")
         assert len(results) == len(some)
         return {result.check.name: result for result in results if result.failing}
 
     def warnings(self) -> list[checks.Result]:
-        """The results of the checks that do not stop a run."""
+        """Return the results of the checks that do not stop a run."""
         return warehouse.transaction(lambda cursor: checks.warnings(cursor, self.context), "warn")
 
     def recorded(self) -> dict[tuple[str, str], types.SimpleNamespace]:
-        """The results in quality_results by (table, check)."""
+        """Return the results in quality_results by (table, check)."""
         rows = self.world.rows(
             "select table_name, check_name, severity, actual, passed, sample from {o}.quality_results "
             f"where run_id = '{self.context['run_id']}'"
@@ -84,7 +84,7 @@ class Sound:
         return {(t, c): types.SimpleNamespace(**dict(zip(names, rest, strict=True))) for t, c, *rest in rows}
 
     def _keep(self) -> None:
-        """Copies to restore from; and candidates without NOT NULL, which would be in the way of spoiling them."""
+        """Create copies to restore from, and candidates without NOT NULL, which would prevent spoiling them."""
         found = self.world.rows(
             "select table_schema, table_name from information_schema.tables "
             f"where table_schema in ('{self.run}', '{{s}}')"
@@ -102,7 +102,7 @@ class Sound:
         warehouse.transaction(keep, "keep copies")
 
     def spoil(self, spoilers: list[str]) -> set[str]:
-        """Change the rows; the tables changed."""
+        """Change the rows, and return the names of the changed tables."""
         statements = [sql.replace("{run}", self.run).replace("{s}", self.world.schema) for sql in spoilers]
 
         def work(cursor) -> None:

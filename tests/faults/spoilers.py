@@ -16,7 +16,7 @@ _LIKE = {"plays": "events", "staging_songs": "song_files"}
 
 
 def copy(table: str, where: str, number: int = 1, **changes: str) -> str:
-    """SQL that adds copies of a row, with these values (expressions; n.n counts the copies from 1)."""
+    """Return SQL that adds copies of a row, with these values (expressions, in which n.n counts the copies from 1)."""
     name = table.partition(".")[2]
     names = [column.name for column in tables.published(_LIKE.get(name, name)).columns]
     values = ", ".join(changes.get(column, f"one.{column}") for column in names)
@@ -27,14 +27,14 @@ def copy(table: str, where: str, number: int = 1, **changes: str) -> str:
 
 
 def plays_and_songplays(where: str, number: int = 1, **changes: str) -> list[str]:
-    """SQL that adds plays, and their songplays."""
+    """Return SQL that adds plays and their songplays."""
     return [
         copy("{run}.plays", where, number, line_number="1000 + n.n", **changes),
         copy("{run}.songplays", where, number, songplay_id="md5('more' || n.n)", **changes),
     ]
 
 
-# How a sound run is spoiled so that this check of `rows`, and no other of its table and severity, fails. {run} is the
+# SQL that spoils a sound run so that this check of `rows`, and no other of its table and severity, fails. {run} is the
 # run's schema, {s} that of the star. Several lists: rows of several kinds that the same check must find.
 SPOILERS: dict[tuple[str, str], list[list[str]]] = {
     ("staging_files", "one_row_per_file"): [
@@ -204,7 +204,7 @@ SPOILERS: dict[tuple[str, str], list[list[str]]] = {
 
 
 def column_spoiler(check: checks.Check) -> list[str]:
-    """How one value of a column is spoiled so that its check fails."""
+    """Return SQL that spoils one value of a column so that its check fails."""
     column, kind = check.name.split(".")
     bound = checks.declaration(check.table)["columns"][column][kind]
     table = f"{{run}}.{check.table}"

@@ -199,7 +199,7 @@ def test_keys_with_any_character_are_loaded(fresh):
 
 
 def overtaken(world, context, change) -> None:
-    """Stage a run; ``change`` happens between its plan and its reading."""
+    """Stage a run, and call ``change`` between its plan and its reading."""
     planned = world.plan(context)
     change()
     world.validate(context, planned)

@@ -63,7 +63,7 @@ TWICE = {
 
 @pytest.fixture
 def ready(fresh):
-    """A run of a day with two songs that is ready to be published, beside what other runs have published."""
+    """Return a run of a day with two songs that is ready to be published, beside what other runs have published."""
     world = fresh()
     for number in (8, 9):
         world.song(song(f"SO{number}", f"T{number}", artist_id=f"AR{number}"))

@@ -88,7 +88,7 @@ VARIANTS = {
     "order", [list(VARIANTS), list(reversed(VARIANTS))], ids=["worst first", "best first"]
 )
 def test_of_an_artists_variants_the_same_one_decides_in_any_order(fresh, order):
-    """Known coordinates before none, then the latest year, then the first song_id; the row is taken whole."""
+    """Known coordinates before none, then the latest year, then the first song_id. The row is taken whole."""
     world = fresh(absent="warn")
 
     for name in order:
@@ -220,7 +220,7 @@ def test_a_song_that_comes_after_its_plays_is_pointed_to_and_counted(fresh):
 
 @pytest.mark.finding("F8")
 def test_a_corrected_play_does_not_get_the_song_of_its_old_title(fresh):
-    """The song comes in the run that corrects the play; another play of that title, of a day that stays, gets it."""
+    """The song comes in the run that corrects the play. Another play of that title, of a day that stays, gets it."""
     world = fresh()
     world.log("2018-11-01", event(D1))
     world.log("2018-11-02", event(D2))
@@ -294,7 +294,7 @@ def test_a_song_file_that_names_another_song_takes_the_old_one_away(fresh):
 
 
 def test_the_latest_event_decides_a_users_level_whatever_day_is_loaded_last(fresh):
-    """Level flips twice in a day; older day loaded after a newer one."""
+    """The level flips twice in a day, and an older day is loaded after a newer one."""
     world = fresh()
     flips = [
         event(D2 + timedelta(hours=hour), item=hour, level=level)

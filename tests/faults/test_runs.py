@@ -68,7 +68,7 @@ def world(fresh):
 
 
 def staged(world):
-    """The context of a run of the second day that is ready to be published."""
+    """Return the context of a run of the second day that is ready to be published."""
     return world.prepare("2018-11-02", "2018-11-03")
 
 
@@ -107,7 +107,7 @@ def test_a_killed_run_leaves_all_or_nothing_and_its_rerun_repairs(two_days, wher
 
 @pytest.fixture
 def locked(monkeypatch):
-    """The cursors that have waited for the right to write."""
+    """Return the cursors that have waited for the right to write."""
     cursors, lock = [], warehouse.lock
     monkeypatch.setattr(warehouse, "lock", lambda cursor: (cursors.append(cursor), lock(cursor)))
     return cursors

@@ -19,7 +19,7 @@ D2 = datetime(2018, 11, 2, 12)
 
 
 def staged(world):
-    """The context of a run of the second day that is ready to be published."""
+    """Return the context of a run of the second day that is ready to be published."""
     return world.prepare("2018-11-02", "2018-11-03")
 
 
@@ -121,7 +121,7 @@ def test_of_several_files_those_that_a_full_refresh_dropped_are_left_out(two_day
 
 @pytest.fixture
 def overtaken(two_days):
-    """A built run whose plays match a song, and then another run that renames that song."""
+    """Build a run whose plays match a song, and load another run that renames that song."""
     world = two_days
     world.song(song())
     world.load("2018-11-01", "2018-11-02", audited=False)

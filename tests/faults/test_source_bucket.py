@@ -30,7 +30,7 @@ NOVEMBER = ("2018-11-01", "2018-12-01")
 
 
 def test_many_files_are_one_copy_per_table(fresh, monkeypatch):
-    """14,896 tiny song files; 1,200 files in a day: here 20 and 20, in pieces of 2 kB."""
+    """14,896 tiny song files, and 1,200 files in a day: here 20 and 20, in pieces of 2 kB."""
     world = fresh()
     monkeypatch.setattr(source, "PIECE_BYTES", 2000)
     for item in range(20):
@@ -90,7 +90,7 @@ class ManyObjects:
 
 
 def objects(kind: str, number: int) -> list[tuple[str, str, int, str, str | None, str]]:
-    """Entries of a chunk."""
+    """Return entries of a chunk."""
     day = D1.date().isoformat() if kind == "log_data" else None
     return [(f"{kind}/2018-11-01-{n}.json", "etag", 1, D1.isoformat(), day, "") for n in range(number)]
 
@@ -157,14 +157,14 @@ def test_of_very_many_broken_files_at_least_one_line_each_is_kept(fresh, monkeyp
 
 @pytest.fixture
 def by_boto3(monkeypatch):
-    """The keys that boto3 reads."""
+    """Return the keys that boto3 reads."""
     keys, get = [], lake._get
     monkeypatch.setattr(lake, "_get", lambda s3, bucket, key: (keys.append(key), get(s3, bucket, key))[1])
     return keys
 
 
 def read_small(world, *keys: str) -> list[bytes]:
-    """Return what the objects hold; the second client reads what it can."""
+    """Return the content of the objects. The second client reads what it can."""
     s3 = lake.client()
     small, found = lake.ManyObjects(s3, world.lake), []
     for name in keys:
@@ -236,7 +236,7 @@ def test_the_second_client_assumes_the_role_of_the_connection(fresh, by_boto3, m
     assert by_boto3 == []
     credentials = lake.ManyObjects(lake.client(), world.lake)._store.credential_provider()
     assert credentials["access_key_id"].startswith("ASIA") and credentials["token"]
-    # botocore renews them ten minutes before they expire; who keeps them for longer is refused in the middle of a task.
+    # botocore renews them ten minutes before they expire. A client that keeps them longer is refused in mid-task.
     assert credentials["expires_at"] < datetime.now(UTC) + timedelta(minutes=10)
 
 

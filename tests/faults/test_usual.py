@@ -128,7 +128,7 @@ def test_the_match_rate_passes_while_plays_find_their_song_as_before(sound):
 
 @pytest.fixture
 def three_thursdays(fresh):
-    """A world with ten plays on each of three Thursdays."""
+    """Return a world with ten plays on each of three Thursdays."""
     world = fresh()
     for week in range(3):
         plays(world, week, 10)

@@ -161,7 +161,7 @@ def loaded(module_world):
 
 
 def named(world, table: str) -> list[dict]:
-    """Every row of a table, by column."""
+    """Return every row of a table, by column."""
     columns = world.rows(
         "select column_name from information_schema.columns "
         f"where table_schema = '{{s}}' and table_name = '{table}' order by ordinal_position"

@@ -15,7 +15,7 @@ DAY1, BOTH_DAYS = ("2018-11-01", "2018-11-02"), ("2018-11-01", "2018-11-03")
 
 @pytest.fixture
 def waiting(fresh, monkeypatch):
-    """A world whose runs wait three hours, and a function that sets the clock."""
+    """Return a world whose runs wait three hours, and a function that sets the clock."""
     world = fresh(wait_minutes=180)
 
     def set_clock(moment: datetime) -> None:

@@ -94,7 +94,7 @@ class Run:
     # Outcome --------------------------------------------------------------------------------------------
 
     def go(self, hold: Collection[str] = ()) -> tuple[str, dict[str, str]]:
-        """Run what is to run; return the states of the run and of its tasks, and forget what was told before.
+        """Run the tasks that are ready until none is left. Return the states of the run and of its tasks.
 
         :param hold: tasks that are not started.
         """

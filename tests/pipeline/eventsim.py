@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-# (page, method, status, auth) and where the session goes on, by weight; None ends it.
+# (page, method, status, auth) and where the session goes on, by weight. None ends it.
 LOGGED_IN, LOGGED_OUT = "Logged In", "Logged Out"
 PAGES: dict[str, tuple[str, int, str, list[tuple[str | None, float]]]] = {
     "Home": ("GET", 200, LOGGED_OUT, [("Login", 8), (None, 2)]),

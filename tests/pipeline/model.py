@@ -14,7 +14,7 @@ from typing import Any
 def star(
     logs: dict[str, list[dict[str, Any]]], songs: dict[str, dict[str, Any]]
 ) -> dict[str, set[tuple[Any, ...]]]:
-    """The rows of every table.
+    """Return the rows of every table.
 
     :param logs: the accepted lines of every log file by its key.
     :param songs: the song files by their keys.
@@ -31,7 +31,7 @@ def star(
 def derive(
     plays: list[tuple[str, int, dict[str, Any]]], songs: dict[str, dict[str, Any]]
 ) -> dict[str, set[tuple[Any, ...]]]:
-    """The rows of every table.
+    """Return the rows of every table.
 
     :param plays: key, line number and line of every delivery of a play.
     :param songs: the song files by their keys.
@@ -110,12 +110,12 @@ def derive(
 
 
 def moment(ts: int) -> datetime:
-    """The naive UTC time of ms since 1970, exact."""
+    """Return the exact naive UTC time of ms since 1970."""
     return datetime.fromtimestamp(ts // 1000, UTC).replace(tzinfo=None, microsecond=ts % 1000 * 1000)
 
 
 def read(lake: dict[str, bytes]) -> tuple[dict[str, list[dict[str, Any]]], dict[str, dict[str, Any]]]:
-    """The logs and songs of a lake of good lines, by key."""
+    """Return the logs and songs of a lake of good lines, by key."""
     logs = {
         key: [json.loads(line) for line in body.splitlines()]
         for key, body in lake.items()

@@ -144,12 +144,12 @@ def test_any_schedule_ends_in_the_star_of_its_files(make_world):
 
 
 def plain(value):
-    """Decimals as the source's numbers; padded CHAR(32) as it is."""
+    """Return a decimal as a float, as the source has it. Padded CHAR(32) stays as it is."""
     return float(value) if isinstance(value, decimal.Decimal) else value
 
 
 def forget(world, schedule) -> None:
-    """An empty lake and warehouse for the next schedule."""
+    """Empty the lake and the warehouse for the next schedule."""
     for key in schedule.lake:
         world.delete(key)
 

@@ -1,7 +1,7 @@
 """Every button of Airflow on a run of the DAG, in every state in which a run may end or pause.
 
-Whatever is cleared or marked, the star is that of the files before or after the run, never another one; a run that
-fails says what to do; and clearing `plan` with everything downstream always brings the run to the star of its files.
+Whatever is cleared or marked, the star is that of the files before or after the run, never another one. A run that
+fails says what to do, and clearing `plan` with everything downstream always brings the run to the star of its files.
 
 The usual suite presses a few. ``SPARKIFY_BUTTONS=1/1`` presses all of them, ``SPARKIFY_BUTTONS=2/6`` those of a sixth
 of the states, and ``SPARKIFY_PRESSES=10`` ten in each state, by ``SPARKIFY_SEED``.
@@ -57,7 +57,7 @@ class Press(NamedTuple):
 
 
 def presses(run: Any) -> Iterator[Press]:
-    """Return all of them; of those that clear the same tasks, one."""
+    """Yield all of them, but only one of those that clear the same tasks."""
     for state in ENDS:
         seen = set()
         sets = [(task,) for task in TASKS] + list(itertools.combinations(TASKS, 2))
@@ -210,7 +210,7 @@ def judge(desk: Desk, press: Press, run: str, tasks: dict[str, str]) -> list[str
         wrong.append(f"the run is {run}: {collections.Counter(tasks.values())}")
     failures = desk.run.failures()
     # Airflow starts nothing downstream of a task that was cleared without it: the page of the DAG says to clear both.
-    # A failed run that is marked as successful stays failed in Airflow 2; a successful one may be marked as failed.
+    # A failed run that is marked as successful stays failed in Airflow 2. A successful one may be marked as failed.
     stays = (
         press.button.startswith("mark run") or "upstream_failed" in tasks.values() and not press.downstream
     )

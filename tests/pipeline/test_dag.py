@@ -20,12 +20,11 @@ D1 = datetime(2018, 11, 1, 12)
 
 @pytest.fixture(scope="session")
 def dag(airflow_database):
-    """The DAG `sparkify`."""
     return dag_of("sparkify")
 
 
 def test_every_table_has_its_file_and_its_task(dag):
-    """One file, one table, one task, of the same name; and no file is left that no task runs."""
+    """One file, one table, one task, of the same name, and no file that no task runs."""
     groups = {
         "create": tables.PUBLISHED,
         "open_run": tables.OPEN_RUN,

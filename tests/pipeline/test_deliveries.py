@@ -164,7 +164,7 @@ PROXY = "<html><head><title>Sign in</title></head><body>Sign in</body></html>"
 
 @pytest.fixture
 def behind_a_proxy(fresh, monkeypatch):
-    """Returns a client of an S3 whose first answer to a listing is given, and whose others are those of a proxy."""
+    """Yield a function that returns a client of an S3 that answers a listing with ``first``, then with ``others``."""
     fresh()
     servers = []
 

@@ -29,7 +29,7 @@ def load(world, start: datetime, end: datetime) -> None:
 
 
 def scheduled(world, start: datetime, end: datetime, run_id: str = "") -> dict:
-    """The context of a run of the scheduler, which looks back."""
+    """Return the context of a run of the scheduler, which looks back."""
     return world.context(f"{start:%Y-%m-%d}", run_id=run_id) | {
         "data_interval_start": start.replace(tzinfo=UTC),
         "data_interval_end": end.replace(tzinfo=UTC),
@@ -45,17 +45,17 @@ def load_day(world, day: datetime) -> None:
 
 
 def deliver(world, day: datetime, number: int, *at: datetime, name: str = "events") -> str:
-    """Deliver a file of a day for the n-th time, with plays at these moments; their item is the delivery."""
+    """Deliver a file of a day for the n-th time, with plays at these moments, whose item is ``number``."""
     return world.log(f"{day:%Y-%m-%d}", *(event(moment, item=number) for moment in at), name=name)
 
 
 def plays(world) -> list[tuple[datetime, int]]:
-    """Moment and delivery of the published plays."""
+    """Return the moment and the delivery of the published plays."""
     return world.rows("select start_time, item_in_session from {s}.songplays order by 1, 2")
 
 
 def ledger(world) -> list[tuple]:
-    """Day, number of accepted lines, and the span of events of each log file in the ledger."""
+    """Return day, number of accepted lines, and the span of events of each log file in the ledger."""
     return world.rows(
         "select file_date, accepted, first_event, last_event from {o}.loaded_files where kind = 'events' order by 1, 2"
     )
@@ -92,7 +92,7 @@ def test_an_hourly_file_that_was_refused_is_loaded_whole_when_it_has_grown(fresh
     at = [D1 + timedelta(hours=hour, minutes=30) for hour in range(4)]
     for hour in range(4):
         grown = [event(moment, item=1) for moment in at[: hour + 1]]
-        # One bad line of 1, of 2 and of 3 refuses the file; of 4 it does not.
+        # One bad line of 1, of 2 and of 3 refuses the file. One of 4 does not.
         world.log("2018-11-01", *grown[1:], BROKEN)
         if hour < 3:
             with pytest.raises(DataError):
@@ -297,7 +297,7 @@ def test_a_full_refresh_of_a_lake_that_looks_empty_fails_until_it_is_confirmed(f
 
 @pytest.mark.finding("W6")
 def test_a_run_may_take_away_as_much_as_the_threshold(fresh):
-    """Two lines of twenty are a tenth; what comes instead counts."""
+    """Two lines of twenty are a tenth. The lines that come instead count."""
     world = fresh(delete_threshold=0.1)
     at = [D1 + timedelta(minutes=minute) for minute in range(20)]
     deliver(world, D1, 1, *at)

@@ -18,7 +18,7 @@ def world(fresh):
 
 
 def files_read(world, *load, **more):
-    """The keys of the files that a load read, from the ledger's own account of its run."""
+    """Load, and return the keys of the files that the load read, from the ledger's own account of its run."""
     world.published = world.load(*load, audited=False, **more)
     run_id = f"manual__{world._runs}"
     return [

@@ -27,7 +27,7 @@ def serialized(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def scheduled_days(dag: Any, most: int) -> list[date]:
-    """Return the days of the runs that the scheduler would create, one after the other; at most ``most``."""
+    """Return the days of at most ``most`` runs that the scheduler would create, one after the other."""
     found, last = [], None
     while len(found) < most and (last := next_run(dag, last)) is not None:
         interval = last.data_interval

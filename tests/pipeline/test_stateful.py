@@ -2,7 +2,7 @@
 
 Hypothesis interleaves the steps of several runs, in two stars of one database, with deliveries, replacements, restored
 versions, deletions, broken, emptied and corrected files. Any run may die at any step or be cleared and start over.
-After every publish the published tables agree with the published history; when everything is at rest, one scheduled run
+After every publish the published tables agree with the published history. When everything is at rest, one scheduled run
 that looks back makes every table, history and ledger included, what tests/pipeline/model.py derives from the lake.
 
 ``make soak N=2000`` runs more schedules. Hypothesis prints the seed of a failure (``--hypothesis-seed`` repeats it). It
@@ -295,7 +295,7 @@ class Schedule(RuleBasedStateMachine):
     # Invariants -------------------------------------------------------------------------------------------
 
     def check_consistent(self, star: Star) -> None:
-        """The star is what its published history says, and no key is there twice."""
+        """Assert that the star is what its published history says, and that no key is there twice."""
         world = star.enter()
         columns = (
             "source_key, line_number, ts, page, user_id, level, session_id, item_in_session, song, artist, length, "
@@ -342,7 +342,7 @@ class Schedule(RuleBasedStateMachine):
             self.check_lake(star)
 
     def check_lake(self, star: Star) -> None:
-        """History and ledger have every file of the lake at its present version, and nothing else."""
+        """Assert that history and ledger have every file of the lake at its present version, and nothing else."""
         world = star.world
         logs, documents = model.read(star.lake)
         wanted = {(key, number) for key, content in logs.items() for number in range(1, len(content) + 1)}
@@ -382,7 +382,7 @@ def plain(value: Any) -> Any:
 
 @pytest.mark.slow
 def test_overlapping_runs_over_a_changing_lake_end_in_its_tables(make_world, monkeypatch):
-    # A few songs are to take the way of a million.
+    # Make a few songs take the path of a million.
     monkeypatch.setattr(ledger, "LEDGER_PAGE", 3)
     monkeypatch.setattr(ledger, "FILES_OF_A_VALUE", 2)
     monkeypatch.setattr(plan, "FILES_OF_A_RANGE", 2)

@@ -24,7 +24,7 @@ ALL = ("2018-11-01", "2018-11-05")
 
 
 def deliver(world) -> None:
-    """Three days of plays, one with a line of another day, and two songs."""
+    """Deliver three days of plays, one with a line of another day, and two songs."""
     for number, day in enumerate(DAYS):
         at = [day + timedelta(hours=hour) for hour in (1, 13)]
         world.log(f"{day:%Y-%m-%d}", *(event(moment, user=number + 1, item=number) for moment in at))

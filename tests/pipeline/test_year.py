@@ -1,7 +1,7 @@
 """A year of the pipeline: every month ends in the star of the lake, and maintenance deletes all expired data.
 
-Each day has its scheduled run; files come late, broken, corrected, as several; runs crash; schedules pause; tables are
-refreshed, recreated and maintained. The days that pass are taken from the times that the tables and objects have.
+Each day has its scheduled run. Files come late, broken, corrected, as several. Runs crash, schedules pause, and tables
+are refreshed, recreated and maintained. The days that pass are taken from the times that the tables and objects have.
 
 The usual suite lives eight days. ``SPARKIFY_YEAR_DAYS=365 pytest -s tests/pipeline/test_year.py`` lives a year and
 prints each month.
@@ -46,7 +46,7 @@ WRITTEN = {
 
 
 class Year:
-    """The lake, the calendar, and what a day brings; repeatable by its seed."""
+    """The lake, the calendar, and the events of a day, repeatable by its seed."""
 
     def __init__(self, world: Any, seed: int) -> None:
         self.world, self.random = world, random.Random(seed)
@@ -93,7 +93,7 @@ class Year:
         )
 
     def morning(self) -> None:
-        """The files that come on this day."""
+        """Deliver the files that come on this day."""
         r, day = self.random, self.today
         if r.random() < 0.1:
             self.late.setdefault(day + timedelta(days=r.randint(1, LOOK_BACK)), []).append(day)
@@ -134,7 +134,7 @@ class Year:
             self.counts["failed"] += 1
 
     def crash(self) -> None:
-        """A run dies and leaves its schema and its files."""
+        """Crash a run, which leaves its schema and its files."""
         with contextlib.suppress(AirflowSkipException, DataError):
             self.world.stage(
                 self.world.context(f"{self.today:%Y-%m-%d}", f"{self.today + timedelta(days=1):%Y-%m-%d}")

@@ -257,7 +257,7 @@ def test_the_whole_globe_is_taken(latitude, longitude):
 
 
 def widths(table: str) -> dict[str, int]:
-    """Bytes of every text column of a published table."""
+    """Return the length in bytes of every text column of a published table."""
     columns = [(column.name, column.type) for column in published(table).columns]
     return {
         name: int(kind.removeprefix("varchar(").removesuffix(")"))
@@ -287,7 +287,7 @@ def test_texts_are_cut_or_refused_where_the_warehouses_column_ends(read, field, 
 @pytest.mark.finding("C6")
 @pytest.mark.parametrize("field", [field.source for field in EVENT_FIELDS])
 def test_a_reason_repeats_no_text_of_the_line(field):
-    """Reasons reach mailboxes; text may name people."""
+    """Reasons reach mailboxes, and text may name people."""
     secret = "Jane Doe, 1 Main Street" * 200
     for value in (secret, [secret], {secret: secret}):
         try:

@@ -25,7 +25,7 @@ def client_error(code: str, status: int = 400) -> botocore.exceptions.ClientErro
 
 
 def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
-    """An error as the server describes it."""
+    """Return an error as the server describes it."""
     return redshift_connector.ProgrammingError({"S": "ERROR", "C": state, "M": message})
 
 

@@ -22,7 +22,7 @@ def hours(start: int, end: int) -> Interval:
 
 
 def moments(*intervals: Interval) -> set[datetime]:
-    """The hours of these intervals: what they are, one by one."""
+    """Return the hours of these intervals, one by one."""
     return {
         interval.start + n * HOUR
         for interval in intervals

@@ -56,7 +56,7 @@ values = st.one_of(
         [b"null", b"true", b"false", b"[]", b"{}", b'{"a": [1]}', b"[" * 2000, b"[" * 2000 + b"]" * 2000]
     ),
 )
-# Fields without a column that the fast way may know of; no decoder takes the last two.
+# Fields without a column that the fast way may know of. No decoder takes the last two.
 UNKNOWN = frozenset(["device", "tag", "ts ", "TS", 'a"b', ""])
 nested = st.sampled_from(
     [b'{"a": {"b": 1}}', b'{"a": "x", "b": 2.5}', b'[1, "a", null]', b'{"a": "\\ud83d"}', b'["\xe9"]', b"[1e400]",
@@ -67,7 +67,7 @@ names = st.sampled_from([*EVENT, "device", "tag", "ts ", "TS", r"\u0074s", "", "
 
 @st.composite
 def log_lines(draw: st.DrawFn) -> bytes:
-    """A good line with some fields replaced, added, repeated or left out, and now and then a byte."""
+    """Draw a good line with some fields replaced, added, repeated or left out, and now and then a byte."""
     fields = [(json.dumps(name).encode(), json.dumps(value).encode()) for name, value in EVENT.items()]
     for _ in range(draw(st.integers(0, 3))):
         where = draw(st.integers(0, len(fields) - 1))
@@ -116,7 +116,7 @@ def test_what_the_fast_way_takes_the_exact_rules_take_unchanged(line):
 
 
 def read(content: bytes) -> tuple[list[dict], dict, list, str, int]:
-    """Everything that reading a file leads to."""
+    """Return everything that reading a file leads to."""
     item = LakeObject(KEY, "etag", len(content), WRITTEN, DAY.date())
     reading = source.Reading(source._as_listed("events", item, ""))
     with io.BytesIO() as spool:

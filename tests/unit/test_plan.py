@@ -21,7 +21,7 @@ versions = st.dictionaries(keys, st.sampled_from("abc"))
 
 
 def listing(lake: dict[str, str]) -> list[LakeObject]:
-    """The objects in the order in which S3 lists them."""
+    """Return the objects in the order in which S3 lists them."""
     return [LakeObject(key, lake[key], 1, datetime(2018, 11, 1)) for key in sorted(lake, key=str.encode)]
 
 

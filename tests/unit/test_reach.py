@@ -21,7 +21,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.contextmanager
 def listener(answer: bytes | None, accept: bool = True) -> Iterator[tuple[int, list[bytes]]]:
-    """A server's port, and what it was asked; without an answer it stays silent."""
+    """Yield a server's port, and what it was asked. Without an answer it stays silent."""
     asked: list[bytes] = []
     opened = []
     with contextlib.closing(

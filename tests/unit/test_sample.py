@@ -14,7 +14,7 @@ from local.sample.__main__ import main
 
 
 def fingerprint(folder: Path) -> str:
-    """One hash over the names and bytes of every file below log_data/ and song_data/."""
+    """Return one hash over the names and bytes of every file below log_data/ and song_data/."""
     found = hashlib.sha256()
     for path in sorted(folder.glob("*_data/**/*.json")):
         found.update(f"{path.relative_to(folder)}\n".encode())
@@ -23,7 +23,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def read_logs(folder: Path) -> dict[str, list[dict]]:
-    """Events by the day in the file's name."""
+    """Return the events by the day in the file's name."""
     return {
         path.name[:10]: [json.loads(line) for line in path.read_bytes().split(b"\n")]
         for path in sorted(folder.glob("log_data/*/*/*-events.json"))

@@ -52,7 +52,7 @@ def test_an_impossible_setting_is_named(given, values, said):
     assert said in str(raised.value)
 
 
-# Below the least, the least, the default, the greatest, above the greatest; None: there is no greatest.
+# Below the least, the least, the default, the greatest, above the greatest. None: there is no greatest.
 NUMBERS = {
     "wait_minutes": (-1, 0, 180, 7 * 24 * 60, 7 * 24 * 60 + 1),
     "look_back_days": (-1, 0, 3, 366, 367),

@@ -17,7 +17,7 @@ from tests.world import event, lines, song
 
 DAY, NEXT_DAY = datetime(2018, 11, 1), datetime(2018, 11, 2)
 MS = timedelta(milliseconds=1)
-# The fast way reads the first as it is; the second has a field that only the exact rules take.
+# The fast way reads the first as it is. The second has a field that only the exact rules take.
 WAYS = {"plain": {}, "exact": {"device": "x"}}
 
 
@@ -41,7 +41,7 @@ class Lake:
 
 @pytest.fixture
 def threshold(monkeypatch):
-    """Sets the share of lines that may be rejected."""
+    """Yield a function that sets the share of lines that may be rejected."""
 
     def set_threshold(share: float) -> None:
         monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", json.dumps({"reject_threshold": share}))

@@ -11,7 +11,7 @@ from include.sparkify.settings import Settings
 
 
 class Cursor:
-    """Keeps the statements and their values; a statement changes the next of these numbers of rows."""
+    """A cursor that keeps the statements and their values. A statement changes the next of these numbers of rows."""
 
     def __init__(self, *changes: int, fails: Exception | None = None) -> None:
         self.statements: list[tuple[str, list]] = []
