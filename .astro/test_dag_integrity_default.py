@@ -1,9 +1,9 @@
-"""What `astro dev parse` and `astro deploy` run: does every DAG file import?
+"""Check that every DAG file imports. `astro dev parse` and `astro deploy` run this test.
 
 Nothing of a deployment is there while an image is built, so connections, Variables and environment variables are
 answered with stand-in values: a default where the caller gave one, else MOCKED_<NAME>_VALUE. A DAG file that needs a
-real one at import (`int(os.getenv("X"))`) fails here, and would fail the deploy. Green proves imports and no more;
-tests/dags holds the rest. Run by hand: AIRFLOW_HOME=$PWD pytest .astro/test_dag_integrity_default.py
+real one at import (`int(os.getenv("X"))`) fails here, and would fail the deploy. This test proves that the files
+import, and no more. tests/dags has the rest. Run by hand: AIRFLOW_HOME=$PWD pytest .astro/test_dag_integrity_default.py
 """
 
 import logging
@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-# Airflow's own examples are no DAGs of the project; Airflow 3 knows no argument for this.
+# Airflow's own examples are not DAGs of the project. Airflow 3 has no argument for this.
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 import pytest
@@ -35,12 +35,12 @@ class AnyKey(dict[str, Any]):
 
 
 def any_connection(conn_id: str, *args: Any, **kwargs: Any) -> Connection:
-    """An empty connection of that id."""
+    """Return an empty connection of that id."""
     return Connection(conn_id=conn_id)
 
 
 def any_environment(key: str, default: Any = None) -> Any:
-    """The real value, else the default, else MOCKED_<KEY>_VALUE; an empty value or default counts as none."""
+    """Return the real value, else the default, else MOCKED_<KEY>_VALUE. An empty value or default counts as none."""
     if os.environ.get(key):
         return os.environ[key]
     if default or (default is None and key in UNSET_IS_MEANT):
@@ -51,7 +51,7 @@ def any_environment(key: str, default: Any = None) -> Any:
 def any_variable(
     key: str, default_var: Any = NO_DEFAULT, deserialize_json: bool = False, default: Any = NO_DEFAULT
 ) -> Any:
-    """The default, which Airflow 3 calls ``default``, else a value that no code can have planned for."""
+    """Return the default, which Airflow 3 calls ``default``, else a value that no code can have planned for."""
     for given in (default_var, default):
         if given is not NO_DEFAULT:
             return given
@@ -59,7 +59,7 @@ def any_variable(
 
 
 def imported_files() -> dict[str, str | None]:
-    """Each DAG file (path below the project folder) with its import error, None for none."""
+    """Return each DAG file (path below the project folder) with its import error, None for none."""
     initdb()
     BaseHook.get_connection = any_connection
     Variable.get = any_variable
@@ -77,12 +77,12 @@ FILES = imported_files()
 
 
 def test_there_are_dag_files() -> None:
-    """An empty bag would pass every test on its contents."""
+    """Check that there is a DAG file, because an empty bag would pass every test on its contents."""
     assert FILES, f"no DAG found in {PROJECT / 'dags'}"
 
 
 @pytest.mark.parametrize("path", FILES)
 def test_file_imports(path: str) -> None:
-    """Every DAG file imports, or is named in dag_integrity_exceptions.txt."""
+    """Check that every DAG file imports, or is named in dag_integrity_exceptions.txt."""
     allowed = {line.strip() for line in EXCEPTIONS.read_text().splitlines()}
     assert FILES[path] is None or path in allowed, f"{path} failed to import:\n{FILES[path]}"

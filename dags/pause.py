@@ -1,13 +1,13 @@
 """
 # pause: stop the cluster's hourly cost
 
-A paused cluster keeps its data and costs only its storage; no one can connect until `resume`. Triggered by hand, this
+A paused cluster keeps its data and costs only its storage. No one can connect until `resume`. Triggered by hand, this
 DAG pauses at once (or, with `only_if_idle`, only if no one was connected for `idle_minutes`).
 
 **On a schedule, when idle.** Set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to `@hourly`, `@daily` or a cron
-expression (UTC): scheduled runs pause the cluster only if no one was connected for `idle_minutes` (CloudWatch's
-`DatabaseConnections`; a cluster without measurements keeps running). Set `SPARKIFY_RESUME_SCHEDULE` so that it runs
-again before the pipeline needs it.
+expression (UTC). Scheduled runs pause the cluster only if no one was connected for `idle_minutes` (the metric
+`DatabaseConnections` of CloudWatch). A cluster without measurements keeps running. Set `SPARKIFY_RESUME_SCHEDULE` so
+that the cluster runs again before the pipeline needs it.
 
 Running it again is safe: a cluster that is already paused is left as it is. Serverless needs no pausing.
 

@@ -6,12 +6,12 @@ work bucket, security group, subnet group, audit log, and the cluster or a Serve
 workgroup's usage limit, the pipeline's database user, and the Airflow connections `redshift_default` and
 `aws_copy_role` in AWS Secrets Manager. Private, encrypted, TLS only, tagged `project`, `managed-by`, `warehouse`.
 
-**What it costs.** A cluster costs by the hour until it is paused or torn down, Serverless by the hour of queries; the
+**What it costs.** A cluster costs by the hour until it is paused or torn down, Serverless by the hour of queries. The
 parameters `node_type` and `base_capacity` show the prices. Storage is extra. All prices: `docs/aws.md`.
 
 **Running it again** is safe: it gives the stack the parameters of this run, which can resize the cluster, and updates
 user and connections. Data is never replaced. Buckets and prefixes come from the Variable `sparkify`. How long a resize
-takes depends on the data, see `docs/aws.md`.
+takes depends on the data (see `docs/aws.md`).
 
 **What it needs.** The permissions that an administrator deploys once (`docs/aws.md`, step 2). Network: the workers
 reach the VPC (the cluster has no public address) from the given CIDRs.
@@ -20,10 +20,10 @@ reach the VPC (the cluster has no public address) from the given CIDRs.
 
 | red task | meaning | what to do |
 |---|---|---|
-| `check_request` | unsafe, contradicts what exists, or a paused cluster; nothing was changed | see the message |
+| `check_request` | unsafe, contradicts what exists, or a paused cluster. Nothing was changed | see the message |
 | `create_stack`, `update_stack` | a permission is missing | deploy `include/iam/permissions.yaml` |
-| `wait_for_stack` | AWS refused a resource and rolled back; what came before stays | see the message, run it again |
-| `wait_for_stack`: timeout | AWS took over an hour, for example to resize, and goes on | run it again: it waits on |
+| `wait_for_stack` | AWS refused a resource and rolled back to the state before | see the message, run it again |
+| `wait_for_stack`: timeout | AWS took over an hour, for example to resize, and goes on | run it again to wait longer |
 | `limit_usage` | the workgroup has no limit yet, and no login exists | clear the task |
 | `ensure_database_user` | the cluster cannot be reached | see the message |
 """
@@ -36,7 +36,7 @@ from airflow.providers.common.compat.sdk import Param, TriggerRule, chain, dag, 
 from include.cluster import database, inventory, prices, request, serverless, stack
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
 
-# One path is skipped, and both are if nothing is to be changed.
+# One path is skipped, and both are if there is nothing to change.
 NONE_FAILED = TriggerRule.NONE_FAILED
 
 
@@ -164,7 +164,7 @@ def provision() -> None:
 
     @task.sensor(**POKE, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
     def wait_for_stack() -> bool:
-        """Wait until the stack is as this run wants it; say why if AWS rolled it back."""
+        """Wait until the stack is as this run wants it, and say why if AWS rolled it back."""
         return stack.is_settled(get_current_context()["params"])
 
     @task(trigger_rule=NONE_FAILED, retries=5)

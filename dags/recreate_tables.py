@@ -5,7 +5,7 @@
 results and others), and creates them as `include/sql/create` declares them. Then everything has to be loaded again from
 the lake. Use it to change the columns of a table. It runs only if triggered manually.
 
-**How.** Trigger it with `confirm` set to the name of the schema (usually `sparkify`); any other value changes nothing.
+**How.** Trigger it with `confirm` set to the name of the schema (usually `sparkify`). Any other value changes nothing.
 Then trigger `sparkify` with mode `full_refresh`. To rebuild only the rows, that mode is enough, and readers see the old
 star until the new one is published.
 

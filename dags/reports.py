@@ -1,7 +1,7 @@
 """
 # reports: precomputed tables for analysts, and the listening page
 
-**What it makes.** The tables and views of schema `reports`, and the listening page that is made of them:
+**What it makes.** The tables and views of schema `reports`, and the listening page that is made from them:
 
 | question | table |
 |---|---|
@@ -17,7 +17,7 @@
 
 Columns, units and grain of each: `docs/data/README.md`, and `COMMENT ON` in the warehouse.
 
-**When it runs.** Whenever the DAG `sparkify` has published (its Dataset `…/sparkify/songplays`); several new versions
+**When it runs.** Whenever the DAG `sparkify` has published (its Dataset `…/sparkify/songplays`). Several new versions
 of the star may share one run. With nothing new it is skipped.
 
 **What a run does.** It takes the events of the days published since its last run (`due_events`, one statement and so
@@ -32,8 +32,8 @@ relation with OID`.
 **The listening page** is one HTML file, for everyone who has no SQL: `listening_page` writes it to the work bucket,
 beside the run reports, and returns its address. It needs no server and loads nothing.
 
-**When it fails** the tables are as they were, all of one version. The next run takes what is missing; to try
-again at once, clear `plan` with everything downstream.
+**When it fails** the tables are as they were, all of one version. The next run adds what is missing. To try again at
+once, clear `plan` with everything downstream.
 
 | red task | what it means | what to do |
 |---|---|---|
@@ -94,7 +94,7 @@ def remake(ti: Any) -> bool:
 def reports() -> None:
     @task
     def plan() -> report_tables.Plan:
-        """Decide which versions of the star the tables do not show yet; skip the run if there is none."""
+        """Decide which versions of the star the tables do not show yet, and skip the run if there is none."""
         return report_tables.make_plan(get_current_context()["params"]["remake"])
 
     @task(templates_exts=[".sql"], outlets=[assets.report_asset(name) for name in report_tables.TABLES])
@@ -110,7 +110,7 @@ def reports() -> None:
         return listening.write()
 
     def query(name: str) -> str:
-        # The text, not its path: of a path the SDK would join the lines, and a comment would swallow the query.
+        # The text, not its path: with a path, the SDK would join the lines, and a comment would swallow the query.
         return (tables.SQL / report_tables.STATE / f"{name}.sql").read_text()
 
     planned = plan()

@@ -1,7 +1,7 @@
 """
 # resume: start a paused cluster again
 
-Takes some minutes; then `redshift_default` works again, at the same address with the same users and data. Running it
+It takes some minutes. Then `redshift_default` works again, at the same address with the same users and data. Running it
 again is safe: a cluster that is already running is left as it is.
 
 **On a schedule.** Set the environment variable `SPARKIFY_RESUME_SCHEDULE` to `@daily` or a cron expression (UTC), some

@@ -22,10 +22,10 @@ from (`events`, `song_files`). The pipeline's own tables are in schema `sparkify
 **Interval.** A run owns its half-open data interval in UTC, `[start, end)`. It loads the log files of the days of its
 interval that are not loaded at their present version, each as a whole, and song files likewise. A scheduled run also
 looks back for late, changed and corrected files (`look_back_days`). If nothing is new the run is skipped. An hourly run
-loads the file of its day again if it has grown; only the run that ends a day (UTC) looks for song files. A run by hand
+loads the file of its day again if it has grown. Only the run that ends a day (UTC) looks for song files. A run by hand
 always does.
 
-**Backfill and rerun.** Trigger with `start` and `end` to load any interval at once, a month or a year; or use
+**Backfill and rerun.** Trigger with `start` and `end` to load any interval at once, a month or a year, or use
 `airflow dags backfill`. Any number of runs in any order, several at once, ends in the same rows.
 
 | mode | reads |
@@ -33,10 +33,10 @@ always does.
 | `load` | new and changed files |
 | `reload` | every log file of the interval, changed or not |
 | `replay` | files with rejected lines and refused files, after a fix |
-| `full_refresh` | everything; rows of files that left the lake are deleted |
+| `full_refresh` | everything, and rows of files that left the lake are deleted |
 
 **Deletes.** A run that deletes more than `delete_threshold` of the loaded data fails in `audit_staging`. Check the
-prefixes and the files; if they are right, trigger the run again with `confirm_deletes`.
+prefixes and the files. If they are right, trigger the run again with `confirm_deletes`.
 
 **Report.** Task `close_run` writes a page and the same as JSON below `reports/` in the work bucket, also for a failed
 run, and returns its address.
@@ -48,12 +48,12 @@ run, and returns its address.
 | `create_tables` | a table differs from its declaration, or was dropped | the message names table and column, and \
 the DAG `upgrade_tables` if the table is of an earlier version |
 | `plan` | missing permission or bucket, a wrong setting, an absent or refused file, or too many \
-refused song files | the message names the fix; `select * from sparkify_ops.refused_files` |
+refused song files | the message names the fix. The files: `select * from sparkify_ops.refused_files` |
 | `validate` | a source file cannot be read | the message names the file and the fix |
 | `open_run` | every file was refused, or too many song files were | `select * from sparkify_ops.refused_files` |
-| `stage.*` | COPY failed | the message has the reason; the role of `aws_copy_role` must read the work bucket |
-| `build.*` | the warehouse stopped a statement of include/sql/build | the message; it names a blocking session |
-| `audit_*` | a check failed | the log prints the failing rows; `select * from sparkify_ops.quality_results` |
+| `stage.*` | COPY failed | the message has the reason. The role of `aws_copy_role` must read the work bucket |
+| `build.*` | the warehouse stopped a statement of include/sql/build | the message, which names a blocking session |
+| `audit_*` | a check failed | the log prints the failing rows. See `select * from sparkify_ops.quality_results` |
 | `publish` | connection lost, a blocking session, or tasks were cleared one by one | clear `plan` with downstream |
 | `check_complete` | the run is published, but files were left out: refused, or replaced meanwhile | the message names \
 the files |
@@ -143,7 +143,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
 def sparkify() -> None:
     @task(templates_exts=[".sql"])
     def create_tables(scripts: dict[str, str]) -> None:
-        """Create the published tables that are missing; fail if one differs from its declaration."""
+        """Create the published tables that are missing, and fail if one differs from its declaration."""
         from include.sparkify.redshift import schema
 
         mode = get_current_context()["params"]["mode"]
@@ -152,7 +152,7 @@ def sparkify() -> None:
     # A sensor: a run that waits for its log file does not occupy a worker slot.
     @task.sensor(mode="reschedule", poke_interval=60, timeout=settings.run_limit().total_seconds())
     def plan() -> PokeReturnValue:
-        """Compare the lake with the ledger, and write what is due to the work bucket, in chunks for `validate`.
+        """Compare lake and ledger, and write the list of due files to the work bucket, in chunks for `validate`.
 
         Before that, wait for the log file of the interval's last day, at most `wait_minutes`.
         """
@@ -221,7 +221,7 @@ def sparkify() -> None:
 
     @task_group(default_args=WAREHOUSE_POOL)
     def audit_star() -> None:
-        """Check that the candidates are a sound star; a failed check leaves the published one unchanged."""
+        """Check that the candidates are a sound star. A failed check leaves the published one unchanged."""
         checks.operators("rows", *tables.STAR)
 
     @task(templates_exts=[".sql"], outlets=list(assets.STAR.values()), pool=settings.pool())
@@ -262,7 +262,7 @@ def sparkify() -> None:
         return [name for name in context["dag"].task_ids if name.startswith(("audit_staging", "audit_star."))]
 
     chunks = plan()
-    # Its second XCom: what a sensor returns is one value.
+    # Its second XCom, because a sensor returns one value.
     decision = chunks["plan"]
     validated = validate.expand(chunk=chunks)
     # Airflow renders the scripts that these tasks get, because they end in .sql or are templates themselves.
@@ -291,7 +291,7 @@ def sparkify() -> None:
         closed,
     )
     chain(staged, audit_staging, published)
-    # After a failure, too, the schema is dropped only when no task reads it any more.
+    # After a failure, too, the schema is dropped only when no task reads it anymore.
     [staged, audit_staging, built, audited] >> closed
 
 

@@ -6,20 +6,20 @@ connections in Secrets Manager. With `delete_work_bucket`, also the work bucket 
 the source bucket.
 
 **What it keeps.** A final snapshot of the data, unless `final_snapshot` is off, and the work bucket. The last task,
-`list_leftovers`, asks every service what is left, what it costs and which command removes it; it fails if anything else
+`list_leftovers`, asks every service what is left, what it costs and which command removes it. It fails if anything else
 is left.
 
 **Running it again** is safe in any state: nothing there, half created, paused (a paused cluster runs for some minutes,
-because AWS takes a snapshot of a running one only).
+because AWS takes a snapshot only of a running one).
 
 **What it needs.** The parameter `confirm` repeats the cluster's name. Permissions: `include/iam/permissions.yaml`, with
 `AllowProvisioning`.
 
 | red task | meaning | what to do |
 |---|---|---|
-| `check_request` | not confirmed, or the stack is not a warehouse; nothing was changed | see the message |
-| `take_final_snapshot` | AWS took no snapshot; nothing was deleted | see the message, or switch `final_snapshot` off |
-| `wait_for_deletion` | AWS could not delete a resource | `list_leftovers` names it and the reason; run it again |
+| `check_request` | not confirmed, or the stack is not a warehouse. Nothing was changed | see the message |
+| `take_final_snapshot` | AWS took no snapshot. Nothing was deleted | see the message, or switch `final_snapshot` off |
+| `wait_for_deletion` | AWS could not delete a resource | `list_leftovers` names it and the reason. Run it again |
 | `list_leftovers` | something is left that should have been deleted | its log has the command that removes it |
 """
 
@@ -90,7 +90,7 @@ def teardown() -> None:
 
     @task
     def list_leftovers() -> list[str]:
-        """List what is left; fail if that is more than the parameters keep."""
+        """List what is left, and fail if that is more than the parameters keep."""
         return steps.list_leftovers(get_current_context()["params"])
 
     checked = check_request()

@@ -1,4 +1,4 @@
-"""Stop retries that cannot help, on Airflow 3.3 and later: operators of the providers raise the errors of drivers."""
+"""Stop retries that cannot help, on Airflow 3.3 and later, because operators of the providers raise drivers' errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from include.sparkify.errors import is_final
 
 
 class FinalErrorsFail(RetryPolicy):
-    """Fail a task at once if its error is final; all others are retried as ``retries`` says."""
+    """Fail a task at once if its error is final. Airflow tries all others again, at most ``retries`` times."""
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any = None

@@ -61,7 +61,7 @@ def environment(home: Home, running: service.Running) -> dict[str, str]:
     }
     if AIRFLOW == 2:
         found |= {
-            # The REST API accepts the password that `make up` prints; the pages use the session.
+            # The REST API accepts the password that `make up` prints, and the pages use the session.
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session",
             "AIRFLOW__WEBSERVER__WORKERS": "2",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "30",
@@ -118,7 +118,7 @@ def prepare(home: Home, running: service.Running) -> None:
         cursor.execute("select 1 from pg_database where datname = %s", (DATABASE,))
         if not cursor.fetchone():
             cursor.execute(f"create database {DATABASE} template template0")
-            # The server's defaults are Redshift's; Airflow relies on PostgreSQL's.
+            # The server's defaults are Redshift's, but Airflow relies on PostgreSQL's.
             cursor.execute(f"alter database {DATABASE} set default_transaction_isolation to 'read committed'")
             cursor.execute(f"alter database {DATABASE} set standard_conforming_strings to on")
     with database(running) as cursor:
@@ -146,7 +146,7 @@ def prepare(home: Home, running: service.Running) -> None:
 
 @contextlib.contextmanager
 def database(running: service.Running) -> Iterator[Any]:
-    """Open a cursor on Airflow's database; commit at the end."""
+    """Open a cursor on Airflow's database, and commit at the end."""
     connection = psycopg2.connect(**login(running))
     try:
         with connection, connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""airflow_settings.yaml: what `astro dev start` gives Airflow, given to the Airflow of this machine too."""
+"""Give the Airflow of this machine the settings that `astro dev start` reads from airflow_settings.yaml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.home import PROJECT
 from local_redshift import service
 
 FILE = PROJECT / "airflow_settings.yaml"
-# The service of docker-compose.override.yml; on this machine it is 127.0.0.1.
+# The service of docker-compose.override.yml. On this machine, it is 127.0.0.1.
 COMPOSE_HOST = "local-aws"
 
 
@@ -37,7 +37,7 @@ def buckets() -> tuple[str, str]:
 
 
 def service_options(aws_port: int = 0, redshift_port: int = 0) -> service.Options:
-    """Return the user, password, database and role of the file, for the services to have; port 0 is any free one."""
+    """Return the options of the services: user, password, database and role as in the file. Port 0 is any free one."""
     found = {item["conn_id"]: item for item in read()["connections"]}
     login, copy_role = found["redshift_default"], json.loads(found["aws_copy_role"]["conn_extra"])["role_arn"]
     return service.Options(
@@ -82,7 +82,7 @@ def schedule(days: tuple[date, date]) -> dict[str, str]:
 def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
     """Return the variables that make an Airflow of this machine run the project on the local services.
 
-    They are to be laid over the process's own environment; ``airflow_home`` becomes AIRFLOW_HOME.
+    Merge them into the process's own environment, where they take precedence. ``airflow_home`` becomes AIRFLOW_HOME.
     """
     return {
         "AIRFLOW_HOME": str(airflow_home),
@@ -121,5 +121,5 @@ def dotenv(running: service.Running, days: tuple[date, date]) -> str:
         "# The Astro CLI replaces PYTHONPATH, so set it on the command line as well:\n"
         f"#   PYTHONPATH='{PROJECT}' astro dev start --standalone\n"
     )
-    # Single quotes where a shell needs them; the Astro CLI and Docker Compose read the value between them as it is.
+    # Single quotes where a shell needs them. The Astro CLI and Docker Compose read the value between them as it is.
     return head + "".join(f"{name}={shlex.quote(value)}\n" for name, value in found.items())

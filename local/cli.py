@@ -5,7 +5,7 @@
 
 The services and their data live from the first `run` or `up` to `down`. Their state is below .local/.
 
-Exit codes: 0 done; 1 a step failed, and the message says where and what is next; 2 bad input or a bad environment;
+Exit codes: 0 done; 1 a step failed, and the message says where and what is next; 2 bad input or a bad environment.
 `airflow` returns Airflow's own.
 """
 
@@ -26,7 +26,7 @@ from local_redshift import service
 
 
 def down(home: Home) -> None:
-    """Stop Airflow and the services and delete what they held; the sample and the logs stay."""
+    """Stop Airflow and the services and delete what they held. The sample and the logs stay."""
     ended = up.stop(home)
     answered = services.stop(home)
     if not ended and not answered:
@@ -105,7 +105,7 @@ def dispatch(home: Home, given: argparse.Namespace) -> int:
 
 
 def main(arguments: list[str] | None = None, home: Home | None = None) -> int:
-    """Run one command and return the exit code; see the module's docstring."""
+    """Run one command and return the exit code (see the module's docstring)."""
     given = parse(arguments)
     home = home or Home()
     # The local services are not behind the user's proxy.

@@ -33,7 +33,7 @@ NAME, ROLE, LAKE = "sparkify", "MyAirflowRole", "my-lake"
 
 
 def environment(running: service.Running, cloud: Home) -> dict[str, str]:
-    """Return the environment of the demo's Airflow: what the page sets, at the addresses of the local AWS."""
+    """Return the environment of the demo's Airflow: the variables of the page, with the addresses of the local AWS."""
     given: dict[str, str] = json.loads((cloud.path / "variables.json").read_text())
     keys = {
         "aws_access_key_id": "local",
@@ -75,7 +75,7 @@ class Demo:
         say(f"{time.monotonic() - self.began:6.1f} s  {text}")
 
     def airflow(self, *arguments: str) -> None:
-        """Run an Airflow command; its output is for the log.
+        """Run an Airflow command, with its output in the log.
 
         :raises Problem: it failed.
         """
@@ -95,7 +95,7 @@ class Demo:
             )
 
     def prepare(self, folder: Path) -> None:
-        """Create what the page finds: the lake with the sample month, and Airflow's role."""
+        """Create what the page takes for granted: the lake with the sample month, and Airflow's role."""
         sample.write(folder, sample.Spec())
         data = read_folder(folder)
         lake.upload(self.running, data.files, LAKE)
@@ -103,7 +103,7 @@ class Demo:
         self.say(f"the lake s3://{LAKE} holds {len(data.files):,} files")
 
     def run(self, dag_id: str, conf: dict[str, Any]) -> None:
-        """Run a DAG to its end, and look at what it did.
+        """Run a DAG to its end, and check its result.
 
         :raises Problem: it failed, or did not do it.
         """
@@ -149,7 +149,7 @@ class Demo:
             say(f"{'':12}{thing.kind:<15} {thing.name}: {thing.cost}")
 
     def show_star(self) -> None:
-        """Print the rows of the star, read by the redshift_default of the secrets backend.
+        """Print the number of rows in the star, read through redshift_default of the secrets backend.
 
         :raises Problem: a table is empty.
         """
@@ -219,7 +219,7 @@ class Demo:
 
 
 def main(kind: str, home: Home | None = None) -> int:
-    """Run the demo of one kind and return the exit code; see the module's docstring."""
+    """Run the demo of one kind and return the exit code (see the module's docstring)."""
     home = home or Home()
     home.create()
     cloud = Home(home.path / "cloud")
@@ -233,7 +233,7 @@ def main(kind: str, home: Home | None = None) -> int:
         for name in list(os.environ):
             if name.startswith(("AIRFLOW", "AWS_", "SPARKIFY_")):
                 del os.environ[name]
-        # Airflow's own messages in this process would hide the demo's; its commands write to their log.
+        # Airflow's own messages in this process would hide the demo's. Its commands write to their log.
         logging.disable(logging.INFO)
         say(
             f"AWS and Redshift of this demo ({kind}): {running.aws_endpoint}, 127.0.0.1:{running.redshift_port}"

@@ -25,12 +25,12 @@ class Dataset:
 
     @property
     def last_day(self) -> date:
-        """The last day with a log file."""
+        """Return the last day with a log file."""
         return self.end - timedelta(days=1)
 
     @property
     def identity(self) -> dict[str, str]:
-        """The properties that tell two datasets apart; a sample that was generated again is another one."""
+        """Return the properties that tell two datasets apart. A sample that was generated again is another one."""
         marker = self.folder / sample.MARKER
         return {"folder": str(self.folder), "sample": marker.read_text() if marker.exists() else ""}
 

@@ -27,44 +27,44 @@ AIRFLOW = _airflow()
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one local world; everything that it writes is below it."""
+    """The folder of one local world. Everything that the world writes is below it."""
 
     # A world per Airflow: they do not share a database.
     path: Path = PROJECT / (".local" if AIRFLOW == 2 else f".local/airflow-{AIRFLOW}")
 
     @property
     def sample(self) -> Path:
-        """The sample month."""
+        """Return the folder of the sample month."""
         return self.path / "sample"
 
     @property
     def services(self) -> Path:
-        """State and log of the local AWS and Redshift."""
+        """Return the folder with state and log of the local AWS and Redshift."""
         return self.path / "services"
 
     @property
     def lake_note(self) -> Path:
-        """JSON: which data the lake holds (see :class:`local.lake.Note`)."""
+        """Return the JSON file that says which data the lake holds (see :class:`local.lake.Note`)."""
         return self.services / "lake.json"
 
     @property
     def airflow(self) -> Path:
-        """AIRFLOW_HOME, with the logs of Airflow's processes."""
+        """Return AIRFLOW_HOME, with the logs of Airflow's processes."""
         return self.path / "airflow"
 
     @property
     def airflow_note(self) -> Path:
-        """JSON: the processes that `make up` started."""
+        """Return the JSON file that lists the processes that `make up` started."""
         return self.airflow / "processes.json"
 
     @property
     def run_log(self) -> Path:
-        """Airflow's output of the last `make run`."""
+        """Return the file with Airflow's output of the last `make run`."""
         return self.path / "run.log"
 
     @property
     def report(self) -> Path:
-        """The run report that `make report` fetched."""
+        """Return the folder of the run report that `make report` fetched."""
         return self.path / "report"
 
     def create(self) -> None:

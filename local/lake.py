@@ -34,17 +34,17 @@ class Note:
 
     @property
     def days(self) -> tuple[date, date]:
-        """First and last day."""
+        """Return the first and the last day."""
         return date.fromisoformat(self.start), date.fromisoformat(self.last_day)
 
     @staticmethod
     def read(home: Home) -> Note | None:
-        """Return the note; None if there is none."""
+        """Return the note, or None if there is none."""
         return Note(**json.loads(home.lake_note.read_text())) if home.lake_note.exists() else None
 
     @staticmethod
     def write(home: Home, data: Dataset) -> None:
-        """Note that the lake holds ``data``."""
+        """Record that the lake holds ``data``."""
         note = Note(data.identity, data.start.isoformat(), data.last_day.isoformat())
         home.lake_note.write_text(json.dumps(asdict(note)))
 
@@ -55,7 +55,7 @@ def bucket_names(running: service.Running) -> set[str]:
 
 
 def list_objects(running: service.Running, bucket: str, prefix: str = "") -> list[dict[str, Any]]:
-    """Return the objects of a bucket as S3 lists them; none if there is no such bucket."""
+    """Return the objects of a bucket as S3 lists them, none if there is no such bucket."""
     if bucket not in bucket_names(running):
         return []
     pages = running.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -68,7 +68,7 @@ def lake_objects(running: service.Running) -> dict[str, str]:
 
 
 def upload(running: service.Running, files: dict[str, Path], bucket: str) -> int:
-    """Upload the files that the bucket does not hold yet, or holds with other content; create it if needed.
+    """Upload the files that the bucket does not hold yet, or holds with other content. Create the bucket if needed.
 
     :returns: how many files were uploaded.
     """

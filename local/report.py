@@ -14,7 +14,7 @@ LISTENING = "/listening.html"
 
 
 def newest(running: service.Running) -> tuple[str, dict[str, Any]] | None:
-    """Return the S3 folder of the newest run report and its report.json; None if no run has written one."""
+    """Return the S3 folder of the newest run report and its report.json, or None if no run has written one."""
     work = buckets()[1]
     found = [
         item for item in lake.list_objects(running, work, "reports/") if item["Key"].endswith("/report.json")

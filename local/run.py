@@ -67,7 +67,7 @@ def load(home: Home, folder: str | None) -> None:
 
 
 def newest_run(running: service.Running, dag_id: str) -> tuple[int, str]:
-    """Return the number and the run_id of the run of a DAG that was created last; 0 if there is none."""
+    """Return the number and the run_id of the run of a DAG that was created last, 0 if there is none."""
     with airflow.database(running) as cursor:
         cursor.execute("select id, run_id from dag_run where dag_id = %s order by id desc limit 1", (dag_id,))
         return cursor.fetchone() or (0, "")
@@ -91,7 +91,7 @@ class Result:
     run_id: str
     published: bool
     problem: Problem | None
-    """None if the run succeeded; else its message has each failed task, its error, the log and the next step."""
+    """None if the run succeeded. Otherwise, its message has each failed task, its error, the log and the next step."""
 
 
 def run_dag(home: Home, running: service.Running, dag_id: str, params: dict[str, str]) -> Result:

@@ -1,7 +1,7 @@
 """`make runtime3`: put the project on Astro Runtime 3, which is Airflow 3, without the Astro SDK.
 
-It changes the files that differ, in place; `git diff` shows them. Each change names the text that it replaces and stops
-if that is not there. The way back is `git checkout`.
+It changes the files that differ, in place. `git diff` shows them. Each change names the text that it replaces and stops
+if that is not there. To undo the changes, use `git checkout`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from local.home import PROJECT
 
 # A Runtime tag names the minor version of Airflow and a build. The build of the image stops if it is another patch
-# version than that of the lock; then take another build, or run `make lock`.
+# version than that of the lock. Then use another build, or run `make lock`.
 TAG = "3.3-8-python-3.12-base"
 REGISTRY = "astrocrpublic.azurecr.io/runtime"
 
@@ -33,7 +33,7 @@ CHANGES: dict[str, list[tuple[str, str]]] = {
     ],
     # Only the SDK needs pyarrow.
     "requirements.txt": [(r"#.*\nastro-sdk-python==.*\n", ""), (r"#.*\npyarrow==.*\n", "")],
-    # The DAG processor, a process of its own there, reads the DAG files; the scheduler runs the tasks.
+    # There, the DAG processor, a separate process, reads the DAG files, and the scheduler runs the tasks.
     "docker-compose.override.yml": [
         (r"(?<=\n  scheduler:)\n(?:    .*\n)+", " &airflow\\g<0>\n  dag-processor: *airflow\n"),
     ],
@@ -45,7 +45,7 @@ CHANGES: dict[str, list[tuple[str, str]]] = {
 def convert(project: Path) -> list[str]:
     """Change the files of a project and return their names.
 
-    :raises ValueError: a text that is to be replaced is not there; nothing is changed then.
+    :raises ValueError: a text to replace is not there. Nothing is changed then.
     """
     lock = (project / "requirements-airflow3.lock").read_text()
     version = re.findall(r"^apache-airflow==(\S+)", lock, re.M)[0]

@@ -3,7 +3,7 @@
     python -m local.screenshots
 
 Needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver). If Airflow is not up, the sample
-month is loaded and Airflow started first; if it is, the pictures show what is there.
+month is loaded and Airflow started first. If it is, the pictures show what is there.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ const place = arguments[0].getBoundingClientRect();
 return {x: place.x + scrollX, y: place.y + scrollY, width: place.width, height: place.height};
 """
 MARGIN = 16
-# The pictures of the listening page: width and scheme of the window, and height; 0 is all of it.
+# The pictures of the listening page: width and scheme of the window, and height (0 is all of it).
 LISTENING = {
     "listening": (1280, "light", 1560),
     "listening_dark": (1280, "dark", 0),
@@ -58,14 +58,14 @@ LISTENING = {
 
 
 def installed() -> tuple[str, str] | None:
-    """Return the paths of Chromium and its driver; None if one is missing."""
+    """Return the paths of Chromium and its driver, or None if one is missing."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     return (chromium, driver) if chromium and driver else None
 
 
 @contextlib.contextmanager
 def browser(width: int = 1280, height: int = 900) -> Iterator[webdriver.Chrome]:
-    """Open a browser with a temporary profile; close it at the end.
+    """Open a browser with a temporary profile, and close it at the end.
 
     :raises Problem: Chromium is not installed.
     """
@@ -180,7 +180,7 @@ def newest_run(home: Home, dag_id: str) -> str:
 
 
 def main() -> int:
-    """Take all pictures; the exit codes are those of `cli`."""
+    """Take all pictures. The exit codes are those of `cli`."""
     home = Home()
     try:
         with browser(1700, 1150) as chrome:

@@ -2,7 +2,7 @@
 
     python -m local.serve
 
-docker-compose.override.yml runs it; requirements-local.lock holds all that it imports.
+docker-compose.override.yml runs it, and requirements-local.lock has everything that it imports.
 """
 
 from __future__ import annotations

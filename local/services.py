@@ -65,7 +65,7 @@ def start(home: Home, data: Dataset, airflow_is_up: bool) -> service.Running:
 
 
 def _outdated(home: Home, running: service.Running, data: Dataset) -> str:
-    """Return why the lake cannot be brought up to ``data`` by uploads only; empty if it can."""
+    """Return why the lake cannot be brought up to ``data`` by uploads only, empty if it can."""
     note = lake.Note.read(home)
     if note is None or note.identity != data.identity:
         held = shown(Path(note.identity["folder"])) if note else "another folder"

@@ -169,7 +169,7 @@ def processes(home: Home) -> list[psutil.Process]:
 
 
 def stop(home: Home) -> int:
-    """Stop Airflow's processes and their children. Returns how many main processes there were."""
+    """Stop Airflow's processes and their children, and return how many main processes there were."""
     main = processes(home)
     every = [child for process in main for child in [process, *process.children(recursive=True)]]
     for process in every:

@@ -24,7 +24,7 @@ def read_commands(page: Path) -> str:
 
 
 def write_tools(folder: Path, home: Path) -> None:
-    """Write the commands ``aws`` and ``astro`` into a folder for the PATH; ``home`` is that of the services."""
+    """Write the commands ``aws`` and ``astro`` into a folder for the PATH. ``home`` is that of the services."""
     folder.mkdir(parents=True)
     for name in ("aws", "astro"):
         tool = folder / name
@@ -61,7 +61,7 @@ def aws(words: list[str], home: Path) -> None:
 
 
 def astro(words: list[str], home: Path) -> None:
-    """Keep the variables of ``astro deployment variable create``; ``astro deploy`` has nothing to do here."""
+    """Keep the variables of ``astro deployment variable create``. ``astro deploy`` has nothing to do here."""
     if words[0] == "deployment":
         variables = dict(word.split("=", 1) for word in words[5:])
         (home.parent / "variables.json").write_text(json.dumps(variables))

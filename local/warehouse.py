@@ -21,7 +21,7 @@ ANALYST, ANALYST_PASSWORD = "analyst", "Analyst-local-1"
 def query(
     running: service.Running, sql: str, login: dict[str, Any] | None = None
 ) -> tuple[list[str], list[Any]]:
-    """Run one statement and return its column names and rows; no columns if it returns nothing.
+    """Run one statement and return its column names and rows, no columns if it returns nothing.
 
     :param login: user and password, if not those of the pipeline.
     :raises redshift_connector.Error: the warehouse refuses it.
@@ -52,7 +52,7 @@ def analyst(running: service.Running) -> dict[str, Any]:
 
 
 def print_csv(running: service.Running, sql: str, user: str = "") -> None:
-    """Print the result of a statement as CSV with a header line; NULL is empty, Booleans are words.
+    """Print the result of a statement as CSV with a header line. NULL is empty, and Booleans are words.
 
     :param user: empty for the pipeline's user, or ``analyst``.
     :raises Problem: the statement is empty or fails, or there is no such user.
@@ -75,7 +75,7 @@ def print_csv(running: service.Running, sql: str, user: str = "") -> None:
 
 
 def message_of(error: redshift_connector.Error) -> str:
-    """Return the server's message; redshift_connector returns a dictionary in which M is the message."""
+    """Return the server's message. redshift_connector returns a dictionary in which M is the message."""
     detail = error.args[0] if error.args else error
     return detail.get("M", str(detail)) if isinstance(detail, dict) else str(detail)
 

@@ -1,1 +1,1 @@
-"""The life of the cluster on AWS: what the DAGs provision, pause, resume and teardown call."""
+"""The life of the cluster on AWS: the steps of the DAGs provision, pause, resume and teardown."""

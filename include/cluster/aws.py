@@ -44,7 +44,7 @@ def doing(action: str) -> Iterator[None]:
     """Name the action in any error of AWS.
 
     :param action: verb and object, for example ``create role sparkify-copy``.
-    :raises ConfigurationError: a missing permission, a wrong key or a wrong value; a retry does not help.
+    :raises ConfigurationError: a permission is missing, or a key or a value is wrong. A retry does not help.
     :raises TransientError: AWS is busy or unreachable, or another resource is still in the way.
     """
     try:
@@ -73,7 +73,7 @@ def get_code(error: ClientError) -> str:
 
 @contextlib.contextmanager
 def absent(*codes: str) -> Iterator[None]:
-    """Take errors with these codes as the answer that the resource does not exist."""
+    """Ignore errors with these codes, which mean that the resource does not exist."""
     try:
         yield
     except ClientError as error:

@@ -32,7 +32,7 @@ def read_login(cluster: Cluster, arn: str) -> Login:
 
 
 def new_password() -> str:
-    """Return 40 letters and digits, with one of each kind that Redshift requires; mask it in this process's logs."""
+    """Return 40 letters and digits, with each kind that Redshift requires, and mask them in this process's logs."""
     from airflow.providers.common.compat.sdk import mask_secret
 
     alphabet = string.ascii_letters + string.digits
@@ -42,7 +42,7 @@ def new_password() -> str:
 
 
 def read_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
-    """Return a secret's JSON content, or None; its password is masked in this process's logs from now on.
+    """Return a secret's JSON content, or None. From now on, its password is masked in this process's logs.
 
     :raises ConfigurationError: the secret is foreign, or AWS refused a call.
     :raises TransientError: AWS is unreachable.
@@ -66,7 +66,7 @@ def _read(cluster: Cluster, name: str) -> dict[str, Any]:
 
 
 def describe_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
-    """Return a secret as AWS describes it, without its content; None if there is none of this name."""
+    """Return a secret as AWS describes it, without its content, or None if there is no such secret."""
     with absent("ResourceNotFoundException"):
         found: dict[str, Any] = client("secretsmanager", cluster.region).describe_secret(SecretId=name)
         return found

@@ -162,5 +162,5 @@ def _describe(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tls_settings(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the driver's settings: it verifies certificate and host name, except for a local stand-in."""
+    """Return the driver's settings: verify certificate and host name, except for a local stand-in."""
     return {"ssl": False} if params["tls"] == "off" else {"ssl": True, "sslmode": "verify-full"}

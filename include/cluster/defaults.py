@@ -17,7 +17,7 @@ DAG_ARGUMENTS: dict[str, Any] = {
     | {
         # AWS takes about this long to change most states.
         "retry_delay": timedelta(seconds=30),
-        # A step makes a few calls of AWS, each with botocore's own time limits.
+        # A step makes a few calls to AWS, each with botocore's own time limits.
         "execution_timeout": timedelta(minutes=10),
     },
     "tags": ["sparkify", "cluster"],

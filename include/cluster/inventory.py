@@ -37,7 +37,7 @@ class Thing:
 
 
 def list_things(cluster: Cluster) -> list[Thing]:
-    """Return what exists of the warehouse: from the services, because a stack can list less than exists.
+    """Return the resources of the warehouse that exist. Ask the services, because a stack can list fewer.
 
     :raises ConfigurationError, TransientError: AWS refused a call, or is unreachable.
     """

@@ -12,21 +12,21 @@ from include.cluster.aws import client, doing
 from include.cluster.request import Cluster
 from include.sparkify.errors import ConfigurationError
 
-# Seconds per data point of the metric; CloudWatch returns at most 1,440 points in one answer.
+# Seconds per data point of the metric. CloudWatch returns at most 1,440 points in one answer.
 PERIOD = 300
 
 log = logging.getLogger(__name__)
 
 
 class PauseArguments(TypedDict, total=False):
-    """Arguments of the operator that pauses or resumes; empty if there is nothing to do."""
+    """Arguments of the operator that pauses or resumes, empty if there is nothing to do."""
 
     name: str
     region: str
 
 
 def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
-    """Return the cluster to pause; empty if it is already paused, or is in use.
+    """Return the cluster to pause, empty if it is already paused or is in use.
 
     :param scheduled: the schedule started this run, so it pauses only an idle cluster.
     :raises ConfigurationError: there is no such cluster, or it cannot be paused in its state.
@@ -44,7 +44,7 @@ def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
 
 
 def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
-    """Return the cluster to resume; empty if it is already running.
+    """Return the cluster to resume, empty if it is already running.
 
     :raises ConfigurationError: there is no such cluster, or it cannot be resumed in its state.
     """
@@ -70,7 +70,7 @@ def _get_state(cluster: Cluster) -> str:
 
 
 def _is_idle(cluster: Cluster, minutes: int) -> bool:
-    """Return whether no one was connected in the last minutes; False unless every minute was measured."""
+    """Return whether no one was connected in the last minutes, and every minute was measured."""
     now = datetime.now(UTC)
     with doing(f"read the number of connections to {cluster.name}"):
         points = client("cloudwatch", cluster.region).get_metric_statistics(
@@ -83,7 +83,7 @@ def _is_idle(cluster: Cluster, minutes: int) -> bool:
             Statistics=["Maximum"],
         )["Datapoints"]
     most = max((point["Maximum"] for point in points), default=None)
-    # The newest point may not have arrived yet; without the others nothing is known.
+    # The newest point may not have arrived yet. Without the others, nothing is known.
     complete = len(points) >= minutes * 60 // PERIOD - 1
     log.info(
         "most connections to %s in %d minutes: %s, from %d data points",

@@ -1,4 +1,4 @@
-"""The parameters of the cluster's DAGs, what AWS allows in them, and the names and tags that follow from them."""
+"""The parameters of the cluster's DAGs, the values that AWS allows, and the names and tags that follow from them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NODES = {
     "rg.large": (2, 16, True),
     "rg.xlarge": (2, 16, False),
     "rg.4xlarge": (2, 32, False),
-    # AWS has up to 128; a property of CloudFormation up to 100.
+    # AWS allows up to 128, but a property of CloudFormation only up to 100.
     "rg.12xlarge": (2, 100, False),
     "ra3.large": (2, 16, True),
     "ra3.xlplus": (2, 16, True),
@@ -72,17 +72,17 @@ class Cluster:
 
     @property
     def snapshot_prefix(self) -> str:
-        """The prefix of the names of the final snapshots."""
+        """Return the prefix of the names of the final snapshots."""
         return f"{self.name}-final-"
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags of the stack, which CloudFormation gives to its resources, and of what is made beside it."""
+        """Return the tags of the stack, which CloudFormation gives to its resources, and of those created beside it."""
         return {"project": "sparkify", "managed-by": "sparkify-provision", "warehouse": self.name}
 
     @property
     def tag_list(self) -> list[dict[str, str]]:
-        """The tags in the form that most AWS APIs take."""
+        """Return the tags in the form that most AWS APIs take."""
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
     def owns(self, tags: list[dict[str, str]] | None) -> bool:
@@ -100,7 +100,7 @@ def default_region() -> str | None:
 
 @functools.cache
 def _list_regions() -> list[str]:
-    """Return the regions with Redshift, also those of GovCloud and China."""
+    """Return the regions with Redshift, including those of GovCloud and China."""
     import boto3
 
     session = boto3.session.Session()
@@ -112,9 +112,9 @@ def _list_regions() -> list[str]:
 
 
 def check_params(params: Mapping[str, Any]) -> None:
-    """Refuse what is unsafe, contradicts itself, or would be refused by AWS after a part was created.
+    """Refuse a request that is unsafe, contradicts itself, or would be refused by AWS after a part was created.
 
-    :raises ConfigurationError: one of these; the message names the parameter.
+    :raises ConfigurationError: the request is one of these. The message names the parameter.
     """
     _check_cidrs(params)
     if params["login"] == "iam":
@@ -164,7 +164,7 @@ def _check_nodes(params: Mapping[str, Any]) -> None:
 
 
 def _check_capacity(params: Mapping[str, Any]) -> None:
-    """https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"""
+    """Check the capacities: https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"""
     base, most = params["base_capacity"], params["max_capacity"]
     if base != 4 and base % 8:
         raise ConfigurationError(f"parameter base_capacity: 4 or a multiple of 8 RPU, not {base}")

@@ -1,6 +1,6 @@
 """The warehouse as a stack of AWS CloudFormation: its parameters and its state.
 
-Order, waiting, rollback and drift are CloudFormation's. The template is warehouse.yaml.
+CloudFormation takes care of order, waiting, rollback and drift. The template is warehouse.yaml.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.settings import settings
 
 TEMPLATE = Path(__file__).with_name("warehouse.yaml")
-# CloudFormation replaces a resource for some changes; that would delete the data.
+# For some changes, CloudFormation replaces a resource, which would delete the data.
 POLICY = {
     "Statement": [
         {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"},
@@ -71,7 +71,7 @@ def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
 
 
 def list_resources(cluster: Cluster) -> list[dict[str, Any]]:
-    """Return the resources of the stack as AWS describes them; none if there is no stack."""
+    """Return the resources of the stack as AWS describes them, none if there is no stack."""
     if describe_stack(cluster) is None:
         return []
     with doing(f"list the resources of stack {cluster.name}"):
@@ -85,7 +85,7 @@ def list_resources(cluster: Cluster) -> list[dict[str, Any]]:
 def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
     """Validate the request, and return the arguments of the task that creates the stack.
 
-    :raises ConfigurationError: see :func:`check_params`; or the request contradicts what exists.
+    :raises ConfigurationError: see :func:`check_params`, or the request contradicts what exists.
     :raises TransientError: AWS is unreachable.
     """
     cluster = Cluster.from_params(params)
@@ -152,10 +152,10 @@ def _arguments(
 
 
 def _take_step(now: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
-    """Return the parameters of a workgroup's next update, because AWS changes one of its settings in a call.
+    """Return the parameters of a workgroup's next update, because AWS changes one of its settings per call.
 
-    AWS refuses a base capacity above the maximum, and any while there is a target. -1 disables a target; left out of
-    the template, it would stay.
+    AWS refuses a base capacity above the maximum, and any base capacity while there is a target. -1 disables a target,
+    because one that is left out of the template would stay.
     """
 
     def take(*names: str) -> dict[str, str]:
@@ -187,7 +187,7 @@ def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
     """Return whether the work bucket exists.
 
     :param account: the account that it must belong to.
-    :raises ConfigurationError: it exists in another account, or may not be looked at: AWS answers both with 403.
+    :raises ConfigurationError: it exists in another account, or we may not look at it. AWS answers both with 403.
     """
     bucket = settings().work_bucket
     owner = {"ExpectedBucketOwner": account} if account else {}
@@ -250,7 +250,7 @@ def choose_path(params: Mapping[str, Any]) -> str:
 def update_stack(params: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
     """Begin to give an existing stack the parameters and the template of this run.
 
-    :raises AirflowSkipException: nothing is to be changed.
+    :raises AirflowSkipException: there is nothing to change.
     """
     cluster = Cluster.from_params(params)
     state = (describe_stack(cluster) or {}).get("StackStatus", "")
@@ -261,7 +261,7 @@ def update_stack(params: Mapping[str, Any], arguments: Mapping[str, Any]) -> Non
 
 
 def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
-    """Begin an update, and return whether anything is to be changed."""
+    """Begin an update, and return whether there is anything to change."""
     wanted = {key: value for key, value in arguments.items() if key in ("TemplateBody", "Parameters", "Tags")}
     with doing(f"update stack {cluster.name}"):
         try:
@@ -274,11 +274,11 @@ def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
 
 
 def is_settled(params: Mapping[str, Any]) -> bool:
-    """Return whether the stack is complete and as this run wants it; False while AWS works on it.
+    """Return whether the stack is complete and as this run wants it, False while AWS works on it.
 
-    What an update has left for the next one begins here.
+    If an update has left something for the next one, begin that one.
 
-    :raises ConfigurationError: AWS rolled the change back; the message says why. Of a new stack nothing is left.
+    :raises ConfigurationError: AWS rolled the change back. The message says why. A new stack is deleted.
     """
     cluster = Cluster.from_params(params)
     stack = describe_stack(cluster)
@@ -310,7 +310,7 @@ def unprotect(cluster: Cluster) -> None:
 
 
 def _reasons(cluster: Cluster) -> str:
-    """Return what AWS says of the resources that failed in the stack's last operation."""
+    """Return the reasons that AWS gives for the resources that failed in the stack's last operation."""
     with doing(f"read the events of stack {cluster.name}"):
         pages = client("cloudformation", cluster.region).get_paginator("describe_stack_events")
         found = []
@@ -325,7 +325,7 @@ def _reasons(cluster: Cluster) -> str:
 
 
 def get_copy_role(cluster: Cluster) -> str:
-    """Return the ARN of the role for COPY, as the stack gives it out.
+    """Return the ARN of the role for COPY, an output of the stack.
 
     :raises TransientError: the stack is not complete.
     """

@@ -35,11 +35,11 @@ def check_request(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def has_snapshot(context: Mapping[str, Any]) -> bool:
-    """Take the final snapshot, if it is not taken, and return whether it is complete. Call it until it is.
+    """Take the final snapshot, unless it was taken before, and return whether it is complete. Call this until it is.
 
-    AWS takes one only of a running cluster and of a namespace with a workgroup, so it comes before the deletion.
+    AWS takes a snapshot only of a running cluster or a namespace with a workgroup, so this comes before the deletion.
 
-    :raises AirflowSkipException: none is wanted, or there is nothing to take it of.
+    :raises AirflowSkipException: no snapshot is wanted, or there is nothing to take one of.
     :raises ConfigurationError: the snapshot failed, or the cluster is in a state that allows none.
     """
     params = context["params"]
@@ -111,7 +111,7 @@ def delete_bucket(params: Mapping[str, Any]) -> None:
 
 
 def list_leftovers(params: Mapping[str, Any]) -> list[str]:
-    """Log what is left, and return it as lines.
+    """Log the resources that are left, and return them as lines.
 
     :raises TransientError: something is left that should have been deleted.
     """

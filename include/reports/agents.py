@@ -9,9 +9,9 @@ FAMILY_CHARACTERS = 64
 
 
 def families(user_agent: str) -> tuple[str, str, str]:
-    """Return device, operating system and browser family; Other for one that ua-parser does not know.
+    """Return device, operating system and browser family, and Other for one that ua-parser does not know.
 
-    :param user_agent: the header as delivered, often in quotes; may be empty.
+    :param user_agent: the header as delivered, often in quotes, and possibly empty.
     """
     found = ua_parser.parse(user_agent.strip('"'))
     parts = (found.device, found.os, found.user_agent)

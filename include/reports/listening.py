@@ -1,7 +1,7 @@
-"""The listening page: what people listen to, as one HTML file that needs a browser and nothing else.
+"""The listening page shows what people listen to, in one HTML file that needs only a browser.
 
-All numbers are counted in the warehouse, for each range and level: different listeners do not add up, so the page adds
-nothing. Charts are drawn by Observable Plot, which needs no `eval` and, with d3, half the bytes of Vega-Lite.
+The warehouse counts all numbers, for each range and level. The page adds nothing, because distinct listeners do not
+add up. Observable Plot draws the charts. It needs no `eval` and, with d3, half the bytes of Vega-Lite.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from include.sparkify.settings import environment, reports, settings
 FOLDER = Path(__file__).parent
 SCRIPTS = (FOLDER / "vendor" / "d3.min.js", FOLDER / "vendor" / "plot.umd.min.js", FOLDER / "listening.js")
 MONTHS = WEEKS = 13
-# Weeks of an opened song or artist; days of the chart of activity.
+# Weeks of an opened song or artist, and days of the chart of activity.
 WEEKS_OF_ITEM, DAYS = 26, 400
-# Rows per list of songs or artists; fewer if the data would be larger than LIMIT.
+# Rows per list of songs or artists, fewer if the data would be larger than LIMIT.
 LENGTHS = (50, 25, 10, 5)
 LIMIT = 2_000_000
 """Bytes of data in the page."""
 CHARACTERS = 120
 """Characters of a title or name on the page. Without a limit, one may have 1,024 bytes."""
-# One column instead of three: what the driver does for each value costs more than the scan.
+# One column instead of three, because the driver's work per value costs more than the scan.
 KEY = "period || '/' || start::varchar || '/' || level"
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
@@ -81,7 +81,7 @@ def render(facts: dict[str, Any]) -> str:
 def gather(ask: Ask) -> dict[str, Any]:
     """Return everything that the page shows, in as many rows as :data:`LIMIT` allows.
 
-    :param ask: returns the rows of a query; ``{r}`` in it is the schema of the report tables.
+    :param ask: returns the rows of a query, in which ``{r}`` is the schema of the report tables.
     """
     ((first, last),) = ask("select min(day), max(day) from {r}.session_days")
     if last is None:
@@ -225,7 +225,7 @@ def _weekly(ask: Ask, last: date) -> dict[str, list[Any]]:
 
 
 def _monday(last: date, weeks: int) -> date:
-    """Return the first day of the last weeks."""
+    """Return the Monday on which the last ``weeks`` weeks begin."""
     return last - timedelta(days=last.weekday() + 7 * (weeks - 1))
 
 
@@ -247,7 +247,7 @@ def _tops(ask: Ask, wanted: str) -> dict[str, dict[tuple[str, str, str], tuple[A
 def _lists(
     ask: Ask, tops: dict[str, Any], ranges: list[dict[str, Any]], length: int, last: date
 ) -> dict[str, Any]:
-    """Return the lists, the songs and artists in them, and what the page shows of one that is opened."""
+    """Return the lists, the songs and artists in them, and the details that the page shows of an opened one."""
     items: dict[tuple[str, str, str], int] = {}
     lists: dict[str, dict[str, list[Any]]] = {}
     for one in ranges:
@@ -287,7 +287,7 @@ def _opened(ask: Ask, ranges: list[dict[str, Any]], length: int, last: date) -> 
             f"where {_wanted(ranges)} and kind = '{kind}' and rank <= {length}) as t on {joined} "
             f"where s.day >= '{monday}'"
         )
-        # One row per item: what the driver does for each row costs more than the sums.
+        # One row per item, because the driver's work per row costs more than the sums.
         for name, artist, of_weeks in ask(
             "select song, artist, listagg(week || '/' || free || '/' || paid, ',') within group (order by week) "
             f"from (select (s.day - '{monday}'::date) / 7 as week, {song} as song, s.artist, "

@@ -19,7 +19,7 @@ def metrics() -> dict[str, dict[str, Any]]:
 
 
 def sql(name: str) -> str:
-    """Return a metric as an expression over rows of ``songplays``; a ratio is a decimal, NULL without a row."""
+    """Return a metric as an expression over rows of ``songplays``. A ratio is a decimal, NULL without a row."""
     metric = metrics()[name]
     if "ratio" in metric:
         numerator, denominator = map(sql, metric["ratio"])

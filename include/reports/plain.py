@@ -1,4 +1,4 @@
-"""The working tables of the reports, made by plain operators: for where the Astro SDK is not installed (Airflow 3)."""
+"""The working tables of the reports, made by plain operators where the Astro SDK is not installed (Airflow 3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = ("agent_id", "device", "os", "browser")
 
 
 def select_into(name: str, query: str) -> Any:
-    """Return the task that makes working table ``name`` of what ``query`` (a template) selects."""
+    """Return the task that creates working table ``name`` from the result of ``query``, a template."""
     target = "{{ reports_state() }}." + name
     return SQLExecuteQueryOperator(
         task_id=name,
@@ -27,7 +27,7 @@ def select_into(name: str, query: str) -> Any:
 
 
 def parse_agents(name: str, source: str) -> Any:
-    """Return the task that makes working table ``name``: the families of the headers in table ``source``."""
+    """Return the task that creates working table ``name``: the families of the headers in table ``source``."""
 
     @task(
         task_id=name,
@@ -41,7 +41,7 @@ def parse_agents(name: str, source: str) -> Any:
 
 
 def parse_into(cursor: Any, name: str, source: str) -> None:
-    """Make working table ``name`` of the headers in table ``source``."""
+    """Create working table ``name`` from the headers in table ``source``."""
     from include.reports.agents import families
 
     cursor.execute(f"select agent_id, user_agent from {reports_state()}.{source}")

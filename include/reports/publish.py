@@ -65,7 +65,7 @@ class Plan(TypedDict):
     commit_id: str
     """Identity of this plan: table ``reported`` carries it once it is published."""
     base: str | None
-    """Identity of the plan that ``reported`` carried when this one was made; None if nothing."""
+    """Identity of the plan that ``reported`` carried when this one was made, or None if it carried none."""
     version: int
     """Version of the star when the plan was made (``publish_log``)."""
     remake: bool
@@ -79,7 +79,7 @@ def make_plan(remake: bool = False) -> Plan:
     star was recreated since.
 
     :raises AirflowSkipException: the star has no version yet, or none since the last run.
-    :raises TransientError, ConfigurationError: as the warehouse says.
+    :raises TransientError, ConfigurationError: see :func:`include.sparkify.redshift.warehouse.transaction`.
     """
 
     def work(cursor: Any) -> tuple[Any, Any, bool]:
@@ -112,7 +112,8 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
 
     :param rendered: the SQL of :func:`scripts` by table.
     :raises DataError: a check failed, or another run has changed the report tables since the plan was made.
-    :raises TransientError, ConfigurationError: as the warehouse says; nothing is changed.
+    :raises TransientError, ConfigurationError: see :func:`include.sparkify.redshift.warehouse.transaction`. Nothing is
+        changed.
     """
 
     def work(cursor: Any) -> None:
@@ -156,7 +157,7 @@ def _id_of(cursor: Any, version: int) -> str | None:
 
 
 def _record(cursor: Any, plan: Plan) -> None:
-    """Note the version that the working tables saw; it may be newer than the plan."""
+    """Record the version that the working tables saw, which may be newer than the plan."""
     cursor.execute(f"select max(version) from {reports_state()}.due_events")
     version = cursor.fetchone()[0] or plan["version"]
     version_id = _id_of(cursor, version)
@@ -184,7 +185,7 @@ def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in SUMS:
         yield name, _add(name, rendered[name], "+")
     for name in WORKING:
-        # The plans of what joins it depend on how few rows it has.
+        # The plans of the queries that join it depend on how few rows it has.
         yield name, f"{_replace(name, rendered[name], 'true')};\nanalyze {_target(name)}"
     # One condition per DELETE, so that each finds its rows by the sort key.
     due = [
@@ -197,7 +198,7 @@ def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _replace(name: str, select: str, *due: str) -> str:
-    """Return the script that replaces the rows of a table that meet a condition by those that are selected."""
+    """Return the script that replaces the rows of a table that meet a condition with the selected ones."""
     deleted = "".join(f"delete from {_target(name)} where {condition};\n" for condition in due)
     return f"{deleted}insert into {_target(name)} ({', '.join(_columns(name))})\n{select}"
 
@@ -221,9 +222,9 @@ def _add(name: str, select: str, sign: str) -> str:
 
 
 def _check(cursor: Any) -> None:
-    """Run the checks of ``checks.yaml`` on what is about to be committed.
+    """Run the checks of ``checks.yaml`` on the rows that are about to be committed.
 
-    :raises DataError: a check found failing rows; the message has the first of them.
+    :raises DataError: a check found failing rows. The message has the first of them.
     """
     names = {
         "reports": reports(),
@@ -253,7 +254,7 @@ def _code() -> str:
 def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
     """Empty every table, and create the tables and views that are missing or not as declared.
 
-    A table that is as declared stays the same table: a reader whose snapshot is older than a new one finds that empty.
+    A table that is as declared is kept, because a reader whose snapshot is older than a new table finds that one empty.
     """
     cursor.execute(
         "select table_schema, table_name, table_type from information_schema.tables where table_schema in (%s, %s)",
@@ -266,7 +267,7 @@ def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
         for schema, name, kind in kinds
     }
     names = list(scripts())
-    # From the newest to the oldest: views before what they read.
+    # From the newest to the oldest, so that views come before the tables and views that they read.
     for name in reversed(names):
         target, kind = _target(name), "view" if name in VIEWS else "table"
         declared = [(column.name, column.type) for column in _declared(name).columns]
@@ -301,5 +302,5 @@ def _target(name: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return SQL text in quotes: COMMENT ON takes no bound values."""
+    """Return text as an SQL literal, because COMMENT ON takes no bound values."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,10 +1,11 @@
 """The working tables of the reports, made by the Astro SDK: the one file that imports it.
 
-It imports the SDK inside its tasks: the import, with pandas, takes each process that reads the DAG more than a second
-and 95 MB. The SDK's decorators must be imported to read the DAG, so the tasks call its databases, as the decorators do.
+It imports the SDK inside its tasks, because the import, with pandas, costs each process that reads the DAG more than a
+second and 95 MB. The SDK's decorators must be imported to read the DAG, so the tasks call its databases, as the
+decorators do.
 
-The SDK drops its output table, commits, and creates it again. So it makes the working tables, each a named table that
-one run owns; the published tables change elsewhere, in one transaction.
+The SDK drops its output table, commits, and creates it again. So it makes only the working tables, each a named table
+that one run owns. The published tables change elsewhere, in one transaction.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from include.sparkify.settings import reports_state
 
 
 def select_into(name: str, query: str) -> Any:
-    """Return the task that makes working table ``name`` of what ``query`` (a template) selects."""
+    """Return the task that creates working table ``name`` from the result of ``query``, a template."""
 
     @task(
         task_id=name,
@@ -34,7 +35,7 @@ def select_into(name: str, query: str) -> Any:
 
 
 def parse_agents(name: str, source: str) -> Any:
-    """Return the task that makes working table ``name``: the families of the headers in table ``source``."""
+    """Return the task that creates working table ``name``: the families of the headers in table ``source``."""
 
     @task(
         task_id=name,

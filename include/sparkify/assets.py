@@ -6,7 +6,7 @@ from airflow.providers.common.compat.sdk import Asset
 
 from include.sparkify import tables
 
-# A logical address in the form that Airflow 3 requires; the connection has the real host.
+# A logical address in the form that Airflow 3 requires. The connection has the real host.
 _BASE = "redshift://sparkify:5439/dev"
 
 STAR = {table: Asset(f"{_BASE}/sparkify/{table}") for table in tables.STAR}

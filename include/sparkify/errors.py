@@ -1,8 +1,8 @@
 """The four classes of failure, and how the error of a driver is classified.
 
 transient       a retry may help: Airflow tries the task again
-data            the input is wrong: no retry; the message names the file and the next step
-configuration   the setup is wrong: no retry, never a skip; the message names the fix
+data            the input is wrong: no retry. The message names the file and the next step
+configuration   the setup is wrong: no retry, never a skip. The message names the fix
 absent          there is nothing to load: skip, warn or fail, according to the settings
 """
 
@@ -29,13 +29,13 @@ class ConfigurationError(AirflowFailException):
 
 
 # SQLSTATE classes of the PostgreSQL family.
-# The last three are two sessions that create the same thing at once: our keys are never enforced, and every CREATE
-# says IF NOT EXISTS. 53100 (disk full) clears up when space is freed.
+# The last three mean that two sessions create the same thing at once, because our keys are never enforced, and every
+# CREATE says IF NOT EXISTS. 53100 (disk full) clears up when space is freed.
 _TRANSIENT_STATES = ("08", "40", "57P", "55P03", "53100", "53300", "23505", "42P06", "42P07")
-# Errors of concurrency that Redshift reports as XX000, "internal error": dbt tries again after the same ones
-# (https://github.com/dbt-labs/dbt-adapters/pull/1873). 1018 and 1023:
-# https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html; VACUUM:
-# https://docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html.
+# Errors of concurrency that Redshift reports as XX000, "internal error". dbt tries again after the same ones
+# (https://github.com/dbt-labs/dbt-adapters/pull/1873).
+# 1018 and 1023: https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+# VACUUM: https://docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html
 _CONCURRENCY = re.compile(
     r"\b(1018|1023)\b|concurrently updated|conflict with concurrent transaction|could not open relation with OID"
     r"|Relation with OID \d+ does not exist|VACUUM is running"
@@ -43,8 +43,8 @@ _CONCURRENCY = re.compile(
 # The statement ran into statement_timeout, or was canceled.
 STATEMENT_TIMEOUT = "57014"
 _CONFIGURATION_STATES = ("28", "3D", "3F", "42")
-# S3 answers these per object of a DeleteObjects, and the others with a status of 400 or 403: no status says it.
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+# S3 returns these per object of a DeleteObjects, and the others with status 400 or 403, so that their status does not
+# show that they are transient: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _TRANSIENT_AWS = {
     "InternalError",
     "ServiceUnavailable",
@@ -96,8 +96,8 @@ def aws_error(error: Exception, doing: str) -> AirflowException:
 def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
     """Return whether AWS is at fault, throttles, or lacks capacity at this moment, or credentials have expired.
 
-    By the status; by botocore's own lists; by name, because Redshift answers throttling by a service that it depends
-    on, and missing capacity, with a status of 400.
+    The status, botocore's own lists or the name of the error decide. The name is needed because Redshift answers
+    throttling by a service that it depends on, and missing capacity, with status 400.
     """
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(error.response.get("Error", {}).get("Code", ""))
@@ -123,7 +123,7 @@ def _answer(error: BaseException) -> tuple[str, str]:
 def is_transient(error: Exception) -> bool:
     """Return whether the whole transaction may be tried again on a new connection.
 
-    A lost connection, a restarting server, a deadlock and Redshift's errors of concurrency are transient; an error
+    A lost connection, a restarting server, a deadlock and Redshift's errors of concurrency are transient. An error
     about the statement itself is not.
     """
     if isinstance(error, OSError | redshift_connector.InterfaceError):

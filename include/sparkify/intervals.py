@@ -1,4 +1,4 @@
-"""Half-open intervals of UTC time: what a run owns, what a file covers, what is due."""
+"""Half-open intervals of UTC time: those that a run owns, and those that a file covers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Interval:
             day += timedelta(days=1)
 
     def intersection(self, other: Interval) -> Interval | None:
-        """Return the time that both own, or None."""
+        """Return the time that is in both, or None."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Interval(start, end) if start < end else None
 
@@ -55,13 +55,13 @@ def of_day(day: date) -> Interval:
 def of_run(context: Mapping[str, Any]) -> Interval:
     """Return the interval that a DAG run owns.
 
-    That is all time for a full refresh, and for a replay without ``start`` and ``end``; else the parameters ``start``
-    and ``end``; else the data interval.
+    A full refresh owns all time, and so does a replay without ``start`` and ``end``. For all other runs, the parameters
+    ``start`` and ``end`` decide or, without them, the data interval.
 
-    :raises ConfigurationError: the run was triggered with a parameter that the DAG does not have; only one of the two
-        is given, is not an ISO time, or the end is not after the start; the interval ends in the future, is outside of
-        the years that the contract accepts, or longer than :data:`MAX_DAYS`; or the run has neither parameters nor a
-        data interval (a manual run on Airflow 3).
+    :raises ConfigurationError: the run was triggered with a parameter that the DAG does not have; only one of ``start``
+        and ``end`` is given, one is not an ISO time, or the end is not after the start; the interval ends in the
+        future, is outside of the years that the contract accepts, or is longer than :data:`MAX_DAYS`; or the run has
+        neither parameters nor a data interval (a manual run on Airflow 3).
     """
     params = context["params"]
     if unknown := sorted(set(getattr(context.get("dag_run"), "conf", None) or {}) - set(params)):
@@ -104,7 +104,7 @@ def _parse(name: str, value: object) -> datetime:
 
 
 def _utc(moment: datetime) -> datetime:
-    """Return naive UTC; a time without a zone is UTC already."""
+    """Return naive UTC. A time without a zone is UTC already."""
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC)
     # Not moment.replace: Airflow passes pendulum objects, whose arithmetic differs.

@@ -25,7 +25,7 @@ class Plan(TypedDict):
     """The decision of `plan`, for the tasks that follow."""
 
     run_schema: str
-    """The schema of this try of the run; the name is its identity."""
+    """The schema of this try of the run. The name is its identity."""
     mode: str
     version: int
     """The version of the star before the ledger was read. The plan does not include later versions."""
@@ -45,11 +45,11 @@ class Plan(TypedDict):
     refused: list[str]
     """``key: reason`` of daily files of the interval that are refused at their present version and not read again."""
     unrecognized: list[str]
-    """Keys and folders in the lake that are not where, or not named as, a source file must be (the first 100)."""
+    """Keys and folders in the lake that do not have the place or the name of a source file (the first 100)."""
 
 
 def of_run(context: Mapping[str, Any]) -> Plan | None:
-    """Return the plan of the run; None if there is none."""
+    """Return the plan of the run, or None if there is none."""
     found: Plan | None = context["ti"].xcom_pull(task_ids="plan", key="plan")
     return found
 

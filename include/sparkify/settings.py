@@ -48,21 +48,21 @@ Prefix = Annotated[str, Field(pattern=r"^([^/]+/)*$")]
 
 
 class Settings(pydantic.BaseModel):
-    """The run-time settings; every field is a key of the Variable ``sparkify``."""
+    """The run-time settings. Every field is a key of the Variable ``sparkify``."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     source_bucket: Bucket = "sparkify-lake"
     """Bucket with the source files."""
     log_prefix: Prefix = "log_data/"
-    """Prefix of the activity log; below it ``YYYY/MM/YYYY-MM-DD….json[.gz|.bz2]``. Ends with a slash."""
+    """Prefix of the activity log, with files ``YYYY/MM/YYYY-MM-DD….json[.gz|.bz2]`` below it. Ends with a slash."""
     song_prefix: Prefix = "song_data/"
     """Prefix of the song metadata, one object per file. Ends with a slash."""
     work_bucket: Bucket = "sparkify-work"
     """Bucket for what a run writes: validated lines, manifests, run reports. Not the source bucket."""
     star_schema: Annotated[str, Field(alias="schema", pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "sparkify"
-    """Schema of the star; the pipeline's own tables are in this name with ``_ops``, its report tables in this name
-    with ``_reports`` (in ``reports`` for the default star)."""
+    """Schema of the star. The pipeline's own tables are in the schema of this name with ``_ops``, the report tables in
+    that with ``_reports`` (in ``reports`` for the default star)."""
     absent: Literal["skip", "warn", "fail"] = "skip"
     """Policy for an interval without a log file: skip, warn (go on with the songs) or fail."""
     wait_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 180
@@ -84,7 +84,7 @@ class Settings(pydantic.BaseModel):
     keep_run_days: Annotated[int, Field(ge=1)] = 14
     """Days that files written for COPY are kept in the work bucket."""
     failure_topic_arn: Annotated[str, Field(pattern=r"^(arn:[^:]+:sns:.+)?$")] = ""
-    """SNS topic that is notified of failed tasks; empty: none."""
+    """SNS topic that is notified of failed tasks, or empty for none."""
 
     @pydantic.model_validator(mode="after")
     def _check_together(self) -> Settings:
@@ -102,14 +102,14 @@ class Settings(pydantic.BaseModel):
 
 @functools.lru_cache(maxsize=1)
 def settings() -> Settings:
-    """Return the settings in force, read once per process (a task is a process).
+    """Return the settings, read once per process (a task is a process).
 
     :raises ConfigurationError: the Variable is not a JSON object, has an unknown key, or a value is out of range.
     """
     from airflow.providers.common.compat.sdk import Variable
 
     # The default by position: Airflow 2 and 3 give this parameter different names. Not `deserialize_json`: Airflow 3
-    # takes a Variable that is not JSON for one that does not exist, and the defaults would be in force.
+    # takes a Variable that is not JSON for one that does not exist, and the defaults would apply.
     try:
         given = json.loads(Variable.get(VARIABLE, "{}"))
     except ValueError as error:
@@ -150,7 +150,7 @@ def prefix_of(source: Source) -> str:
 
 
 def reports() -> str:
-    """Return the schema of the star's report tables, for SQL templates; that of the default star has a plain name."""
+    """Return the schema of the star's report tables, for SQL templates. That of the default star has a plain name."""
     return "reports" if star() == "sparkify" else f"{star()}_reports"
 
 
@@ -162,8 +162,8 @@ def reports_state() -> str:
 def new_run_schema(run_id: str) -> str:
     """Return a name for the schema of one try of a DAG run, different at every call.
 
-    At most 63 bytes, the shorter limit of the two engines. The name is the identity of the try: two deployments that
-    share a warehouse have runs of the same id.
+    It has at most 63 bytes, the shorter limit of the two engines. The name is the identity of the try, because two
+    deployments that share a warehouse have runs of the same id.
     """
     plain = re.sub(r"[^a-z0-9]+", "_", run_id.lower()).strip("_")[:22]
     return f"{star()[:20]}_run_{plain}_{secrets.token_hex(6)}"
@@ -198,7 +198,7 @@ def start_date() -> datetime:
 
 
 def last_day() -> datetime | None:
-    """Return ``SPARKIFY_LAST_DAY``: the last scheduled day, UTC; None (the default) if the schedule has no end."""
+    """Return ``SPARKIFY_LAST_DAY``: the last scheduled day, UTC, or None (the default) if the schedule has no end."""
     return _date("SPARKIFY_LAST_DAY")
 
 
@@ -223,7 +223,7 @@ def run_limit() -> timedelta:
 def check_environment() -> None:
     """Fail a run that was scheduled by a default because the environment could not be read.
 
-    :raises ConfigurationError: naming the variable.
+    :raises ConfigurationError: a variable cannot be read. The message names it.
     """
     if os.environ.get("SPARKIFY_SCHEDULE", "@daily") not in SCHEDULES:
         raise ConfigurationError(f"SPARKIFY_SCHEDULE must be one of {SCHEDULES}")

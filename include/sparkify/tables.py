@@ -26,13 +26,13 @@ class Source:
     prefix: str
     """The key of the Variable ``sparkify`` that has the prefix of its files."""
     path: str
-    """Regular expression for the path of a file below the prefix; the group ``day`` is its UTC day, if it has one."""
+    """Regular expression for the path of a file below the prefix. The group ``day`` is its UTC day, if it has one."""
     staging: str
     """Staging table."""
     history: str
     """Published table that keeps the accepted rows, each with its file."""
     daily: bool
-    """A file belongs to a day, and a run reads the files of its days; otherwise every run reads what is new."""
+    """A file belongs to a day, and a run reads the files of its days. Otherwise, every run reads the new files."""
 
 
 SOURCES = (
@@ -95,7 +95,7 @@ PUBLISH = (*STAR, *HISTORY, "loaded_files", "changed_days")
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column; ``meaning`` is the text of its COMMENT ON."""
+    """One column. ``meaning`` is the text of its COMMENT ON."""
 
     name: str
     type: str
@@ -105,7 +105,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """One table as its file declares it; ``grain`` is the first line of the file."""
+    """One table as its file declares it. ``grain`` is the first line of the file."""
 
     name: str
     grain: str

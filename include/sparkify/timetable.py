@@ -1,4 +1,4 @@
-"""When the pipeline is scheduled: one run per interval, without an end or, where the data ends, up to its last day.
+"""The schedule of the pipeline: one run per interval, without an end or, where the data ends, up to its last day.
 
 The end is the timetable's, not the DAG's ``end_date``: Airflow copies that date to every task and then refuses to run
 any task of a manual run that is triggered later.
@@ -37,8 +37,8 @@ class SparkifyTimetable(CronDataIntervalTimetable):
     def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
         """Return the data interval of a manual run with this logical date: the interval that contains it.
 
-        While that has not ended, it is the one before. Airflow's own timetable always returns the one before, so that a
-        run for 5 November would load the 4th.
+        While that has not ended, return the one before. Airflow's own timetable always returns the one before, so that
+        a run for 5 November would load the 4th.
         """
         before = super().infer_manual_data_interval(run_after=run_after)
         # Hours and days of UTC all have the same length.
@@ -46,7 +46,7 @@ class SparkifyTimetable(CronDataIntervalTimetable):
         return around if around.end <= pendulum.now("UTC") else before
 
     def next_dagrun_info(self, **arguments: Any) -> DagRunInfo | None:
-        """Return the next scheduled run; None after the last day."""
+        """Return the next scheduled run, or None after the last day."""
         found = super().next_dagrun_info(**arguments)
         if found and self._last_day and found.data_interval.start >= self._last_day + timedelta(days=1):
             return None

@@ -2,10 +2,10 @@
 
     python -m local.sample FOLDER [--scale N] [--start 2018-11-01] [--days 30] [--seed 1] [--songs N]
 
-Scale 1 is about 270 events per day, 1,000 songs and 97 users; --scale multiplies all three, and --songs sets the
-number of songs (14,896 in the full edition of the public data). The same arguments give
-the same bytes on every machine and Python: only ``Random.random()`` decides, by plain arithmetic (no library call
-that rounds its own way), and no clock is read. All people, artists, titles and places are invented.
+Scale 1 is about 270 events per day, 1,000 songs and 97 users. --scale multiplies all three, and --songs sets the number
+of songs (14,896 in the full edition of the public data). The same arguments give the same bytes on every machine and
+Python: only ``Random.random()`` decides, by plain arithmetic (no library call that rounds its own way), and no clock is
+read. All people, artists, titles and places are invented.
 
 Quirks kept, because each has broken a loader: two plays at one instant; sessions over midnight; a session
 of two identities (logged out, then in); users who change level, some twice in a day; ``userId`` "" with

@@ -24,7 +24,7 @@ def positive(kind: type, most: int = 10_000) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the sample and return the exit code; 2 for a folder that cannot be used."""
+    """Write the sample and return the exit code, 2 for a folder that cannot be used."""
     default = Spec()
     parser = argparse.ArgumentParser(prog="sample", description="Invented Sparkify logs and songs.")
     parser.add_argument(

@@ -69,7 +69,7 @@ class Songs:
 
 
 def events(spec: Spec) -> Iterator[tuple[date, list[dict[str, Any]]]]:
-    """Yield each UTC day with its events in order of time; memory holds one day and the sessions over midnight."""
+    """Yield each UTC day with its events in order of time. Memory holds one day and the sessions over midnight."""
     random = spec.random("events")
     played = Songs.generate(spec)
     people = users(spec)
@@ -111,7 +111,7 @@ def session_starts(spec: Spec, random: Random, day: date, midnight: int) -> list
 
 
 def draw_index(running: list[Any], random: Random) -> int:
-    """Return an index drawn by weight; ``running`` holds the running sums of the weights."""
+    """Return an index drawn by weight. ``running`` holds the running sums of the weights."""
     return bisect.bisect(running, random.random() * running[-1])
 
 
@@ -130,7 +130,7 @@ class Session:
         self.made: list[dict[str, Any]] = []
 
     def events(self, undecided: bool) -> list[dict[str, Any]]:
-        """Return the events of the visit; it may change the user's level."""
+        """Return the events of the visit, which may change the user's level."""
         self.arrive()
         for number in range(self.songs_wanted()):
             self.visit("NextSong")
@@ -150,7 +150,7 @@ class Session:
         return self.made
 
     def arrive(self) -> None:
-        """Visit the home page; some are logged out at first."""
+        """Visit the home page. Some users are logged out at first."""
         if self.random.random() < 0.12:
             self.visit("Home", self.some_seconds(), logged_in=False)
             if self.random.random() < 0.15:
@@ -208,7 +208,7 @@ class Session:
         return int(self.random.random() * self.random.random() * 120)
 
     def visit(self, page: str, wait: int = 0, logged_in: bool = True) -> None:
-        """Add an event; the next one follows ``wait`` seconds later."""
+        """Add an event. The next one follows ``wait`` seconds later."""
         song: tuple[Any, Any, Any] = (None, None, None)
         if page == "NextSong":
             song = self.played.draw(self.random)

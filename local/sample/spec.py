@@ -17,11 +17,11 @@ class Spec:
     scale: float = 1.0
     seed: int = 1
     songs: int | None = None
-    """How many songs; None for 1,000 times ``scale``."""
+    """The number of songs, or None for 1,000 times ``scale``."""
 
     @property
     def song_count(self) -> int:
-        """The number of songs."""
+        """Return the number of songs."""
         return self.songs or max(1, round(1_000 * self.scale))
 
     def random(self, purpose: str) -> Random:

@@ -45,7 +45,7 @@ class User:
 
 
 def users(spec: Spec) -> list[User]:
-    """Return everyone with an account, the busiest first; the last one never plays a song."""
+    """Return everyone with an account, the busiest first. The last one never plays a song."""
     random = spec.random("users")
     begin = datetime(spec.start.year, spec.start.month, spec.start.day, tzinfo=UTC).timestamp() * 1000
     count = max(2, round(USERS * spec.scale))

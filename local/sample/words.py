@@ -42,7 +42,7 @@ NUMBER_NAMES: tuple[str | int, ...] = (404, 1977, 88, 5150, "007")
 
 
 def pick(random: Random, options: Any) -> Any:
-    """Return one of a sequence, evenly. ``Random.choice`` changed between Pythons; ``random()`` did not."""
+    """Return one of a sequence, evenly. ``Random.choice`` changed between Pythons, but ``random()`` did not."""
     return options[int(random.random() * len(options))]
 
 
@@ -53,7 +53,7 @@ def place(random: Random) -> str:
 
 
 def title(random: Random, long: bool = False) -> str:
-    """Return an invented song title; a long one has more than 256 bytes of UTF-8 in fewer characters."""
+    """Return an invented song title. A long one has more than 256 bytes of UTF-8 in fewer characters."""
     words = [pick(random, WORDS) for _ in range(pick(random, (1, 2, 2, 3, 4)))]
     chance = random.random()
     if long:
@@ -68,7 +68,7 @@ def title(random: Random, long: bool = False) -> str:
 
 
 def artist_name(random: Random, long: bool = False) -> str | int:
-    """Return an invented artist name; an all-digit one is a number, as in the source."""
+    """Return an invented artist name. An all-digit one is a number, as in the source."""
     chance = random.random()
     if long:
         return " / ".join(f"{pick(random, ACCENTED)} {pick(random, LAST_NAMES)}" for _ in range(28))

@@ -1,4 +1,4 @@
-"""Divide what a run has to read into chunks, one for each task of `validate`."""
+"""Divide the files that a run has to read into chunks, one for each task of `validate`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     last_modified: str
     """ISO."""
     day: str | None
-    """ISO; None for a file without a day."""
+    """ISO, or None for a file without a day."""
     ledger_etag: str
 
 
@@ -52,13 +52,13 @@ def parse(entry: Entry) -> tuple[LakeObject, str]:
 
 
 class Chunks:
-    """Write what is due to the work bucket in chunks of about the same size; one of them is in memory."""
+    """Write the list of due files to the work bucket in chunks of about the same size. One of them is in memory."""
 
     def __init__(self, s3: Any, bucket: str, prefix: str, expected: int = 0) -> None:
         """Begin the first chunk.
 
-        :param expected: bytes that are to come for certain; they are divided evenly, so that the last chunk is not
-            a small rest.
+        :param expected: bytes that are certain to come. They are divided evenly, so that the last chunk is not a small
+            remainder.
         """
         self._s3, self._bucket, self._prefix = s3, bucket, prefix
         self._limit = CHUNK_BYTES
@@ -88,7 +88,7 @@ class Chunks:
     def close(self, at_least: int = 1) -> list[str]:
         """Write the last chunk and return the keys of all of them.
 
-        :param at_least: the number of chunks; empty ones make up for those that are missing.
+        :param at_least: the lowest number of chunks. Empty ones make up for those that are missing.
         """
         while self._entries or len(self._keys) < max(at_least, 1):
             self._write()

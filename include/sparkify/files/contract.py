@@ -1,12 +1,12 @@
-"""The contract of the source lines: which fields, which types, which ranges, and what happens otherwise.
+"""The contract of the source lines: their fields, types and ranges, and what happens to lines that break it.
 
-A line is accepted or rejected as a whole; nothing is guessed. The only repairs are stated here: a number is accepted
+A line is accepted or rejected as a whole. Nothing is guessed. The only repairs are stated here: a number is accepted
 for text and digits for a number (all-digit artist names arrive as numbers), text loses its trailing blanks, and free
-text longer than its column is truncated at the edge of a character. Values that lose something are counted. Of a
-repeated JSON key the last value counts.
+text longer than its column is truncated at the edge of a character. Values that lose something are counted. If a JSON
+key is repeated, the last value counts.
 
-A key that is left out is a null, as COPY takes it with JSON 'auto' and as eventsim, which made Sparkify's data, writes
-it. A rule on the file guards against a renamed field: see :class:`include.sparkify.files.presence.Presence`.
+A key that is left out is null, as for COPY with JSON 'auto' and for eventsim, which made Sparkify's data. A rule on the
+file guards against a renamed field: see :class:`include.sparkify.files.presence.Presence`.
 
 A reason never repeats a value of the line, because reasons reach mailboxes and values may be personal. The line is in
 ``rejected_lines``.
@@ -33,7 +33,7 @@ import orjson
 # COPY accepts lines of JSON of at most 4 MB
 # (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html).
 MAX_LINE_BYTES = 4 * 1024 * 1024
-# Bytes of a rejected line that are kept; the file has all of them.
+# Bytes of a rejected line that are kept. The file has all of them.
 RAW_BYTES = 4096
 
 _MIN_TS = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -42,7 +42,7 @@ _INTEGER_MAX = 2**31 - 1
 
 
 class Reject(Exception):
-    """A line breaks the contract: its ``column``, for ``reason``."""
+    """A line breaks the contract in ``column``, for ``reason``."""
 
     def __init__(self, column: str, reason: str) -> None:
         super().__init__(f"{column}: {reason}" if column else reason)
@@ -69,7 +69,7 @@ class Text:
 
     @property
     def plain(self) -> Any:
-        """The type of values that :meth:`read` returns as they are, if they hold no NUL and end in no blank."""
+        """Return the type of values that :meth:`read` returns as they are, if they have no NUL or trailing blank."""
         # A character has at most four bytes.
         return Annotated[str, msgspec.Meta(max_length=self.width // 4)]
 
@@ -91,7 +91,7 @@ class Text:
 
 @dataclasses.dataclass(frozen=True)
 class Integer:
-    """A whole number in ``[low, high]``; digits in quotes are accepted, a fraction is not."""
+    """A whole number in ``[low, high]``. Digits in quotes are accepted, a fraction is not."""
 
     low: int
     high: int
@@ -99,7 +99,7 @@ class Integer:
 
     @property
     def plain(self) -> Any:
-        """The type of values that :meth:`read` returns as they are."""
+        """Return the type of values that :meth:`read` returns as they are."""
         return Annotated[int, msgspec.Meta(ge=self.low, le=self.high)]
 
     def read(self, value: Any, name: str, tally: Tally) -> int:
@@ -128,7 +128,7 @@ class Decimal:
 
     @property
     def plain(self) -> Any:
-        """The type of values that :meth:`read` returns as they are, if they have no more than ``scale`` decimals."""
+        """Return the type of values that :meth:`read` returns as they are, if they have at most ``scale`` decimals."""
         return Annotated[float, msgspec.Meta(ge=self.low, le=self.high)]
 
     def read(self, value: Any, name: str, tally: Tally) -> float:
@@ -221,7 +221,7 @@ def event(line: bytes, tally: Tally, latest: int = _MAX_TS) -> dict[str, Any]:
     :raises Reject: the line is not a JSON object, lacks a field, or a value breaks the contract.
     """
     source = _object(line)
-    # Logged-out events have "" for the user; a play without a user is rejected below.
+    # Logged-out events have "" for the user. A play without a user is rejected below.
     if source.get("userId") == "":
         source["userId"] = None
     row = _row(source, EVENT_FIELDS, tally)
@@ -254,19 +254,19 @@ EventRow: Any = msgspec.defstruct(
     ["source_key", "line_number", "file_date", *(field.column for field in EVENT_FIELDS), "start_time"],
     gc=False,
 )
-# Types of unknown fields that the fast way passes over. orjson and msgspec differ in how deep JSON may be, so nothing
-# deeper.
+# Types of unknown fields that the fast path skips. They are not deeper, because orjson and msgspec differ in how deep
+# JSON may be.
 _Scalar = str | int | float | bool | None
 _Ignored = _Scalar | list[_Scalar] | dict[str, _Scalar]
-# Unknown fields that the fast way knows of in one file.
+# Unknown fields that the fast path skips in one file, at most.
 _MOST_UNKNOWN = 16
 
 
 @functools.lru_cache(maxsize=64)
 def _decoder(unknown: frozenset[str]) -> Callable[[bytes], Any]:
-    """Return the decoder of a plain event; it raises ValueError for any other line.
+    """Return the decoder of a plain event, which raises ValueError for any other line.
 
-    :param unknown: fields without a column that the line may have. A line with another one is for the exact rules,
+    :param unknown: fields without a column that the line may have. A line with another one is left to the exact rules,
         which name the field.
     """
     # msgspec takes few names.
@@ -291,7 +291,7 @@ def _decoder(unknown: frozenset[str]) -> Callable[[bytes], Any]:
 
 _COLUMNS = len(EVENT_FIELDS)
 _SCALE = 10**5
-# How a text that ends in a blank may look in JSON, and little else does.
+# The end of a text with a trailing blank in JSON. Little else looks like this.
 _BLANK_ENDS = tuple(b' "' + end for end in (b",", b"}", b" ", b"\t", b"\r"))
 
 
@@ -305,7 +305,7 @@ def plain_events(
 ) -> list[Any]:
     """Return a row for each line: an :data:`EventRow` with what :func:`event` returns, or None.
 
-    None is for every line that breaks the contract or needs a repair, and for a few more; :func:`event` decides on it.
+    None is for every line that breaks the contract or needs a repair, and for a few more. :func:`event` decides on it.
 
     :param number: the number of the first line.
     :param latest: the last ``ts`` that a row may have, in ms since 1970.
@@ -356,7 +356,7 @@ def plain_events(
 
 @functools.lru_cache(maxsize=1 << 16)
 def _user_id(text: str) -> int | None:
-    """Return the digits as a number; None if they are none, or out of range."""
+    """Return the digits as a number, or None if the text has other characters or is out of range."""
     return int(text) if re.fullmatch("[0-9]+", text) and 1 <= int(text) <= _INTEGER_MAX else None
 
 
@@ -383,9 +383,9 @@ class Contract:
 
     fields: tuple[Field, ...]
     read: Callable[..., dict[str, Any]]
-    """Return the columns of the staging table for one line, or document; a line comes with its latest possible time."""
+    """Return the columns of the staging table for one line, or document. A line comes with its latest possible time."""
     read_plain: Callable[..., list[Any]] | None = None
-    """Read most lines of a block faster, see :func:`plain_events`."""
+    """Read most lines of a block faster (see :func:`plain_events`)."""
 
 
 CONTRACTS = {"events": Contract(EVENT_FIELDS, event, plain_events), "songs": Contract(SONG_FIELDS, song)}

@@ -54,7 +54,7 @@ class LakeObject:
     last_modified: datetime
     """Naive UTC, whole seconds."""
     file_date: date | None = None
-    """The UTC day of a daily file; None for others."""
+    """The UTC day of a daily file, or None for others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Listing:
 
     files: list[LakeObject]
     unrecognized: list[str]
-    """Keys (or folders, ending with a slash) that are not where, or not named as, a file of this kind must be."""
+    """Keys (or folders, ending with a slash) that do not have the place or the name of a file of this kind."""
 
 
 def client() -> Any:
@@ -85,7 +85,7 @@ def client_of(hook: AwsBaseHook, service: str) -> Any:
 
 
 def list_daily(s3: Any, bucket: str, prefix: str, path: str, interval: Interval) -> Listing:
-    """List the files of a daily source of the days of an interval.
+    """List the files of a daily source for the days of an interval.
 
     They are in the folder ``YYYY/MM/`` of their day below the prefix. The months of the interval are listed whole, and
     the folders above them by name, so that a file with another name or in another folder is found.
@@ -126,7 +126,7 @@ def is_file(pattern: str, path: str) -> bool:
 
 
 def file_date(pattern: str, path: str) -> date | None:
-    """Return the UTC day of a daily file, from its path; None if the path is not that of one."""
+    """Return the UTC day of a daily file, from its path, or None if the path is not that of a daily file."""
     match = re.fullmatch(pattern, path)
     try:
         day = date.fromisoformat(match["day"]) if match else None
@@ -160,7 +160,7 @@ def list_objects(s3: Any, bucket: str, prefix: str, after: str = "") -> Iterator
 
 
 def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[tuple[LakeObject, str | None]]:
-    """Return objects in key order; with a delimiter, folders as the second value. Folder markers are left out."""
+    """Return objects in key order and, with a delimiter, folders as the second value. Folder markers are left out."""
     given = {name: value for name, value in options.items() if value}
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **given)
@@ -195,7 +195,7 @@ _NO_OBJECT = LakeObject("", "", 0, datetime.min)
 
 
 class ManyObjects:
-    """A second client, for many small objects: it lists and reads them at an eighth of boto3's CPU time, or less.
+    """A second client, for many small objects. It lists and reads them at an eighth of boto3's CPU time, or less.
 
     It never raises an error. boto3 lists and reads what it cannot, or reports the reason.
     """
@@ -230,7 +230,7 @@ class ManyObjects:
             self._give_up(error)
 
     def list_objects(self, prefix: str, after: str = "") -> Iterator[LakeObject]:
-        """Return what :func:`list_objects` returns."""
+        """Return the same objects as :func:`list_objects`."""
         import obstore
 
         if self._store is not None:
@@ -245,10 +245,10 @@ class ManyObjects:
                             continue
                         yield _object(meta["path"], meta["e_tag"] or "", meta["size"], meta["last_modified"])
                         after = meta["path"]
-            # Of one key, which this client cannot name; or of all.
+            # An error of one key, which this client cannot name, or of all.
             except (OSError, ValueError, obstore.exceptions.BaseError) as error:
                 log.info("boto3 lists s3://%s/%s, too: %s", self._bucket, prefix, _first_line(error))
-        # Usually one request, which finds nothing: this client takes an answer that is not S3's for the end.
+        # Usually one request, which finds nothing. The other client takes an answer that is not from S3 for the end.
         yield from list_objects(self._s3, self._bucket, prefix, after)
 
     def list_ranges(self, prefix: str, bounds: list[str]) -> Iterator[LakeObject]:
@@ -265,7 +265,7 @@ class ManyObjects:
                 yield from found
 
     def read(self, item: LakeObject) -> tuple[LakeObject, io.BufferedReader] | None:
-        """Return an object as it is now, and its bytes; None if boto3 has to read it."""
+        """Return an object as it is now, and its bytes, or None if boto3 has to read it."""
         import obstore
 
         if self._store is None or item.size > SMALL_BYTES:
@@ -275,7 +275,7 @@ class ManyObjects:
             if answer.meta["size"] > SMALL_BYTES or not answer.meta["e_tag"]:
                 return None
             body = answer.bytes()
-        # Of this object: deleted, not allowed, archived, or a key with an empty segment.
+        # An error of this object: deleted, not allowed, archived, or a key with an empty segment.
         except (OSError, ValueError, obstore.exceptions.PermissionDeniedError):
             return None
         except obstore.exceptions.BaseError as error:
@@ -298,7 +298,7 @@ def _first_line(error: Exception) -> str:
 def open_object(
     s3: Any, bucket: str, item: LakeObject, small: ManyObjects | None = None
 ) -> Iterator[tuple[LakeObject, io.BufferedIOBase]]:
-    """Open an object at its latest version: the object as it is read, and its bytes, decompressed if need be.
+    """Open the latest version of an object. Yield the object as it is read, and its bytes, decompressed if needed.
 
     :param small: reads the object if it can.
     :raises ObjectGone: it was deleted since it was listed.
@@ -336,7 +336,7 @@ def open_object(
 
 # Codes with which S3 refuses one object: by a policy, the storage class, the key that encrypts it.
 _OF_ONE_OBJECT = ("AccessDenied", "InvalidObjectState", "KMS.")
-# How compressed content begins, by the end of its name, and what it is called.
+# The first bytes of compressed content by the end of its name, and the name of the format.
 _STARTS = {".gz": b"\x1f\x8b", ".bz2": b"BZh"}
 _KINDS = {".gz": "gzip", ".bz2": "bzip2"}
 
@@ -350,9 +350,9 @@ def _get(s3: Any, bucket: str, key: str) -> tuple[LakeObject, io.BufferedReader]
 
 
 def find_etag(s3: Any, bucket: str, key: str) -> str | None:
-    """Return the ETag of an object as it is now; None if there is no such object.
+    """Return the ETag of an object as it is now, or None if there is no such object.
 
-    By LIST: a GET or HEAD of a missing key answers 403 to a role that may list only some prefixes.
+    It uses LIST, because a GET or HEAD of a missing key returns 403 to a role that may list only some prefixes.
 
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """

@@ -10,11 +10,11 @@ from include.sparkify.files.contract import PLAY, Field
 class Presence:
     """The fields of the lines of a log file: the guard against a renamed field, whose column would be null.
 
-    One line cannot tell a renamed field from one that is left out; a file can, because every field is on some line of
-    it. A field that no line has refuses the file, if the file has lines that need it: plays, which need every field, or
-    any line, for the fields that every line has.
+    One line does not show whether a field was renamed or left out. A file does, because every field is on some line of
+    it. A file is refused if no line has a field that some lines need: plays need every field, and all lines need the
+    fields that every line has.
 
-    The lines of a usual file are looked at up to its first play.
+    In a usual file, only the lines up to the first play are looked at.
     """
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
@@ -26,7 +26,7 @@ class Presence:
         self._has_plays = False
 
     def note(self, lines: list[bytes]) -> None:
-        """Note the fields of lines, in time only while one of them has not been seen."""
+        """Record the fields of lines, which takes time only while one of the fields has not been seen."""
         for line in lines:
             if not self._absent:
                 return
@@ -42,7 +42,7 @@ class Presence:
                     del self._absent[name]
 
     def refusal(self) -> str:
-        """Return why the file is refused; empty if it has the fields that its lines need."""
+        """Return why the file is refused, empty if it has the fields that its lines need."""
         absent = [
             field.source
             for field in self._absent.values()

@@ -1,9 +1,9 @@
-"""Read source files line by line: write accepted lines to the work bucket for COPY, keep all others as rejects.
+"""Read source files line by line: write accepted lines to the work bucket for COPY, and keep all others as rejects.
 
 A file is loaded or refused as a whole. A log file is refused if more of its lines are rejected than the threshold
-allows, if none is accepted, or if it cannot be read to its end; a song file, if its document is rejected. So the
-verdict on a file does not depend on the other files of the run. A file that S3 does not return is refused, too, but
-no version of it.
+allows, if none is accepted, or if it cannot be read to its end. A song file is refused if its document is rejected. So
+the verdict on a file does not depend on the other files of the run. A file that S3 does not return is refused, too,
+but none of its versions is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from include.sparkify.tables import Source
 # Bytes per piece before compression: within the 1 MB to 1 GB that COPY reads best
 # (https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-files.html).
 PIECE_BYTES = 64 << 20
-# Bytes of one file that are buffered in memory until its verdict; more goes to disk.
+# Bytes of one file that are buffered in memory until its verdict. More goes to disk.
 SPOOL_BYTES = 8 << 20
 # Bytes of a file that are split into lines, checked and written together.
 BLOCK_BYTES = 1 << 20
@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class ValidatedFile:
-    """One file as it was read; a row of ``staging_files``. Times are epoch milliseconds (COPY_OPTIONS)."""
+    """One file as it was read, a row of ``staging_files``. Times are epoch milliseconds (COPY_OPTIONS)."""
 
     kind: str
     source_key: str
@@ -64,7 +64,7 @@ class ValidatedFile:
     last_modified: int | None
     file_date: str | None
     ledger_etag: str
-    """The version that the ledger had when the run was planned; empty if none."""
+    """The version that the ledger had when the run was planned, empty if none."""
     vanished: bool = False
     """The file was loaded and is no longer in the lake (a full refresh deletes its rows)."""
     lines: int = 0
@@ -78,7 +78,7 @@ class ValidatedFile:
 
 @dataclasses.dataclass(frozen=True)
 class RejectedLine:
-    """A line that broke the contract; a row of ``rejected_lines``."""
+    """A line that broke the contract, a row of ``rejected_lines``."""
 
     source_key: str
     etag: str
@@ -96,7 +96,7 @@ class Reading:
     tally: contract.Tally = dataclasses.field(default_factory=contract.Tally)
     rejects: list[RejectedLine] = dataclasses.field(default_factory=list)
     refusal: str = ""
-    """Why the file is refused; empty if it is accepted."""
+    """Why the file is refused, empty if it is accepted."""
 
     def __post_init__(self) -> None:
         self.presence = Presence(contract.CONTRACTS[self.file.kind].fields)
@@ -104,7 +104,7 @@ class Reading:
     def parse(
         self, text: bytes, number: int, read: Callable[[bytes, contract.Tally], dict[str, Any]]
     ) -> dict[str, Any] | None:
-        """Return the line as a row; keep a reject and return None if it breaks the contract."""
+        """Return the line as a row. If it breaks the contract, keep a reject and return None."""
         self.file.lines += 1
         try:
             row = read(text, self.tally)
@@ -137,7 +137,7 @@ class Reading:
             )
 
     def refuse_empty(self) -> None:
-        """Refuse a file without a line if another version of it is loaded: it would take its rows away."""
+        """Refuse a file without a line if another version of it is loaded, whose rows it would take away."""
         if not (self.file.lines or self.refusal) and self.file.ledger_etag not in ("", self.file.etag):
             self.refusal = (
                 "it is empty, and a version of it is loaded, whose rows stay; to take them away, delete the file and "
@@ -145,7 +145,7 @@ class Reading:
             )
 
     def refuse_unreadable(self, error: Exception) -> None:
-        """Refuse a file that may not be read, but no version of it: the next run tries again."""
+        """Refuse a file that may not be read, but none of its versions, so that the next run tries again."""
         self.file.etag, self.refusal = "", f"{error} The next run reads it."
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class Pieces:
         if not count:
             return
         if self._file is None:
-            # On disk: memory stays bounded however much comes in.
+            # On disk, so that memory stays bounded however much comes in.
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the piece)
             self._gzip = igzip.IGzipFile(fileobj=self._file, mode="wb", mtime=0)
         lines.seek(0)
@@ -267,7 +267,7 @@ def _read_lines(
 def read_documents(
     kind: str, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
 ) -> Iterator[Reading]:
-    """Validate files of one JSON object each, several at once, in order; accepted ones go to ``pieces``."""
+    """Validate files of one JSON object each, several at once, in order, and write accepted ones to ``pieces``."""
     small = lake.ManyObjects(s3, bucket)
 
     def read(item: LakeObject, ledger_etag: str) -> tuple[Reading, bytes] | None:
@@ -315,7 +315,7 @@ class _Corrupt(Exception):
 
 
 def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator[list[bytes]]:
-    """Return lines, many at a time, without newline and byte order mark; of a line over 4 MB the start."""
+    """Return lines, many at a time, without newline and byte order mark, and only the start of a line over 4 MB."""
     number, start = 0, True
     rest = b""
     try:
@@ -359,5 +359,5 @@ def _ms(moment: datetime) -> int:
 
 
 def _without_nul(text: str) -> str:
-    """Return text with NUL as JSON writes it: the warehouse has no such character."""
+    """Return text with NUL as JSON writes it, because the warehouse has no such character."""
     return text.replace("\x00", "\\u0000")

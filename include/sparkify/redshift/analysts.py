@@ -36,7 +36,7 @@ def has_group(cursor: Any) -> bool:
 
 
 def create_group(cursor: Any) -> None:
-    """Create the group if it is missing; only a superuser may."""
+    """Create the group if it is missing. Only a superuser may."""
     if not has_group(cursor):
         cursor.execute(f"create group {group()}")
 
@@ -61,7 +61,8 @@ def _try_group() -> None:
 def open_door(report_tables: Sequence[str] = ()) -> None:
     """Let the group read the star and these report tables, and create the group if our user may.
 
-    In its own transaction: a GRANT fails if another session changes the catalog entry of its table meanwhile.
+    This runs in its own transaction, because a GRANT fails if another session changes the catalog entry of its table
+    meanwhile.
     """
 
     def grant(cursor: Any) -> bool:
@@ -81,7 +82,7 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
 
 
 def grant_star(cursor: Any) -> bool:
-    """Let the group read the tables of the star, and return whether there is a group; without one, nothing is done."""
+    """Let the group read the tables of the star, and return whether there is a group. Without one, nothing is done."""
     if not has_group(cursor):
         return False
     whole = [table for table in STAR if table not in NAMES]

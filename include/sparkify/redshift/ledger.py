@@ -1,4 +1,4 @@
-"""The ledger, table `loaded_files`: which version of which file is loaded."""
+"""The ledger, table `loaded_files`, says which version of which file is loaded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ledger:
 
 
 def read(looked_at: Interval) -> Ledger:
-    """Return the files that are loaded of the days of ``looked_at``, and all that are refused."""
+    """Return the loaded files of the days of ``looked_at``, and all refused files."""
     ((version,),) = warehouse.query(f"select coalesce(max(version), 0) from {ops()}.publish_log")
     rows = warehouse.query(
         f"select source_key, kind, etag from {ops()}.loaded_files where file_date >= %s and file_date < %s",
@@ -47,10 +47,10 @@ def read(looked_at: Interval) -> Ledger:
 
 
 def read_pages(kind: str) -> Iterator[list[tuple[str, str]]]:
-    """Return key and loaded version of the files of a source without days, in key order, page by page; the last may be
-    empty.
+    """Return key and loaded version of the files of a source without days, in key order, page by page.
 
-    Many files come in one value, because redshift_connector needs some microseconds for each.
+    The last page may be empty. Many files come in one value, because redshift_connector needs some microseconds per
+    value.
     """
     after = ""
     while True:

@@ -1,8 +1,8 @@
 """Ask whether the warehouse answers, before anything waits for it.
 
-The driver has no time limit for the login only: its ``timeout`` stays in force for every later read, and would end a
-long COPY. Without one, a paused cluster and a closed security group let a connect wait for about two minutes, because
-they drop the packet, and the hook of Airflow's provider repeats it five times.
+The driver has no time limit for the login only: its ``timeout`` also applies to every later read, and would end a long
+COPY. Without one, a paused cluster and a closed security group let a connect wait for about two minutes, because they
+drop the packet, and the hook of Airflow's provider repeats it five times.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class UnreachableError(TransientError):
 
 
 def connect() -> redshift_connector.Connection:
-    """Open a connection of ``redshift_default``, autocommit off.
+    """Open a connection of ``redshift_default`` with autocommit off.
 
     It is tried once: the caller repeats its whole transaction, or Airflow the task.
 
@@ -63,8 +63,8 @@ def assert_hook_answers(hook: RedshiftSQLHook) -> None:
 def assert_answers(host: str, port: int) -> None:
     """Return once a server of the PostgreSQL family has answered.
 
-    :raises UnreachableError: it has not, within :data:`PATIENCE` seconds for each of connect and answer; the message
-        says what is likely, and the next step.
+    :raises UnreachableError: it has not, within :data:`PATIENCE` seconds for each of connect and answer. The message
+        names the likely reason and the next step.
     """
     where = f"the warehouse at {host}:{port}"
     try:

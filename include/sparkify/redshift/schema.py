@@ -24,9 +24,9 @@ def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
     """Create the published tables that are missing, and compare the others with their declarations.
 
     :param scripts: rendered scripts of ``include/sql/create`` by table.
-    :param allow_missing: create a missing table although files are loaded: the run loads everything again.
-    :raises ConfigurationError: a column of a table is missing, surplus or of another type; or a table is missing
-        although the ledger has loaded files that it is made of.
+    :param allow_missing: create a missing table although files are loaded, because the run loads everything again.
+    :raises ConfigurationError: a column of a table is missing, surplus or of another type, or a table is missing
+        although the ledger has loaded files that it is made from.
     """
 
     def work(cursor: Any) -> bool:
@@ -39,7 +39,7 @@ def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
         if "loaded_files" in found and not allow_missing:
             cursor.execute(f"select kind, count(*) from {ops()}.loaded_files group by kind")
             loaded = dict(cursor.fetchall())
-            # Nothing is loaded of a source that is new: its history begins empty.
+            # Nothing of a new source is loaded, so its history begins empty.
             new = {source.history for source in SOURCES if source.kind not in loaded}
             if loaded and (lost := [table for table in missing if table not in new]):
                 files = sum(loaded.values())
@@ -65,7 +65,7 @@ def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[
     :param scripts: rendered scripts of ``include/sql/upgrade`` by table.
     :param declared: the names of all published tables.
     :returns: the tables that were upgraded.
-    :raises ConfigurationError: a table differs in a way that no script upgrades from; nothing is changed.
+    :raises ConfigurationError: a table differs in a way that no script upgrades from. Nothing is changed.
     """
 
     def work(cursor: Any) -> list[str]:
@@ -83,7 +83,7 @@ def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[
 
 
 def upgraded_from(table: str) -> Columns | None:
-    """Return the columns that the upgrade script of a table expects; None if it has no script.
+    """Return the columns that the upgrade script of a table expects, or None if it has no script.
 
     :raises ValueError: the script does not begin with them.
     """
@@ -104,7 +104,7 @@ def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:
     """Drop the published tables and create them again, empty, in one transaction.
 
     :param scripts: rendered scripts of ``include/sql/create`` by table.
-    :param confirm: the name of the star's schema; otherwise nothing is done.
+    :param confirm: the name of the star's schema. With another value, nothing is done.
     :raises ConfigurationError: ``confirm`` is something else.
     """
     if confirm != star():

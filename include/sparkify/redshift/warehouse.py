@@ -19,7 +19,7 @@ from include.sparkify.redshift.reach import connect
 from include.sparkify.settings import ops, settings
 
 CONN_ID = reach.CONN_ID
-# Attempts per transaction, including the first; more failures mean an outage.
+# Attempts per transaction, including the first. More failures mean an outage.
 ATTEMPTS = 5
 # Rows per INSERT: with at most 14 columns well below the 32,767 values that a statement can bind.
 ROWS_PER_INSERT = 500
@@ -48,16 +48,16 @@ def transaction(
     doing: str,
     is_done: Callable[[redshift_connector.Cursor], bool] | None = None,
 ) -> T | None:
-    """Run ``work`` in one transaction and commit; after a transient error run it again on a new connection.
+    """Run ``work`` in one transaction and commit. After a transient error, run it again on a new connection.
 
     A connection that was kept and has died meanwhile is such an error.
 
-    :param work: gets a cursor inside an open transaction; may be called several times.
+    :param work: gets a cursor inside an open transaction, and may be called several times.
     :param doing: the action in a few words, for error messages.
-    :param is_done: returns on a new connection whether an earlier attempt did commit although its acknowledgment was
-        lost; then ``work`` is not called again and None is returned.
-    :raises TransientError: the last attempt failed too, or a statement took too long; nothing is committed.
-    :raises ConfigurationError, DataError: the server's answer is final; nothing is committed.
+    :param is_done: returns, on a new connection, whether an earlier attempt did commit although its acknowledgment was
+        lost. If so, ``work`` is not called again, and None is returned.
+    :raises TransientError: the last attempt failed too, or a statement took too long. Nothing is committed.
+    :raises ConfigurationError, DataError: the server's answer is final. Nothing is committed.
     """
 
     def attempt() -> T | None:
@@ -75,7 +75,7 @@ def transaction(
             result = work(cursor)
             connection.commit()
         except BaseException:
-            # Closing rolls back what was not committed; a dead connection has nothing left to close.
+            # Closing rolls back what was not committed. A dead connection has nothing left to close.
             with contextlib.suppress(redshift_connector.Error, OSError):
                 connection.close()
             raise
@@ -99,7 +99,7 @@ def transaction(
 
 
 def query(sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Return the rows of one SELECT; ``%s`` in it are bound to ``values``.
+    """Return the rows of one SELECT, in which ``%s`` are bound to ``values``.
 
     :raises TransientError, ConfigurationError, DataError: see :func:`transaction`.
     """
@@ -132,7 +132,7 @@ def execute(cursor: redshift_connector.Cursor, script: str) -> dict[str, int]:
 def insert(
     cursor: redshift_connector.Cursor, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert few rows with bound values; bulk data goes through COPY."""
+    """Insert a few rows with bound values. Bulk data goes through COPY."""
     row = "(" + ", ".join(["%s"] * len(columns)) + ")"
     for start in range(0, len(rows), ROWS_PER_INSERT):
         batch = rows[start : start + ROWS_PER_INSERT]
@@ -150,12 +150,12 @@ def delete_keys(cursor: redshift_connector.Cursor, table: str, keys: Sequence[st
 
 
 def lock(cursor: redshift_connector.Cursor) -> None:
-    """Wait for the right to write: the first statement of every transaction that changes published tables.
+    """Wait for the right to write. This is the first statement of every transaction that changes published tables.
 
     One table without readers represents all, so writers queue up, and readers neither wait nor make a writer wait.
     The snapshot of the transaction begins after the wait and sees what the one before it committed.
 
-    :raises TransientError: not granted within ``lock_minutes``; the message names the sessions that hold the lock, as
+    :raises TransientError: not granted within ``lock_minutes``. The message names the sessions that hold the lock, as
         far as the warehouse shows them.
     """
     minutes = settings().lock_minutes
@@ -197,10 +197,10 @@ def describe_blockers() -> str:
 
 
 def describe_load_error(prefix: str) -> str:
-    """Return the reason of the last failed COPY of objects below ``prefix``: the error of COPY only says where it is.
+    """Return the reason of the last failed COPY of objects below ``prefix``. The error of COPY only says where it is.
 
     SYS_LOAD_ERROR_DETAIL: https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html. Values are left
-    out: they may name people.
+    out, because they may name people.
     """
     try:
         rows = query(

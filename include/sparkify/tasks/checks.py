@@ -125,7 +125,7 @@ def operators(
     Each task costs Airflow about a second, so one of them runs the row checks of all tables. SQLColumnCheckOperator
     has one table, so each table with column checks has its own task.
 
-    :param task_id: the id of the task for the row checks; the others are ``<table>_columns``.
+    :param task_id: the id of the task for the row checks. Those of the others are ``<table>_columns``.
     :param arguments: further arguments of the operators.
     """
     found: list[SQLColumnCheckOperator | SQLTableCheckOperator] = []
@@ -135,7 +135,7 @@ def operators(
         found.append(
             SQLTableCheckOperator(
                 task_id=task_id,
-                # The operator reads it once per check, and each check names its own tables: so one with one row.
+                # The operator reads it once per check, and each check names its own tables, so use one with one row.
                 table="{{ run_schema() }}.base_version",
                 checks={_alias(check): {"check_statement": _statement(check)} for check in rows},
                 post_execute=functools.partial(keep_passed, rows),
@@ -150,7 +150,7 @@ def operators(
                 SQLColumnCheckOperator(
                     task_id=f"{table}_columns",
                     table=f"{{{{ run_schema() }}}}.{table}",
-                    # The provider writes its results into the mapping: each task gets a copy.
+                    # The provider writes its results into the mapping, so each task gets a copy.
                     column_mapping={
                         column: {kind: dict(bound) for kind, bound in kinds.items()}
                         for column, kinds in declaration(table)["columns"].items()
@@ -294,7 +294,7 @@ def insert_results(cursor: Any, context: Mapping[str, Any], results: Iterable[Re
 
 
 def describe(result: Result) -> str:
-    """Return what failed, with a sample of the rows."""
+    """Return a description of the failure, with a sample of the rows."""
     check, count, sample = result
     return (
         f"{check.table}.{check.name} ({check.severity}): {check.description}; {count} failing rows:\n{sample}"

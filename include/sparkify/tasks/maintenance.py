@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 def delete_old_rows() -> dict[str, int]:
     """Delete rows of the pipeline's own tables older than ``keep_days``, and return how many by table.
 
-    The latest version stays however old it is: the next one counts on from it.
+    The latest version stays however old it is, because the next one counts on from it.
     """
     days = settings().keep_days
 
@@ -100,7 +100,7 @@ def vacuum_and_analyze() -> list[str]:
     failed: list[Exception] = []
     for table in PUBLISHED:
         name = f"{schema_of(table)}.{table}"
-        # A session per table: a lost one ends nothing but its table.
+        # One session per table, so that a lost one affects only its table.
         connection = warehouse.connect()
         try:
             connection.autocommit = True

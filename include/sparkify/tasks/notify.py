@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     """Keep the message of a failed task for the run report, and publish it to the topic: ``on_failure_callback``.
 
-    The topic is ``failure_topic_arn`` of the Variable `sparkify`; without one nothing is sent.
+    The topic is ``failure_topic_arn`` of the Variable `sparkify`. Without one, nothing is sent.
 
     :param cause: replaces the exception of the task, if more is known than it says.
     """
@@ -80,7 +80,7 @@ def _message(context: Mapping[str, Any], error: str) -> str:
         interval = str(intervals.of_run(context))
     except (ConfigurationError, KeyError):
         interval = "none"
-    # Failing rows follow a failed check as JSON lines; they may name people.
+    # Failing rows follow a failed check as JSON lines, and they may name people.
     said = "\n".join(line for line in error.splitlines() if not line.startswith("{"))
     return (
         f"DAG run   {ti.dag_id} {context['run_id']}\n"

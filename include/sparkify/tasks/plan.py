@@ -1,4 +1,4 @@
-"""Decide what a run has to read: compare the lake with the ledger. It reads only names and versions."""
+"""Decide which files a run has to read: compare the lake with the ledger. Only names and versions are read."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Compared(NamedTuple):
 
     key: str
     item: LakeObject | None
-    """The object in the lake; None if there is none."""
+    """The object in the lake, or None if there is none."""
     loaded: str
-    """The loaded version; empty if none."""
+    """The loaded version, empty if none."""
 
 
 @dataclasses.dataclass
@@ -63,7 +63,7 @@ class Due:
 
 
 def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
-    """Decide what is due, and write it to the work bucket in chunks.
+    """Decide which files are due, and write the list of them to the work bucket in chunks.
 
     Only the lake and the ledger decide: a file is due if it is not loaded at its present version.
 
@@ -136,7 +136,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
 def _earlier_chunks(context: Mapping[str, Any]) -> int:
     """Return how many tasks of `validate` an earlier try of the run had.
 
-    Airflow 2 marks those that have no chunk any more as removed, and then never starts `open_run`, because removed is
+    Airflow 2 marks those that no longer have a chunk as removed, and then never starts `open_run`, because removed is
     not success: https://github.com/apache/airflow/blob/2.11.2/airflow/ti_deps/deps/trigger_rule_dep.py. Airflow 3
     starts it, and tells a task nothing about other tasks this way.
     """
@@ -190,7 +190,7 @@ def decide(
     """Return whether a file of the lake is due, by its version there and the loaded one (empty if none).
 
     :param is_refused: an earlier run has refused this version.
-    :param is_replayed: mode ``replay`` is to read the file.
+    :param is_replayed: mode ``replay`` has to read the file.
     """
     if mode == "load":
         if is_refused:
@@ -233,8 +233,8 @@ def _find_due(
 def _is_listed(run_id: str, interval: Interval) -> bool:
     """Return whether the run looks for new files of the sources without days.
 
-    The scheduled run whose interval ends a day does, and every run by hand: listing song files costs one request per
-    1,000 of them, every time.
+    The scheduled run whose interval ends a day does, and so does every run by hand. Others do not, because listing
+    song files costs one request per 1,000 of them, every time.
     """
     return interval.end.time() == time() or not run_id.startswith(("scheduled__", "backfill__"))
 
@@ -261,7 +261,7 @@ def _add_due(
                 chunks.add_vanished(source.kind, key, etag)
             continue
         listed += 1
-        # Only files of days are reloaded: a run by hand would read a million songs.
+        # Only files of days are reloaded. Otherwise, a run by hand would read a million songs.
         asked = "load" if mode == "reload" else mode
         verdict = decide(asked, item.etag, etag, (key, item.etag) in loaded.refused, key in replayed)
         if verdict == "due":

@@ -1,4 +1,4 @@
-"""Publish the candidates of a run: they become the star in one transaction, or nothing changes."""
+"""Publish the candidates of a run. They become the star in one transaction, or nothing changes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Published(TypedDict):
     changed: dict[str, dict[str, int]]
     """Rows ``deleted``, ``inserted`` and ``updated`` by table."""
     replaced: list[str]
-    """Keys of files that were left out: another run had loaded another version of them, and it is the present one."""
+    """Keys of files that were left out, because another run had loaded another version, and it is the present one."""
 
 
 def publish(
@@ -46,8 +46,8 @@ def publish(
 
     Writers queue up on one lock. Files that another run has published since the plan are left out. The candidates are
     published as they were audited, unless files are left out or another run has published since the schema of the run
-    was created: then they are rebuilt, under the lock, by the same SQL from the staged lines, and every check
-    runs on the result in the same transaction. So nothing is published that was not audited, and any order of any
+    was created. In these cases, they are rebuilt, under the lock, by the same SQL from the staged lines, and every
+    check runs on the result in the same transaction. So nothing is published that was not audited, and any order of any
     number of runs ends in the same rows.
 
     :param context: the Airflow context of the task.
@@ -57,8 +57,8 @@ def publish(
     :param apply: rendered scripts of ``include/sql/publish`` by table, in their order.
     :param duplicate_keys: rendered script that selects (table, key) of published rows that share a key.
     :raises DataError: the schema of the run is not what was staged and audited, a check failed under the lock, or a key
-        would be published twice; nothing is changed.
-    :raises TransientError, ConfigurationError: the warehouse did not answer, or refused access; nothing is changed.
+        would be published twice. Nothing is changed.
+    :raises TransientError, ConfigurationError: the warehouse did not answer, or refused access. Nothing is changed.
     """
     run_id, plan = context["run_id"], of_run(context)
     if plan is None:
@@ -126,7 +126,7 @@ def check_complete(plan: Plan, validated: Iterable[Validated], published: Publis
     """Check that the run has published every file of its interval.
 
     :param published: None if the task was marked as successful by hand.
-    :raises DataError: a file was left out, which the message names; or nothing was published.
+    :raises DataError: nothing was published, or a file was left out, which the message names.
     """
     if published is None:
         raise DataError(f"the task `publish` has published nothing. {CLEAR}")
@@ -159,12 +159,12 @@ def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
 def _audit_again(cursor: Any, context: Mapping[str, Any]) -> list[checks.Result]:
     """Run every check on the candidates that were rebuilt.
 
-    :raises DataError: one that stops the run failed.
+    :raises DataError: a check that stops the run failed.
     """
     results = checks.run_checks(cursor, context, checks.all_checks())
     failed = [result for result in results if result.failing and result.check.severity == "fail"]
     if failed:
-        # The rows may name people: they are in the log, not in a message that is sent on.
+        # The rows may name people, so they are in the log, not in a message that is sent on.
         for result in failed:
             log.error("%s", checks.describe(result))
         described = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
@@ -181,26 +181,26 @@ class StagedFile(NamedTuple):
 
     key: str
     etag: str
-    """The version that the run has read; empty if the file has vanished from the lake."""
+    """The version that the run has read, empty if the file has vanished from the lake."""
     planned: str
-    """The version that the ledger had when the run was planned; empty if none."""
+    """The version that the ledger had when the run was planned, empty if none."""
     loaded: str
     """The version that the ledger has now."""
 
     @property
     def is_loaded(self) -> bool:
-        """Whether another run has loaded the same version, so that it needs no second load."""
+        """Return whether another run has loaded the same version, so that it needs no second load."""
         return self.planned != self.loaded == self.etag
 
     @property
     def is_conflict(self) -> bool:
-        """Whether another run has loaded another version."""
+        """Return whether another run has loaded another version."""
         return self.loaded not in (self.planned, self.etag)
 
     def is_replaced(self, present: str | None) -> bool:
         """Return whether this run's version must not be published.
 
-        :param present: the version in the lake now; None if the file is not there.
+        :param present: the version in the lake now, or None if the file is not there.
         """
         return present != (self.etag or None) and (self.is_conflict or present is None)
 
@@ -208,10 +208,10 @@ class StagedFile(NamedTuple):
 def _leave_out(cursor: Any, plan: Plan) -> tuple[list[str], list[str]]:
     """Take files out of the run that another run has published since the plan, at the same version or at another one.
 
-    Of two versions the lake decides which one is present. After a full refresh, files that left the lake are taken out
-    too.
+    If there are two versions, the lake decides which one is present. After a full refresh, files that left the lake are
+    taken out, too.
 
-    :returns: the keys of the files of which this run's version is not the present one, and of all that are left out.
+    :returns: the keys of the files whose present version is not this run's, and of all that are left out.
     """
     schema = plan["run_schema"]
     cursor.execute(

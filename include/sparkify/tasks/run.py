@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def results_of(plan: Plan, validated: Iterable[Validated] | None) -> list[Validated]:
-    """Return the results of this try's chunks: Airflow keeps those of an earlier try that had more.
+    """Return only the results of this try's chunks, because Airflow keeps those of an earlier try that had more.
 
     :param validated: None if the task was marked as successful by hand.
     :raises DataError: one is missing.
@@ -85,7 +85,7 @@ def open_run(
 
 
 def _write_manifests(plan: Plan, chunks: list[Validated]) -> dict[str, str]:
-    """Write one COPY manifest per staging table; a table without rows gets an empty piece."""
+    """Write one COPY manifest per staging table. A table without rows gets an empty piece."""
     s3, bucket, prefix = lake.client(), settings().work_bucket, run_prefix(plan["run_schema"])
     manifests = {}
     for table in STAGING:

@@ -36,7 +36,7 @@ from include.sparkify.files import contract
 from include.sparkify.redshift.reach import CONN_ID
 from include.sparkify.tasks import checks
 
-# Two words for one thing: ours, and that of OpenLineage.
+# Our word for a severity, and that of OpenLineage.
 SEVERITY = {"fail": "error", "warn": "warn"}
 
 Column = tuple[str, str]
@@ -60,7 +60,7 @@ Flows = dict[str, Flow]
 
 
 class Extractor(BaseExtractor):
-    """Answer the provider about a task; it finds out about tasks of other DAGs itself."""
+    """Answer the provider about the tasks of our two DAGs, and leave all other tasks to its default extractor."""
 
     @classmethod
     def get_operator_classnames(cls) -> list[str]:
@@ -160,7 +160,7 @@ def schema_of(dag: Any, folder: str) -> str:
 def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
     """Return what scripts write, each rendered with names that are the same in every run.
 
-    :param scripts: path below ``include/sql`` by table; a script that is one SELECT makes this table.
+    :param scripts: path below ``include/sql`` by table. A script that is one SELECT makes this table.
     """
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))  # no page is rendered
     environment.globals.update(
@@ -180,7 +180,7 @@ def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
 
 
 def add_statement(found: Flows, statement: str, default: str) -> None:
-    """Add what one statement writes; ``default`` is the table that a SELECT makes."""
+    """Add what one statement writes. ``default`` is the table that a SELECT makes."""
     text = re.sub(r"--.*", "", statement).strip().rstrip(";")
     # A table that is only declared, or deleted, has no data from anywhere.
     if re.match(r"(drop|comment|grant|set|analyze)\b|create table \S+ \(", text, re.I):

@@ -50,7 +50,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
 
     def read(what: str, function: Callable[..., T], *values: Any) -> T | None:
         try:
-            # A warehouse that did not answer once is not waited for again, part by part.
+            # If the warehouse did not answer once, do not wait for it again, part by part.
             if silent:
                 raise silent[0]
             return function(*values)
@@ -155,7 +155,7 @@ def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _interval(context: Mapping[str, Any]) -> Interval | None:
-    """Return the interval of the run; None for all time, or if its parameters are wrong."""
+    """Return the interval of the run, or None for all time or if its parameters are wrong."""
     plan = run_plan.of_run(context)
     try:
         if plan:
@@ -169,17 +169,17 @@ def _interval(context: Mapping[str, Any]) -> Interval | None:
 
 
 def _read_input(context: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what was read of the lake; None if the latest try did not get so far.
+    """Return what was read of the lake, or None if the latest try did not get that far.
 
-    :returns: ``kinds``, totals by source; ``noted``, files with rejects, truncated values, unknown fields, or nothing
-        in them.
+    :returns: ``kinds`` (totals by source), and ``noted`` (files with rejects, truncated values or unknown fields, or
+        with nothing in them).
     """
     plan = run_plan.of_run(context)
     if plan is None:
         return None
     s3, bucket = lake.client(), settings().work_bucket
     key = f"{run_prefix(plan['run_schema'])}/staging_files.manifest"
-    # Looked for by LIST: of a missing key a GET says 403 to a role that may list only some prefixes.
+    # By LIST, because a GET of a missing key returns 403 to a role that may list only some prefixes.
     if lake.find_etag(s3, bucket, key) is None:
         return None
     try:
@@ -333,7 +333,7 @@ def _read_days(interval: Interval | None) -> list[dict[str, Any]]:
     """
     start, end = (interval.start.date(), list(interval.days())[-1]) if interval else (date.min, date.max)
     if (end - start).days >= DAYS_SHOWN:
-        # A chart of more days could not be read: show the latest.
+        # A chart of more days could not be read, so show the latest.
         ((last,),) = warehouse.query(
             f"select max(start_time) from {star()}.songplays where start_time < %s",
             interval.end if interval else intervals.ALL_TIME_END,

@@ -21,7 +21,7 @@ TEMPLATE = Path(__file__).with_name("run_report.html")
 
 
 def write(context: Mapping[str, Any]) -> str:
-    """Write ``report.html`` and ``report.json`` of the run to the work bucket; return the address of the page.
+    """Write ``report.html`` and ``report.json`` of the run to the work bucket, and return the address of the page.
 
     :param context: the Airflow context of a task in the run, all others of which have ended.
     :raises ConfigurationError, TransientError: the work bucket cannot be written.
@@ -35,7 +35,7 @@ def write(context: Mapping[str, Any]) -> str:
 
 
 def _folder_name(run_id: str) -> str:
-    """Return a readable name that is different for each run; a run that is tried again replaces its report."""
+    """Return a readable name that is different for each run. A run that is tried again replaces its report."""
     plain = re.sub(r"[^a-z0-9]+", "_", run_id.lower()).strip("_")[:40]
     return f"{plain}_{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
 

@@ -1,6 +1,6 @@
 -- one row per user whose published row may come from a play that is deleted, with no newer play on the affected days
 -- key: user_id
--- load: derived; the whole history of these users decides their rows
+-- load: derived. The whole history of these users decides their rows
 -- late data: none
 drop table if exists {{ run_schema() }}.retracted_users;
 create table {{ run_schema() }}.retracted_users diststyle all as

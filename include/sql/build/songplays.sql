@@ -1,6 +1,6 @@
 -- one row per play on the affected days, as it will be
 -- key: songplay_id
--- load: derived; of several deliveries of a play the first file by key, then the first line, decides
+-- load: derived. If a play is delivered several times, the first file by key decides, then the first line
 -- late data: a play belongs to the day of its own start_time
 drop table if exists {{ run_schema() }}.songplays;
 create table {{ run_schema() }}.songplays (like {{ star() }}.songplays);

@@ -1,6 +1,6 @@
 -- one row per user whose row changes, as it will be
 -- key: user_id
--- load: derived; the latest play decides (ties: higher session_id, then item_in_session, then first file and line)
+-- load: derived. The latest play decides (ties: higher session_id, then item_in_session, then first file and line)
 -- late data: a play older than the published row changes nothing
 drop table if exists {{ run_schema() }}.users;
 create table {{ run_schema() }}.users (like {{ star() }}.users);

@@ -1,6 +1,6 @@
 -- one row per artist id
 -- key: artist_id
--- load: merged; of an artist's variants the one with coordinates, then the latest song (year, then song_id) decides
+-- load: merged. Of an artist's variants, the one with coordinates, then the latest song (year, then song_id) decides
 -- late data: a better variant replaces the whole row
 create table if not exists {{ star() }}.artists (
     artist_id varchar(32) not null sortkey,

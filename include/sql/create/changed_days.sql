@@ -1,6 +1,6 @@
 -- one row per version of the star and day whose plays it changed
 -- key: version, day
--- load: appended in the publishing transaction; the report tables are brought up to date from it
+-- load: appended in the publishing transaction. The report tables are brought up to date from it
 -- late data: a late play changes the day of its own start_time
 create table if not exists {{ ops() }}.changed_days (
     version bigint not null sortkey,

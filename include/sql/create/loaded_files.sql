@@ -1,6 +1,6 @@
 -- one row per loaded file
 -- key: source_key
--- load: the ledger; written in the transaction that publishes the rows
+-- load: the ledger, written in the transaction that publishes the rows
 -- late data: a file that is new, or has another ETag than here, is due
 create table if not exists {{ ops() }}.loaded_files (
     source_key varchar(1024) not null sortkey,

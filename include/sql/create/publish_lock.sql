@@ -1,7 +1,6 @@
 -- one row at most, never written: the table exists to be locked
 -- key: none
--- load: none; the session that locks it may change published tables. No query needs this table, so no reader
--- blocks a writer
+-- load: none. The session that locks it may change published tables. No query needs it, so no reader blocks a writer
 -- late data: none
 create table if not exists {{ ops() }}.publish_lock (
     unused smallint

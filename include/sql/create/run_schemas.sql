@@ -1,7 +1,7 @@
 -- one row per schema of a run that was not dropped yet
 -- key: run_schema
 -- load: inserted in the transaction that creates the schema, deleted in the one that drops it
--- late data: none; the schema of a dead run is dropped when it expires
+-- late data: none. The schema of a dead run is dropped when it expires
 create table if not exists {{ ops() }}.run_schemas (
     run_schema varchar(127) not null sortkey,
     run_id varchar(256) not null,

@@ -1,7 +1,7 @@
 -- one row per loaded song file: the history that songs and artists are derived from
 -- key: source_key
 -- load: a loaded file's row is replaced
--- late data: none; a song has no time
+-- late data: none, because a song has no time
 create table if not exists {{ star() }}.song_files (
     source_key varchar(1024) not null,
     song_id varchar(32) not null sortkey,

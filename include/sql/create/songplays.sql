@@ -1,6 +1,6 @@
 -- one row per play: a NextSong event, however often and in however many files it was delivered
 -- key: songplay_id
--- load: the affected days are replaced; a song that arrives later is linked to its plays
+-- load: the affected days are replaced, and a song that arrives later is linked to its plays
 -- late data: belongs to the interval of its own start_time
 create table if not exists {{ star() }}.songplays (
     songplay_id char(32) not null,

@@ -1,6 +1,6 @@
 -- one row per song
 -- key: song_id
--- load: merged; of several files with one song_id the first by key decides
+-- load: merged. Of several files with one song_id, the first by key decides
 -- late data: a song may arrive after its plays, which are then linked to it
 -- sort key: plays look songs up by their title
 create table if not exists {{ star() }}.songs (

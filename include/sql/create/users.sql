@@ -1,6 +1,6 @@
 -- one row per user with a play
 -- key: user_id
--- load: merged; the latest play decides (ties: higher session_id, then item_in_session)
+-- load: merged. The latest play decides (ties: higher session_id, then item_in_session)
 -- late data: changes the row only if it is the user's latest play
 create table if not exists {{ star() }}.users (
     user_id integer not null sortkey,

@@ -1,7 +1,7 @@
 -- one row per file that the run loads, or that has vanished from the lake (full refresh)
 -- key: source_key
 -- load: COPY of what `validate` found in each file
--- late data: none; the run's schema is dropped when the run ends
+-- late data: none. The run's schema is dropped when the run ends
 create table {{ run_schema() }}.staging_files (
     kind varchar(16) not null,
     source_key varchar(1024) not null,

@@ -25,7 +25,7 @@ with heard as (
             s.artist,
             s.user_id,
             s.plays,
-            -- Not in the aggregate below: no page of AWS says what a column is there that ROLLUP groups by.
+            -- Not in the aggregate below: no page of AWS says which value a column that ROLLUP groups by has there.
             s.song as title,
             case when s.level = 'paid' then s.plays else 0 end as paid_plays,
             s.matched_plays

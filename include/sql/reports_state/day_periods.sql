@@ -1,7 +1,7 @@
 -- one row per day of each period that is due for a recount, and one for all time
 -- key: period, start, day
--- load: a working table, made in the transaction that publishes; read by the tables of periods
--- late data: a changed day makes its month and its week due; what moves with the last day, and all time, are always due
+-- load: a working table, made in the transaction that publishes, and read by the tables of periods
+-- late data: a changed day makes its month and week due. Periods that move with the last day, and all time, always are
 -- columns:
 --   day date: A day of the period, with or without a play, UTC; NULL for all time, which is not counted from days
 --   period varchar(8): all, month, week, last_7 or last_28

@@ -1,6 +1,6 @@
 -- one row per play and page of a change of level on a day that changed since the last publish, and per such day without any
 -- key: day, page, start_time, user_id, session_id, item_in_session
--- load: a working table, made at the start of every run; a remake takes every day of the star
+-- load: a working table, made at the start of every run. A remake takes every day of the star
 -- late data: a late, corrected or deleted event is on a changed day
 -- columns:
 --   version bigint: Newest version of the star that the statement saw
