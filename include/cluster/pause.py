@@ -70,7 +70,7 @@ def _get_state(cluster: Cluster) -> str:
 
 
 def _is_idle(cluster: Cluster, minutes: int) -> bool:
-    """Return whether no one was connected in the last minutes, and every minute was measured."""
+    """Return whether no one was connected in the last minutes. Only the newest data point may be missing."""
     now = datetime.now(UTC)
     with doing(f"read the number of connections to {cluster.name}"):
         points = client("cloudwatch", cluster.region).get_metric_statistics(

@@ -113,7 +113,7 @@ def gather(ask: Ask) -> dict[str, Any]:
 
 
 def _ranges(first: date, last: date) -> list[dict[str, Any]]:
-    """Return the ranges of the page with the keys of their rows: [period, start], and that of the one before."""
+    """Return the ranges of the page with the keys of their rows (``period/start``), and of the rows of the range before."""
     found = [_range("all", "All time", "all", first, last, None)]
     for days in (7, 28):
         start = last - timedelta(days=days - 1)
@@ -274,7 +274,7 @@ def _lists(
 
 
 def _opened(ask: Ask, ranges: list[dict[str, Any]], length: int, last: date) -> tuple[Any, Any]:
-    """Return [week, free plays, paid plays] and [state, plays] of the songs and artists in the lists."""
+    """Return [week, free plays, paid plays] and [location, plays] of the songs and artists in the lists."""
     monday = _monday(last, WEEKS_OF_ITEM)
     weeks: dict[tuple[str, str, str], list[Any]] = {}
     places: dict[tuple[str, str, str], list[Any]] = defaultdict(list)

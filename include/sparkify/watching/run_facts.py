@@ -171,8 +171,8 @@ def _interval(context: Mapping[str, Any]) -> Interval | None:
 def _read_input(context: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what was read of the lake, or None if the latest try did not get that far.
 
-    :returns: ``kinds`` (totals by source), and ``noted`` (files with rejects, truncated values or unknown fields, or
-        with nothing in them).
+    :returns: ``kinds`` (totals by source), ``noted`` (of the files that vanished, are empty, or have rejects, truncated
+        values or unknown fields, the first :data:`SAMPLES`), and ``files_noted`` (how many there are).
     """
     plan = run_plan.of_run(context)
     if plan is None:
