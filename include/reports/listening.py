@@ -113,7 +113,7 @@ def gather(ask: Ask) -> dict[str, Any]:
 
 
 def _ranges(first: date, last: date) -> list[dict[str, Any]]:
-    """Return the ranges of the page with the keys of their rows (``period/start``), and of the rows of the range before."""
+    """Return the ranges of the page with the keys (``period/start``) of their rows and of those of the range before."""
     found = [_range("all", "All time", "all", first, last, None)]
     for days in (7, 28):
         start = last - timedelta(days=days - 1)
