@@ -83,9 +83,9 @@ def environment(home: Home, running: service.Running) -> dict[str, str]:
 def start_process(
     home: Home, running: service.Running, arguments: list[str], log: Any
 ) -> subprocess.Popen[bytes]:
-    """Start `airflow ARGUMENTS` in the background, with its output in ``log``."""
+    """Start `python -m ARGUMENTS` in the background as an Airflow of this machine, with its output in ``log``."""
     return subprocess.Popen(
-        [sys.executable, "-m", "airflow", *arguments],
+        [sys.executable, "-m", *arguments],
         env=environment(home, running),
         cwd=PROJECT,
         stdin=subprocess.DEVNULL,
@@ -128,7 +128,7 @@ def prepare(home: Home, running: service.Running) -> None:
             return
     say("preparing Airflow's database")
     with home.run_log.open("w") as log:
-        code = start_process(home, running, ["db", "migrate"], log).wait()
+        code = start_process(home, running, ["airflow", "db", "migrate"], log).wait()
     if code:
         raise Problem(
             f"Airflow could not create its database. {shown(home.run_log)} ends in:\n{tail(home.run_log)}\n"

@@ -7,8 +7,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from local import airflow, report, services, up, warehouse
@@ -16,8 +16,7 @@ from local.dataset import choose_folder
 from local.home import Home, Problem, clear_line, say, shown
 from local_redshift import service
 
-DAG_ID = "sparkify"
-REPORTS_DAG_ID = "reports"
+LOAD, REPORTS = "sparkify", "reports"
 # How to print the states in which a task has ended.
 ENDED = {"success": "ok", "failed": "FAILED", "up_for_retry": "failed, will be tried again"}
 # SQL: the name of a task instance, with its index if the task is mapped.
@@ -40,17 +39,19 @@ def load(home: Home, folder: str | None) -> None:
     data = choose_folder(home, folder)
     running = services.start(home, data, airflow_is_up=False)
     airflow.prepare(home, running)
-    say(f"running DAG {DAG_ID} for {data.start} up to and including {data.last_day}")
-    result = run_dag(home, running, DAG_ID, {"start": data.start.isoformat(), "end": data.end.isoformat()})
-    problem = result.problem
-    if result.published:
-        # Under a scheduler, the Dataset of songplays triggers it.
-        say(f"running DAG {REPORTS_DAG_ID}, which a publish triggers")
-        reports = run_dag(home, running, REPORTS_DAG_ID, {})
-        problem = problem or reports.problem
-    elif problem:
+    say(f"running DAG {LOAD} for {data.start} up to and including {data.last_day}")
+    params = {"start": data.start.isoformat(), "end": data.end.isoformat()}
+    # Airflow 2 and 3 name a run differently, so it is recognized by its number.
+    before = {dag_id: newest_run(running, dag_id)[0] for dag_id in (LOAD, REPORTS)}
+    with start_runs(home, running, params) as process:
+        result = follow(home, running, process, LOAD, before[LOAD])
+        problem = result.problem
+        if result.published:
+            say(f"running DAG {REPORTS}, which a publish triggers")
+            problem = problem or follow(home, running, process, REPORTS, before[REPORTS]).problem
+    if problem and not result.published:
         raise problem
-    else:
+    if not result.published:
         say("nothing is new in the lake: the warehouse is unchanged")
     warehouse.print_counts(running)
     report.print_checks(running, result.run_id)
@@ -66,11 +67,13 @@ def load(home: Home, folder: str | None) -> None:
     say("  make down    stop everything and delete the loaded data")
 
 
-def newest_run(running: service.Running, dag_id: str) -> tuple[int, str]:
-    """Return the number and the run_id of the run of a DAG that was created last, 0 if there is none."""
+def newest_run(running: service.Running, dag_id: str) -> tuple[int, str, str]:
+    """Return number, run_id and state of the run of a DAG that was created last, number 0 if there is none."""
     with airflow.database(running) as cursor:
-        cursor.execute("select id, run_id from dag_run where dag_id = %s order by id desc limit 1", (dag_id,))
-        return cursor.fetchone() or (0, "")
+        cursor.execute(
+            "select id, run_id, state from dag_run where dag_id = %s order by id desc limit 1", (dag_id,)
+        )
+        return cursor.fetchone() or (0, "", "")
 
 
 def task_states(running: service.Running, dag_id: str, run_id: str) -> dict[str, str]:
@@ -94,37 +97,49 @@ class Result:
     """None if the run succeeded. Otherwise, its message has each failed task, its error, the log and the next step."""
 
 
-def run_dag(home: Home, running: service.Running, dag_id: str, params: dict[str, str]) -> Result:
-    """Run a DAG with these params and print how each task ends."""
-    moment = datetime.now(UTC).replace(microsecond=0)
-    command = ["dags", "test", dag_id, moment.isoformat(), "--conf", json.dumps(params)]
-    began = time.monotonic()
-    # Airflow 2 and 3 name the run differently, so it is recognized by its number.
-    before, _ = newest_run(running, dag_id)
-    run_id = ""
-    printed: dict[str, str] = {}
+@contextlib.contextmanager
+def start_runs(
+    home: Home, running: service.Running, params: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the load with these params, and the reports after a publish, in another process (local/dag_runs.py)."""
     with home.run_log.open("w") as log:
-        process = airflow.start_process(home, running, command, log)
+        process = airflow.start_process(home, running, ["local.dag_runs", json.dumps(params)], log)
         try:
-            ended = False
-            while not ended:
-                # Wait before reading the states, so that the last read comes after the end.
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(0.3)
-                    ended = True
-                number, newest = newest_run(running, dag_id)
-                run_id = newest if number > before else ""
-                states = task_states(running, dag_id, run_id)
-                for name, state in states.items():
-                    if state in ENDED and printed.get(name) != state:
-                        clear_line()
-                        say(f"  {time.monotonic() - began:6.1f} s  {name:<38} {ENDED[state]}")
-                    printed[name] = state
-                show_running(states)
+            yield process
         except BaseException:
             process.terminate()
-            process.wait()
             raise
+        finally:
+            process.wait()
+
+
+def follow(
+    home: Home, running: service.Running, process: subprocess.Popen[bytes], dag_id: str, before: int
+) -> Result:
+    """Print how each task of a DAG's run ends, until the run or its process does.
+
+    :param before: the number of the run before it.
+    """
+    began = time.monotonic()
+    run_id = ""
+    printed: dict[str, str] = {}
+    ended = False
+    while not ended:
+        # Wait before reading the states, so that the last read comes after the end.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.3)
+            ended = True
+        number, newest, state = newest_run(running, dag_id)
+        if number > before:
+            run_id = newest
+            ended = ended or state in ("success", "failed")
+        states = task_states(running, dag_id, run_id)
+        for name, state in states.items():
+            if state in ENDED and printed.get(name) != state:
+                clear_line()
+                say(f"  {time.monotonic() - began:6.1f} s  {name:<38} {ENDED[state]}")
+            printed[name] = state
+        show_running(states)
     clear_line()
     for state, words in {"skipped": "were skipped", "upstream_failed": "did not run"}.items():
         count = sum(found == state for found in states.values())
@@ -133,7 +148,7 @@ def run_dag(home: Home, running: service.Running, dag_id: str, params: dict[str,
     failed = [name for name, state in states.items() if state == "failed"]
     published = states.get("publish") == "success"
     problem = None
-    if process.returncode or failed:
+    if process.poll() or failed:
         problem = Problem(describe_failure(home, running, run_id, failed, published), 1)
     return Result(run_id, published, problem)
 

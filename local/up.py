@@ -56,7 +56,7 @@ def start(home: Home, folder: str | None) -> None:
     started = []
     for name, arguments in commands().items():
         with (home.airflow / f"{name}.log").open("w") as log:
-            process = airflow.start_process(home, running, arguments, log)
+            process = airflow.start_process(home, running, ["airflow", *arguments], log)
         started.append((process.pid, psutil.Process(process.pid).create_time()))
         home.airflow_note.write_text(json.dumps(started))
     say("starting Airflow's scheduler, triggerer and web server")

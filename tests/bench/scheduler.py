@@ -233,7 +233,7 @@ class Airflow:
         :raises RuntimeError: a run fails, or takes too long.
         """
         started, counts = self._spent(), dataclasses.replace(self._wire.counts)
-        last, _ = newest_run(self._running, follower)
+        last, *_ = newest_run(self._running, follower)
         self.switch(dag_id, is_paused=False)
         run_id = f"bench-{time.time_ns()}"
         conf = {"start": f"2018-11-{day:02}", "end": f"2018-11-{day + 1:02}"}
