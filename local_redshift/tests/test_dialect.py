@@ -6,6 +6,7 @@ import pytest
 from local_redshift.copy.objects import steps
 from local_redshift.copy.options import parse
 from local_redshift.errors import SqlError
+from local_redshift.sql.documented.check import check_shape
 from local_redshift.sql.statement import Statement
 from local_redshift.sql.statements import translate
 
@@ -130,3 +131,12 @@ def test_bad_jsonpath(path: object) -> None:
 
 def test_jsonpath_steps() -> None:
     assert steps("$.a['b'][0].c") == ["a", "b", "0", "c"]
+
+
+def test_statements_that_differ_in_a_schema_are_checked_once_and_refused_by_their_own_names() -> None:
+    translate("select t1.a, count(*) from run_1f.plays as t1 group by t1.a")
+    checked = check_shape.cache_info().misses
+    translate("select t1.a, count(*) from run_2e.plays as t1 group by t1.a")
+    assert check_shape.cache_info().misses == checked
+    (refused,) = translate("select run_2e.missing(t1.a) from run_2e.plays as t1")
+    assert "run_2e.missing()" in refused.text
