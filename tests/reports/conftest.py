@@ -30,13 +30,20 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def loaded_month(
-    s3: Any, connections: dict[str, str], reports: Any, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    s3: Any,
+    connections: dict[str, str],
+    reports: Any,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
-    """Yield the sample month that `make run` loads, in schema `sparkify`, with the report tables made by their DAG."""
+    """Yield the sample month of `make run` in schema `sparkify`, with the report tables made by their DAG.
+
+    A module may have a smaller one, ``SAMPLE``.
+    """
     from include.sparkify.settings import settings
 
     folder = tmp_path_factory.mktemp("sample")
-    sample.write(folder, sample.Spec())
+    sample.write(folder, getattr(request.module, "SAMPLE", sample.Spec()))
     world = World(s3, f"month{next(_numbers)}")
     world.schema = "sparkify"  # as the query pack says
     files = [path for name in ("log_data", "song_data") for path in (folder / name).rglob("*.json")]

@@ -27,6 +27,7 @@ from tests.reports.test_tables import assert_right
 from tests.reports.updating import update
 from tests.world import event, song
 
+SAMPLE = sample.Spec(scale=0.3, songs=200)
 AXE = "axe-core@4.14.1"
 LEVELS = ("all", "free", "paid")
 HOSTILE = [
@@ -160,7 +161,7 @@ def test_late_changed_and_vanished_files_of_a_lake(make_world, tmp_path):
     """`make test TESTS=... DATA=folder` tries the files of log_data/ and song_data/ there."""
     folder = Path(os.environ.get("SPARKIFY_DATA") or tmp_path)
     if folder == tmp_path:
-        sample.write(folder, sample.Spec(days=40, songs=71))
+        sample.write(folder, sample.Spec(days=40, songs=71, scale=0.2))
     world = make_world(absent="warn")
     world.create_tables()
     files = {

@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
+from local import sample
 from tests import shortcuts
 from tests.running import run
 
+SAMPLE = sample.Spec(scale=0.3, songs=200)
 ROOT = Path(__file__).parents[2]
 SDK_FILE = ROOT / "include" / "reports" / "sdk.py"
 
