@@ -210,10 +210,9 @@ def judge(desk: Desk, press: Press, run: str, tasks: dict[str, str]) -> list[str
         wrong.append(f"the run is {run}: {collections.Counter(tasks.values())}")
     failures = desk.run.failures()
     # Airflow starts nothing downstream of a task that was cleared without it: the page of the DAG says to clear both.
-    # A failed run that is marked as successful stays failed in Airflow 2. A successful one may be marked as failed.
-    stays = (
-        press.button.startswith("mark run") or "upstream_failed" in tasks.values() and not press.downstream
-    )
+    # A run stays failed when a mark is all that its last failed task, or the run itself, has got.
+    marked = press.button.startswith("mark") and set(tasks.values()) <= {"success", "skipped"}
+    stays = marked or "upstream_failed" in tasks.values() and not press.downstream
     if run == "failed" and not failures and not stays:
         wrong.append(f"failed without a failed task: {tasks}")
     for task, text in failures.items():
