@@ -95,8 +95,8 @@ class Demo:
             )
 
     def prepare(self, folder: Path) -> None:
-        """Create what the page takes for granted: the lake with the sample month, and Airflow's role."""
-        sample.write(folder, sample.Spec())
+        """Create what the page takes for granted: the lake with a month of a small sample, and Airflow's role."""
+        sample.write(folder, sample.Spec(scale=0.1, songs=100))
         data = read_folder(folder)
         lake.upload(self.running, data.files, LAKE)
         self.running.client("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument="{}")
@@ -239,7 +239,7 @@ def main(kind: str, home: Home | None = None) -> int:
             f"AWS and Redshift of this demo ({kind}): {running.aws_endpoint}, 127.0.0.1:{running.redshift_port}"
         )
         demo = Demo(running, cloud, kind)
-        demo.prepare(home.sample)
+        demo.prepare(cloud.path / "sample")
         demo.follow_the_page()
         demo.say(f"done; the DAGs' log: {shown(demo.log)}")
     except Problem as problem:

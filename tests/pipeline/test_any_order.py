@@ -3,7 +3,7 @@
 A schedule is a random sequence of file changes and loads. When it is over, one load of the whole span takes what
 is still due, and the star must be what tests/pipeline/model.py derives from only the lake's files.
 
-``SPARKIFY_SCHEDULES=5000 pytest tests/pipeline/test_any_order.py`` (`make soak`) runs more than the usual 12, and
+``SPARKIFY_SCHEDULES=5000 pytest tests/pipeline/test_any_order.py`` (`make soak`) runs more than the usual 8, and
 ``SPARKIFY_SEED`` is the first seed.
 """
 
@@ -27,7 +27,7 @@ from include.sparkify.tables import PUBLISHED, STAR
 from tests.pipeline import model
 from tests.world import event, lines, song
 
-SCHEDULES, SEED = int(os.environ.get("SPARKIFY_SCHEDULES", "12")), int(os.environ.get("SPARKIFY_SEED", "0"))
+SCHEDULES, SEED = int(os.environ.get("SPARKIFY_SCHEDULES", "8")), int(os.environ.get("SPARKIFY_SEED", "0"))
 FIRST = datetime(2018, 11, 1)
 DAYS = 3
 LAST = FIRST + timedelta(days=DAYS)
