@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import botocore.exceptions
@@ -295,6 +295,7 @@ def test_a_run_that_cannot_be_closed_has_its_report(sparkify, world, monkeypatch
         raise TransientError("could not drop schema: no route")
 
     monkeypatch.setattr(closing, "close_run", away)
+    monkeypatch.setattr(sparkify.get_task("close_run"), "retry_delay", timedelta(0))
     world.log("2018-11-01", event(D1))
     state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
     assert (state, tasks["publish"], tasks["close_run"]) == ("success", "success", "failed")
