@@ -1,7 +1,7 @@
 """Run the DAG `sparkify`, and after a publish `reports`, in one process: the work of `make run`.
 
 The argument is the parameters of the first run, as JSON. It does as `airflow dags test`, but imports Airflow only once.
-The exit code is 1 if a DAG cannot be imported. How the runs end is in Airflow's database.
+It exits with 1 only if a DAG cannot be imported: how the runs end is in Airflow's database.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def load(home: Home, folder: str | None) -> None:
     airflow.prepare(home, running)
     say(f"running DAG {LOAD} for {data.start} up to and including {data.last_day}")
     params = {"start": data.start.isoformat(), "end": data.end.isoformat()}
-    # Airflow 2 and 3 name a run differently, so it is recognized by its number.
+    # Recognized by its number, because the names of runs differ between Airflow 2 and 3.
     before = {dag_id: newest_run(running, dag_id)[0] for dag_id in (LOAD, REPORTS)}
     with start_runs(home, running, params) as process:
         result = follow(home, running, process, LOAD, before[LOAD])

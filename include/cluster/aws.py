@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.cluster.request import AWS_CONN_ID
+from include.sparkify import aws
 from include.sparkify.errors import ConfigurationError, TransientError, aws_error
 
 # Errors that clear up without intervention, for example while a cluster changes its state.
@@ -32,11 +33,7 @@ _BAD_KEY = {
 @functools.lru_cache
 def client(service: str, region: str) -> Any:
     """Return the boto3 client of a service, one per process (a task is a process): creating one takes 0.1 s."""
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
-    from include.sparkify.files.lake import client_of
-
-    return client_of(AwsBaseHook(AWS_CONN_ID, client_type=service, region_name=region), service)
+    return aws.client(service, region)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,23 @@
+"""Clients of AWS services by connection ``aws_default``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.sparkify.settings import AWS_CONN_ID
+
+
+def client(service: str, region: str | None = None) -> Any:
+    """Return the boto3 client of a service, by default in the region of the connection.
+
+    ``hook.get_conn()`` inspects the stack for the User-Agent header, which takes 0.3 CPU seconds in each task.
+    """
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    hook = AwsBaseHook(AWS_CONN_ID, client_type=service, region_name=region)
+    return hook.get_session(hook.region_name).client(
+        service,
+        endpoint_url=hook.conn_config.get_service_endpoint_url(service),
+        config=hook.config,
+        verify=hook.verify,
+    )
