@@ -62,7 +62,7 @@ class Record:
 
 
 def tell(cloud: Running) -> Record:
-    """Live the story on a local AWS, and return its record."""
+    """Run the story on a local AWS, and return its record."""
     record = Record(Account(cloud, NAME))
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda entry: record.log.append(handler.format(entry))  # type: ignore[method-assign]  # a short class

@@ -197,7 +197,7 @@ def begin_worker() -> None:
         "redshift_connector",
     ):  # fmt: skip
         importlib.import_module(name)
-    # These modules are of the first tree. A fork imports those of its own tree.
+    # These modules were imported from the first tree. A fork imports those of its own tree.
     for name in list(sys.modules):
         if name.split(".")[0] in ("include", "local", "sparkify_plugin", "tests"):
             del sys.modules[name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# One change each, of one match.
+# Each makes one change, at one of its matches.
 CHANGES = (
     (r" >= ", " > "),
     (r" > ", " >= "),

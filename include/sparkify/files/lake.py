@@ -225,8 +225,7 @@ class ManyObjects:
             try:
                 for page in obstore.list(self._store, prefix, offset=after or None, chunk_size=1000):
                     for meta in page:
-                        # A slash at the end is lost. Then it comes out of order, or is a folder marker, or is read
-                        # by open_object.
+                        # obstore drops a slash at the end of a key, which can then be out of order.
                         if meta["path"] <= after:
                             raise ValueError(f"a slash at the end of {meta['path']}")
                         if not meta["size"] and find_etag(self._s3, self._bucket, meta["path"]) is None:
