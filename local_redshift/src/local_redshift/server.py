@@ -27,7 +27,7 @@ from .trouble import Cluster
 
 
 class Front:
-    """The server of the wire protocol: listens where Redshift would, and opens a connection to PostgreSQL per client."""
+    """The server of the wire protocol. It opens a connection to PostgreSQL per client."""
 
     def __init__(
         self, postgres_socket: str, history: LoadHistory, clients: tuple[Any, Any], cluster: Cluster
