@@ -1,4 +1,4 @@
-"""Take the pictures in docs/ with headless Chromium: the graphs, the datasets, the run report, the listening page.
+"""Take the pictures in docs/ with headless Chromium: the graphs, the run report, the listening page.
 
     python -m local.screenshots
 
@@ -195,8 +195,6 @@ def main() -> int:
             for dag_id, name, height in (("sparkify", "graph", 1150), ("reports", "reports_graph", 1700)):
                 page = f"{url}/dags/{dag_id}/grid?tab=graph&dag_run_id={newest_run(home, dag_id)}"
                 picture_of_drawing(chrome, page, DOCS / f"{name}.png", 1700, height)
-            # Airflow draws all tables of a DAG side by side.
-            picture_of_drawing(chrome, f"{url}/datasets?tab=graph", DOCS / "datasets.png", 3200, 900)
             picture_of_report(chrome, home.report / "report.html", DOCS / "report.png")
             for name, (width, scheme, height) in LISTENING.items():
                 open_listening(chrome, home.report / "listening.html", width, scheme)
@@ -204,7 +202,7 @@ def main() -> int:
     except Problem as problem:
         print(problem, file=sys.stderr)
         return problem.code
-    for name in ("graph", "reports_graph", "datasets", "report", *LISTENING):
+    for name in ("graph", "reports_graph", "report", *LISTENING):
         say(shown(DOCS / f"{name}.png"))
     return 0
 
