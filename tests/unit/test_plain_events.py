@@ -10,6 +10,7 @@ from unittest import mock
 
 import msgspec
 import orjson
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -92,10 +93,13 @@ def log_lines(draw: st.DrawFn) -> bytes:
     )
 
 
+@pytest.mark.finding("F11")
 @settings(max_examples=500, deadline=None)
 @given(log_lines())
 @example(json.dumps(EVENT).encode() + b" " * contract.MAX_LINE_BYTES)
 @example(b"")
+@example(json.dumps({"device": 10**400, **EVENT}).encode())
+@example(json.dumps({"device": [-(10**400)], **EVENT}).encode())
 def test_what_the_fast_way_takes_the_exact_rules_take_unchanged(line):
     (row,) = contract.plain_events([line], 7, KEY, "2018-11-01", latest=LATEST, unknown=UNKNOWN)
     if row is None:

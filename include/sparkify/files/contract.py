@@ -256,7 +256,8 @@ EventRow: Any = msgspec.defstruct(
 )
 # Types of unknown fields that the fast path skips. They are not deeper, because orjson and msgspec differ in how deep
 # JSON may be.
-_Scalar = str | int | float | bool | None
+# Larger whole numbers are left to the exact rules, because orjson takes none above the largest double.
+_Scalar = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | bool | None
 _Ignored = _Scalar | list[_Scalar] | dict[str, _Scalar]
 # Unknown fields that the fast path skips in one file, at most.
 _MOST_UNKNOWN = 16
