@@ -130,6 +130,12 @@ def test_a_warehouse_that_never_answers_ends_the_run_with_words(
             return found | {"AIRFLOW_CONN_REDSHIFT_DEFAULT": json.dumps(login)}
 
         monkeypatch.setattr(airflow_settings, "connections", elsewhere)
+        start = airflow.start_process
+        monkeypatch.setattr(
+            airflow,
+            "start_process",
+            lambda home, running, words, log: start(home, running, ["tests.e2e.impatient", *words[1:]], log),
+        )
         assert cli.main(["run", str(folder)], loaded) == 1
     assert "it is paused, or the security group does not let us in" in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ import pytest
 from tests.model import protocol
 from tests.model.replay import Replay
 
-EDGES = os.environ.get("SPARKIFY_EDGES", ":12").replace("all", ":")
+EDGES = os.environ.get("SPARKIFY_EDGES", ":8").replace("all", ":")
 FROM, TO = (int(number) if number else None for number in EDGES.split(":"))
 
 

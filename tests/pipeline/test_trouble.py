@@ -32,7 +32,7 @@ def test_random_schedules_with_the_trouble_of_a_cluster():
             "--hypothesis-seed=1",
             *files,
         ],
-        env={**os.environ, "SPARKIFY_TROUBLE": "0.02", "SPARKIFY_SCHEDULES": "3"},
+        env={**os.environ, "SPARKIFY_TROUBLE": "0.02", "SPARKIFY_SCHEDULES": "2"},
         capture_output=True,
         text=True,
         check=False,
