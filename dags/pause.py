@@ -25,6 +25,7 @@ from airflow.providers.common.compat.sdk import Param, dag, get_current_context,
 from include.cluster import pause as steps
 from include.cluster import request, schedule
 from include.cluster.defaults import DAG_ARGUMENTS, WAIT, WAITING_TIMEOUT
+from include.sparkify.settings import AWS_CONN_ID
 
 
 @dag(
@@ -61,7 +62,7 @@ def pause() -> None:
     cluster = find_pausable()
     RedshiftPauseClusterOperator(
         task_id="pause_cluster",
-        aws_conn_id=request.AWS_CONN_ID,
+        aws_conn_id=AWS_CONN_ID,
         cluster_identifier=cluster["name"],
         region_name=cluster["region"],
         wait_for_completion=True,

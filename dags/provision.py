@@ -35,6 +35,7 @@ from airflow.providers.common.compat.sdk import Param, TriggerRule, chain, dag, 
 
 from include.cluster import database, inventory, prices, request, serverless, stack
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
+from include.sparkify.settings import AWS_CONN_ID
 
 # One path is skipped, and both are if there is nothing to change.
 NONE_FAILED = TriggerRule.NONE_FAILED
@@ -193,7 +194,7 @@ def provision() -> None:
     checked = check_request()
     create_stack = CloudFormationCreateStackOperator(
         task_id="create_stack",
-        aws_conn_id=request.AWS_CONN_ID,
+        aws_conn_id=AWS_CONN_ID,
         region_name=checked["region"],
         stack_name=checked["name"],
         cloudformation_parameters=checked["stack"],

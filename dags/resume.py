@@ -22,6 +22,7 @@ from airflow.providers.common.compat.sdk import dag, get_current_context, task
 from include.cluster import pause as steps
 from include.cluster import request, schedule
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT, WAITING_TIMEOUT
+from include.sparkify.settings import AWS_CONN_ID
 
 
 @dag(
@@ -42,7 +43,7 @@ def resume() -> None:
 
     cluster = find_resumable()
     where = {
-        "aws_conn_id": request.AWS_CONN_ID,
+        "aws_conn_id": AWS_CONN_ID,
         "cluster_identifier": cluster["name"],
         "region_name": cluster["region"],
     }

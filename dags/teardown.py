@@ -32,6 +32,7 @@ from airflow.providers.common.compat.sdk import Param, TriggerRule, chain, dag, 
 from include.cluster import connections, prices, request, stack
 from include.cluster import teardown as steps
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
+from include.sparkify.settings import AWS_CONN_ID
 
 
 @dag(
@@ -95,7 +96,7 @@ def teardown() -> None:
 
     checked = check_request()
     where = {
-        "aws_conn_id": request.AWS_CONN_ID,
+        "aws_conn_id": AWS_CONN_ID,
         "region_name": checked["region"],
         "stack_name": checked["name"],
     }

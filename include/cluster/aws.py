@@ -9,9 +9,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.cluster.request import AWS_CONN_ID
 from include.sparkify import aws
 from include.sparkify.errors import ConfigurationError, TransientError, aws_error
+from include.sparkify.settings import AWS_CONN_ID
 
 # Errors that clear up without intervention, for example while a cluster changes its state.
 _BUSY = {

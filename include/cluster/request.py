@@ -12,8 +12,8 @@ from airflow.providers.common.compat.sdk import Param
 
 from include.cluster.prices import NODE_HOUR
 from include.sparkify.errors import ConfigurationError
+from include.sparkify.settings import AWS_CONN_ID
 
-AWS_CONN_ID = "aws_default"
 DATABASE = "dev"
 # A range wider than this counts as the whole internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
 WIDEST_PREFIX = 8

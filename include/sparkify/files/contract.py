@@ -255,8 +255,7 @@ EventRow: Any = msgspec.defstruct(
     gc=False,
 )
 # Types of unknown fields that the fast path skips. They are not deeper, because orjson and msgspec differ in how deep
-# JSON may be.
-# Larger whole numbers are left to the exact rules, because orjson takes none above the largest double.
+# JSON may be, and have no larger whole numbers, because orjson takes none above the largest double.
 _Scalar = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | bool | None
 _Ignored = _Scalar | list[_Scalar] | dict[str, _Scalar]
 # Unknown fields that the fast path skips in one file, at most.
