@@ -20,18 +20,25 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from local.home import PROJECT
 from local.run import LOAD, REPORTS
 
+LOGICAL_DATE = "logical_date" if AIRFLOW_V_3_0_PLUS else "execution_date"
+"""The argument that names the moment of a run."""
 
-def run(dag_id: str, params: dict[str, Any]) -> bool:
-    """Run a DAG to its end, and return whether its task `publish` succeeded.
 
-    :raises SystemExit: its file cannot be imported.
+def read(dag_id: str) -> Any:
+    """Return a DAG, read from its file: a run in this process leaves its parameters in the object.
+
+    :raises SystemExit: the file cannot be imported.
     """
     bag = DagBag(PROJECT / "dags" / f"{dag_id}.py")
     if bag.import_errors:
         sys.exit("\n".join(bag.import_errors.values()))
-    when: dict[str, Any] = {"logical_date" if AIRFLOW_V_3_0_PLUS else "execution_date": datetime.now(UTC)}
-    ended = bag.dags[dag_id].test(**when, run_conf=params)
-    return ("publish", "success") in {(ti.task_id, ti.state) for ti in ended.get_task_instances()}
+    return bag.dags[dag_id]
+
+
+def run(dag: Any, moment: datetime, params: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Run a DAG to its end, and return the state of the run and those of its tasks."""
+    ended = dag.test(**{LOGICAL_DATE: moment}, run_conf=params)
+    return ended.state, {ti.task_id: ti.state for ti in ended.get_task_instances()}
 
 
 def wait_less() -> None:
@@ -42,6 +49,7 @@ def wait_less() -> None:
 
 if __name__ == "__main__":
     wait_less()
-    if run(LOAD, json.loads(sys.argv[1])):
+    _, states = run(read(LOAD), datetime.now(UTC), json.loads(sys.argv[1]))
+    if states["publish"] == "success":
         # Under a scheduler, the Dataset of songplays triggers it.
-        run(REPORTS, {})
+        run(read(REPORTS), datetime.now(UTC), {})

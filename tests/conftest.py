@@ -96,7 +96,9 @@ def airflow_database(connections: dict[str, str]) -> None:
     # then wants to know the table of users, which Airflow imports only with its web server.
     with contextlib.suppress(ModuleNotFoundError):
         importlib.import_module("airflow.providers.fab.auth_manager.models")
-    importlib.import_module("local.dag_runs").wait_less()
+    from local import dag_runs
+
+    dag_runs.wait_less()
 
 
 _world_names = itertools.count(1)

@@ -12,21 +12,16 @@ from typing import Any
 
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from local import dag_runs
 from tests import shortcuts
 
 DAGS = Path(__file__).parents[1] / "dags"
-LOGICAL_DATE = "logical_date" if AIRFLOW_V_3_0_PLUS else "execution_date"
-"""The argument that names the moment of a run."""
 _moments = itertools.count()
 
 
 def dag_of(name: str) -> Any:
-    """Return the DAG of that name, read from its file: a run in this process leaves its parameters in the object."""
-    from airflow.models import DagBag
-
-    bag = DagBag(DAGS / f"{name}.py")
-    assert not bag.import_errors
-    return bag.dags[name]
+    """Return the DAG of that name, read from its file."""
+    return dag_runs.read(name)
 
 
 def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
@@ -34,8 +29,7 @@ def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
     # Distinct moments: runs of other tests are in the same database.
     moment = datetime(2026, 1, 1, tzinfo=UTC).replace(microsecond=next(_moments))
     with shortcuts.leave():
-        dag_run = dag.test(**{LOGICAL_DATE: moment}, run_conf=params)
-    return dag_run.state, {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
+        return dag_runs.run(dag, moment, params)
 
 
 def as_scheduled(dag: Any) -> Any:
@@ -60,7 +54,7 @@ def create_run(
     from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunType
 
-    more: dict[str, Any] = {LOGICAL_DATE: moment}
+    more: dict[str, Any] = {dag_runs.LOGICAL_DATE: moment}
     if AIRFLOW_V_3_0_PLUS:
         from airflow.dag_processing.bundles.manager import DagBundlesManager
         from airflow.dag_processing.dagbag import sync_bag_to_db

@@ -238,6 +238,7 @@ def desk(airflow_database, make_world, monkeypatch):
 FEW = [
     *(Press("success", "clear", (task,)) for task in ("build.songplays", "publish")),
     Press("stage.staging_events failed", "clear", ("plan",), True, "fewer"),
+    Press("stage.staging_events failed", "clear", ("plan",), True, "more"),
     Press("stage.staging_events failed", "mark success", ("stage.staging_events",)),
     Press("before build.songplays", "mark success", ("build.songplays",)),
     Press("before publish", "mark run success"),
