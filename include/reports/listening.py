@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from include.sparkify.settings import environment, reports, settings
 FOLDER = Path(__file__).parent
 SCRIPTS = (FOLDER / "vendor" / "d3.min.js", FOLDER / "vendor" / "plot.umd.min.js", FOLDER / "listening.js")
 MONTHS = WEEKS = 13
-# Weeks of an opened song or artist, and days of the chart of activity.
-WEEKS_OF_ITEM, DAYS = 26, 400
+# Weeks of an opened song or artist, weeks of growth and changes of level, and days of the chart of activity.
+WEEKS_OF_ITEM, WEEKS_OF_YEAR, DAYS = 26, 53, 400
 # Rows per list of songs or artists, fewer if the data would be larger than LIMIT.
 LENGTHS = (50, 25, 10, 5)
 LIMIT = 2_000_000
@@ -87,14 +87,15 @@ def gather(ask: Ask) -> dict[str, Any]:
     if last is None:
         return {"ranges": []}
     ranges = _ranges(first, last)
-    wanted = _wanted(ranges)
+    shown = _condition(one["key"] for one in ranges)
+    wanted = _condition(key for one in ranges for key in (one["key"], one["before"]) if key)
     facts = {
         "until": last.isoformat(),
         "from": first.isoformat(),
         "metrics": metrics.metrics(),
         "ranges": ranges,
         "totals": _totals(ask, wanted),
-        "parts": _parts(ask, wanted),
+        "parts": _parts(ask, shown),
         "days": _days(ask, last),
         "loads": [
             [*row[:6], str(row[6])[:16]]
@@ -104,9 +105,8 @@ def gather(ask: Ask) -> dict[str, Any]:
         ],
         **_weekly(ask, last),
     }
-    tops = _tops(ask, wanted)
     for length in LENGTHS:
-        facts |= _lists(ask, tops, ranges, length, last)
+        facts |= _lists(ask, shown, wanted, length, last)
         if len(orjson.dumps(facts)) <= LIMIT:
             break
     return facts
@@ -150,13 +150,12 @@ def _range(name: str, label: str, period: str, start: date, end: date, before: d
     }
 
 
-def _wanted(ranges: list[dict[str, Any]]) -> str:
-    """Return the condition for the rows of these ranges, and of those before them."""
+def _condition(keys: Iterable[str]) -> str:
+    """Return the condition for the rows of these ranges (``period/start``)."""
     starts: dict[str, set[str]] = defaultdict(set)
-    for one in ranges:
-        for key in filter(None, (one["key"], one["before"])):
-            period, start = key.split("/")
-            starts[period].add(start)
+    for key in keys:
+        period, start = key.split("/")
+        starts[period].add(start)
     # By columns of the sort key, so that a scan can skip the other periods.
     found = (
         f"period = '{period}' and start in ({', '.join(map(repr, sorted(of)))})"
@@ -174,14 +173,22 @@ def _totals(ask: Ask, wanted: str) -> dict[str, list[Any]]:
     return {key: [*counts[:3], float(counts[3]), *counts[4:]] for key, *counts in rows}
 
 
-def _parts(ask: Ask, wanted: str) -> dict[str, dict[str, list[Any]]]:
-    """Return [name, count, listeners] of hours, states, devices and pages, the largest first."""
-    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+def _parts(ask: Ask, shown: str) -> dict[str, dict[str, list[Any]]]:
+    """Return [name, count, listeners] of hours, states, devices and pages, the largest first but for hours."""
+    found: dict[str, dict[str, list[Any]]] = defaultdict(dict)
+    # The hours of a range are one row, because the driver's work per row costs more than the query.
+    for key, hours in ask(
+        f"select {KEY}, listagg(name || ' ' || counted::varchar || ' ' || listeners::varchar, ',') "
+        f"within group (order by name) from {{r}}.period_parts where kind = 'hour' and {shown} "
+        "group by period, start, level"
+    ):
+        named = (hour.split(" ") for hour in hours.split(","))
+        found[key]["hour"] = [[name, int(counted), int(listeners)] for name, counted, listeners in named]
     for key, kind, name, counted, listeners in ask(
         f"select {KEY}, kind, name, counted, listeners from {{r}}.period_parts "
-        f"where {wanted} order by counted desc, name asc"
+        f"where kind <> 'hour' and {shown} order by counted desc, name asc"
     ):
-        found[key][kind].append([_text(name), counted, listeners])
+        found[key].setdefault(kind, []).append([_text(name), counted, listeners])
     return found
 
 
@@ -190,36 +197,37 @@ def _days(ask: Ask, last: date) -> list[list[Any]]:
     since = last - timedelta(days=DAYS - 1)
     days: dict[str, list[Any]] = {}
     for day, level, plays, listeners in ask(
-        "select day, level, sum(plays)::bigint, count(distinct user_id) from {r}.session_days "
-        f"where day >= '{since}' group by day, level order by day"
+        "select day, coalesce(level, 'all'), sum(plays)::bigint, count(distinct user_id) from {r}.session_days "
+        f"where day >= '{since}' group by day, rollup (level) order by day"
     ):
         row = days.setdefault(day.isoformat(), [0, 0, 0, 0, 0])
-        place = 0 if level == "free" else 1
-        row[place], row[3 + place] = plays, listeners
-    for day, listeners in ask(
-        f"select day, count(distinct user_id) from {{r}}.session_days where day >= '{since}' group by day"
-    ):
-        days[day.isoformat()][2] = listeners
+        if level == "all":
+            row[2] = listeners
+        else:
+            place = 0 if level == "free" else 1
+            row[place], row[3 + place] = plays, listeners
     return [[day, *row] for day, row in days.items()]
 
 
 def _weekly(ask: Ask, last: date) -> dict[str, list[Any]]:
     """Return retention, growth and the changes of level, by week."""
+    monday = _monday(last, WEEKS_OF_YEAR)
     changes = ask(
         "select date_trunc('week', since)::date, count(case when change = 'upgrade' then 1 end), "
-        "count(case when change = 'downgrade' then 1 end) from {r}.level_history where change <> 'start' "
-        "group by 1 order by 1"
+        "count(case when change = 'downgrade' then 1 end) from {r}.level_history "
+        f"where change <> 'start' and since >= '{monday}' group by 1 order by 1"
     )
     growth = ask(
-        "select week, new_listeners, returned, resurrected, dormant from {r}.growth order by week desc limit 53"
+        "select week, new_listeners, returned, resurrected, dormant from {r}.growth "
+        f"where week >= '{monday}' order by week"
     )
     retention = ask(
         "select first_week, weeks_since, cohort, listeners from {r}.retention "
         f"where first_week >= '{_monday(last, WEEKS)}' order by 1, 2"
     )
     return {
-        "changes": _plain(changes[-53:]),
-        "growth": _plain(reversed(growth)),
+        "changes": _plain(changes),
+        "growth": _plain(growth),
         "retention": _plain(retention),
     }
 
@@ -233,48 +241,63 @@ def _plain(rows: Any) -> list[list[Any]]:
     return [[row[0].isoformat(), *row[1:]] for row in rows]
 
 
-def _tops(ask: Ask, wanted: str) -> dict[str, dict[tuple[str, str, str], tuple[Any, ...]]]:
-    """Return rank, plays, listeners and known plays of each song and artist by period, start and level."""
-    found: dict[str, dict[tuple[str, str, str], tuple[Any, ...]]] = defaultdict(dict)
-    for key, kind, song, artist, *counts in ask(
-        f"select {KEY}, kind, song, artist, rank, plays, listeners, matched_plays "
-        f"from {{r}}.period_tops where {wanted} and rank <= 100 order by rank"
-    ):
-        found[key][kind, song, artist] = tuple(counts)
-    return found
-
-
-def _lists(
-    ask: Ask, tops: dict[str, Any], ranges: list[dict[str, Any]], length: int, last: date
-) -> dict[str, Any]:
+def _lists(ask: Ask, shown: str, wanted: str, length: int, last: date) -> dict[str, Any]:
     """Return the lists, the songs and artists in them, and the details that the page shows of an opened one."""
-    items: dict[tuple[str, str, str], int] = {}
-    lists: dict[str, dict[str, list[Any]]] = {}
-    for one in ranges:
-        for level in ("all", "free", "paid"):
-            before = tops.get(f"{one['before']}/{level}", {})
-            of: dict[str, list[Any]] = {"song": [], "artist": []}
-            for item, (rank, *counts) in tops.get(f"{one['key']}/{level}", {}).items():
-                if rank <= length:
-                    number = items.setdefault(item, len(items))
-                    of[item[0]].append([number, *counts, before.get(item, [None])[0]])
-            lists[f"{one['key']}/{level}"] = of
-    weeks, places = _opened(ask, ranges, length, last)
-    monday = _monday(last, WEEKS_OF_ITEM)
+    listed = f"{shown} and rank <= {length}"
+    # In the order of `item` below.
+    items = ask(
+        f"select kind, song, artist from {{r}}.period_tops where {listed} "
+        "group by kind, song, artist order by kind, song, artist"
+    )
+    lists: dict[str, dict[str, list[Any]]] = defaultdict(lambda: {"song": [], "artist": []})
+    # A list is one row, as in _parts.
+    for key, kind, rows in ask(
+        f"""
+        with ranked as (
+            select period, start, level, kind, song, artist, rank, plays, listeners, matched_plays,
+                lag(start) over (partition by period, level, kind, song, artist order by start) as start_before,
+                lag(rank) over (partition by period, level, kind, song, artist order by start) as rank_before
+            from {{r}}.period_tops
+            where {wanted} and rank <= 100
+        ),
+        compared as (
+            select r.*,
+                dense_rank() over (order by kind, song, artist) - 1 as item,
+                -- In the range before, and not in one before that.
+                case
+                    when start_before = case period
+                        when 'month' then dateadd(month, -1, start)::date when 'last_28' then start - 28 else start - 7
+                    end then rank_before
+                end as before
+            from ranked as r
+            where {listed}
+        )
+        select {KEY}, kind,
+            listagg(
+                item::varchar || ' ' || plays::varchar || ' ' || listeners::varchar || ' '
+                || matched_plays::varchar || ' ' || coalesce(before, 0)::varchar, ','
+            ) within group (order by rank)
+        from compared
+        group by period, start, level, kind
+        """
+    ):
+        numbers = ([*map(int, row.split(" "))] for row in rows.split(","))
+        lists[key][kind] = [[*counts, before or None] for *counts, before in numbers]
+    weeks, places = _opened(ask, listed, last)
     return {
         "length": length,
         "lists": lists,
-        "firstWeek": monday.isoformat(),
+        "firstWeek": _monday(last, WEEKS_OF_ITEM).isoformat(),
         "items": [
-            [kind, _text(song), _text(artist), weeks.get(item, []), places.get(item, [])[:5]]
+            [kind, _text(song), _text(artist), weeks.get(item, []), places.get(item, [])]
             for item in items
             for kind, song, artist in [item]
         ],
     }
 
 
-def _opened(ask: Ask, ranges: list[dict[str, Any]], length: int, last: date) -> tuple[Any, Any]:
-    """Return [week, free plays, paid plays] and [location, plays] of the songs and artists in the lists."""
+def _opened(ask: Ask, listed: str, last: date) -> tuple[Any, Any]:
+    """Return [week, free plays, paid plays] and the first [location, plays] of the songs and artists in the lists."""
     monday = _monday(last, WEEKS_OF_ITEM)
     weeks: dict[tuple[str, str, str], list[Any]] = {}
     places: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
@@ -282,23 +305,26 @@ def _opened(ask: Ask, ranges: list[dict[str, Any]], length: int, last: date) -> 
         ("song", "s.song", "s.song = t.song and s.artist = t.artist"),
         ("artist", "''::varchar(1024)", "s.artist = t.artist"),
     ):
-        listed = (
+        of_items = (
             "{r}.song_days as s inner join (select distinct song, artist from {r}.period_tops "
-            f"where {_wanted(ranges)} and kind = '{kind}' and rank <= {length}) as t on {joined} "
+            f"where {listed} and kind = '{kind}') as t on {joined} "
             f"where s.day >= '{monday}'"
         )
-        # One row per item, because the driver's work per row costs more than the sums.
         for name, artist, of_weeks in ask(
-            "select song, artist, listagg(week || '/' || free || '/' || paid, ',') within group (order by week) "
+            "select song, artist, listagg(week::varchar || '/' || free::varchar || '/' || paid::varchar, ',') "
+            "within group (order by week) "
             f"from (select (s.day - '{monday}'::date) / 7 as week, {song} as song, s.artist, "
             "sum(case when s.level = 'free' then s.plays else 0 end)::bigint as free, "
-            f"sum(case when s.level = 'paid' then s.plays else 0 end)::bigint as paid from {listed} "
+            f"sum(case when s.level = 'paid' then s.plays else 0 end)::bigint as paid from {of_items} "
             "group by 1, 2, 3) as w group by song, artist"
         ):
             weeks[kind, name, artist] = [[*map(int, week.split("/"))] for week in of_weeks.split(",")]
         for name, artist, location, plays in ask(
-            f"select {song} as song, s.artist, coalesce(s.location, 'unknown'), sum(s.plays)::bigint from {listed} "
-            "group by 1, 2, 3 order by 4 desc, 3"
+            "select song, artist, location, plays from (select w.*, row_number() over "
+            "(partition by song, artist order by plays desc, location asc) as place from ("
+            f"select {song} as song, s.artist, coalesce(s.location, 'unknown') as location, "
+            f"sum(s.plays)::bigint as plays from {of_items} group by 1, 2, 3) as w) as p "
+            "where place <= 5 order by plays desc, location asc"
         ):
             places[kind, name, artist].append([_text(location), plays])
     return weeks, places

@@ -9,32 +9,26 @@
 --   returned bigint: Users who also had a play in the week before
 --   resurrected bigint: Those with an earlier play, but none in the week before
 --   dormant bigint: Users with a play in the week before, but none in this one
--- Each week of a user counts for itself and, if the user then stays away, for the week after it.
 with weeks as (
     select
-        u.week + 7 * l.later as week,
-        case
-            when l.later = 1 then 'dormant'
-            when u.week_before is null then 'new'
-            when u.week_before = u.week - 7 then 'returned'
-            else 'resurrected'
-        end::varchar(16) as state
-    from {{ reports() }}.user_weeks as u
-    cross join (
-        {% for later in (0, 1) %}
-            select {{ later }} as later
-            {{ "union all" if not loop.last }}
-        {% endfor %}
-    ) as l
-    where l.later = 0 or (u.week < u.last_week and coalesce(u.week_after > u.week + 7, true))
+        week,
+        count(*) as listeners,
+        count(case when week_before is null then 1 end) as new_listeners,
+        count(case when week_before = week - 7 then 1 end) as returned,
+        count(case when week_before < week - 7 then 1 end) as resurrected,
+        count(case when week < last_week and coalesce(week_after > week + 7, true) then 1 end) as dormant_after
+    from {{ reports() }}.user_weeks
+    group by week
 )
 
+-- A week without any play has only dormant users.
 select
-    week,
-    count(case when state <> 'dormant' then 1 end) as listeners,
-    count(case when state = 'new' then 1 end) as new_listeners,
-    count(case when state = 'returned' then 1 end) as returned,
-    count(case when state = 'resurrected' then 1 end) as resurrected,
-    count(case when state = 'dormant' then 1 end) as dormant
-from weeks
-group by week
+    coalesce(w.week, b.week + 7) as week,
+    coalesce(w.listeners, 0)::bigint as listeners,
+    coalesce(w.new_listeners, 0)::bigint as new_listeners,
+    coalesce(w.returned, 0)::bigint as returned,
+    coalesce(w.resurrected, 0)::bigint as resurrected,
+    coalesce(b.dormant_after, 0)::bigint as dormant
+from weeks as w
+full outer join weeks as b on w.week = b.week + 7
+where w.week is not null or b.dormant_after > 0

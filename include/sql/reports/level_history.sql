@@ -10,25 +10,37 @@
 --   plays bigint: Plays in the stretch
 --   change varchar(16): What began it: start, upgrade (free to paid) or downgrade (paid to free)
 --   until timestamp: First play on the next level, UTC, exclusive; NULL if there is none yet
-with numbered as (
+with marked as (
+    select
+        user_id,
+        day,
+        place,
+        level,
+        since,
+        plays,
+        case
+            when lag(level) over (partition by user_id order by day asc, place asc) = level then 0 else 1
+        end as is_first
+    from {{ reports() }}.level_days
+),
+
+numbered as (
     select
         user_id,
         level,
         since,
         plays,
-        row_number() over (partition by user_id order by day asc, place asc) as place,
-        row_number() over (partition by user_id, level order by day asc, place asc) as place_on_level
-    from {{ reports() }}.level_days
+        sum(is_first) over (partition by user_id order by day asc, place asc rows unbounded preceding) as number
+    from marked
 )
 
--- Within a stretch both places grow by one from day to day.
 select
     user_id,
-    row_number() over (partition by user_id order by min(place)) as number,
+    number,
     level,
     min(since) as since,
     sum(plays)::bigint as plays,
-    case when min(place) = 1 then 'start' when level = 'paid' then 'upgrade' else 'downgrade' end::varchar(16) as change,
-    lead(min(since)) over (partition by user_id order by min(place)) as until
+    case when number = 1 then 'start' when level = 'paid' then 'upgrade' else 'downgrade' end::varchar(16) as change,
+    lead(min(since)) over (partition by user_id order by number) as until
 from numbered
-group by user_id, level, place - place_on_level
+group by user_id, number, level
