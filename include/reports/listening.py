@@ -212,10 +212,25 @@ def _days(ask: Ask, last: date) -> list[list[Any]]:
 def _weekly(ask: Ask, last: date) -> dict[str, list[Any]]:
     """Return retention, growth and the changes of level, by week."""
     monday = _monday(last, WEEKS_OF_YEAR)
+    # As in level_history, from the last day of each user before these weeks on: the view reads all days.
     changes = ask(
-        "select date_trunc('week', since)::date, count(case when change = 'upgrade' then 1 end), "
-        "count(case when change = 'downgrade' then 1 end) from {r}.level_history "
-        f"where change <> 'start' and since >= '{monday}' group by 1 order by 1"
+        f"""
+        with recent as (
+            select l.user_id, l.day, l.place, l.level, l.since,
+                lag(l.level) over (partition by l.user_id order by l.day, l.place) as level_before
+            from {{r}}.level_days as l
+            left join (
+                select user_id, max(day) as day from {{r}}.level_days where day < '{monday}' group by user_id
+            ) as b on l.user_id = b.user_id
+            where l.day >= coalesce(b.day, '{monday}')
+        )
+        select date_trunc('week', since)::date, count(case when level = 'paid' then 1 end),
+            count(case when level <> 'paid' then 1 end)
+        from recent
+        where day >= '{monday}' and level <> level_before
+        group by 1
+        order by 1
+        """
     )
     growth = ask(
         "select week, new_listeners, returned, resurrected, dormant from {r}.growth "

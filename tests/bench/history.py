@@ -18,8 +18,8 @@ from tests.world import World
 
 SIZES = (1, 100)
 # A month of history, and the new days after it.
-LAKE = sample.Spec(days=36)
-NEW_DAYS = [f"2018-12-0{day}" for day in range(1, 7)]
+LAKE = sample.Spec(days=39)
+NEW_DAYS = [f"2018-12-{day:02}" for day in range(1, 11)]
 # The first days after a growth are not counted: caches fill, and the server cleans up what the growth left.
 UNCOUNTED = 2
 

@@ -135,7 +135,9 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
         if change != "start":
             week = since.date() - timedelta(days=since.weekday())
             changes[week][change == "downgrade"] += 1
-    assert facts["changes"] == [[str(week), *counts] for week, counts in sorted(changes.items()) if week >= first]
+    assert facts["changes"] == [
+        [str(week), *counts] for week, counts in sorted(changes.items()) if week >= first
+    ]
     assert_opened(plays, facts)
 
 
