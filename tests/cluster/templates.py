@@ -12,7 +12,7 @@ INCLUDE = Path(__file__).parents[2] / "include"
 ACCOUNT, REGION = "123456789012", "us-west-2"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms of functions."""
 
 

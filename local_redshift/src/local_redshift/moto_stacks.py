@@ -291,7 +291,7 @@ def _resolve(value: Any, resources: Any) -> Any:
     return [one for one in found if one is not None] if isinstance(value, list) else found
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms of functions."""
 
 
