@@ -39,7 +39,7 @@ def log_in(user: str, owner: Any) -> Any:
         owner.cursor().execute(f"create user {user} password '{PASSWORD}' in group {analysts.group()}")
         owner.commit()
 
-    def ask(sql: str) -> list[Any]:
+    def ask(sql: str) -> list[tuple[Any, ...]]:
         login = json.loads(os.environ["AIRFLOW_CONN_REDSHIFT_DEFAULT"])
         address = {"host": login["host"], "port": login["port"], "database": login["schema"], "ssl": False}
         # Without a name, the driver searches the call stack for one.
@@ -47,7 +47,7 @@ def log_in(user: str, owner: Any) -> Any:
         with redshift_connector.connect(user=user, password=PASSWORD, **address) as connection:
             cursor = connection.cursor()
             cursor.execute(sql)
-            return list(cursor.fetchall())
+            return [tuple(row) for row in cursor.fetchall()]
 
     return ask
 
@@ -85,7 +85,7 @@ def test_an_analyst_reads_what_is_meant_for_analysts(ask):
 def test_the_door_outlives_its_tables(ask):
     world = ask.world
     schema.recreate_tables(world.rendered("create", tables.PUBLISHED), settings.star())
-    assert ask(f"select count(*) from {settings.star()}.songplays") == [[0]]
+    assert ask(f"select count(*) from {settings.star()}.songplays") == [(0,)]
     world.load(mode="full_refresh")
     update()
     assert_open(ask)
