@@ -179,8 +179,7 @@ def _parts(ask: Ask, shown: str) -> dict[str, dict[str, list[Any]]]:
     # The hours of a range are one row, because the driver's work per row costs more than the query.
     for key, hours in ask(
         f"select {KEY}, listagg(name || ' ' || counted::varchar || ' ' || listeners::varchar, ',') "
-        f"within group (order by name) from {{r}}.period_parts where kind = 'hour' and {shown} "
-        "group by period, start, level"
+        f"from {{r}}.period_parts where kind = 'hour' and {shown} group by period, start, level"
     ):
         named = (hour.split(" ") for hour in hours.split(","))
         found[key]["hour"] = [[name, int(counted), int(listeners)] for name, counted, listeners in named]
@@ -327,13 +326,12 @@ def _opened(ask: Ask, listed: str, last: date) -> tuple[Any, Any]:
         )
         for name, artist, of_weeks in ask(
             "select song, artist, listagg(week::varchar || '/' || free::varchar || '/' || paid::varchar, ',') "
-            "within group (order by week) "
             f"from (select (s.day - '{monday}'::date) / 7 as week, {song} as song, s.artist, "
             "sum(case when s.level = 'free' then s.plays else 0 end)::bigint as free, "
             f"sum(case when s.level = 'paid' then s.plays else 0 end)::bigint as paid from {of_items} "
             "group by 1, 2, 3) as w group by song, artist"
         ):
-            weeks[kind, name, artist] = [[*map(int, week.split("/"))] for week in of_weeks.split(",")]
+            weeks[kind, name, artist] = sorted([*map(int, week.split("/"))] for week in of_weeks.split(","))
         for name, artist, location, plays in ask(
             "select song, artist, location, plays from (select w.*, row_number() over "
             "(partition by song, artist order by plays desc, location asc) as place from ("
