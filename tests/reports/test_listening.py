@@ -63,6 +63,31 @@ def test_every_range_and_level_is_what_the_oracle_counts(month, facts):
     assert_page(month, facts)
 
 
+@pytest.mark.usefixtures("loaded_month")
+def test_of_a_long_history_the_page_shows_the_last_weeks_and_days(month, monkeypatch):
+    """The month counts as a long history if the page shows less of it."""
+    monkeypatch.setattr(listening, "WEEKS", 3)
+    monkeypatch.setattr(listening, "WEEKS_OF_YEAR", 2)
+    monkeypatch.setattr(listening, "WEEKS_OF_ITEM", 2)
+    monkeypatch.setattr(listening, "DAYS", 9)
+    facts = facts_of()
+    assert len(facts["ranges"]) == 4 + 3
+    assert len(facts["days"]) == 9
+    assert facts["changes"]
+    assert_page(month, facts)
+
+
+def test_a_level_changes_between_the_weeks_that_the_page_shows_and_those_before(make_world, monkeypatch):
+    world = make_world()
+    for day, level in (("2018-11-02", "free"), ("2018-11-12", "paid")):
+        world.log(day, event(datetime.fromisoformat(f"{day}T12:00"), level=level))
+    world.load("2018-11-01", "2018-11-13")
+    update()
+    assert facts_of()["changes"] == [["2018-11-12", 1, 0]]
+    monkeypatch.setattr(listening, "WEEKS_OF_YEAR", 1)
+    assert facts_of()["changes"] == [["2018-11-12", 1, 0]]
+
+
 def assert_page(world: Any, facts: dict[str, Any]) -> None:
     """Assert that every number of the page is what the oracle counts."""
     events = oracle.events_of(world)
@@ -124,7 +149,7 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
         ][-listening.DAYS :]
     )
     newest = max(e.week for e in plays)
-    first = newest - timedelta(weeks=52)
+    first = newest - timedelta(weeks=listening.WEEKS_OF_YEAR - 1)
     growth = [[str(week), *counts] for week, _, *counts in sorted(expected["growth"]) if week >= first]
     assert facts["growth"] == growth
     recent = newest - timedelta(weeks=listening.WEEKS - 1)
