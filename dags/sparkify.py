@@ -17,7 +17,7 @@ from (`events`, `song_files`). The pipeline's own tables are in schema `sparkify
 8. `audit_star` checks the candidates.
 9. `publish` replaces published rows by candidates, in one transaction.
 10. `check_complete` fails if a file was left out.
-11. `close_run` drops the schema and writes the run report, however the run ends.
+11. `close_run` drops the schema and writes the run report, however the run ends. It runs beside `check_complete`.
 
 **Interval.** A run owns its half-open data interval in UTC, `[start, end)`. It loads the log files of the days of its
 interval that are not loaded at their present version, each as a whole, and song files likewise. A scheduled run also
@@ -234,11 +234,11 @@ def sparkify() -> None:
         return publish.publish(context, list(validated), passed, build, apply, duplicate_keys)
 
     @task
-    def check_complete(plan: Any, validated: Any, published: Any) -> None:
+    def check_complete(published: Any) -> None:
         """Fail if a file of the interval was not loaded. All other files are already published."""
         from include.sparkify.tasks.publish import check_complete
 
-        check_complete(plan, validated, published)
+        check_complete(published)
 
     @teardown
     @task
@@ -274,7 +274,6 @@ def sparkify() -> None:
         tables.scripts("publish", tables.PUBLISH),
         "guard/duplicate_keys.sql",
     )
-    complete = check_complete(decision, validated, published)
     closed = close_run()
 
     staged, built, audited = stage(), build(), audit_star()
@@ -287,8 +286,7 @@ def sparkify() -> None:
         built,
         audited,
         published,
-        complete,
-        closed,
+        [check_complete(published), closed],
     )
     chain(staged, audit_staging, published)
     # After a failure, too, the schema is dropped only when no task reads it anymore.

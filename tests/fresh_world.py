@@ -9,6 +9,7 @@ from typing import Any
 from include.sparkify import tables
 from include.sparkify.redshift import warehouse
 from include.sparkify.redshift.schema import schema_of
+from include.sparkify.tasks.publish import check_complete
 from include.sparkify.watching import run_facts, run_report
 from tests.world import World
 
@@ -37,7 +38,7 @@ class FreshWorld(World):
         """Build and publish a staged run, without its checks."""
         self.build(context)
         self.pass_all(context)
-        self.check_complete(context, self.publish(context))
+        check_complete(self.publish(context))
 
     def items(self) -> list[int]:
         """Return item_in_session of every songplay, which identifies the lines of these tests."""

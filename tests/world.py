@@ -229,7 +229,7 @@ class World:
             published = self.publish(context)
         finally:
             self.close_run(context)
-        self.check_complete(context, published)
+        publish.check_complete(published)
         return published
 
     def task(self, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -352,11 +352,6 @@ class World:
 
     def close_run(self, context: Any) -> None:
         self.task(run.close_run, context, CHECK_TASKS)
-
-    def check_complete(self, context: Any, published: publish.Published) -> None:
-        """Raise if a file of the interval was left out."""
-        planned, validated = context["pushed"]["plan", "plan"], context["pushed"]["validate", "return_value"]
-        publish.check_complete(planned, validated, published)
 
     def rendered(self, folder: str, names: Iterable[str], context: Any = None) -> dict[str, str]:
         macros = self._macros(context)

@@ -53,7 +53,7 @@ def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
     published = world.publish(slow)
     assert published["replaced"] == ["log_data/2018/11/2018-11-02-events.json"]
     with pytest.raises(DataError, match="another version.*run the interval again"):
-        world.check_complete(slow, published)
+        publish.check_complete(published)
     assert world.state() == before
 
 
@@ -271,7 +271,7 @@ def test_results_of_an_earlier_try_with_more_chunks_are_not_read(two_days, monke
     world.copy(context)
     world.build(context)
     world.pass_all(context)
-    world.check_complete(context, world.publish(context))
+    publish.check_complete(world.publish(context))
 
     assert world.count("songplays") == 4
     assert world.count("loaded_files") == 3

@@ -112,8 +112,8 @@ def test_a_run_that_published(sparkify, world):
     )
     assert day["hours"][12] == 299
     phases = {phase["phase"]: phase for phase in facts["phases"]}
-    ended = [name for name in phases if name not in ("check_complete", "close_run")]
     # audit_staging and the build run side by side.
+    ended = list(phases)
     assert ended[-1] == "publish" and ended.index("stage") < ended.index("audit_star")
     starts = [phase["start"] for phase in phases.values()]
     assert starts == (sorted(starts) if AIRFLOW == 2 else [None] * len(starts))
@@ -146,6 +146,22 @@ def test_a_run_whose_files_were_all_refused(sparkify, world):
     assert_harmless(page, html)
     assert "Nothing was published" in page.words and "2 of 3 lines were rejected" in page.words
     assert HOSTILE in page.words
+
+
+def test_a_run_that_left_a_file_out(sparkify, world):
+    """The report is written beside the task that fails for it."""
+    world.log("2018-11-01", event(D1))
+    world.log("2018-11-01", "no json", HOSTILE, name="broken")
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+    facts, page, html = newest(world)
+
+    assert (state, tasks["check_complete"], tasks["close_run"]) == ("failed", "failed", "success")
+    assert facts["verdict"] == "published"
+    (failure,) = facts["failures"]
+    assert failure["task"] == "check_complete"
+    assert "everything else is loaded, but 1 files are refused" in failure["message"]
+    assert "broken" in failure["message"] and "check_complete" in page.words
+    assert_harmless(page, html)
 
 
 def test_a_run_whose_audit_failed(sparkify, world, monkeypatch):

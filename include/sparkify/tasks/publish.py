@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypedDict
 
 from include.sparkify.errors import DataError
@@ -30,6 +30,8 @@ class Published(TypedDict):
     version: int
     changed: dict[str, dict[str, int]]
     """Rows ``deleted``, ``inserted`` and ``updated`` by table."""
+    refused: list[str]
+    """``key: reason`` of the files that the run refused."""
     replaced: list[str]
     """Keys of files that were left out, because another run had loaded another version, and it is the present one."""
 
@@ -73,7 +75,14 @@ def publish(
         raise DataError(f"not passed in this run: {', '.join(missing)}; nothing was published. {CLEAR}")
     audited = [checks.Result(check, 0, "") for check in required]
     warned: list[checks.Result] = []
-    result: Published = {"run_schema": schema, "version": 0, "changed": {}, "replaced": []}
+    refused = [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
+    result: Published = {
+        "run_schema": schema,
+        "version": 0,
+        "changed": {},
+        "refused": refused,
+        "replaced": [],
+    }
 
     def count_warnings(cursor: Any) -> None:
         _assert_staged(cursor, schema, chunks)
@@ -122,7 +131,7 @@ def publish(
     return result
 
 
-def check_complete(plan: Plan, validated: Iterable[Validated], published: Published | None) -> None:
+def check_complete(published: Published | None) -> None:
     """Check that the run has published every file of its interval.
 
     :param published: None if the task was marked as successful by hand.
@@ -130,10 +139,8 @@ def check_complete(plan: Plan, validated: Iterable[Validated], published: Publis
     """
     if published is None:
         raise DataError(f"the task `publish` has published nothing. {CLEAR}")
-    chunks = results_of(plan, validated)
-    refused = [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
-    if refused or published["replaced"]:
-        left_out = describe_left_out(refused, published["replaced"])
+    if published["refused"] or published["replaced"]:
+        left_out = describe_left_out(published["refused"], published["replaced"])
         raise DataError(f"everything else is loaded, but {left_out}")
 
 

@@ -24,6 +24,7 @@ from include.sparkify.redshift.reach import UnreachableError
 from include.sparkify.settings import ops, run_prefix, settings, star
 from include.sparkify.tables import HISTORY, SOURCES, STAR
 from include.sparkify.tasks import checks, notify
+from include.sparkify.tasks.publish import Published, check_complete
 
 # Days of the interval that the report shows.
 DAYS_SHOWN = 62
@@ -31,6 +32,8 @@ DAYS_SHOWN = 62
 WEEKS_BEFORE = 4
 SAMPLES = 20
 SAMPLES_OF_A_REASON = 3
+# The task that runs beside this one.
+CHECK_COMPLETE = "check_complete"
 # The clocks of worker, warehouse and S3 may differ by this much.
 CLOCK_SKEW = timedelta(minutes=1)
 
@@ -63,12 +66,13 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
             return None
 
     run_id = context["run_id"]
-    tasks = _tasks(context)
+    tasks = [task for task in _tasks(context) if task["task"] != CHECK_COMPLETE]
     state = {task["task"]: task["state"] for task in tasks}
     plan_began = _plan_began(context) if state.get("plan") == "success" else None
     verdict = "failed" if "failed" in state.values() else "nothing_new"
     if state.get("publish") == "success":
         verdict = "published"
+    published = context["ti"].xcom_pull(task_ids="publish") if verdict == "published" else None
     interval = _interval(context)
     read_files = read("input", _read_input, context)
     began = context["dag_run"].start_date
@@ -87,16 +91,26 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
             {"task": task["task"], "message": task["message"], "log": task["log"]}
             for task in tasks
             if task["state"] == "failed"
-        ],
+        ]
+        + (_left_out(published) if verdict == "published" else []),
         "input": read_files,
         "rejected": read("rejected lines", _read_rejects, run_id),
         "refused_files": read("refused files", _read_refused, run_id) or [],
-        "changed": read("changes", _read_changes, context, verdict),
+        "changed": read("changes", _read_changes, published),
         "checks": read("checks", _read_checks, run_id, plan_began),
         "phases": _phases(tasks, began),
         "days": read("the star", _read_days, interval) or [],
         "gaps": gaps,
     }
+
+
+def _left_out(published: Published | None) -> list[dict[str, Any]]:
+    """Return the failure of the task `check_complete`, which may not have ended yet, if it fails."""
+    try:
+        check_complete(published)
+    except DataError as error:
+        return [{"task": CHECK_COMPLETE, "message": str(error), "log": None}]
+    return []
 
 
 def _plan_began(context: Mapping[str, Any]) -> datetime | None:
@@ -245,10 +259,9 @@ def _read_refused(run_id: str) -> list[dict[str, Any]]:
     return _named(("source_key", "lines", "rejected", "reason"), rows)
 
 
-def _read_changes(context: Mapping[str, Any], verdict: str) -> list[dict[str, Any]]:
+def _read_changes(published: Published | None) -> list[dict[str, Any]]:
     """Return the rows of every published table, and how many the run deleted, inserted and updated."""
-    published = context["ti"].xcom_pull(task_ids="publish") if verdict == "published" else None
-    changed = published["changed"] if published else None
+    changed = published["changed"] if published else {}
     tables = (*STAR, *HISTORY)
     counts = warehouse.query(
         " union all ".join(
@@ -258,7 +271,7 @@ def _read_changes(context: Mapping[str, Any], verdict: str) -> list[dict[str, An
     now = dict(counts)
     return [
         {"table": table, "rows": now[table]}
-        | {kind: (changed or {}).get(table, {}).get(kind, 0) for kind in ("deleted", "inserted", "updated")}
+        | {kind: changed.get(table, {}).get(kind, 0) for kind in ("deleted", "inserted", "updated")}
         for table in tables
     ]
 
