@@ -13,7 +13,7 @@ import pytest
 
 from include.cluster.request import NAME as NAME_PARAM
 from tests.cluster import templates
-from tests.cluster.calls import request
+from tests.cluster.calls import REQUEST_TAG, RESOURCE_TAG, request
 from tests.cluster.iam import ACCOUNT, REGION, Request, allows, as_list, load_policy
 
 NAME = "sparkify"
@@ -171,12 +171,80 @@ def test_cloudformation_may_do_what_the_schemas_name_and_no_more() -> None:
     assert more == {"secretsmanager:GetRandomPassword"}
 
 
+EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
+REDSHIFT = f"arn:aws:redshift:{REGION}:{ACCOUNT}"
+SECRETS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
+# Requests of the handlers of CloudFormation's resource types, with the names that they generate: the sources are
+# aws-cloudformation-resource-providers-redshift and cloudformation-cli-java-plugin on GitHub. A security group has no
+# tags when it is created (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/714).
+OF_THE_HANDLERS = {
+    "create a security group": [
+        Request("ec2:CreateSecurityGroup", f"{EC2}:vpc/vpc-1"),
+        Request("ec2:CreateSecurityGroup", f"{EC2}:security-group/*"),
+    ],
+    "tag it": [request("ec2:CreateTags", f"{EC2}:security-group/sg-1", **{REQUEST_TAG: NAME})],
+    "open it": [
+        request("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", **{RESOURCE_TAG: NAME})
+    ],
+    "a subnet group, named without the stack": [
+        request("redshift:CreateClusterSubnetGroup", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
+        request("redshift:CreateTags", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
+        request("redshift:DeleteClusterSubnetGroup", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
+    ],
+    "a parameter group, named after the stack": [
+        request("redshift:ModifyClusterParameterGroup", f"{REDSHIFT}:parametergroup:{NAME}-parametergroup-a1b2"),
+    ],
+    "the password of the master user": [
+        request("secretsmanager:CreateSecret", f"{SECRETS}:redshift!{NAME}-awsuser"),
+        request("secretsmanager:DeleteSecret", f"{SECRETS}:redshift!{NAME}-awsuser-AbCdEf"),
+    ],
+}
+FOREIGN = {
+    "tag the group of another warehouse": request(
+        "ec2:CreateTags", f"{EC2}:security-group/sg-2", **{REQUEST_TAG: NAME, RESOURCE_TAG: f"{NAME}-dev"}
+    ),
+    "tag a VPC": request("ec2:CreateTags", f"{EC2}:vpc/vpc-1", **{REQUEST_TAG: NAME}),
+    "open a group without tags": Request("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-2"),
+    "tag the namespace of another warehouse": request(
+        "redshift-serverless:TagResource",
+        f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:namespace/1",
+        **{REQUEST_TAG: NAME, RESOURCE_TAG: f"{NAME}-dev"},
+    ),
+    "the parameters of another warehouse": Request(
+        "redshift:ModifyClusterParameterGroup", f"{REDSHIFT}:parametergroup:{NAME}-dev-parametergroup-a1b2"
+    ),
+    "the password of another warehouse": Request(
+        "secretsmanager:DeleteSecret", f"{SECRETS}:redshift!{NAME}-dev-awsuser-AbCdEf"
+    ),
+}
+
+
+@pytest.mark.parametrize("step", OF_THE_HANDLERS)
+def test_cloudformation_may_do_what_its_handlers_ask(step: str) -> None:
+    for asked in OF_THE_HANDLERS[step]:
+        assert allows(load_policy("CloudFormationRole", NAME), asked), asked
+
+
+@pytest.mark.parametrize("attempt", FOREIGN)
+def test_cloudformation_may_not_change_what_is_foreign(attempt: str) -> None:
+    assert not allows(load_policy("CloudFormationRole", NAME), FOREIGN[attempt])
+
+
+def test_a_security_group_is_opened_after_it_has_its_tags() -> None:
+    """Rules inside of the group are created before its tags, and the role may not open a group without them."""
+    resources = templates.read("cluster/warehouse.yaml")["Resources"]
+    assert "SecurityGroupIngress" not in resources["SecurityGroup"]["Properties"]
+    rules = [one for one in resources.values() if one["Type"] == "AWS::EC2::SecurityGroupIngress"]
+    assert len(rules) == 3
+    assert all(one["Properties"]["GroupId"] == {"GetAtt": "SecurityGroup.GroupId"} for one in rules)
+
+
 def test_what_cloudformation_changes_is_bound_to_the_warehouse() -> None:
     for one in load_policy("CloudFormationRole", NAME):
         reading = all(
             action.split(":")[1].startswith(("Describe", "Get", "List")) for action in one["Action"]
         )
-        named = all(NAME in resource for resource in one["Resource"])
+        named = all(NAME in resource or ":subnetgroup-" in resource for resource in one["Resource"])
         made = set(one["Action"]) & {"ec2:CreateSecurityGroup", "redshift-serverless:CreateNamespace"}
         assert reading or named or "Condition" in one or made, one["Sid"]
     assert not any(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from typing import Any, ClassVar
 
 import boto3
@@ -167,26 +168,33 @@ class SecurityGroup(Resource):
     def create(self, **given: Any) -> None:
         if self.name.startswith("sg-"):
             raise ValueError("Invalid value for groupName: group names may not be in the format sg-*")
-        tags = [{"ResourceType": "security-group", "Tags": self.tag_list}] if self.tags else []
         vpc = {"VpcId": given["VpcId"]} if "VpcId" in given else {}
         found = self.api.create_security_group(
-            GroupName=self.name, Description=given["GroupDescription"], TagSpecifications=tags, **vpc
+            GroupName=self.name, Description=given["GroupDescription"], **vpc
         )
         self.name = self.attributes["GroupId"] = found["GroupId"]
-        self._open(given)
-
-    def update(self, **given: Any) -> None:
-        (group,) = self.api.describe_security_groups(GroupIds=[self.name])["SecurityGroups"]
-        if group["IpPermissions"]:
-            self.api.revoke_security_group_ingress(GroupId=self.name, IpPermissions=group["IpPermissions"])
-        self._open(given)
-
-    def _open(self, given: Properties) -> None:
-        for rule in given.get("SecurityGroupIngress", []):
-            self.api.authorize_security_group_ingress(GroupId=self.name, **rule)
+        # AWS tags the group last: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/714
+        if self.tags:
+            self.api.create_tags(Resources=[self.name], Tags=self.tag_list)
 
     def delete(self) -> None:
         self.api.delete_security_group(GroupId=self.name)
+
+
+class SecurityGroupIngress(Resource):
+    type, service = "AWS::EC2::SecurityGroupIngress", "ec2"
+
+    def create(self, **given: Any) -> None:
+        rule = {key: int(value) if key.endswith("Port") else value for key, value in given.items()}
+        self.api.authorize_security_group_ingress(**rule)
+
+    def update(self, **given: Any) -> None:
+        # AWS creates the new rule before it deletes the old one.
+        self.create(**given)
+        self.delete()
+
+    def delete(self) -> None:
+        self.api.revoke_security_group_ingress(**self.properties)
 
 
 class Role(Resource):
@@ -262,6 +270,8 @@ class SubnetGroup(Resource):
     type, service = "AWS::Redshift::ClusterSubnetGroup", "redshift"
 
     def create(self, **given: Any) -> None:
+        # AWS's handler does not use the name of the stack.
+        self.name = f"subnetgroup-{uuid.uuid4().hex[:12]}"
         self.api.create_cluster_subnet_group(ClusterSubnetGroupName=self.name, Tags=self.tag_list, **given)
 
     def delete(self) -> None:
@@ -397,7 +407,7 @@ def _lower(given: Any) -> Any:
 TYPES: dict[str, type[Resource]] = {
     kind.type: kind
     for kind in (
-        Bucket, BucketPolicy, Role, ManagedPolicy, SecurityGroup, LogGroup, SubnetGroup, ParameterGroup, Cluster,
-        Namespace, Workgroup,
+        Bucket, BucketPolicy, Role, ManagedPolicy, SecurityGroup, SecurityGroupIngress, LogGroup, SubnetGroup,
+        ParameterGroup, Cluster, Namespace, Workgroup,
     )
 }  # fmt: skip
