@@ -182,9 +182,15 @@ OF_THE_HANDLERS = {
         Request("ec2:CreateSecurityGroup", f"{EC2}:vpc/vpc-1"),
         Request("ec2:CreateSecurityGroup", f"{EC2}:security-group/*"),
     ],
+    "open it before it has tags": [
+        Request("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1"),
+    ],
     "tag it": [request("ec2:CreateTags", f"{EC2}:security-group/sg-1", **{REQUEST_TAG: NAME})],
-    "open it": [
+    "open it when it has them": [
         request("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", **{RESOURCE_TAG: NAME})
+    ],
+    "delete it in a rollback before it has tags": [
+        Request("ec2:DeleteSecurityGroup", f"{EC2}:security-group/sg-1"),
     ],
     "a subnet group, named without the stack": [
         request("redshift:CreateClusterSubnetGroup", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
@@ -204,7 +210,9 @@ FOREIGN = {
         "ec2:CreateTags", f"{EC2}:security-group/sg-2", **{REQUEST_TAG: NAME, RESOURCE_TAG: f"{NAME}-dev"}
     ),
     "tag a VPC": request("ec2:CreateTags", f"{EC2}:vpc/vpc-1", **{REQUEST_TAG: NAME}),
-    "open a group without tags": Request("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-2"),
+    "open the group of another warehouse": request(
+        "ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-2", **{RESOURCE_TAG: f"{NAME}-dev"}
+    ),
     "tag the namespace of another warehouse": request(
         "redshift-serverless:TagResource",
         f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:namespace/1",
@@ -228,15 +236,6 @@ def test_cloudformation_may_do_what_its_handlers_ask(step: str) -> None:
 @pytest.mark.parametrize("attempt", FOREIGN)
 def test_cloudformation_may_not_change_what_is_foreign(attempt: str) -> None:
     assert not allows(load_policy("CloudFormationRole", NAME), FOREIGN[attempt])
-
-
-def test_a_security_group_is_opened_after_it_has_its_tags() -> None:
-    """Rules inside of the group are created before its tags, and the role may not open a group without them."""
-    resources = templates.read("cluster/warehouse.yaml")["Resources"]
-    assert "SecurityGroupIngress" not in resources["SecurityGroup"]["Properties"]
-    rules = [one for one in resources.values() if one["Type"] == "AWS::EC2::SecurityGroupIngress"]
-    assert len(rules) == 3
-    assert all(one["Properties"]["GroupId"] == {"GetAtt": "SecurityGroup.GroupId"} for one in rules)
 
 
 def test_what_cloudformation_changes_is_bound_to_the_warehouse() -> None:

@@ -173,28 +173,23 @@ class SecurityGroup(Resource):
             GroupName=self.name, Description=given["GroupDescription"], **vpc
         )
         self.name = self.attributes["GroupId"] = found["GroupId"]
+        self._open(given)
         # AWS tags the group last: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/714
         if self.tags:
             self.api.create_tags(Resources=[self.name], Tags=self.tag_list)
 
+    def update(self, **given: Any) -> None:
+        (group,) = self.api.describe_security_groups(GroupIds=[self.name])["SecurityGroups"]
+        if group["IpPermissions"]:
+            self.api.revoke_security_group_ingress(GroupId=self.name, IpPermissions=group["IpPermissions"])
+        self._open(given)
+
+    def _open(self, given: Properties) -> None:
+        for rule in given.get("SecurityGroupIngress", []):
+            self.api.authorize_security_group_ingress(GroupId=self.name, **rule)
+
     def delete(self) -> None:
         self.api.delete_security_group(GroupId=self.name)
-
-
-class SecurityGroupIngress(Resource):
-    type, service = "AWS::EC2::SecurityGroupIngress", "ec2"
-
-    def create(self, **given: Any) -> None:
-        rule = {key: int(value) if key.endswith("Port") else value for key, value in given.items()}
-        self.api.authorize_security_group_ingress(**rule)
-
-    def update(self, **given: Any) -> None:
-        # AWS creates the new rule before it deletes the old one.
-        self.create(**given)
-        self.delete()
-
-    def delete(self) -> None:
-        self.api.revoke_security_group_ingress(**self.properties)
 
 
 class Role(Resource):
@@ -407,7 +402,7 @@ def _lower(given: Any) -> Any:
 TYPES: dict[str, type[Resource]] = {
     kind.type: kind
     for kind in (
-        Bucket, BucketPolicy, Role, ManagedPolicy, SecurityGroup, SecurityGroupIngress, LogGroup, SubnetGroup,
-        ParameterGroup, Cluster, Namespace, Workgroup,
+        Bucket, BucketPolicy, Role, ManagedPolicy, SecurityGroup, LogGroup, SubnetGroup, ParameterGroup, Cluster,
+        Namespace, Workgroup,
     )
 }  # fmt: skip
