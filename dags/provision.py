@@ -68,7 +68,7 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             type="array",
             items={"type": "string"},
             title="Subnets",
-            description="Subnets of one VPC; for Serverless, three in three zones. Empty: the default VPC.",
+            description="Subnets of one VPC; for Serverless, three in three zones (two in us-west-1). Empty: the default VPC.",
         ),
         "serverless": Param(
             False,
@@ -124,7 +124,7 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             f"16 are at most {16 * prices.RPU_HOUR:.0f} US dollars per day.",
         ),
         "user": Param(
-            "sparkify_pipeline",
+            request.USER,
             type="string",
             pattern="^[a-z][a-z0-9_]*$",
             maxLength=60,

@@ -107,9 +107,26 @@ def delete_connections(params: Mapping[str, Any]) -> None:
                 )
 
 
+def check_owner(cluster: Cluster) -> None:
+    """Check that the secrets of the connections are this warehouse's, or absent.
+
+    :raises ConfigurationError: one belongs to another warehouse of this account and region, or to somebody else.
+    """
+    for name in (REDSHIFT_CONNECTION, COPY_CONNECTION):
+        with doing(f"look at secret {name}"):
+            found = describe_secret(cluster, name)
+        if found:
+            _refuse_foreign(cluster, found)
+
+
 def _refuse_foreign(cluster: Cluster, secret: Mapping[str, Any]) -> None:
+    """Refuse a secret without the tags of this warehouse.
+
+    :raises ConfigurationError: it lacks them.
+    """
     if not cluster.owns(secret.get("Tags")):
         raise ConfigurationError(
             f"secret {secret['Name']} was not created by provision: it lacks the tags {cluster.tags}. Nothing was "
-            "changed in it. Rename that secret, or tag it if it is yours to hand over."
+            "changed in it. Rename that secret, or tag it if it is yours to hand over. If another warehouse owns it, "
+            "use another account or region, because Airflow finds connections by name."
         )

@@ -16,6 +16,9 @@ from include.cluster.stack import has_bucket, list_resources
 from include.sparkify.settings import settings
 
 _STORAGE = f"about {prices.REDSHIFT_GB_MONTH} USD per GB and month"
+# Redshift's own secret with the master user's password is billed, too:
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/integrating_how-services-use-secrets_RS.html
+_MASTER_SECRET = f"{prices.SECRET_MONTH:.2f} USD per month for the secret of its master user"
 # These are listed separately, with their cost.
 _TOLD = ("AWS::Redshift::Cluster", "AWS::RedshiftServerless::", "AWS::S3::")
 
@@ -62,22 +65,28 @@ def log_costs(cluster: Cluster, moment: str) -> list[Thing]:
 
 
 def describe_cluster(cluster: Cluster) -> dict[str, Any] | None:
-    """Return the cluster as AWS describes it, or None."""
+    """Return the cluster as AWS describes it, or None if there is none with the tags of this warehouse."""
     with absent("ClusterNotFound", "ClusterNotFoundFault"):
         found: dict[str, Any] = client("redshift", cluster.region).describe_clusters(
             ClusterIdentifier=cluster.name
         )["Clusters"][0]
-        return found
+        return found if cluster.owns(found.get("Tags")) else None
     return None
 
 
 def describe_workgroup(cluster: Cluster) -> dict[str, Any] | None:
-    """Return the Serverless workgroup as AWS describes it, or None."""
+    """Return the Serverless workgroup as AWS describes it, or None if there is none with the tags of this warehouse."""
+    return _describe_serverless(cluster, "workgroup")
+
+
+def _describe_serverless(cluster: Cluster, kind: str) -> dict[str, Any] | None:
+    if not cluster.has_serverless:
+        return None
+    api = client("redshift-serverless", cluster.region)
     with absent("ResourceNotFoundException"):
-        found: dict[str, Any] = client("redshift-serverless", cluster.region).get_workgroup(
-            workgroupName=cluster.name
-        )["workgroup"]
-        return found
+        found: dict[str, Any] = getattr(api, f"get_{kind}")(**{f"{kind}Name": cluster.name})[kind]
+        tags = api.list_tags_for_resource(resourceArn=found[f"{kind}Arn"])["tags"]
+        return found if cluster.owns(tags) else None
     return None
 
 
@@ -89,7 +98,7 @@ def _find_cluster(cluster: Cluster) -> Iterator[Thing]:
         yield Thing(
             "cluster",
             f"{cluster.name} ({state}, {nodes} x {kind})",
-            "paused: only its storage" if state == "paused" else hourly,
+            f"{'paused: only its storage' if state == 'paused' else hourly}, and {_MASTER_SECRET}",
             f"aws redshift delete-cluster --region {cluster.region} --cluster-identifier {cluster.name} "
             "--skip-final-cluster-snapshot",
         )
@@ -107,9 +116,9 @@ def _find_serverless(cluster: Cluster) -> Iterator[Thing]:
             f"about {prices.RPU_HOUR} USD per RPU and hour of queries, none while idle, {limit}",
             remove % ("workgroup", "workgroup"),
         )
-    with absent("ResourceNotFoundException"):
-        client("redshift-serverless", cluster.region).get_namespace(namespaceName=cluster.name)
-        yield Thing("namespace", cluster.name, f"storage, {_STORAGE}", remove % ("namespace", "namespace"))
+    if _describe_serverless(cluster, "namespace"):
+        cost = f"storage, {_STORAGE}, and {_MASTER_SECRET}"
+        yield Thing("namespace", cluster.name, cost, remove % ("namespace", "namespace"))
 
 
 def owns_bucket(cluster: Cluster) -> bool:
@@ -148,16 +157,17 @@ def _find_secrets(cluster: Cluster) -> Iterator[Thing]:
 
 def list_snapshots(cluster: Cluster) -> dict[str, str]:
     """Return name and status of the final snapshots of a cluster or namespace of this name."""
-    redshift, serverless = client("redshift", cluster.region), client("redshift-serverless", cluster.region)
+    pages = client("redshift", cluster.region).get_paginator("describe_cluster_snapshots")
     found = {
         one["SnapshotIdentifier"]: one["Status"]
-        for page in redshift.get_paginator("describe_cluster_snapshots").paginate(SnapshotType="manual")
+        for page in pages.paginate(SnapshotType="manual")
         for one in page["Snapshots"]
-    } | {
-        one["snapshotName"]: one["status"]
-        for page in serverless.get_paginator("list_snapshots").paginate()
-        for one in page["snapshots"]
     }
+    if cluster.has_serverless:
+        pages = client("redshift-serverless", cluster.region).get_paginator("list_snapshots")
+        found |= {
+            one["snapshotName"]: one["status"] for page in pages.paginate() for one in page["snapshots"]
+        }
     return {name: status for name, status in found.items() if name.startswith(cluster.snapshot_prefix)}
 
 

@@ -63,8 +63,8 @@ def _get_state(cluster: Cluster) -> str:
         found = inventory.describe_cluster(cluster)
     if found is None:
         raise ConfigurationError(
-            f"there is no cluster {cluster.name} in {cluster.region}. Check the parameters name and region (Serverless "
-            "needs no pausing: it costs nothing while idle)."
+            f"provision created no cluster {cluster.name} in {cluster.region}. Check the parameters name and region "
+            "(Serverless needs no pausing: it costs nothing while idle)."
         )
     return str(found["ClusterStatus"])
 

@@ -15,6 +15,7 @@ from include.sparkify.errors import ConfigurationError
 from include.sparkify.settings import AWS_CONN_ID
 
 DATABASE = "dev"
+USER = "sparkify_pipeline"
 # A range wider than this counts as the whole internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
 WIDEST_PREFIX = 8
 # Least and most nodes of a type in a new cluster, and whether it may have a single one:
@@ -63,10 +64,10 @@ class Cluster:
         :raises ConfigurationError: no region, or a region without Redshift.
         """
         region = params["region"] or default_region()
-        if region is None or region not in _list_regions():
+        if region is None or region not in _list_regions("redshift"):
             raise ConfigurationError(
                 f"there is no Redshift in region {region!r}. Fix the parameter region, or region_name of connection "
-                f"{AWS_CONN_ID}; known regions: {', '.join(_list_regions())}"
+                f"{AWS_CONN_ID}; known regions: {', '.join(_list_regions('redshift'))}"
             )
         return cls(params["name"], region)
 
@@ -87,8 +88,14 @@ class Cluster:
 
     def owns(self, tags: list[dict[str, str]] | None) -> bool:
         """Return whether a resource with these tags was created for this cluster."""
-        found = {tag["Key"]: tag["Value"] for tag in tags or ()}
+        # Redshift Serverless writes the names of a tag in lower case.
+        found = {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags or ()}
         return all(found.get(key) == value for key, value in self.tags.items())
+
+    @property
+    def has_serverless(self) -> bool:
+        """Return whether Redshift Serverless exists in the region. Without it, its API has no address."""
+        return self.region in _list_regions("redshift-serverless")
 
 
 def default_region() -> str | None:
@@ -99,15 +106,15 @@ def default_region() -> str | None:
 
 
 @functools.cache
-def _list_regions() -> list[str]:
-    """Return the regions with Redshift, including those of GovCloud and China."""
+def _list_regions(service: str) -> list[str]:
+    """Return the regions of a service, including those of GovCloud and China."""
     import boto3
 
     session = boto3.session.Session()
     return [
         region
         for partition in session.get_available_partitions()
-        for region in session.get_available_regions("redshift", partition)
+        for region in session.get_available_regions(service, partition)
     ]
 
 
@@ -128,7 +135,18 @@ def check_params(params: Mapping[str, Any]) -> None:
                 f"parameter login: with iam the driver asks AWS in the region of connection {AWS_CONN_ID}, which is "
                 f"{default_region()}, not {params['region']}. Set login to password, or region_name of the connection."
             )
+        if params["user"] != USER:
+            raise ConfigurationError(
+                f"parameter user: with login iam, include/iam/permissions.yaml allows only {USER}, not "
+                f"{params['user']}. Set login to password, or leave user as it is."
+            )
     if params["serverless"]:
+        cluster = Cluster.from_params(params)
+        if not cluster.has_serverless:
+            raise ConfigurationError(
+                f"parameter serverless: there is no Redshift Serverless in {cluster.region}. Choose another region, or "
+                "a cluster."
+            )
         _check_capacity(params)
     else:
         _check_nodes(params)

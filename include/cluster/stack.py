@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from botocore.exceptions import ClientError
 
 from include.cluster.aws import absent, client, doing, get_code
+from include.cluster.connections import check_owner
 from include.cluster.request import Cluster, check_params
 from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.settings import settings
@@ -102,6 +103,7 @@ def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
         )
     if stack and not params["serverless"]:
         _refuse_paused(cluster)
+    check_owner(cluster)
     return {"name": cluster.name, "region": cluster.region, "stack": _arguments(cluster, params, stack)}
 
 
@@ -186,14 +188,15 @@ def _is_bucket_in(stack: Mapping[str, Any] | None) -> bool:
 def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
     """Return whether the work bucket exists.
 
-    :param account: the account that it must belong to.
-    :raises ConfigurationError: it exists in another account, or we may not look at it. AWS answers both with 403.
+    :param account: the account that it must belong to, in the region of the warehouse. None: anywhere.
+    :raises ConfigurationError: it exists in another account or region, or we may not look at it. AWS answers 403 for
+        another account and for a missing permission.
     """
     bucket = settings().work_bucket
     owner = {"ExpectedBucketOwner": account} if account else {}
     with doing(f"look for s3://{bucket}"):
         try:
-            client("s3", cluster.region).head_bucket(Bucket=bucket, **owner)
+            found = client("s3", cluster.region).head_bucket(Bucket=bucket, **owner)
         except ClientError as error:
             if get_code(error) in ("404", "NoSuchBucket"):
                 return False
@@ -204,6 +207,13 @@ def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
                     "include/iam/permissions.yaml with this one."
                 ) from error
             raise
+    # COPY reads another region only with its option REGION:
+    # https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-source-s3.html
+    if account and found.get("BucketRegion", cluster.region) != cluster.region:
+        raise ConfigurationError(
+            f"s3://{bucket} is in {found['BucketRegion']}, where COPY of a warehouse in {cluster.region} does not "
+            "read. Set another work_bucket in the Variable `sparkify`, or choose the bucket's region."
+        )
     return True
 
 
@@ -222,10 +232,11 @@ def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
             f"parameter subnet_ids: they are in {len(vpcs)} VPCs; give subnets of one VPC"
         )
     # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
-    if params["serverless"] and len(zones) < 3:
+    needed = 2 if cluster.region == "us-west-1" else 3
+    if params["serverless"] and (len(subnets) < 3 or len(zones) < needed):
         raise ConfigurationError(
-            f"parameter subnet_ids: Serverless needs three subnets in three availability zones; these are in "
-            f"{', '.join(sorted(zones))}"
+            f"parameter subnet_ids: in {cluster.region}, Serverless needs three subnets in {needed} availability "
+            f"zones; these {len(subnets)} are in {', '.join(sorted(zones))}"
         )
     return str(vpcs.pop())
 
@@ -233,18 +244,30 @@ def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
 def choose_path(params: Mapping[str, Any]) -> str:
     """Return the id of the task that continues from the state of the stack.
 
-    :raises ConfigurationError: the stack is being deleted, or has to be.
+    :raises ConfigurationError: the stack is being deleted, has to be, or could not be rolled back.
     """
     cluster = Cluster.from_params(params)
     stack = describe_stack(cluster)
     if stack is None:
         return "create_stack"
     state = stack["StackStatus"]
+    if state == "UPDATE_ROLLBACK_FAILED":
+        raise _stuck(cluster)
     if state.startswith("DELETE") or state in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
         raise ConfigurationError(
             f"stack {cluster.name} is {state}: run teardown, and then provision again.{_reasons(cluster)}"
         )
     return "update_stack"
+
+
+def _stuck(cluster: Cluster) -> ConfigurationError:
+    """Return the error of a stack whose update AWS could not roll back, which it changes only after a command:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html"""
+    return ConfigurationError(
+        f"stack {cluster.name} is UPDATE_ROLLBACK_FAILED.{_reasons(cluster)}\nFix the cause, and have an administrator "
+        f"run `aws cloudformation continue-update-rollback --region {cluster.region} --stack-name {cluster.name}`. "
+        "Then provision again."
+    )
 
 
 def update_stack(params: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
@@ -287,6 +310,8 @@ def is_settled(params: Mapping[str, Any]) -> bool:
         return False
     if state in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         return not _update(cluster, _arguments(cluster, params, stack))
+    if state == "UPDATE_ROLLBACK_FAILED":
+        raise _stuck(cluster)
     reasons = _reasons(cluster) if stack else ""
     if state == "ROLLBACK_COMPLETE":
         delete_rolled_back(cluster)

@@ -15,6 +15,9 @@ from include.cluster.stack import describe_stack
 from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.settings import settings
 
+# States of a cluster after which it is available or paused.
+_PASSING = ("cancelling-resize", "creating", "modifying", "pausing", "rebooting", "resizing", "resuming")
+
 log = logging.getLogger(__name__)
 
 
@@ -77,7 +80,11 @@ def _take_of_cluster(cluster: Cluster, name: str) -> None:
     elif state == "paused":
         log.info("resume %s, because a paused cluster takes no snapshot", cluster.name)
         redshift.resume_cluster(ClusterIdentifier=cluster.name)
-    elif state not in ("creating", "modifying", "pausing", "rebooting", "resizing", "resuming"):
+    elif state in ("deleting", "final-snapshot"):
+        raise AirflowSkipException(f"cluster {cluster.name} is {state} by an earlier run")
+    # For example `available, resize-cleanup`, which passes:
+    # https://docs.aws.amazon.com/redshift/latest/APIReference/API_Cluster.html
+    elif not state.startswith("available,") and state not in _PASSING:
         raise ConfigurationError(
             f"cluster {cluster.name} is {state} and takes no snapshot. Run teardown without final_snapshot."
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
-from include.cluster import connections, database, inventory, serverless, stack, teardown
+from include.cluster import connections, database, inventory, pause, serverless, stack, teardown
 from include.sparkify.errors import ConfigurationError, TransientError
 from tests.cluster.account import REGION
 from tests.reports.test_door import assert_open, log_in
@@ -176,11 +176,14 @@ def test_what_aws_refuses_leaves_nothing_and_says_why(account):
     with pytest.raises(AirflowFailException, match=r"ROLLBACK_COMPLETE.*\n +Cluster: .*ClusterAlreadyExists"):
         stack.is_settled(params)
     assert account.stack() is None
-    # Neither the one nor the other touches the foreign cluster, and teardown says that it exists.
-    assert account.kinds() == ["cluster"]
-    with pytest.raises(TransientError, match=r"1 resources are left.*\n +cluster wh-"):
-        teardown.list_leftovers(account.params("teardown"))
+    # No DAG touches the foreign cluster, and no log has a command that deletes it.
     account.wait_for_cluster()
+    assert account.kinds() == teardown.list_leftovers(account.params("teardown")) == []
+    for dag_id, find in (("pause", pause.find_pausable), ("resume", pause.find_resumable)):
+        with pytest.raises(ConfigurationError, match="provision created no cluster"):
+            find(account.params(dag_id), *[False] * (dag_id == "pause"))
+    (theirs,) = account.client("redshift").describe_clusters(ClusterIdentifier=account.name)["Clusters"]
+    assert theirs["ClusterStatus"] == "available"
     account.client("redshift").delete_cluster(ClusterIdentifier=account.name, SkipFinalClusterSnapshot=True)
 
 

@@ -198,7 +198,9 @@ OF_THE_HANDLERS = {
         request("redshift:DeleteClusterSubnetGroup", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
     ],
     "a parameter group, named after the stack": [
-        request("redshift:ModifyClusterParameterGroup", f"{REDSHIFT}:parametergroup:{NAME}-parametergroup-a1b2"),
+        request(
+            "redshift:ModifyClusterParameterGroup", f"{REDSHIFT}:parametergroup:{NAME}-parametergroup-a1b2"
+        ),
     ],
     "the password of the master user": [
         request("secretsmanager:CreateSecret", f"{SECRETS}:redshift!{NAME}-awsuser"),

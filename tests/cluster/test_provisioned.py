@@ -206,4 +206,4 @@ def _measure(account, connected):
 
 
 def test_regions_of_other_partitions_are_known():
-    assert {"us-gov-west-1", "cn-north-1", REGION} <= set(request._list_regions())
+    assert {"us-gov-west-1", "cn-north-1", REGION} <= set(request._list_regions("redshift"))

@@ -6,7 +6,7 @@ import json
 import types
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from botocore.exceptions import ClientError
 
 from include.cluster import aws, connections, database, inventory, request, stack, teardown
@@ -34,6 +34,8 @@ def params_of(**given):
         ({"serverless": True, "max_capacity": 20}, "multiple of 8"),
         ({"serverless": True, "login": "iam"}, "Set login to password"),
         ({"login": "iam", "region": "eu-west-1"}, "in the region of connection aws_default"),
+        ({"login": "iam", "user": "etl"}, "allows only sparkify_pipeline, not etl"),
+        ({"serverless": True, "region": "me-south-1"}, "no Redshift Serverless in me-south-1"),
     ],
 )
 def test_a_request_that_aws_would_refuse_half_way(monkeypatch, given, message):
@@ -66,7 +68,7 @@ def test_every_node_type_has_a_price_and_the_stand_in_agrees_on_its_nodes():
         assert (least, min(most, 100), single) == (low, min(high, 100), one)
 
 
-def test_serverless_needs_three_zones(account):
+def test_serverless_needs_three_zones(account, monkeypatch):
     ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -77,7 +79,7 @@ def test_serverless_needs_three_zones(account):
     ]
     two = account.params("provision", **account.wanted(subnet_ids=subnets[:3], serverless=True))
     with pytest.raises(
-        ConfigurationError, match="three availability zones; these are in us-west-2a, us-west-2b"
+        ConfigurationError, match="in 3 availability zones; these 3 are in us-west-2a, us-west-2b"
     ):
         stack.check_request(two)
     (elsewhere,) = [
@@ -87,6 +89,15 @@ def test_serverless_needs_three_zones(account):
     ]
     with pytest.raises(ConfigurationError, match="in 2 VPCs"):
         stack.check_request(two | {"subnet_ids": [subnets[0], elsewhere]})
+    # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
+    with monkeypatch.context() as patch:
+        answer = {"Subnets": [{"VpcId": "vpc-1", "AvailabilityZone": f"us-west-1{zone}"} for zone in "aab"]}
+        patch.setattr(aws.client("ec2", "us-west-1"), "describe_subnets", lambda **_: answer)
+        far = request.Cluster(account.name, "us-west-1")
+        assert stack._find_vpc(far, two) == "vpc-1"
+        answer["Subnets"].pop()
+        with pytest.raises(ConfigurationError, match="three subnets in 2 availability zones; these 2 are"):
+            stack._find_vpc(far, two)
     # In a stack, with a subnet group for a cluster and without one for Serverless.
     for serverless in (False, True):
         given = stack.check_request(two | {"subnet_ids": subnets, "serverless": serverless})["stack"]
@@ -140,6 +151,62 @@ def test_a_bucket_of_another_account_is_said_with_both_causes(account, monkeypat
     assert owners == ["123456789012", *[None] * 4]
 
 
+def test_a_bucket_in_another_region_is_refused(account):
+    """COPY does not read it, and the cluster would cost money meanwhile."""
+    s3 = account.client("s3", "eu-west-1")
+    s3.create_bucket(Bucket=account.work, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with pytest.raises(ConfigurationError, match="is in eu-west-1, where COPY of a warehouse in us-west-2"):
+        stack.check_request(account.params("provision", **account.wanted()))
+    s3.delete_bucket(Bucket=account.work)
+
+
+def test_a_region_without_serverless_can_be_left(account, monkeypatch):
+    """Its API has no address there. Nothing asks it, so teardown goes on."""
+    nowhere = request.Cluster(account.name, "me-south-1")
+    assert not nowhere.has_serverless and account.cluster.has_serverless
+    asked = aws.client
+
+    def no_serverless(service, region):
+        assert service != "redshift-serverless"
+        return asked(service, region)
+
+    monkeypatch.setattr(inventory, "client", no_serverless)
+    assert inventory.list_things(nowhere) == []
+
+
+def test_an_update_that_could_not_be_rolled_back_names_the_command(account, monkeypatch):
+    params = account.params("provision", **account.wanted())
+    account.client("cloudformation").create_stack(
+        StackName=account.name, **stack.check_request(params)["stack"]
+    )
+    stuck = account.stack() | {"StackStatus": "UPDATE_ROLLBACK_FAILED"}
+    with monkeypatch.context() as patch:
+        patch.setattr(stack, "describe_stack", lambda cluster: stuck)
+        for work in (stack.choose_path, stack.is_settled):
+            with pytest.raises(ConfigurationError, match="continue-update-rollback --region us-west-2"):
+                work(params)
+    account.remove()
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        ("available, resize-cleanup", "waits"),
+        ("cancelling-resize", "waits"),
+        ("deleting", "skips"),
+        ("incompatible-network", "fails"),
+    ],
+)
+def test_a_final_snapshot_of_a_cluster_in_another_state(account, monkeypatch, state, outcome):
+    monkeypatch.setattr(inventory, "describe_cluster", lambda cluster: {"ClusterStatus": state})
+    if outcome == "waits":
+        assert teardown._take_of_cluster(account.cluster, "any") is None
+        return
+    error = AirflowSkipException if outcome == "skips" else ConfigurationError
+    with pytest.raises(error, match=f"is {state}"):
+        teardown._take_of_cluster(account.cluster, "any")
+
+
 def test_the_stack_gets_the_role_of_its_own_partition(account, monkeypatch):
     identity = {"Account": "123456789012", "Arn": "arn:aws-us-gov:sts::123456789012:assumed-role/a/b"}
     with monkeypatch.context() as patch:
@@ -174,6 +241,9 @@ def test_a_connection_of_others_is_not_overwritten(account):
     api.create_secret(Name=connections.COPY_CONNECTION, SecretString="{}")
     with pytest.raises(ConfigurationError, match="was not created by provision.*Nothing was"):
         connections.write_secret(account.cluster, connections.COPY_CONNECTION, {})
+    # Provision says so before it creates a cluster.
+    with pytest.raises(ConfigurationError, match="If another warehouse owns it"):
+        stack.check_request(account.params("provision", **account.wanted()))
     connections.delete_connections(account.params("teardown"))
     assert connections.describe_secret(account.cluster, connections.COPY_CONNECTION)
     api.delete_secret(SecretId=connections.COPY_CONNECTION, ForceDeleteWithoutRecovery=True)
