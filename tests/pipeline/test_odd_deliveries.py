@@ -1,4 +1,4 @@
-"""Odd deliveries, as people and programs send them: each is answered as the table of docs/deliveries.md says."""
+"""Test odd deliveries that people and programs send: each gets the answer in the table of docs/deliveries.md."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NULLS = dict.fromkeys(PLAY)
 ANY_CASE = {name.upper(): value for name, value in PLAY.items()}
 SONG = json.dumps(song("SO1"))
 
-# By title: what is in the file, and its name if that is odd.
+# By title: the content of the file, after its name if the name is odd.
 LOGS: dict[str, bytes | tuple[str, bytes]] = {
     "A byte order mark of UTF-8": b"\xef\xbb\xbf" + LINE,
     "Lines that end with CR LF": LINE + b"\r\n" + LINE + b"\r\n",
@@ -111,7 +111,7 @@ def key_of(title: str) -> str:
 
 
 class Answers:
-    """One load of all of it."""
+    """The results of one load of all odd deliveries."""
 
     def __init__(self, world: Any) -> None:
         for title, content in {**LOGS, **SONGS}.items():
@@ -140,7 +140,7 @@ def answers(module_world: Any) -> Answers:
     from include.sparkify.settings import settings
 
     with pytest.MonkeyPatch.context() as patch:
-        # More than a few of the songs are bad.
+        # Many of the songs are bad, so the default threshold would stop the run.
         patch.setenv("AIRFLOW_VAR_SPARKIFY", module_world.settings(reject_threshold=0.7))
         settings.cache_clear()
         found = Answers(module_world)
