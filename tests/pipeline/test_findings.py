@@ -1,4 +1,4 @@
-"""Test attacks on the pipeline that once succeeded. docs/findings.md lists them, and a test's marker names its entry."""
+"""Test attacks on the pipeline that once succeeded. docs/findings.md lists them, and a test's marker names one."""
 
 from __future__ import annotations
 
