@@ -113,7 +113,7 @@ def check_rows(port: int) -> None:
 
 
 def main() -> None:
-    """Run all checks, in the order of a newcomer."""
+    """Run all checks in the order of a newcomer's steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--airflow", default="http://127.0.0.1:8080")
     parser.add_argument("--redshift-port", type=int, default=15439)

@@ -13,7 +13,7 @@ from tests.world import event, song
 
 MIDNIGHT = datetime(2018, 11, 1)
 LOG, SONG = "log_data/2018/11/2018-11-01-events.json", "song_data/A/A/A/TRSO1.json"
-# Cases in which the row at the first moment of the run's day is duplicated: the keys in the message, and the SQL.
+# Cases that duplicate the row of the day's first moment, which every table has: the keys in the message, and the SQL.
 TWICE = {
     "songplays": (
         "songplays: [0-9a-f]{32}",

@@ -285,7 +285,7 @@ def test_a_copy_that_is_tried_again_loads_its_lines_once(two_days):
 
 
 def test_only_publishing_after_the_schema_was_created_again_is_refused(two_days):
-    """Clearing `publish` in the UI clears the setup with it, which empties the staging tables."""
+    """If `open_run` and `publish` are cleared, but not the tasks between them, the staging tables are empty."""
     world = two_days
     context = world.context("2018-11-02", "2018-11-03")
     world.stage(context)

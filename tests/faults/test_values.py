@@ -252,7 +252,7 @@ def test_hostile_text_is_stored_as_text_and_escaped_in_reports(fresh, caplog):
     assert json.loads(sample)["last_name"] == HOSTILE
     ((_, _, column, reason),) = world.rejected()
     assert (column, reason) == ("level", "is not one of ('free', 'paid')")
-    assert HOSTILE not in caplog.text  # Its line break and tab never reach a log unescaped.
+    assert HOSTILE not in caplog.text  # Its line breaks and tab never reach a log unescaped.
 
 
 def test_hostile_text_is_escaped_in_the_run_report(fresh):

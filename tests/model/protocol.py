@@ -71,7 +71,7 @@ class Run(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything that a step can read or write, and the changes, begins and crashes that are left."""
+    """Everything that a step can read or write, and how many changes, begins and crashes are left."""
 
     lake: Versions
     had: Rows

@@ -215,7 +215,7 @@ def copy_tree(tree: Path) -> None:
 
 
 class Watch:
-    """A pytest plugin that records the duration of unchanged tests, or ends a process whose test takes far longer."""
+    """A pytest plugin that records test durations of unchanged code, or ends a process whose test takes far longer."""
 
     def __init__(self, unchanged: bool) -> None:
         self._unchanged = unchanged
@@ -306,7 +306,7 @@ def read_killed() -> dict[str, tuple[str, str]]:
 
 
 def write_killed(killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> None:
-    """Write one line per file and test. Omit mutants that the files in ``mutants`` no longer have."""
+    """Write one line per file and test. Omit mutants that the files in ``mutants`` no longer produce."""
     made, tried = {mutant.key() for mutant in mutants}, {mutant.path for mutant in mutants}
     groups: dict[tuple[str, str], list[str]] = {}
     for key, group in killed.items():
@@ -334,7 +334,7 @@ def try_all(todo: list[Mutant], killed: dict[str, tuple[str, str]], mutants: lis
             print(
                 f"{count}/{len(todo)} {seconds:.0f} s {mutant.describe()}: {found or 'SURVIVED'}", flush=True
             )
-        # Leaving the pool terminates its workers, so wait for them to end, when they delete their trees.
+        # Leaving the pool would terminate its workers before they delete their trees, so wait until they have ended.
         pool.close()
         pool.join()
     for test in failed:

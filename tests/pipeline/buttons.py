@@ -28,7 +28,7 @@ if AIRFLOW_V_3_0_PLUS:
 else:
     from airflow.models.dag import _run_task
 
-# Our error messages end with one of these.
+# Each of our error messages names the next step in one of these ways.
 NEXT_STEP = re.compile("clear the task `plan`|Next: ")
 BEGIN = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -162,5 +162,5 @@ class Kept:
     def restore(self) -> None:
         with contextlib.closing(sqlite3.connect(self._path)) as live:
             self._copy.backup(live)
-        # In production, each try has its own process, and no later try has its number.
+        # In production, a try has its own process, and no later try has its number. Here, both recur: clear the cache.
         run_plan._known.clear()

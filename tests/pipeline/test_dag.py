@@ -24,7 +24,7 @@ def dag(airflow_database):
 
 
 def test_every_table_has_its_file_and_its_task(dag):
-    """Each table has one file of its name, each task its tables, and no file is without a task."""
+    """Every file is named after its table, and the tasks match the declared tables, so no file is without a task."""
     groups = {
         "create": tables.PUBLISHED,
         "open_run": tables.OPEN_RUN,

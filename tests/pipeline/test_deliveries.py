@@ -164,7 +164,7 @@ PROXY = "<html><head><title>Sign in</title></head><body>Sign in</body></html>"
 
 @pytest.fixture
 def behind_a_proxy(fresh, monkeypatch):
-    """Yield a function that returns a client of an S3 that answers requests with ``first``, then with ``others``."""
+    """Yield a function that starts an S3 and returns its client. The S3 sends ``first``, then only ``others``."""
     fresh()
     servers = []
 

@@ -1,4 +1,7 @@
-"""Test attacks on the pipeline that once succeeded. docs/findings.md lists them, and a test's marker names one."""
+"""Test attacks on the pipeline that once succeeded.
+
+docs/findings.md lists them. The marker of a test names its finding.
+"""
 
 from __future__ import annotations
 
