@@ -1,4 +1,4 @@
-"""The schedules of pause and resume: a typo fails by name, because a cluster that is never paused costs money."""
+"""Test the schedules of pause and resume. The error for a typo names the variable: an unpaused cluster incurs cost."""
 
 from __future__ import annotations
 
