@@ -1,4 +1,4 @@
-"""The tables whose DDL the tests of reflection spell out."""
+"""The tables whose DDL the reflection tests contain."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import declarative_base
