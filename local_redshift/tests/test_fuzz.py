@@ -32,7 +32,7 @@ WHOLE = [
 
 
 def mixed(seed: int, count: int) -> list[str]:
-    """Return statements that combine the beginnings and ends of others, with some words removed, repeated or replaced."""
+    """Return statements that combine beginnings and ends of others, with some words removed, repeated or replaced."""
     chance = random.Random(seed)
     parts = [[token.text for token in tokenize(statement)] for statement in WHOLE]
     made = []
