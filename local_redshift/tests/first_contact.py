@@ -1,8 +1,8 @@
 """`make first-contact`: check on a real cluster the behavior that AWS does not document and this project assumes.
 
-Set LOCAL_REDSHIFT_CONFORMANCE_DSN (libpq's format). With LOCAL_REDSHIFT_CONFORMANCE_BUCKET and _ROLE, it checks COPY.
-It creates all objects in its own schema, which it drops. The exit code is 1 if an answer differs from our assumption.
-test_first_contact.py asks the stand-in the same questions.
+Set LOCAL_REDSHIFT_CONFORMANCE_DSN (libpq's format). With LOCAL_REDSHIFT_CONFORMANCE_BUCKET and _ROLE, the command also
+checks COPY. It creates all objects in its own schema, which it drops. The exit code is 1 if an answer differs from our
+assumption. test_first_contact.py asks the stand-in the same questions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Test trouble on demand: the errors of clusters under concurrency, and lost connections."""
+"""Test the simulated errors of clusters under concurrency, and simulated lost connections."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Test results that differ from PostgreSQL's without an error: comparisons, casts, column names, times, COPY values.
 
-The tests run on the stand-in or on a real cluster (see warehouse.py). Each rule has its source, a page or thread. Pages
-of the developer guide are without the prefix https://docs.aws.amazon.com/redshift/latest/dg/.
+The tests run on the stand-in or on a real cluster (see warehouse.py). Each rule names its source, a page or a thread.
+Names without a URL are pages of https://docs.aws.amazon.com/redshift/latest/dg/.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Test the edits that translate Redshift's SQL to PostgreSQL's, and that the rest stays the same byte for byte."""
+"""Test the edits that translate Redshift's SQL to PostgreSQL's, and that all other text remains unchanged."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def login_of(dsn: str) -> dict[str, Any]:
 
 
 def real() -> Warehouse | None:
-    """Return the real cluster that the environment names, or None. Without a bucket there, the bucket is empty."""
+    """Return the real cluster that the environment names, or None. If it names no bucket, `bucket` is empty."""
     if DSN is None:
         return None
     bucket, role = (os.environ.get(f"LOCAL_REDSHIFT_CONFORMANCE_{name}", "") for name in ("BUCKET", "ROLE"))

@@ -1,4 +1,4 @@
-"""Measure the cost of a run, mostly as ratios within one run of the benchmark, which are comparable between machines.
+"""Measure the cost of a run, mostly as ratios within one run of the benchmark. Only these apply to other machines.
 
     make bench                         # every part
     make bench PART="events history"   # some parts

@@ -1,8 +1,9 @@
-"""Run days of the DAG `sparkify` and of the usual DAG in a real scheduler, one run at a time, and compare them.
+"""Run the DAG `sparkify` and the usual DAG for single days in a real scheduler, and compare their cost.
 
-Both DAGs are in one Airflow, started as by `make up` (LocalExecutor), in its own home. Wall time is from the start of a
-run's first task to the end of its last, according to Airflow's database. CPU time is that of all processes of Airflow
-and of the stand-in. Logins, statements and commits are counted between Airflow and the warehouse.
+Both DAGs are in the Airflow of `make up` (LocalExecutor), which has its own home. Only one run is active at a time.
+Wall time is from the start of a run's first task to the end of its last, according to Airflow's database. CPU time is
+that of all processes of Airflow and of the stand-in. Logins, statements and commits are counted between Airflow and the
+warehouse.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a run, together with the runs that it triggered."""
+    """The cost of a run and of the run that it triggered."""
 
     wall: float
     """Seconds."""

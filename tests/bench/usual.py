@@ -99,7 +99,7 @@ def run_usual(stand_in: StandIn, world: World) -> None:
 
 
 def errors(world: World) -> str:
-    """Return, per table, how many rows too many or too few the usual pipeline has compared with our tables."""
+    """Return a text with the differences between the row counts of the usual pipeline's tables and of ours."""
     found = []
     for table in tables.STAR:
         ((usual,),) = world.rows(f'select count(*) from usual."{table}"')

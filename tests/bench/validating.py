@@ -36,7 +36,7 @@ def measure(setting: Setting) -> Iterator[Row]:
         empty = f"{run_prefix(world.run_schema(context))}/empty.json"
         lake.put(lake.client(), world.work, empty, orjson.dumps({"files": {}, "vanished": []}))
 
-        # In both measurements, the garbage collector must not repeatedly scan the objects that Airflow's imports made.
+        # In both measurements, the garbage collector must not repeatedly scan the objects of Airflow's imports.
         gc.freeze()
 
         def validate_all() -> float:

@@ -130,7 +130,7 @@ async def end_sessions() -> None:
 
 
 async def packet(source: StreamReader) -> bytes:
-    """Return the length and body of a message. A client's first message has these only, without a type."""
+    """Return the length and body of a message. A client's first message has only these, and no type."""
     length = await source.readexactly(4)
     return length + await source.readexactly(int.from_bytes(length) - 4)
 

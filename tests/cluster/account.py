@@ -81,7 +81,7 @@ class Account:
         )
 
     def stack(self):
-        """Wait until no operation on the warehouse's stack is in progress. Return the stack, or None without one."""
+        """Wait until no operation on the warehouse's stack is in progress. Return the stack, or None if none exists."""
         while True:
             try:
                 (stack,) = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]

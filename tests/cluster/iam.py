@@ -1,6 +1,6 @@
 """A small evaluator of IAM policies: it finds the statements that match a request, and the policy's decision.
 
-It supports only the elements that include/iam uses and refuses others instead of guessing. The rules:
+It supports only the elements that include/iam uses and refuses others instead of guessing. See
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html. No library on PyPI evaluates
 a whole policy: moto ignores Condition, and pycfmodel evaluates only Condition.
 """
@@ -51,7 +51,7 @@ def load_policy(resource: str, name: str) -> list[Statement]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a copy of a list, or a list of one other value."""
+    """Return a copy of a list, or a new list with any other value."""
     return list(value) if isinstance(value, list) else [value]
 
 

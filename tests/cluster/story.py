@@ -35,7 +35,7 @@ class Call:
     """One call of the AWS API."""
 
     actor: str
-    """``Deploy`` or ``Workers``, the policy with the necessary permissions, or ``test`` for the test's own calls."""
+    """The policy that must allow the call, ``Deploy`` or ``Workers``, or ``test`` for the test's own calls."""
     name: str
     """The cluster that the call is for."""
     service: str

@@ -44,7 +44,7 @@ def test_rows_of_past_runs_go_when_they_are_old(make_world):
     star = world.state()
     for table, column in maintenance.EXPIRING.items():
         age(world, table, column, 31)
-    # The newest version stays, because the next version gets the following number.
+    # The row of the newest version stays, because the next version's number is one higher.
     assert maintenance.delete_old_rows() == {**kept, "publish_log": 0, "changed_days": 0}
     assert world.count("publish_log") == 1
     assert world.state() == star

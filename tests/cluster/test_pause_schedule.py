@@ -1,4 +1,4 @@
-"""Test the schedules of pause and resume. The error for a typo names the variable: an unpaused cluster incurs cost."""
+"""Test the schedules of pause and resume. A typo must cause an error, because an unpaused cluster incurs cost."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ def test_both_stacks_take_the_same_names() -> None:
 
 @pytest.mark.parametrize("policy", HOLDERS)
 def test_a_policy_fits_with_the_longest_names(policy: str) -> None:
-    """The quota of a managed policy is 6,144 characters. Our inline policies of roles keep it too, although theirs is
-    larger: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+    """The quota of a managed policy is 6,144 characters. We apply it to the inline policies of our roles too, although
+    their quota is larger: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
     longest = {
         "name": "n" * 40,
         "WorkBucket": "b" * 63,

@@ -47,7 +47,7 @@ def test_the_stated_addresses_get_in_and_no_others(provisioned):
         "SecurityGroups"
     ]
     let_in = {r["CidrIp"] for p in group["IpPermissions"] for r in p["IpRanges"]}
-    # The addresses are those of the second run. An address that only the first run stated has no access anymore.
+    # The addresses are those of the second run. An address that only the first run stated no longer has access.
     assert let_in == {"10.1.0.0/16", "10.2.0.0/16"}
     assert {(p["FromPort"], p["ToPort"]) for p in group["IpPermissions"]} == {(5439, 5439)}
 

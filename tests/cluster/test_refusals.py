@@ -1,4 +1,4 @@
-"""Requests that provision and teardown refuse before they change anything."""
+"""Test the requests that provision and teardown refuse before they change anything."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ UNRECORDED = {
         Request("s3:AbortMultipartUpload", f"arn:aws:s3:::work-{NAME}/runs/a/events-0.json.gz"),
         # Maintenance deletes the files of runs older than keep_run_days. See test_maintenance.py.
         Request("s3:DeleteObject", f"arn:aws:s3:::work-{NAME}/runs/a/events-0.json.gz"),
-        # Connections with login `iam` need them. See test_login_by_iam.
+        # Connections with login `iam` make these requests. See test_login_by_iam.
         Request("redshift:GetClusterCredentials", f"{_REDSHIFT}:dbuser:{NAME}/sparkify_pipeline"),
         Request("redshift:GetClusterCredentials", f"{_REDSHIFT}:dbname:{NAME}/dev"),
     ],

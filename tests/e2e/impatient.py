@@ -1,4 +1,4 @@
-"""Run local.dag_runs with a warehouse timeout of one second and with retries of tasks without a delay."""
+"""Run local.dag_runs with a warehouse timeout of one second and immediate retries of tasks."""
 
 import runpy
 from datetime import timedelta

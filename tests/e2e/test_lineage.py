@@ -19,8 +19,8 @@ from local import cli, sample
 from local.home import Home
 from tests.e2e.test_cli import free_port
 
-# The folder spec/ of OpenLineage's repository, with the published schemas. If it is not set, the tests use the classes
-# of OpenLineage's client.
+# The folder spec/ of a clone of OpenLineage's repository, which has the published schemas. Without the variable, the
+# tests use the classes of OpenLineage's client.
 SPEC = os.environ.get("OPENLINEAGE_SPEC")
 
 

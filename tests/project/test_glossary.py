@@ -43,7 +43,7 @@ def words() -> set[str]:
 
 def test_every_word_of_ours_is_explained() -> None:
     rows = re.findall(r"^\| ([^|]+) \| (.+) \|$", read("docs/glossary.md"), re.M)
-    # The glossary explains a term, or a name in backquotes in its meaning.
+    # A row explains its term and the names in backquotes in the term's meaning.
     explained = " ".join(
         term + " " + " ".join(re.findall("`([^`]+)`", meaning)) for term, meaning in rows
     ).lower()

@@ -1,7 +1,7 @@
 """Test with the front of local_redshift that Amazon Redshift documents every statement of the project.
 
-The statements are in SQL files, checks and Python strings, and the DAGs' operators render some. A refusal names file
-and line.
+The statements are those in SQL files, checks and Python strings, and those that the DAGs' operators build. A refusal
+names file and line.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Nothing(Anything):
 
 
 def rendered(text: str) -> Iterator[str]:
-    """Yield the text of a template with its conditions true, and with them false."""
+    """Yield the rendered text of a template with all conditions true, and with all of them false."""
     if "{{" not in text and "{%" not in text:
         yield text
         return

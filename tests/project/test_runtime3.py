@@ -66,7 +66,7 @@ def test_the_settings_reach_the_processes_that_read_dags_and_run_tasks(project: 
 def test_make_then_means_airflow_3(project: Path) -> None:
     def lock_of(*arguments: str) -> str:
         command = ["make", "-C", str(project), "-pn", "help", *arguments]
-        # A `make test AIRFLOW=3` that runs this test must not pass on its variables.
+        # Remove the variables of a `make test AIRFLOW=3` that runs this test.
         environment = {
             name: value for name, value in os.environ.items() if name not in ("AIRFLOW", "MAKEFLAGS")
         }

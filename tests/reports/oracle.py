@@ -299,7 +299,7 @@ def _ranked(plays: list[Event], key: Callable[[Event], tuple[str, str]], most: i
 
 
 def _parts(events: list[Event]) -> list[tuple[str, str, Event]]:
-    """Return the kind and name of the parts of each event, a play or a page visit, with the event."""
+    """Return (kind, name, event) for each part in which a play or page visit counts."""
     found = [("page", e.page, e) for e in events if e.page in PAGES]
     for e in (e for e in events if e.page == "NextSong"):
         found.append(("hour", "{}/{}".format(*e.hour_of_week), e))

@@ -65,7 +65,7 @@ def test_every_range_and_level_is_what_the_oracle_counts(month, facts):
 
 @pytest.mark.usefixtures("loaded_month")
 def test_of_a_long_history_the_page_shows_the_last_weeks_and_days(month, monkeypatch):
-    """With lower limits on the page, the month is a long history."""
+    """The test lowers the page's limits, so that a month is a long history."""
     monkeypatch.setattr(listening, "WEEKS", 3)
     monkeypatch.setattr(listening, "WEEKS_OF_YEAR", 2)
     monkeypatch.setattr(listening, "WEEKS_OF_ITEM", 2)
@@ -89,7 +89,7 @@ def test_a_level_changes_between_the_weeks_that_the_page_shows_and_those_before(
 
 
 def assert_page(world: Any, facts: dict[str, Any]) -> None:
-    """Assert that every number on the page is that of the oracle."""
+    """Assert that every number on the page equals the oracle's."""
     events = oracle.events_of(world)
     plays = [e for e in events if e.page == "NextSong"]
     expected = oracle.tables(events)
@@ -167,7 +167,7 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
 
 
 def assert_opened(plays: list[oracle.Event], facts: dict[str, Any]) -> None:
-    """Assert that the weeks and places of every song and artist that can be opened are those of the oracle."""
+    """Assert that the weeks and places of every song and artist that can be opened equal the oracle's."""
     monday = date.fromisoformat(facts["firstWeek"])
     recent = [e for e in plays if e.day >= monday]
     of: dict[tuple[str, str, str], list[oracle.Event]] = oracle.group(

@@ -139,5 +139,5 @@ def test_a_failed_copy_is_told_with_its_reason(world):
 
 
 def prefix_of(piece: str) -> str:
-    """Return the prefix of a run, which is directly above its manifests."""
+    """Return the prefix of a run. The manifests are directly below it."""
     return "/".join(piece.split("/")[:3])

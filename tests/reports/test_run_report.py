@@ -214,7 +214,7 @@ def test_a_report_that_cannot_be_written_leaves_the_run_as_it_is(sparkify, world
 
 
 def context_of(world, **states):
-    """Return the context of the task `close_run` in a run with these states of tasks."""
+    """Return the context of the task `close_run` in a run whose tasks have these states."""
     context = world.context("2018-11-01", "2018-11-02")
     began = datetime(2026, 1, 1, tzinfo=UTC)
     tasks = [

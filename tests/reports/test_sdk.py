@@ -44,7 +44,7 @@ def test_one_file_imports_it() -> None:
 def read_dags(
     *options: str, python_path: str, folder: Path
 ) -> tuple[dict[str, str], dict[str, str], list[str]]:
-    """Return the DAGs' import errors, the module of each task of `reports`, and the imported expensive libraries."""
+    """Return the DAGs' import errors, the module of each task of `reports`, and which libraries were imported."""
     done = subprocess.run(
         [sys.executable, *options, "-W", "ignore", "-c", READ, str(ROOT / "dags")],
         env={**os.environ, "PYTHONPATH": python_path},

@@ -128,7 +128,7 @@ class Schedule:
 @pytest.mark.slow
 @pytest.mark.finding("W9")
 def test_any_changes_end_in_the_rows_of_the_oracle(make_world: Any) -> None:
-    """Files of four months with gaps arrive late, change and are deleted. The reports are updated now and then."""
+    """Files of four months with gaps arrive late, change and are deleted. Each seed starts with an empty star."""
     world = make_world(absent="warn")
     world.create_tables()
     for seed in range(SCHEDULES):

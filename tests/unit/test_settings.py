@@ -1,4 +1,4 @@
-"""Test that all settings are validated together when they are read."""
+"""Test that all settings are validated together, before a run reads data."""
 
 from __future__ import annotations
 

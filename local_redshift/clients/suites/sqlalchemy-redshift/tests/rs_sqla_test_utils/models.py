@@ -8,7 +8,7 @@ EVEN = {"redshift_diststyle": "EVEN"}
 
 
 def model(name, table, *parts, **options):
-    """Return a mapped class for ``table``. Columns are given as (name, keyword arguments)."""
+    """Return a mapped class for ``table``. A part is a constraint or a column: name, type, arguments, keywords."""
     body = {"__tablename__": table}
     constraints = []
     for part in parts:
