@@ -17,7 +17,7 @@ from tests.world import event, lines, song
 
 DAY, NEXT_DAY = datetime(2018, 11, 1), datetime(2018, 11, 2)
 MS = timedelta(milliseconds=1)
-# The fast path reads the first line. The second has a field that only the exact rules accept.
+# The fast path reads events of the first kind. The others have a field that only the exact rules accept.
 WAYS = {"plain": {}, "exact": {"device": "x"}}
 
 
