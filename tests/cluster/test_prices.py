@@ -1,4 +1,4 @@
-"""The cost table of docs/aws.md shows the prices of the code."""
+"""Test that the costs in docs/aws.md and docs/scale.md follow from the prices in the code."""
 
 from __future__ import annotations
 
