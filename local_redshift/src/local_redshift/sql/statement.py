@@ -31,11 +31,11 @@ class Statement:
     aliases, query or refused.
 
     `text` is the SQL to run, or the reason of a refusal. A script also has SQL to run `before` and `after` it in the
-    same transaction, unseen by the client. `reuse` is a statement whose aliases must be resolved first. `case_sensitive`
-    is the session's new rule for quoted names, if the statement sets it. If a statement creates something from a query
-    (the kind is query, and `text` is the query), `finish` completes it once the query's columns are known. `unbound` is
-    the statement to run if the query's relations or columns do not exist. `tag` is the command tag for the client, if
-    not PostgreSQL's.
+    same transaction, unseen by the client. `reuse` is a statement whose aliases must be resolved first.
+    `case_sensitive` is the session's new rule for quoted names, if the statement sets it. If a statement creates
+    something from a query (the kind is query, and `text` is the query), `finish` completes it once the query's columns
+    are known. `unbound` is the statement to run if the query's relations or columns do not exist. `tag` is the command
+    tag for the client, if not PostgreSQL's.
     """
 
     kind: str
