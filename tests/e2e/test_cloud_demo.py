@@ -28,7 +28,7 @@ def test_the_commands_of_the_page_leave_nothing(tmp_path: Path, kind: str) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     assert ("the paused cluster refuses connections" in done.stdout) == (kind == "cluster")
     assert "left of it: nothing" in done.stdout
-    assert "switched on: maintenance, sparkify" in done.stdout
+    assert "unpaused: maintenance, sparkify" in done.stdout
     counts = re.findall(r"^ +songplays +([\d,]+) rows$", done.stdout, re.M)
     # The star is the same as before the pause. Serverless cannot be paused.
     assert len(counts) == (2 if kind == "cluster" else 1)
@@ -43,7 +43,7 @@ def test_a_dag_that_is_off_does_not_run(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     no_services: Any = None
     demo = Demo(no_services, Home(tmp_path), "cluster")
-    with pytest.raises(Problem, match="sparkify is paused when it is new.*\nNext: switch it on"):
+    with pytest.raises(Problem, match="sparkify is created paused.*\nNext: unpause it"):
         demo.run("sparkify", {})
 
     body = json.dumps({"is_paused": False}).encode()
