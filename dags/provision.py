@@ -103,7 +103,7 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             minimum=4,
             maximum=512,
             title="Serverless: base capacity",
-            description=f"4 RPU or a multiple of 8; an RPU costs about {prices.RPU_HOUR} US dollars per hour of queries.",
+            description=f"4 RPU or a multiple of 8; about {prices.RPU_HOUR} US dollars per RPU and hour of queries.",
         ),
         "max_capacity": Param(
             16,
