@@ -13,7 +13,7 @@ Running it again is safe: a cluster that is already paused is not changed. Serve
 
 | red task | meaning | what to do |
 |---|---|---|
-| `find_pausable` | the cluster does not exist or cannot be paused now, or the schedule is malformed | see the message |
+| `find_pausable` | the cluster does not exist or cannot be paused, or the schedule is malformed | see the message |
 | `pause_cluster` | the cluster was not paused within an hour | see the cluster's events in AWS, then clear the task |
 """
 

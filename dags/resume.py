@@ -10,7 +10,7 @@ pipeline's schedule.
 
 | red task | meaning | what to do |
 |---|---|---|
-| `find_resumable` | the cluster does not exist or cannot be resumed now, or the schedule is malformed | see the message |
+| `find_resumable` | the cluster does not exist or cannot be resumed, or the schedule is malformed | see the message |
 | `resume_cluster` | the cluster was not available within an hour | see its events in AWS, then clear the task |
 """
 
