@@ -1,9 +1,9 @@
-# One runner for people and CI. Needs python3 (with pip) and make; it creates everything else below this folder.
-# Python of the environment: the first 3.11 or 3.12 that uv finds on this machine, or PYTHON=3.12. No step needs root.
-# The environment is not .venv: `astro dev start --standalone` creates that one, and `astro dev kill` deletes it.
+# Commands for people and CI. They need only make and python3 with pip, and install all other tools below this folder.
+# The environment uses the first Python 3.11 or 3.12 that uv finds, or the one that PYTHON=3.12 names. No step needs root.
+# The environment is not .venv, because `astro dev start --standalone` creates .venv and `astro dev kill` deletes it.
 UV_VERSION := 0.13.8
 UV := .uv/$(UV_VERSION)/bin/uv
-# AIRFLOW=3 runs any target on the newest Airflow 3 instead of the image's 2.11: own lock, environment and local world.
+# AIRFLOW=3 runs any target on the newest Airflow 3 instead of the image's 2.11, with its own lock, environment and data.
 ifeq ($(AIRFLOW),3)
 VENV := .uv/venv-airflow3
 LOCK := requirements-airflow3.lock
@@ -17,7 +17,7 @@ CLI := $(PY) -m local.cli
 COMPILE := $(UV) pip compile --universal --generate-hashes --python-version 3.11 \
   --no-header --no-emit-index-url --no-emit-find-links --quiet
 DBT := .local/dbt/bin/dbt
-# The tests of `make check`: with the linters, under a minute. None loads a warehouse.
+# The tests of `make check`. With the linters, they take less than a minute. None of them loads a warehouse.
 FAST := tests/unit tests/dags tests/project \
   local_redshift/tests/test_dialect.py local_redshift/tests/test_conformance_expressions.py
 
@@ -25,12 +25,12 @@ FAST := tests/unit tests/dags tests/project \
 .PHONY: help run up down status report listening query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites \
   first-contact package release dbt docs screenshots lint lock versions clean
 
-# Many images set this; without byte code below this folder every start of Airflow takes twice as long.
+# Many images set this variable. Without bytecode below this folder, every start of Airflow takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
-# A value of the command line is passed on as typed: make expands no $ in a query.
+# Pass the values from the command line unchanged, so that make expands no $ in a query.
 export SPARKIFY_DATA = $(value DATA)
 export SPARKIFY_SQL = $(value SQL)
-# make itself sets AS, to its assembler.
+# make itself sets AS to the name of its assembler.
 export SPARKIFY_AS = $(if $(filter-out default,$(origin AS)),$(value AS))
 export SPARKIFY_CMD = $(value CMD)
 
@@ -43,19 +43,19 @@ run: $(READY) ## Load a sample month through the DAG and show the result; DATA=f
 up: $(READY) ## Start Airflow (UI and scheduler) beside the local services; DATA as for run
 	@$(CLI) up "$$SPARKIFY_DATA"
 
-down: $(READY) ## Stop Airflow and the local services and delete what they hold
+down: $(READY) ## Stop Airflow and the local services and delete their data
 	@$(CLI) down
 
-status: $(READY) ## Show what is running, and what the lake and the warehouse hold
+status: $(READY) ## Show the running services, and the contents of the lake and the warehouse
 	@$(CLI) status
 
-report: $(READY) ## Fetch the report of the newest run, a page for the browser, and print where it is
+report: $(READY) ## Fetch the report of the newest run, a page for the browser, and print its path
 	@$(CLI) report
 
-listening: $(READY) ## Fetch the page of what people listen to, for the browser, and print where it is
+listening: $(READY) ## Fetch the page that shows what people listen to, for the browser, and print its path
 	@$(CLI) listening
 
-query: $(READY) ## SQL="select ..." : run it on the warehouse and print the result as CSV; AS=analyst asks as an analyst
+query: $(READY) ## SQL="select ...": run it on the warehouse and print the result as CSV; AS=analyst runs it as an analyst
 	@$(CLI) query "$$SPARKIFY_SQL" "$$SPARKIFY_AS"
 
 airflow: $(READY) ## CMD="dags list": run Airflow's own command line in the local world, after make run or make up
@@ -64,7 +64,7 @@ airflow: $(READY) ## CMD="dags list": run Airflow's own command line in the loca
 runtime3: $(READY) ## Change the project's files for Astro Runtime 3 (Airflow 3, no Astro SDK); git diff shows them
 	@$(PY) -m local.runtime3
 
-env: $(READY) ## Print a complete .env for `astro dev start --standalone` or any other Airflow on this machine
+env: $(READY) ## Print a complete .env file for `astro dev start --standalone` or any other Airflow on this machine
 	@$(CLI) env
 
 sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten times as much, SONGS=14896 for 14,896 songs
@@ -74,23 +74,23 @@ cloud-demo: $(READY) ## Follow docs/aws.md on this machine: provision, load, pau
 	@$(PY) -W ignore -m local.cloud_demo cluster
 	@$(PY) -W ignore -m local.cloud_demo serverless
 
-check: lint $(READY) ## Lint and the fast tests, in less than a minute
+check: lint $(READY) ## Run the linters and the fast tests, in less than a minute
 	@$(PY) -m pytest -n auto --dist loadfile -m 'not slow' $(FAST)
 
-test: $(READY) ## All tests; TESTS=tests/dags for some of them
+test: $(READY) ## Run all tests; TESTS=tests/dags for some of them
 	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
-soak: $(READY) ## Random schedules of loads and of overlapping runs, as many of each as you like: N=2000
+soak: $(READY) ## Test random schedules of loads and of overlapping runs; N=2000 is the number of each
 	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest -n 2 --dist loadfile tests/pipeline/test_stateful.py \
 	  tests/pipeline/test_any_order.py
 
-mutants: $(READY) ## Change the central files line by line and see a test fail; tries what changed; FILE=path for one file
+mutants: $(READY) ## Change the central files line by line and check that a test fails; only changed files, or FILE=path
 	@$(PY) -m tests.mutants $(FILE)
 
-bench: $(READY) ## What a run costs, as ratios; PART="events history" for some of them
+bench: $(READY) ## Measure the cost of a run, as ratios; PART="events history" for some of them
 	@$(PY) -W ignore -m tests.bench $(PART)
 
-release: $(READY) ## TAG=v1.2.3: write what a release publishes into DIST=.local/dist, with SBOM, checksums and notes
+release: $(READY) ## TAG=v1.2.3: write a release's files to DIST=.local/dist, with SBOM, checksums and notes
 	@$(INDEX); UV_DEFAULT_INDEX=$$index UV=$(UV) .ci/release '$(TAG)' $(or $(DIST),.local/dist)
 
 package: $(READY) ## Build local_redshift in DIST=.local/dist, check its metadata, install it into an empty environment and test it
@@ -101,13 +101,13 @@ dbt: $(DBT) ## Build, test and document the models of examples/dbt on the local 
 	  && ../../$(DBT) build --profiles-dir . && ../../$(DBT) docs generate --static --profiles-dir . \
 	  || { echo "Is the local warehouse running? Start it and load the star with: make run" >&2; exit 1; }
 
-clients: $(READY) ## Real clients do a first day's work on local_redshift; TOOL=name for one, WRITE=1 updates its README
+clients: $(READY) ## Run common tasks of real clients on local_redshift; TOOL=name for one, WRITE=1 updates its README
 	@$(PY) local_redshift/clients/matrix.py $(TOOL) $(if $(WRITE),--write)
 
-suites: $(READY) ## The test suites of four other projects on local_redshift; SUITE=name for one, WRITE=1 updates its README
+suites: $(READY) ## Run test suites of four other projects on local_redshift; SUITE=name for one, WRITE=1 updates its README
 	@$(PY) local_redshift/clients/suites.py $(SUITE) $(if $(WRITE),--write)
 
-first-contact: $(READY) ## Ask a real cluster (LOCAL_REDSHIFT_CONFORMANCE_DSN) what AWS does not document and we had to assume
+first-contact: $(READY) ## Check our assumptions about undocumented behavior on a real cluster (LOCAL_REDSHIFT_CONFORMANCE_DSN)
 	@$(PY) local_redshift/tests/first_contact.py
 
 docs: $(READY) ## Regenerate docs/data, docs/settings.md, docs/metrics.md and the metrics of examples/dbt from the code
@@ -116,8 +116,8 @@ docs: $(READY) ## Regenerate docs/data, docs/settings.md, docs/metrics.md and th
 screenshots: $(READY) ## Retake the pictures in docs/ (needs chromium and chromedriver); starts Airflow if it is not up
 	@$(PY) -W ignore -m local.screenshots
 
-# Two at once, each with its output in one piece.
-lint: $(READY) ## Style of Python, SQL and English, types, workflows; DAGs import, generated pages are up to date
+# Run two linters at once, and print the output of each in one piece.
+lint: $(READY) ## Check types, workflows, the style of Python, SQL and English, DAG imports, and the generated pages
 	@$(MAKE) --no-print-directory -j 2 -O lint-types lint-sql lint-dags lint-style
 
 .PHONY: lint-types lint-sql lint-dags lint-style
@@ -140,7 +140,7 @@ lint-style:
 	@$(PY) -m tests.words
 	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github
 
-lock: $(UV) ## Regenerate all locks; the versions stay where they still fit (delete a lock for the newest ones)
+lock: $(UV) ## Regenerate all locks; keep versions that still fit (delete a lock to get the newest versions)
 	@$(COMPILE) requirements.txt local_redshift/pyproject.toml --group local --group airflow2 --output-file requirements.lock
 	@grep -v '^astro-sdk-python' requirements.txt \
 	  | $(COMPILE) - local_redshift/pyproject.toml --group local --group airflow3 --output-file requirements-airflow3.lock
@@ -151,7 +151,7 @@ versions: $(READY) ## Print the versions in use
 	@$(PY) --version
 	@for tool in apache-airflow pytest ruff sqlfluff mypy; do grep "^$$tool==" $(LOCK) | cut -d ' ' -f 1; done
 
-clean: ## Stop everything and delete all that make created
+clean: ## Stop everything and delete all files that make created
 	@if [ -x $(PY) ]; then $(CLI) down; fi
 	rm -rf .uv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -164,7 +164,7 @@ $(UV):
 	@python3 -m pip install -qq --disable-pip-version-check --target .uv/$(UV_VERSION) uv==$(UV_VERSION) >&2
 	@touch $@
 
-# uv does not read pip's settings: a package mirror that they name is used for both.
+# uv does not read pip's settings, so pass it the package mirror that they name.
 INDEX := index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(python3 -m pip config get global.index-url 2>/dev/null || true)}}
 
 $(READY): $(LOCK) local_redshift/pyproject.toml | $(UV)

@@ -1,16 +1,19 @@
 """
-# maintenance: weekly care of the warehouse
+# maintenance: clean up the warehouse and the work bucket every week
 
-**Result.** Drops the schemas of dead runs. Deletes rows of `quality_results`, `rejected_lines` and `publish_log` and
-run reports older than `keep_days`, and files for COPY in the work bucket older than `keep_run_days` (both are keys of
-the Variable `sparkify`). Then runs VACUUM and ANALYZE on every published table, one by one and outside any transaction.
+**Result.** Drops the schemas of dead runs. Deletes rows of `quality_results`, `rejected_lines`, `publish_log` and
+`changed_days`, and run reports, older than `keep_days`, and files for COPY in the work bucket older than
+`keep_run_days` (both are keys of the Variable `sparkify`). Then runs VACUUM and ANALYZE on every published table, one
+by one and outside any transaction.
 
 **Running it again** is safe at any time, even during loads. Results are correct without it, but it keeps queries fast
 and storage cheap.
 
 | red task | meaning | next step |
 |---|---|---|
-| any | the warehouse cannot be reached, perhaps because it is paused | run the DAG `resume`, then clear the task |
+| `delete_old_files` | a permission on the work bucket is missing, or the bucket cannot be reached | see the message |
+| any other | the warehouse cannot be reached, perhaps because it is paused | trigger the DAG `resume`, then clear \
+the task |
 """
 
 from __future__ import annotations

@@ -1,20 +1,20 @@
 """
 # pause: stop the cluster's hourly cost
 
-A paused cluster keeps its data and costs only its storage. No one can connect until `resume`. Triggered by hand, this
-DAG pauses at once (or, with `only_if_idle`, only if no one was connected for `idle_minutes`).
+A paused cluster keeps its data and costs only its storage. No one can connect until `resume`. A manual run pauses the
+cluster at once (or, with `only_if_idle`, only if no one was connected for `idle_minutes`).
 
-**On a schedule, when idle.** Set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to `@hourly`, `@daily` or a cron
-expression (UTC). Scheduled runs pause the cluster only if no one was connected for `idle_minutes` (the metric
-`DatabaseConnections` of CloudWatch). A cluster without measurements keeps running. Set `SPARKIFY_RESUME_SCHEDULE` so
-that the cluster runs again before the pipeline needs it.
+**On a schedule, when idle.** Set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to `@hourly`, `@daily`, `@weekly`
+or a cron expression of five fields, in UTC. Scheduled runs pause the cluster only if no one was connected for
+`idle_minutes` (CloudWatch metric `DatabaseConnections`). Without measurements, the cluster keeps running. Set
+`SPARKIFY_RESUME_SCHEDULE` so that the cluster runs again before the pipeline needs it.
 
-Running it again is safe: a cluster that is already paused is left as it is. Serverless needs no pausing.
+Running it again is safe: a cluster that is already paused is not changed. Serverless needs no pause.
 
 | red task | meaning | what to do |
 |---|---|---|
-| `find_pausable` | no such cluster, a state that cannot be paused, or a malformed schedule | see the message |
-| `pause_cluster` | not paused within an hour | look at the cluster's events in AWS, then clear the task |
+| `find_pausable` | the cluster does not exist or cannot be paused, or the schedule is malformed | see the message |
+| `pause_cluster` | the cluster was not paused within an hour | see the cluster's events in AWS, then clear the task |
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from include.sparkify.settings import AWS_CONN_ID
         "name": request.NAME,
         "region": request.REGION,
         "only_if_idle": Param(
-            False, type="boolean", title="Only if idle", description="Scheduled runs always check this first."
+            False, type="boolean", title="Only if idle", description="Scheduled runs pause only if idle."
         ),
         "idle_minutes": Param(
             60,

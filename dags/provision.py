@@ -4,27 +4,31 @@
 **What it creates**, or changes if it exists: the stack `name` of AWS CloudFormation (`include/cluster/warehouse.yaml`:
 work bucket, security group, subnet group, audit log, and the cluster or a Serverless namespace and workgroup), the
 workgroup's usage limit, the pipeline's database user, and the Airflow connections `redshift_default` and
-`aws_copy_role` in AWS Secrets Manager. Private, encrypted, TLS only, tagged `project`, `managed-by`, `warehouse`.
+`aws_copy_role` in AWS Secrets Manager. The resources are private, encrypted, TLS only and tagged with `project`,
+`managed-by` and `warehouse`.
 
 **What it costs.** A cluster costs by the hour until it is paused or torn down, Serverless by the hour of queries. The
 parameters `node_type` and `base_capacity` show the prices. Storage is extra. All prices: `docs/aws.md`.
 
 **Running it again** is safe: it gives the stack the parameters of this run, which can resize the cluster, and updates
-user and connections. Data is never replaced. Buckets and prefixes come from the Variable `sparkify`. How long a resize
-takes depends on the data (see `docs/aws.md`).
+user and connections. Data is never replaced. The Variable `sparkify` names the work bucket and the schemas. The
+duration of a resize depends on the amount of data (see `docs/aws.md`).
 
-**What it needs.** The permissions that an administrator deploys once (`docs/aws.md`, step 2). Network: the workers
-reach the VPC (the cluster has no public address) from the given CIDRs.
+**What it needs.** The permissions that an administrator deploys once (`docs/aws.md`, step 2). The workers must reach
+the VPC from the given CIDRs, because the cluster has no public address.
 
-**When it fails**, CloudFormation undoes what it did, and `wait_for_stack` says why. `log_costs` lists what exists.
+**When it fails**, CloudFormation undoes its changes, and `wait_for_stack` names the reason. `log_costs` lists the
+resources that exist.
 
 | red task | meaning | what to do |
 |---|---|---|
-| `check_request` | unsafe, contradicts what exists, or a paused cluster. Nothing was changed | see the message |
+| `check_request` | the request is unsafe or contradicts existing resources, or the cluster is paused. Nothing was \
+changed | see the message |
+| `choose_path` | the stack is being deleted, or has to be | see the message |
 | `create_stack`, `update_stack` | a permission is missing | deploy `include/iam/permissions.yaml` |
-| `wait_for_stack` | AWS refused a resource and rolled back to the state before | see the message, run it again |
+| `wait_for_stack` | AWS refused a resource and rolled back to the previous state | see the message, run it again |
 | `wait_for_stack`: timeout | AWS took over an hour, for example to resize, and goes on | run it again to wait longer |
-| `limit_usage` | the workgroup has no limit yet, and no login exists | clear the task |
+| `limit_usage` | the usage limit could not be set; no login was created | clear the task |
 | `ensure_database_user` | the cluster cannot be reached | see the message |
 """
 
@@ -37,7 +41,7 @@ from include.cluster import database, inventory, prices, request, serverless, st
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
 from include.sparkify.settings import AWS_CONN_ID
 
-# One path is skipped, and both are if there is nothing to change.
+# One path is skipped; if there is nothing to change, both are.
 NONE_FAILED = TriggerRule.NONE_FAILED
 
 
@@ -61,14 +65,15 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             False,
             type="boolean",
             title="Allow the whole internet",
-            description="Also required if a range above is as wide as 0.0.0.0/0. Not recommended.",
+            description="Also required if a range above is wider than /8, such as 0.0.0.0/0. Not recommended.",
         ),
         "subnet_ids": Param(
             [],
             type="array",
             items={"type": "string"},
             title="Subnets",
-            description="Subnets of one VPC; for Serverless, three in three zones (two in us-west-1). Empty: the default VPC.",
+            description="Subnets of one VPC; for Serverless, three in three zones (two in us-west-1). If empty, the default "
+            "VPC is used.",
         ),
         "serverless": Param(
             False,
@@ -99,7 +104,7 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             minimum=4,
             maximum=512,
             title="Serverless: base capacity",
-            description=f"4 RPU or a multiple of 8; about {prices.RPU_HOUR} US dollars each per hour of queries.",
+            description=f"4 RPU or a multiple of 8; about {prices.RPU_HOUR} US dollars per RPU and hour of queries.",
         ),
         "max_capacity": Param(
             16,
@@ -113,7 +118,8 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             0,
             enum=[0, 1, 25, 50, 75, 100],
             title="Serverless: price-performance target",
-            description="1 is the lowest cost, 100 the highest performance; 0 is none, and the base capacity counts.",
+            description="1 is the lowest cost, 100 the highest performance; 0 disables the target, and the base "
+            "capacity applies.",
         ),
         "usage_limit": Param(
             16,
@@ -135,14 +141,14 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             "password",
             enum=["password", "iam"],
             title="Login",
-            description="password: generated, in Secrets Manager. iam: no password, but temporary credentials of the "
-            "workers' role (not on Serverless, and not for DAGs on the Astro SDK).",
+            description="password: a generated password in Secrets Manager. iam: temporary credentials of the workers' "
+            "role (not on Serverless, and not for DAGs that use the Astro SDK).",
         ),
         "tls": Param(
             "verify-full",
             enum=["verify-full", "off"],
             title="TLS",
-            description="off is for a local stand-in, whose AWS has no TLS either; refused elsewhere.",
+            description="off is only for a local stand-in, whose AWS APIs have no TLS either; it is refused elsewhere.",
         ),
     },
     doc_md=__doc__,
@@ -165,7 +171,7 @@ def provision() -> None:
 
     @task.sensor(**POKE, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
     def wait_for_stack() -> bool:
-        """Wait until the stack is as this run wants it, and say why if AWS rolled it back."""
+        """Wait until the stack has the parameters of this run, and name the reason if AWS rolled it back."""
         return stack.is_settled(get_current_context()["params"])
 
     @task(trigger_rule=NONE_FAILED, retries=5)
@@ -183,12 +189,12 @@ def provision() -> None:
 
     @task
     def ensure_database_user(role: str) -> None:
-        """Create the pipeline's user, owner of its own schemas only."""
+        """Create the pipeline's user, which owns only its own schemas."""
         database.ensure_database_user(get_current_context()["params"], role)
 
     @task
     def log_costs() -> None:
-        """Log what exists and what it costs, also after a failure."""
+        """Log the existing resources and their cost, also after a failure."""
         inventory.log_costs(request.Cluster.from_params(get_current_context()["params"]), "now")
 
     checked = check_request()

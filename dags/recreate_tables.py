@@ -1,9 +1,10 @@
 """
-# recreate_tables: drop every table of the pipeline and create it again, empty
+# recreate_tables: drop every table of the pipeline and recreate it, empty
 
 **Result.** In one transaction, drops the star, the history and the pipeline's own tables (ledger, rejected lines, check
-results and others), and creates them as `include/sql/create` declares them. Then everything has to be loaded again from
-the lake. Use it to change the columns of a table. It runs only if triggered manually.
+results and others), and creates them as `include/sql/create` declares them. Then everything has to be reloaded from
+the lake. To change the columns of a table, use the DAG `upgrade_tables`; use this DAG only if no upgrade script fits.
+It runs only if triggered manually.
 
 **How.** Trigger it with `confirm` set to the name of the schema (usually `sparkify`). Any other value changes nothing.
 Then trigger `sparkify` with mode `full_refresh`. To rebuild only the rows, that mode is enough, and readers see the old

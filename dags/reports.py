@@ -1,46 +1,47 @@
 """
 # reports: precomputed tables for analysts, and the listening page
 
-**What it makes.** The tables and views of schema `reports`, and the listening page that is made from them:
+**Result.** The tables and views of schema `reports`, and the listening page that is built from them:
 
 | question | table |
 |---|---|
 | How much was played, by whom, in a month, a week, the last days? | `period_totals`, `daily` |
-| Which songs, which artists? (by the event's own text) | `period_tops`, `top_songs`, `top_artists` |
+| Which songs and artists are played most? (by the event's own text) | `period_tops`, `top_songs`, `top_artists` |
 | When in the week, where, with which device? | `period_parts`, `weekday_hours`, `locations`, `devices` |
-| How far does a change of level get? | `period_parts` (kind `page`) |
+| How many listeners reach each step of an upgrade or downgrade? | `period_parts` (kind `page`) |
 | How much does each user play per day, and how long are sessions? | `user_days`, `sessions` |
-| How many are active by day, week and month, and how sticky is it? | `active_users` |
+| How many are active by day, week and month, and what is the stickiness? | `active_users` |
 | Who went from free to paid, and back? | `level_history` |
-| Who comes again in the weeks after the first, who is new, who stays away? | `retention`, `growth` |
+| Who returns in the weeks after the first, who is new, who stays away? | `retention`, `growth` |
 | What is the last day, and what was left out? | `loads` |
 
-Columns, units and grain of each: `docs/data/README.md`, and `COMMENT ON` in the warehouse.
+For columns, units and grain of each, see `docs/data/README.md`, or `COMMENT ON` in the warehouse.
 
 **When it runs.** Whenever the DAG `sparkify` has published (its Dataset `…/sparkify/songplays`). Several new versions
-of the star may share one run. With nothing new it is skipped.
+of the star may share one run. If nothing is new, the run is skipped.
 
-**What a run does.** It takes the events of the days published since its last run (`due_events`, one statement and so
-one version of the star), replaces the aggregates of these days (`song_days`, `session_days` and others) and the
-periods that hold them, checks the result, and commits. All time is kept as sums (`song_listeners` and others), which
-change by the same days. Everything else is a view. Its cost is that of the change, not of the history. The first run,
-and the first after a change of the reports' code or after the star was recreated, rebuilds everything. So does a run
-that is triggered with `remake`. The rows are the same either way, and readers see the old ones until it commits. Only a
-table or view whose columns have changed is recreated: a query that has begun may then fail with `could not open
-relation with OID`.
+**What a run does.** It selects the events of the days published since its last run (`due_events`, one statement and so
+one version of the star), replaces the aggregates of these days (`song_days`, `session_days` and others) and of the
+periods that contain them, checks the result, and commits. All-time figures are stored as sums (`song_listeners` and
+others), to which the changed days are applied. All other names are views. The cost depends on the change, not on the
+history. The first run, and the first after a change of the reports' code or after the star was recreated, rebuilds
+everything. So does a run that is triggered with `remake`. The rows are the same either way, and readers see the old
+ones until it commits. Only a table or view whose columns have changed is recreated: a query that has begun may then
+fail with `could not open relation with OID`.
 
-**The listening page** is one HTML file, for everyone who has no SQL: `listening_page` writes it to the work bucket,
-beside the run reports, and returns its address. It needs no server and loads nothing.
+**The listening page** is one HTML file, for readers who do not use SQL. `listening_page` writes it to the work bucket,
+beside the run reports, and returns its address. It needs no server and loads no external resources.
 
-**When it fails** the tables are as they were, all of one version. The next run adds what is missing. To try again at
-once, clear `plan` with everything downstream.
+**When it fails.** If `publish` or an earlier task fails, the tables are unchanged, all of one version. The next run
+adds the missing days. To try again at once, clear `plan` with everything downstream.
 
 | red task | what it means | what to do |
 |---|---|---|
 | `plan` | no right to create the schemas, or a lost connection | the message names the reason |
-| `due_events`, `new_agents`, `new_families` | a working table was not made | clear `plan` with everything downstream |
-| `listening_page` | the page was not written: the tables are new, the page is old | clear it |
+| `due_events`, `new_agents`, `new_families` | a working table was not created | clear `plan` with everything \
+downstream |
 | `publish` | a check failed, or another run has changed the tables | the message names the reason |
+| `listening_page` | the page was not written: the tables are new, the page is old | clear the task |
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ from include.defaults import DEFAULT_ARGS
 from include.reports import publish as report_tables
 from include.sparkify import assets, settings, tables
 
-# The one place that decides: the Astro SDK where it is installed (Airflow 2), else plain operators, with the same rows.
+# Only this line decides which module is used: that of the Astro SDK if the SDK is installed (Airflow 2), or that of
+# plain operators, which produces the same rows.
 working_tables = import_module(f"include.reports.{'sdk' if find_spec('astro') else 'plain'}")
 
 
@@ -69,7 +71,7 @@ def remake(ti: Any) -> bool:
     schedule=[assets.STAR["songplays"]],
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     catchup=False,
-    # It only follows the pipeline, so it is on from the start.
+    # It only follows the pipeline, so it is created unpaused.
     is_paused_upon_creation=False,
     # The working tables belong to one run.
     max_active_runs=1,
@@ -94,12 +96,12 @@ def remake(ti: Any) -> bool:
 def reports() -> None:
     @task
     def plan() -> report_tables.Plan:
-        """Decide which versions of the star the tables do not show yet, and skip the run if there is none."""
+        """Find the versions of the star that the tables do not show yet, and skip the run if there are none."""
         return report_tables.make_plan(get_current_context()["params"]["remake"])
 
     @task(templates_exts=[".sql"], outlets=[assets.report_asset(name) for name in report_tables.TABLES])
     def publish(plan: report_tables.Plan, scripts: dict[str, str]) -> None:
-        """Bring every report table up to date and check it, in one transaction."""
+        """Update and check every report table, in one transaction."""
         report_tables.publish(plan, scripts)
 
     @task
@@ -110,7 +112,7 @@ def reports() -> None:
         return listening.write()
 
     def query(name: str) -> str:
-        # The text, not its path: with a path, the SDK would join the lines, and a comment would swallow the query.
+        # Return the text, not its path: the SDK would join the lines of a file, and a comment would hide the query.
         return (tables.SQL / report_tables.STATE / f"{name}.sql").read_text()
 
     planned = plan()

@@ -1,16 +1,17 @@
 """
 # resume: start a paused cluster again
 
-It takes some minutes. Then `redshift_default` works again, at the same address with the same users and data. Running it
-again is safe: a cluster that is already running is left as it is.
+This takes some minutes. Then `redshift_default` works again, at the same address with the same users and data. Running
+it again is safe: a cluster that is already running is not changed.
 
-**On a schedule.** Set the environment variable `SPARKIFY_RESUME_SCHEDULE` to `@daily` or a cron expression (UTC), some
-time before the pipeline's: the counterpart of `SPARKIFY_PAUSE_SCHEDULE` (see `pause`).
+**On a schedule.** Set the environment variable `SPARKIFY_RESUME_SCHEDULE`, the counterpart of `SPARKIFY_PAUSE_SCHEDULE`
+(see `pause`), to `@hourly`, `@daily`, `@weekly` or a cron expression of five fields, in UTC. Choose a time before the
+pipeline's schedule.
 
 | red task | meaning | what to do |
 |---|---|---|
-| `find_resumable` | no such cluster, a state that cannot be resumed, or a malformed schedule | see the message |
-| `resume_cluster` | not available within an hour | look at the cluster's events in AWS, then clear the task |
+| `find_resumable` | the cluster does not exist or cannot be resumed, or the schedule is malformed | see the message |
+| `resume_cluster` | the cluster was not available within an hour | see its events in AWS, then clear the task |
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def resume() -> None:
         **where,
         **POKE,
         target_status="paused",
-        doc_md="Wait for the end of a pause that has just begun: AWS resumes no cluster before.",
+        doc_md="Wait for the end of a pause that has just begun: AWS cannot resume a cluster that is still pausing.",
     )
     resume_cluster = RedshiftResumeClusterOperator(
         task_id="resume_cluster",

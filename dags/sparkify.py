@@ -5,43 +5,44 @@
 from (`events`, `song_files`). The pipeline's own tables are in schema `sparkify_ops`: the ledger (`loaded_files`),
 `refused_files`, `rejected_lines`, `quality_results` and others.
 
-**Tasks.** In the order of the graph, which docs/flow.md draws, with the functions behind them:
+**Tasks.** In the order of the graph; docs/flow.md shows the graph and the function of each task.
 
-1. `create_tables` creates missing tables, and refuses those that are not as declared.
-2. `plan` waits for the file of the interval, compares the lake with the ledger, and decides which files are due.
-3. `validate` compares their lines with the contract, in as many tasks as there are chunks.
+1. `create_tables` creates missing tables, and fails if a table differs from its declaration.
+2. `plan` waits for the log file of the interval's last day, compares the lake with the ledger, and decides which files
+   are due.
+3. `validate` compares their lines with the contract, in one task per chunk.
 4. `open_run` creates the schema of the run.
-5. `stage` copies the validated lines, one task per staging table.
-6. `audit_staging` checks them, while the next two go on.
-7. `build` derives the candidates: `changes` what all tables need, then one task per table.
+5. `stage` COPYs the validated lines, one task per staging table.
+6. `audit_staging` checks them, while the next two tasks run.
+7. `build` derives the candidates: first `changes`, whose tables all others use, then one task per table.
 8. `audit_star` checks the candidates.
-9. `publish` replaces published rows by candidates, in one transaction.
+9. `publish` replaces published rows with candidates, in one transaction.
 10. `check_complete` fails if a file was left out.
 11. `close_run` drops the schema and writes the run report, however the run ends. It runs beside `check_complete`.
 
-**Interval.** A run owns its half-open data interval in UTC, `[start, end)`. It loads the log files of the days of its
-interval that are not loaded at their present version, each as a whole, and song files likewise. A scheduled run also
-looks back for late, changed and corrected files (`look_back_days`). If nothing is new the run is skipped. An hourly run
-loads the file of its day again if it has grown. Only the run that ends a day (UTC) looks for song files. A run by hand
-always does.
+**Interval.** A run owns its half-open data interval in UTC, `[start, end)`. It loads the log files of the interval's
+days whose current version is not loaded, each as a whole, and song files likewise. In mode `load` without `start`, it
+also looks back for late, changed and corrected files (`look_back_days`). If nothing is new, the run is skipped. An
+hourly run reloads the file of its day if the file has grown. Of the scheduled runs, only the one that ends a day (UTC)
+looks for song files; a manual run always does.
 
-**Backfill and rerun.** Trigger with `start` and `end` to load any interval at once, a month or a year, or use
-`airflow dags backfill`. Any number of runs in any order, several at once, ends in the same rows.
+**Backfill and rerun.** Trigger with `start` and `end` to load any interval at once, such as a month or a year, or use
+`airflow dags backfill`. Any number of runs, in any order and at the same time, produces the same rows.
 
 | mode | reads |
 |---|---|
 | `load` | new and changed files |
 | `reload` | every log file of the interval, changed or not |
 | `replay` | files with rejected lines and refused files, after a fix |
-| `full_refresh` | everything, and rows of files that left the lake are deleted |
+| `full_refresh` | everything; rows of files that left the lake are deleted |
 
 **Deletes.** A run that deletes more than `delete_threshold` of the loaded data fails in `audit_staging`. Check the
-prefixes and the files. If they are right, trigger the run again with `confirm_deletes`.
+prefixes and the files. If they are correct, trigger the run again with `confirm_deletes`.
 
-**Report.** Task `close_run` writes a page and the same as JSON below `reports/` in the work bucket, also for a failed
-run, and returns its address.
+**Report.** The task `close_run` writes an HTML page and the same facts as JSON below `reports/` in the work bucket,
+also for a failed run, and returns the address of the page.
 
-**If a run fails** before `publish`, the star is unchanged.
+**If a run fails** before `publish` commits, the star is unchanged.
 
 | red task | meaning | next step |
 |---|---|---|
@@ -52,13 +53,16 @@ refused song files | the message names the fix. The files: `select * from sparki
 | `validate` | a source file cannot be read | the message names the file and the fix |
 | `open_run` | every file was refused, or too many song files were | `select * from sparkify_ops.refused_files` |
 | `stage.*` | COPY failed | the message has the reason. The role of `aws_copy_role` must read the work bucket |
-| `build.*` | the warehouse stopped a statement of include/sql/build | the message, which names a blocking session |
-| `audit_*` | a check failed | the log prints the failing rows. See `select * from sparkify_ops.quality_results` |
-| `publish` | connection lost, a blocking session, or tasks were cleared one by one | clear `plan` with downstream |
+| `build.*` | the warehouse stopped a statement of include/sql/build | see the message; it names a blocking session |
+| `audit_*` | a check failed | the log has the failing rows. See `select * from sparkify_ops.quality_results` |
+| `publish` | a lost connection, a blocking session, a failed check of candidates that were rebuilt under the lock, a \
+duplicate key, or checks that did not pass because tasks were cleared one by one | see the message, then clear `plan` \
+with everything downstream |
 | `check_complete` | the run is published, but files were left out: refused, or replaced meanwhile | the message names \
 the files |
 
-To try again, clear `plan` with everything downstream: the run starts over, which is safe.
+To try again, clear `plan` with everything downstream (if `create_tables` failed, clear that task instead). The run
+starts over, which is safe.
 """
 
 from __future__ import annotations
@@ -83,11 +87,11 @@ from include.sparkify import assets, run_plan, settings, tables, timetable
 from include.sparkify.redshift import reach, warehouse
 from include.sparkify.tasks import checks, notify
 
-# Operators of the providers wait for a warehouse that does not answer: five times, two minutes each.
+# The providers' operators would wait for a warehouse that does not answer: five times, two minutes each.
 WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
 
 
-# A task process parses this file first, so the tasks import what only they need.
+# Every task process parses this file, so each task imports what only it needs.
 @dag(
     schedule=timetable.schedule(),
     start_date=settings.start_date(),
@@ -121,14 +125,15 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
             None,
             type=["null", "string"],
             title="Start",
-            description="First moment to load, UTC, for example 2018-11-01 or 2018-11-01T13:00. Empty: the data "
-            "interval of the run.",
+            description="First moment to load, UTC, for example 2018-11-01 or 2018-11-01T13:00. If start and end are "
+            "empty, the run loads its data interval.",
         ),
         "end": Param(
             None,
             type=["null", "string"],
             title="End",
-            description="First moment after the interval, UTC, for example 2018-12-01. Give both or neither.",
+            description="First moment after the interval, UTC, for example 2018-12-01. Set both start and end, or "
+            "neither.",
         ),
         "confirm_deletes": Param(
             False,
@@ -152,9 +157,9 @@ def sparkify() -> None:
     # A sensor: a run that waits for its log file does not occupy a worker slot.
     @task.sensor(mode="reschedule", poke_interval=60, timeout=settings.run_limit().total_seconds())
     def plan() -> PokeReturnValue:
-        """Compare lake and ledger, and write the list of due files to the work bucket, in chunks for `validate`.
+        """Compare the lake with the ledger, and write the due files to the work bucket, in chunks for `validate`.
 
-        Before that, wait for the log file of the interval's last day, at most `wait_minutes`.
+        First, wait for the log file of the interval's last day, until `wait_minutes` after the end of the interval.
         """
         from include.sparkify.tasks import plan, wait
 
@@ -189,17 +194,17 @@ def sparkify() -> None:
                 table=table,
                 s3_bucket="{{ settings().work_bucket }}",
                 s3_key=f"{{{{ run_prefix() }}}}/{table}.manifest",
-                # A COPY that is tried again after it had committed must not load its lines twice.
+                # If a COPY is retried after it has committed, it must not load its lines twice.
                 method="REPLACE",
                 copy_options=list(tables.COPY_OPTIONS),
                 redshift_conn_id=warehouse.CONN_ID,
                 aws_conn_id="aws_copy_role",
-                doc_md=f"COPY into `{table}` of the run's schema, by the role of connection aws_copy_role.",
+                doc_md=f"COPY into `{table}` of the run's schema, with the role of connection aws_copy_role.",
             )
 
     @task_group(default_args=WAREHOUSE_POOL)
     def build() -> None:
-        """Derive the candidates, the rows of every table as they will be, from the staged files and the history."""
+        """Derive the candidates, the future rows of every table, from the staged files and the history."""
         tasks = {
             name: SQLExecuteQueryOperator(
                 task_id=name,
@@ -212,7 +217,7 @@ def sparkify() -> None:
                 conn_id=warehouse.CONN_ID,
                 split_statements=True,
                 autocommit=False,
-                doc_md=f"Runs {', '.join(derived)} of include/sql/build in one transaction.",
+                doc_md=f"Run {', '.join(derived)} of include/sql/build in one transaction.",
             )
             for name, derived in tables.BUILD.items()
         }
@@ -221,12 +226,12 @@ def sparkify() -> None:
 
     @task_group(default_args=WAREHOUSE_POOL)
     def audit_star() -> None:
-        """Check that the candidates are a sound star. A failed check leaves the published one unchanged."""
+        """Run the checks on the candidates. If one fails, the published star is unchanged."""
         checks.operators("rows", *tables.STAR)
 
     @task(templates_exts=[".sql"], outlets=list(assets.STAR.values()), pool=settings.pool())
     def publish(validated: Any, build: dict[str, str], apply: dict[str, str], duplicate_keys: str) -> Any:
-        """Replace the affected rows by the candidates and write the ledger, in one transaction."""
+        """Replace the affected rows with the candidates and write the ledger, in one transaction."""
         from include.sparkify.tasks import publish
 
         context = get_current_context()
@@ -245,7 +250,7 @@ def sparkify() -> None:
     def close_run() -> str:
         """Drop the schema of this run, and write the run report (HTML and JSON) below `reports/` in the work bucket.
 
-        It runs however the run ends, and a failure of it does not fail the run.
+        It runs however the run ends, and its failure does not fail the run.
         """
         from include.sparkify.tasks import run
         from include.sparkify.watching import run_report
@@ -254,7 +259,7 @@ def sparkify() -> None:
         try:
             run.close_run(context, check_tasks(context))
         finally:
-            # Also if the warehouse does not answer.
+            # The report is written even if the warehouse does not answer.
             address = run_report.write(context)
         return address
 
@@ -262,10 +267,10 @@ def sparkify() -> None:
         return [name for name in context["dag"].task_ids if name.startswith(("audit_staging", "audit_star."))]
 
     chunks = plan()
-    # Its second XCom, because a sensor returns one value.
+    # The second XCom of `plan`, because a sensor returns one value.
     decision = chunks["plan"]
     validated = validate.expand(chunk=chunks)
-    # Airflow renders the scripts that these tasks get, because they end in .sql or are templates themselves.
+    # Airflow renders the scripts that these tasks receive, because they end with .sql or are templates themselves.
     opened = open_run(decision, validated, tables.scripts("open_run", tables.OPEN_RUN))
     (audit_staging,) = checks.operators("audit_staging", *tables.STAGING, **WAREHOUSE_POOL)
     published = publish(
@@ -289,7 +294,7 @@ def sparkify() -> None:
         [check_complete(published), closed],
     )
     chain(staged, audit_staging, published)
-    # After a failure, too, the schema is dropped only when no task reads it anymore.
+    # Even after a failure, the schema is dropped only when no task reads it anymore.
     [staged, audit_staging, built, audited] >> closed
 
 

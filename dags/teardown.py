@@ -1,24 +1,24 @@
 """
-# teardown: delete what provision created, and nothing else
+# teardown: delete only what provision created
 
-**What it deletes.** The stack `name` of AWS CloudFormation with everything in it but the work bucket, and the
+**What it deletes.** The stack `name` of AWS CloudFormation with everything in it except the work bucket, and the
 connections in Secrets Manager. With `delete_work_bucket`, also the work bucket and every object in it. It never changes
 the source bucket.
 
 **What it keeps.** A final snapshot of the data, unless `final_snapshot` is off, and the work bucket. The last task,
-`list_leftovers`, asks every service what is left, what it costs and which command removes it. It fails if anything else
-is left.
+`list_leftovers`, lists the remaining resources of every service, with their cost and the command that removes them. It
+fails if any other resource is left.
 
-**Running it again** is safe in any state: nothing there, half created, paused (a paused cluster runs for some minutes,
-because AWS takes a snapshot only of a running one).
+**Running it again** is safe in any state: if nothing exists, and if the warehouse is half created or paused (a paused
+cluster then runs for some minutes, because AWS takes a snapshot only of a running cluster).
 
-**What it needs.** The parameter `confirm` repeats the cluster's name. Permissions: `include/iam/permissions.yaml`, with
+**What it needs.** The parameter `confirm` must be the cluster's name. Permissions: `include/iam/permissions.yaml`, with
 `AllowProvisioning`.
 
 | red task | meaning | what to do |
 |---|---|---|
-| `check_request` | not confirmed, or the stack is not a warehouse. Nothing was changed | see the message |
-| `take_final_snapshot` | AWS took no snapshot. Nothing was deleted | see the message, or switch `final_snapshot` off |
+| `check_request` | `confirm` is not the name, or the stack is not a warehouse. Nothing was changed | see the message |
+| `take_final_snapshot` | AWS took no snapshot. Nothing was deleted | see the message, or turn `final_snapshot` off |
 | `wait_for_deletion` | AWS could not delete a resource | `list_leftovers` names it and the reason. Run it again |
 | `list_leftovers` | something is left that should have been deleted | its log has the command that removes it |
 """
@@ -58,7 +58,7 @@ from include.sparkify.settings import AWS_CONN_ID
             False,
             type="boolean",
             title="Delete the work bucket",
-            description="And every object that runs have written to it.",
+            description="Also delete the work bucket, with every object and version in it.",
         ),
     },
     doc_md=__doc__,
@@ -76,7 +76,7 @@ def teardown() -> None:
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def allow_deletion() -> None:
-        """Switch the stack's termination protection off."""
+        """Turn off the stack's termination protection."""
         stack.unprotect(request.Cluster.from_params(get_current_context()["params"]))
 
     @task
@@ -91,7 +91,7 @@ def teardown() -> None:
 
     @task
     def list_leftovers() -> list[str]:
-        """List what is left, and fail if that is more than the parameters keep."""
+        """List the remaining resources, and fail if there are more than the parameters keep."""
         return steps.list_leftovers(get_current_context()["params"])
 
     checked = check_request()

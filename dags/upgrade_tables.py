@@ -1,17 +1,17 @@
 """
-# upgrade_tables: bring the tables of an earlier version up to date, and keep their rows
+# upgrade_tables: upgrade the tables of an earlier version, and keep their rows
 
-**Result.** In one transaction, changes the tables that an earlier version of this project created to what
-`include/sql/create` declares now, by the scripts of `include/sql/upgrade`. Nothing is read from the lake. Tables that
-are up to date stay as they are, so running it twice is safe.
+**Result.** In one transaction, runs the scripts of `include/sql/upgrade`, which bring tables of an earlier version to
+the current declarations in `include/sql/create`. Nothing is read from the lake. Tables that are up to date are not
+changed, so running it again is safe.
 
 **How.** Deploy the new version. If the task `create_tables` of `sparkify` fails and names this DAG, trigger it, then
 clear the failed task.
 
 | red task | meaning | next step |
 |---|---|---|
-| `upgrade` | nothing was changed: a table differs in a way that no script upgrades from, or another session holds a \
-lock | the message names it |
+| `upgrade` | nothing was changed: no script upgrades a table from its current columns, or another session holds a \
+lock | the message names the table or the session |
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Airflow on this machine: its database, its environment, its own command line."""
+"""Set up Airflow's database and environment on this machine, and run its command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ui_port() -> int:
 
 
 def url() -> str:
-    """Return the address of Airflow's pages."""
+    """Return the address of Airflow's web server."""
     return f"http://127.0.0.1:{ui_port()}"
 
 
@@ -35,7 +35,7 @@ def passwords(home: Home) -> Path:
 
 
 def login(running: service.Running) -> dict[str, str]:
-    """Return how to reach Airflow's database, in the PostgreSQL behind the local Redshift."""
+    """Return the connection parameters of Airflow's database, which is in the PostgreSQL behind the local Redshift."""
     return {
         "host": running.postgres_host,
         "user": running.user,
@@ -45,7 +45,7 @@ def login(running: service.Running) -> dict[str, str]:
 
 
 def environment(home: Home, running: service.Running) -> dict[str, str]:
-    """Return the whole environment of an Airflow process of this machine."""
+    """Return the complete environment of an Airflow process on this machine."""
     found = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AIRFLOW"))}
     found |= airflow_settings.environment(running, home.airflow)
     database = login(running)
@@ -61,7 +61,7 @@ def environment(home: Home, running: service.Running) -> dict[str, str]:
     }
     if AIRFLOW == 2:
         found |= {
-            # The REST API accepts the password that `make up` prints, and the pages use the session.
+            # The REST API accepts the password that `make up` prints. The UI uses the session.
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session",
             "AIRFLOW__WEBSERVER__WORKERS": "2",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "30",
@@ -71,7 +71,7 @@ def environment(home: Home, running: service.Running) -> dict[str, str]:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords(home)),
             "AIRFLOW__API__BASE_URL": url(),
-            # Tasks report to the web server.
+            # Tasks report their state to the API server.
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url()}/execution/",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         }
@@ -83,7 +83,7 @@ def environment(home: Home, running: service.Running) -> dict[str, str]:
 def start_process(
     home: Home, running: service.Running, arguments: list[str], log: Any
 ) -> subprocess.Popen[bytes]:
-    """Start `python -m ARGUMENTS` in the background as an Airflow of this machine, with its output in ``log``."""
+    """Start `python -m ARGUMENTS` in the background in Airflow's environment, and write its output to ``log``."""
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         env=environment(home, running),
@@ -107,9 +107,9 @@ def command_line(home: Home, arguments: list[str]) -> int:
 
 
 def prepare(home: Home, running: service.Running) -> None:
-    """Create Airflow's database and pools, once per life of the services.
+    """Create Airflow's database and pools, once each time the services start.
 
-    :raises Problem: Airflow could not.
+    :raises Problem: Airflow could not create its database.
     """
     home.airflow.mkdir(parents=True, exist_ok=True)
     connection = psycopg2.connect(**{**login(running), "dbname": running.database})
@@ -122,7 +122,7 @@ def prepare(home: Home, running: service.Running) -> None:
             cursor.execute(f"alter database {DATABASE} set default_transaction_isolation to 'read committed'")
             cursor.execute(f"alter database {DATABASE} set standard_conforming_strings to on")
     with database(running) as cursor:
-        # This table is created last, so an interrupted preparation is repeated.
+        # Preparation creates this table last, so an interrupted preparation is repeated.
         cursor.execute("select to_regclass('local_ready') is not null")
         if cursor.fetchone()[0]:
             return
@@ -156,5 +156,5 @@ def database(running: service.Running) -> Iterator[Any]:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """Return the end of a log."""
+    """Return the last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

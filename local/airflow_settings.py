@@ -1,4 +1,4 @@
-"""Give the Airflow of this machine the settings that `astro dev start` reads from airflow_settings.yaml."""
+"""Give Airflow on this machine the settings that `astro dev start` reads from airflow_settings.yaml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.home import PROJECT
 from local_redshift import service
 
 FILE = PROJECT / "airflow_settings.yaml"
-# The service of docker-compose.override.yml. On this machine, it is 127.0.0.1.
+# Host name of the service in docker-compose.override.yml. Outside containers, 127.0.0.1 replaces it.
 COMPOSE_HOST = "local-aws"
 
 
@@ -37,7 +37,7 @@ def buckets() -> tuple[str, str]:
 
 
 def service_options(aws_port: int = 0, redshift_port: int = 0) -> service.Options:
-    """Return the options of the services: user, password, database and role as in the file. Port 0 is any free one."""
+    """Return the services' options, with the file's user, password, database and role. Port 0 is any free port."""
     found = {item["conn_id"]: item for item in read()["connections"]}
     login, copy_role = found["redshift_default"], json.loads(found["aws_copy_role"]["conn_extra"])["role_arn"]
     return service.Options(
@@ -51,7 +51,7 @@ def service_options(aws_port: int = 0, redshift_port: int = 0) -> service.Option
 
 
 def connections(running: service.Running) -> dict[str, str]:
-    """Return the file's connections and Variables as environment variables, for the services that run here."""
+    """Return the file's connections and Variables as environment variables that point to the running services."""
     content = read()
     found = {}
     for connection in content["connections"]:
@@ -80,7 +80,7 @@ def schedule(days: tuple[date, date]) -> dict[str, str]:
 
 
 def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
-    """Return the variables that make an Airflow of this machine run the project on the local services.
+    """Return the variables with which Airflow on this machine runs the project on the local services.
 
     Merge them into the process's own environment, where they take precedence. ``airflow_home`` becomes AIRFLOW_HOME.
     """
@@ -90,7 +90,7 @@ def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        # Those that the image sets too: see Dockerfile.
+        # The image sets these too: see Dockerfile.
         "AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS": "True",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE": "True",
@@ -111,9 +111,9 @@ def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
 
 
 def dotenv(running: service.Running, days: tuple[date, date]) -> str:
-    """Return the content of a .env file for an Airflow that `make` did not start, outside containers."""
+    """Return the content of a .env file for an Airflow outside containers that `make` did not start."""
     found = environment(running, PROJECT) | schedule(days)
-    # Such an Airflow has its own home. `astro dev start --standalone` sets more of these itself, to the same values.
+    # Such an Airflow has its own home. `astro dev start --standalone` sets some other variables to the same values.
     del found["AIRFLOW_HOME"]
     head = (
         "# Written by `make env`: the services of `make up`, for an Airflow on this machine.\n"
@@ -121,5 +121,5 @@ def dotenv(running: service.Running, days: tuple[date, date]) -> str:
         "# The Astro CLI replaces PYTHONPATH, so set it on the command line as well:\n"
         f"#   PYTHONPATH='{PROJECT}' astro dev start --standalone\n"
     )
-    # Single quotes where a shell needs them. The Astro CLI and Docker Compose read the value between them as it is.
+    # Quote with single quotes where a shell needs them. The Astro CLI and Docker Compose take such a value literally.
     return head + "".join(f"{name}={shlex.quote(value)}\n" for name, value in found.items())

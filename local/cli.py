@@ -1,12 +1,12 @@
-"""The command line behind the Makefile: Sparkify on this machine, without any cloud.
+"""The command line behind the Makefile, which runs Sparkify on this machine without a cloud.
 
     python -m local.cli run [FOLDER] | up [FOLDER] | down | status | report | listening | env
     python -m local.cli query SQL [analyst] | airflow "COMMAND"
 
-The services and their data live from the first `run` or `up` to `down`. Their state is below .local/.
+The services and their data exist from the first `run` or `up` until `down`. Their state is below .local/.
 
-Exit codes: 0 done; 1 a step failed, and the message says where and what is next; 2 bad input or a bad environment.
-`airflow` returns Airflow's own.
+Exit codes: 0 for success; 1 if a step failed (the message names the step and the next action); 2 for bad input or a bad
+environment. `airflow` returns the exit code of Airflow's command.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def down(home: Home) -> None:
 
 
 def status(home: Home) -> None:
-    """Print what runs, and what the lake and the warehouse hold."""
+    """Print which services run, and the contents of the lake and the warehouse."""
     running = service.status(home.services)
     if not running:
         say("nothing is running.\nNext: make run, or make up")
@@ -56,7 +56,7 @@ def status(home: Home) -> None:
 def print_environment(home: Home) -> None:
     """Print the .env file for an Airflow that `make` did not start.
 
-    :raises Problem: nothing is running.
+    :raises Problem: nothing is running, or the lake is empty.
     """
     running, note = services.require(home), lake.Note.read(home)
     if note is None:
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None, home: Home | None = None) -> int:
     """Run one command and return the exit code (see the module's docstring)."""
     given = parse(arguments)
     home = home or Home()
-    # The local services are not behind the user's proxy.
+    # Requests to the local services must not go through the user's proxy.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     try:
         return dispatch(home, given)

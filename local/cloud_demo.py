@@ -1,10 +1,10 @@
-"""`make cloud-demo`: the life of a warehouse on this machine, by the commands that docs/aws.md prints for AWS.
+"""`make cloud-demo`: run the commands that docs/aws.md prints for AWS, from provision to teardown, on this machine.
 
     permissions -> provision -> load the sample -> pause -> resume -> teardown, on its own services below .local/cloud
 
-The pipeline's connections come from the (local) Secrets Manager, where provision wrote them, by Airflow's own secrets
-backend. The argument is ``cluster`` or ``serverless``. Exit codes: 0 done and nothing left; 1 a step failed, or
-something is left; 130 interrupted.
+Airflow's own secrets backend reads the pipeline's connections from the (local) Secrets Manager, where provision wrote
+them. The argument is ``cluster`` or ``serverless``. Exit codes: 0 if the demo succeeded and no resource is left; 1 if
+a step failed or a resource is left; 130 if interrupted.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from local.walkthrough import Api, read_commands, write_tools
 from local_redshift import REGION, service
 
 PAGE = PROJECT / "docs" / "aws.md"
-# As the page has them.
+# The names that the page uses.
 NAME, ROLE, LAKE = "sparkify", "MyAirflowRole", "my-lake"
 
 
 def environment(running: service.Running, cloud: Home) -> dict[str, str]:
-    """Return the environment of the demo's Airflow: the variables of the page, with the addresses of the local AWS."""
+    """Return the environment of the demo's Airflow: the page's variables, with the addresses of the local AWS."""
     given: dict[str, str] = json.loads((cloud.path / "variables.json").read_text())
     keys = {
         "aws_access_key_id": "local",
@@ -55,14 +55,14 @@ def environment(running: service.Running, cloud: Home) -> dict[str, str]:
 
 
 def is_paused_when_new(dag_id: str) -> bool:
-    """Return whether Airflow creates a DAG paused: by default it does."""
+    """Return whether Airflow creates a DAG paused, which is its default."""
     names = vars(importlib.import_module(f"dags.{dag_id}")).values()
     (dag,) = [one for one in names if getattr(one, "dag_id", None) == dag_id]
     return dag.is_paused_upon_creation is not False
 
 
 class Demo:
-    """The demo on running services."""
+    """The demo, on services that already run."""
 
     def __init__(self, running: service.Running, cloud: Home, kind: str) -> None:
         self.running, self.cloud, self.kind = running, cloud, kind
@@ -71,11 +71,11 @@ class Demo:
         self.api = Api(self.run, self.fail)
 
     def say(self, text: str) -> None:
-        """Print a finished step with the seconds since the start."""
+        """Print a finished step after the seconds since the start."""
         say(f"{time.monotonic() - self.began:6.1f} s  {text}")
 
     def airflow(self, *arguments: str) -> None:
-        """Run an Airflow command, with its output in the log.
+        """Run an Airflow command and write its output to the log.
 
         :raises Problem: it failed.
         """
@@ -95,7 +95,7 @@ class Demo:
             )
 
     def prepare(self, folder: Path) -> None:
-        """Create what the page takes for granted: the lake with a month of a small sample, and Airflow's role."""
+        """Create the page's prerequisites: the lake with a month of a small sample, and Airflow's role."""
         sample.write(folder, sample.Spec(scale=0.1, songs=100))
         data = read_folder(folder)
         lake.upload(self.running, data.files, LAKE)
@@ -103,23 +103,23 @@ class Demo:
         self.say(f"the lake s3://{LAKE} holds {len(data.files):,} files")
 
     def run(self, dag_id: str, conf: dict[str, Any]) -> None:
-        """Run a DAG to its end, and check its result.
+        """Run a DAG to completion and check its result.
 
-        :raises Problem: it failed, or did not do it.
+        :raises Problem: the DAG is paused, the run failed, or its result is wrong.
         """
         if "AIRFLOW_HOME" not in os.environ:
-            # Before Airflow is imported, here and in its commands.
+            # Airflow reads its environment on import, in this process and in its commands.
             os.environ |= environment(self.running, self.cloud)
             self.airflow("db", "migrate")
         if dag_id not in self.api.switched_on and is_paused_when_new(dag_id):
             raise Problem(
-                f"{dag_id} is paused when it is new, so Airflow would not run it.\nNext: switch it on before, in "
+                f"{dag_id} is created paused, so Airflow would not run it.\nNext: unpause it first, in "
                 f"{shown(PAGE)}",
                 1,
             )
         began = time.monotonic()
         moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-        # The one thing that the page does not say: this warehouse has no TLS.
+        # The page does not set this parameter: the local warehouse has no TLS.
         more = {"tls": "off"} if dag_id == "provision" else {}
         self.airflow("dags", "test", dag_id, moment, "--conf", json.dumps(conf | more))
         self.say(f"{dag_id} {json.dumps(conf)}: success in {time.monotonic() - began:.0f} s")
@@ -164,14 +164,14 @@ class Demo:
     def check_paused(self) -> None:
         """Check that the paused cluster refuses the pipeline.
 
-        :raises Problem: it does not.
+        :raises Problem: the cluster accepts a connection.
         """
         import redshift_connector
         from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
         login = RedshiftSQLHook.get_connection("redshift_default")
         try:
-            # Without the retries of the hook: one refusal is enough.
+            # Bypass the hook's retries: one refusal is enough.
             redshift_connector.connect(
                 host=login.host,
                 port=login.port,
@@ -188,7 +188,7 @@ class Demo:
     def follow_the_page(self) -> None:
         """Run the commands of docs/aws.md.
 
-        :raises Problem: one failed.
+        :raises Problem: a command failed.
         """
         tools = self.cloud.path / "bin"
         write_tools(tools, self.cloud.services)
@@ -211,7 +211,7 @@ class Demo:
         if done.returncode:
             raise Problem("a command of docs/aws.md failed, see above", 1)
         self.say(
-            f"the commands of docs/aws.md have ended; switched on: {', '.join(sorted(self.api.switched_on))}"
+            f"the commands of docs/aws.md have ended; unpaused: {', '.join(sorted(self.api.switched_on))}"
         )
 
     def fail(self, failure: Exception) -> None:
@@ -223,11 +223,11 @@ def main(kind: str, home: Home | None = None) -> int:
     home = home or Home()
     home.create()
     cloud = Home(home.path / "cloud")
-    # A killed demo may have left its services.
+    # A killed demo may have left its services running.
     service.stop(cloud.services)
     shutil.rmtree(cloud.path, ignore_errors=True)
     cloud.create()
-    # Not those of airflow_settings.yaml, whose role for COPY has the name of this one.
+    # Do not use the options of airflow_settings.yaml: their role for COPY has the same name as the role of this demo.
     running = service.start(cloud.services, service.Options())
     try:
         for name in list(os.environ):

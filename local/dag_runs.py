@@ -1,7 +1,7 @@
 """Run the DAG `sparkify`, and after a publish `reports`, in one process: the work of `make run`.
 
-The argument is the parameters of the first run, as JSON. It does as `airflow dags test`, but imports Airflow only once.
-It exits with 1 only if a DAG cannot be imported: how the runs end is in Airflow's database.
+The argument is the parameters of the first run, as JSON. The module works like `airflow dags test`, but imports Airflow
+only once. It exits with 1 only if a DAG cannot be imported. Airflow's database has the outcome of the runs.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from local.home import PROJECT
 from local.run import LOAD, REPORTS
 
 LOGICAL_DATE = "logical_date" if AIRFLOW_V_3_0_PLUS else "execution_date"
-"""The argument that names the moment of a run."""
+"""The argument of DAG.test() for the logical date of a run."""
 
 
 def read(dag_id: str) -> Any:
-    """Return a DAG, read from its file: a run in this process leaves its parameters in the object.
+    """Read a DAG from its file, because an earlier run in this process leaves its parameters in the DAG object.
 
     :raises SystemExit: the file cannot be imported.
     """
@@ -36,13 +36,13 @@ def read(dag_id: str) -> Any:
 
 
 def run(dag: Any, moment: datetime, params: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """Run a DAG to its end, and return the state of the run and those of its tasks."""
+    """Run a DAG to completion, and return the states of the run and of its tasks."""
     ended = dag.test(**{LOGICAL_DATE: moment}, run_conf=params)
     return ended.state, {ti.task_id: ti.state for ti in ended.get_task_instances()}
 
 
 def wait_less() -> None:
-    """Let DAG.test() of Airflow 2 look again after a tenth of a second: it waits a second at each step of a skip."""
+    """Shorten the wait of Airflow 2's DAG.test() from 1 s to 0.1 s. It waits at each step of a skip."""
     if not AIRFLOW_V_3_0_PLUS:
         vars(airflow.models.dag).update(time=types.SimpleNamespace(sleep=lambda seconds: time.sleep(0.1)))
 
@@ -51,5 +51,5 @@ if __name__ == "__main__":
     wait_less()
     _, states = run(read(LOAD), datetime.now(UTC), json.loads(sys.argv[1]))
     if states["publish"] == "success":
-        # Under a scheduler, the Dataset of songplays triggers it.
+        # With a scheduler, the Dataset of songplays triggers this DAG.
         run(read(REPORTS), datetime.now(UTC), {})

@@ -16,7 +16,7 @@ SHAPE = "Next: name a folder that holds log_data/ and song_data/, as the sample 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The files to load by their S3 key, and the interval [start, end) in UTC days that the log files cover."""
+    """The files to load, by S3 key, and the interval [start, end) in UTC days that the log files cover."""
 
     folder: Path
     files: dict[str, Path]
@@ -30,7 +30,7 @@ class Dataset:
 
     @property
     def identity(self) -> dict[str, str]:
-        """Return the properties that tell two datasets apart. A sample that was generated again is another one."""
+        """Return the properties that distinguish datasets. A regenerated sample is a different dataset."""
         marker = self.folder / sample.MARKER
         return {"folder": str(self.folder), "sample": marker.read_text() if marker.exists() else ""}
 
@@ -76,7 +76,7 @@ def read_folder(folder: Path) -> Dataset:
 
 
 def choose_folder(home: Home, text: str | None) -> Dataset:
-    """Return the dataset of the folder ``text``, or of the sample month, generated if it is not there."""
+    """Return the dataset of the folder ``text``, or else of the sample month, which is generated if it is missing."""
     if text:
         return read_folder(Path(text).expanduser().resolve())
     counts = sample.write(home.sample, sample.Spec())

@@ -1,4 +1,4 @@
-"""The state of the local world, and its messages to the person who runs a command."""
+"""The folders that hold the state of the local world, and its messages to the user."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ AIRFLOW = _airflow()
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one local world. Everything that the world writes is below it."""
+    """The folder of one local world, which writes only below it."""
 
-    # A world per Airflow: they do not share a database.
+    # Each major version of Airflow has its own world, because they cannot share a database.
     path: Path = PROJECT / (".local" if AIRFLOW == 2 else f".local/airflow-{AIRFLOW}")
 
     @property
@@ -44,7 +44,7 @@ class Home:
 
     @property
     def lake_note(self) -> Path:
-        """Return the JSON file that says which data the lake holds (see :class:`local.lake.Note`)."""
+        """Return the JSON file that names the dataset in the lake (see :class:`local.lake.Note`)."""
         return self.services / "lake.json"
 
     @property
@@ -59,12 +59,12 @@ class Home:
 
     @property
     def run_log(self) -> Path:
-        """Return the file with Airflow's output of the last `make run`."""
+        """Return the file with Airflow's output from the last `make run`."""
         return self.path / "run.log"
 
     @property
     def report(self) -> Path:
-        """Return the folder of the run report that `make report` fetched."""
+        """Return the folder of the pages that `make report` and `make listening` fetch."""
         return self.path / "report"
 
     def create(self) -> None:
@@ -76,7 +76,7 @@ class Home:
     def locked(self) -> Iterator[None]:
         """Let only one command at a time change what runs.
 
-        :raises Problem: another command is at work.
+        :raises Problem: another command is running.
         """
         self.create()
         with (self.path / "lock").open("w") as lock:
@@ -84,13 +84,13 @@ class Home:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise Problem(
-                    "another make run, up or down is at work in this folder.\nNext: wait for it, then try again"
+                    "another make run, up or down is running in this folder.\nNext: wait for it, then try again"
                 ) from None
             yield
 
 
 class Problem(Exception):
-    """A message for the person who runs a command: the failure, the reason and the next step.
+    """A message for the user: the failure, the reason and the next step.
 
     ``code`` is the exit code: 1 for a step that failed, 2 for bad input or a bad environment.
     """
@@ -103,7 +103,7 @@ class Problem(Exception):
 def port(name: str, default: int) -> int:
     """Return the port that the environment variable ``name`` gives.
 
-    :raises Problem: it is not a port number.
+    :raises Problem: the value is not a port number.
     """
     text = os.environ.get(name) or str(default)
     if not text.isdecimal() or not 0 < int(text) < 65536:
@@ -124,5 +124,5 @@ def clear_line() -> None:
 
 
 def shown(path: Path) -> str:
-    """Return a path as a person would type it here."""
+    """Return a path as the user would type it in the current folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -28,9 +28,9 @@ class Note:
 
     identity: dict[str, str]
     start: str
-    """First day of its log files, ISO."""
+    """First day of the log files, in ISO format."""
     last_day: str
-    """Last day of its log files, ISO."""
+    """Last day of the log files, in ISO format."""
 
     @property
     def days(self) -> tuple[date, date]:
@@ -55,7 +55,7 @@ def bucket_names(running: service.Running) -> set[str]:
 
 
 def list_objects(running: service.Running, bucket: str, prefix: str = "") -> list[dict[str, Any]]:
-    """Return the objects of a bucket as S3 lists them, none if there is no such bucket."""
+    """Return the objects of a bucket as S3 lists them, or an empty list if there is no such bucket."""
     if bucket not in bucket_names(running):
         return []
     pages = running.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -63,14 +63,14 @@ def list_objects(running: service.Running, bucket: str, prefix: str = "") -> lis
 
 
 def lake_objects(running: service.Running) -> dict[str, str]:
-    """Return key and MD5 of every object of the lake."""
+    """Return the MD5 hash of every object of the lake by its key."""
     return {item["Key"]: item["ETag"].strip('"') for item in list_objects(running, buckets()[0])}
 
 
 def upload(running: service.Running, files: dict[str, Path], bucket: str) -> int:
-    """Upload the files that the bucket does not hold yet, or holds with other content. Create the bucket if needed.
+    """Upload the files that are missing from the bucket or differ there. Create the bucket if needed.
 
-    :returns: how many files were uploaded.
+    :returns: the number of uploaded files.
     """
     if bucket not in bucket_names(running):
         running.client("s3").create_bucket(
@@ -100,9 +100,9 @@ def upload(running: service.Running, files: dict[str, Path], bucket: str) -> int
 
 
 def fill(home: Home, running: service.Running, data: Dataset) -> int:
-    """Upload the dataset into the lake, create the work bucket, and note which dataset it is.
+    """Upload the dataset to the lake, create the work bucket, and record the dataset in the note.
 
-    :returns: how many files were new or changed.
+    :returns: the number of new or changed files.
     """
     lake, work = buckets()
     sent = upload(running, data.files, lake)

@@ -1,4 +1,4 @@
-"""The pages in the work bucket: the run report of every run of `sparkify`, and the listening page of `reports`."""
+"""Fetch the pages in the work bucket: the run reports of `sparkify` and the listening page of `reports`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def newest(running: service.Running) -> tuple[str, dict[str, Any]] | None:
 
 
 def fetch(home: Home, running: service.Running) -> None:
-    """Copy report.html and report.json of the newest run into .local/report, and print where they are.
+    """Copy report.html and report.json of the newest run into .local/report, and print the page's path.
 
     :raises Problem: no run has written a report.
     """
@@ -43,7 +43,7 @@ def fetch(home: Home, running: service.Running) -> None:
 
 
 def fetch_listening(home: Home, running: service.Running) -> None:
-    """Copy the listening page into .local/report, and print where it is.
+    """Copy the listening page into .local/report, and print its path.
 
     :raises Problem: the DAG `reports` has not written it yet.
     """
@@ -62,7 +62,7 @@ def fetch_listening(home: Home, running: service.Running) -> None:
 
 
 def print_checks(running: service.Running, run_id: str) -> None:
-    """Print the checks passed per table of a run, and each check that did not pass."""
+    """Print the number of passed checks per table of a run, and each check that did not pass."""
     found = newest(running)
     if found is None or found[1]["run"]["run_id"] != run_id:
         say("\nthe run has no report: see the task `close_run` in its log")

@@ -17,7 +17,7 @@ from local.home import Home, Problem, clear_line, say, shown
 from local_redshift import service
 
 LOAD, REPORTS = "sparkify", "reports"
-# How to print the states in which a task has ended.
+# The printed text for each final state of a task attempt.
 ENDED = {"success": "ok", "failed": "FAILED", "up_for_retry": "failed, will be tried again"}
 # SQL: the name of a task instance, with its index if the task is mapped.
 TASK_NAME = "task_id || case when map_index < 0 then '' else '[' || map_index || ']' end"
@@ -33,7 +33,7 @@ def load(home: Home, folder: str | None) -> None:
     if up.processes(home):
         raise Problem(
             f"Airflow is up on {airflow.url()}, and two runs at once would wait for each other.\n"
-            "Next: switch the DAG on or trigger it there, or make down first"
+            "Next: unpause or trigger the DAG there, or run make down first"
         )
     began = time.monotonic()
     data = choose_folder(home, folder)
@@ -41,7 +41,7 @@ def load(home: Home, folder: str | None) -> None:
     airflow.prepare(home, running)
     say(f"running DAG {LOAD} for {data.start} up to and including {data.last_day}")
     params = {"start": data.start.isoformat(), "end": data.end.isoformat()}
-    # Recognized by its number, because the names of runs differ between Airflow 2 and 3.
+    # Identify a new run by its number, because the names of runs differ between Airflow 2 and 3.
     before = {dag_id: newest_run(running, dag_id)[0] for dag_id in (LOAD, REPORTS)}
     with start_runs(home, running, params) as process:
         result = follow(home, running, process, LOAD, before[LOAD])
@@ -68,7 +68,7 @@ def load(home: Home, folder: str | None) -> None:
 
 
 def newest_run(running: service.Running, dag_id: str) -> tuple[int, str, str]:
-    """Return number, run_id and state of the run of a DAG that was created last, number 0 if there is none."""
+    """Return the number, run_id and state of a DAG's newest run, or the number 0 if the DAG has no run."""
     with airflow.database(running) as cursor:
         cursor.execute(
             "select id, run_id, state from dag_run where dag_id = %s order by id desc limit 1", (dag_id,)
@@ -77,7 +77,7 @@ def newest_run(running: service.Running, dag_id: str) -> tuple[int, str, str]:
 
 
 def task_states(running: service.Running, dag_id: str, run_id: str) -> dict[str, str]:
-    """Return the state of each task of a run that has one, in the order the tasks ended."""
+    """Return the state of each task of a run, in the order in which the tasks ended. Omit tasks without a state."""
     with airflow.database(running) as cursor:
         cursor.execute(
             f"select {TASK_NAME}, state from task_instance"
@@ -116,16 +116,16 @@ def start_runs(
 def follow(
     home: Home, running: service.Running, process: subprocess.Popen[bytes], dag_id: str, before: int
 ) -> Result:
-    """Print how each task of a DAG's run ends, until the run or its process does.
+    """Print the final state of each task of a DAG's run until the run or its process ends.
 
-    :param before: the number of the run before it.
+    :param before: the number of the DAG's previous run.
     """
     began = time.monotonic()
     run_id = ""
     printed: dict[str, str] = {}
     ended = False
     while not ended:
-        # Wait before reading the states, so that the last read comes after the end.
+        # Wait before reading the states, so that the last read comes after the process has ended.
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.3)
             ended = True
@@ -154,7 +154,7 @@ def follow(
 
 
 def show_running(states: dict[str, str]) -> None:
-    """Show the tasks that run now, on a terminal only."""
+    """Show the running tasks, but only on a terminal."""
     if sys.stderr.isatty():
         working = ", ".join(name for name, state in states.items() if state in ("running", "deferred"))
         clear_line()

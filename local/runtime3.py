@@ -1,7 +1,7 @@
-"""`make runtime3`: put the project on Astro Runtime 3, which is Airflow 3, without the Astro SDK.
+"""`make runtime3`: move the project to Astro Runtime 3, which has Airflow 3, without the Astro SDK.
 
-It changes the files that differ, in place. `git diff` shows them. Each change names the text that it replaces and stops
-if that is not there. To undo the changes, use `git checkout`.
+It edits in place the files that must differ. `git diff` shows the changes. Each change names the text that it replaces,
+and the command stops if a file does not have that text. To undo the changes, use `git checkout`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from pathlib import Path
 
 from local.home import PROJECT
 
-# A Runtime tag names the minor version of Airflow and a build. The build of the image stops if it is another patch
-# version than that of the lock. Then use another build, or run `make lock`.
+# A Runtime tag names the minor version of Airflow and a build. Building the image fails if its patch version differs
+# from that in the lock. In that case, use another tag or run `make lock`.
 TAG = "3.3-8-python-3.12-base"
 REGISTRY = "astrocrpublic.azurecr.io/runtime"
 
 # (pattern, replacement) per file.
 CHANGES: dict[str, list[tuple[str, str]]] = {
     "Dockerfile": [
-        # The head explains the override for the SDK, which this image does not need.
+        # The header comment explains the override for the SDK, which this image does not need.
         (
             r"\A(#.*\n)+FROM .*\n",
             f"# Runtime 3 has Airflow 3: see docs/decisions/astro-sdk.md.\nFROM {REGISTRY}:{TAG}\n",
@@ -33,11 +33,11 @@ CHANGES: dict[str, list[tuple[str, str]]] = {
     ],
     # Only the SDK needs pyarrow.
     "requirements.txt": [(r"#.*\nastro-sdk-python==.*\n", ""), (r"#.*\npyarrow==.*\n", "")],
-    # There, the DAG processor, a separate process, reads the DAG files, and the scheduler runs the tasks.
+    # In Airflow 3, a separate process, the DAG processor, reads the DAG files, and the scheduler runs the tasks.
     "docker-compose.override.yml": [
         (r"(?<=\n  scheduler:)\n(?:    .*\n)+", " &airflow\\g<0>\n  dag-processor: *airflow\n"),
     ],
-    # Every target of make, and CI, then uses Airflow 3.
+    # Every make target, and therefore CI, then uses Airflow 3.
     "Makefile": [(r"(?=ifeq \(\$\(AIRFLOW\),3\))", "AIRFLOW ?= 3\n")],
 }
 
@@ -45,7 +45,7 @@ CHANGES: dict[str, list[tuple[str, str]]] = {
 def convert(project: Path) -> list[str]:
     """Change the files of a project and return their names.
 
-    :raises ValueError: a text to replace is not there. Nothing is changed then.
+    :raises ValueError: a text to replace is missing. In that case, no file is changed.
     """
     lock = (project / "requirements-airflow3.lock").read_text()
     version = re.findall(r"^apache-airflow==(\S+)", lock, re.M)[0]

@@ -2,8 +2,8 @@
 
     python -m local.screenshots
 
-Needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver). If Airflow is not up, the sample
-month is loaded and Airflow started first. If it is, the pictures show what is there.
+Needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver). If Airflow is not up, this first
+loads the sample month and starts Airflow. If Airflow is up, the pictures show the data that it has loaded.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from local.home import PROJECT, Home, Problem, say, shown
 
 DOCS = PROJECT / "docs"
 WAIT = 60
-# Headless, and without network calls.
+# Run Chromium headless, and without its usual network calls.
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --hide-scrollbars --force-device-scale-factor=1"
 ).split()
 
-# Hides the controls that Airflow lays over its drawings.
+# CSS that hides the controls that Airflow lays over its drawings.
 BARE = (
     ".react-flow__minimap, .react-flow__controls, .react-flow__panel, .react-flow__background "
     "{ display: none !important }"
@@ -49,7 +49,7 @@ const place = arguments[0].getBoundingClientRect();
 return {x: place.x + scrollX, y: place.y + scrollY, width: place.width, height: place.height};
 """
 MARGIN = 16
-# The pictures of the listening page: width and scheme of the window, and height (0 is all of it).
+# Per picture of the listening page: the window's width, the color scheme, and the height (0 for the whole page).
 LISTENING = {
     "listening": (1280, "light", 1560),
     "listening_dark": (1280, "dark", 0),
@@ -97,7 +97,7 @@ def picture_of_report(chrome: webdriver.Chrome, page: Path, target: Path) -> Non
 def open_listening(
     chrome: webdriver.Chrome, page: Path, width: int = 1280, scheme: str = "light", hash_: str = ""
 ) -> None:
-    """Open the listening page in a window of the given width, with the color scheme light or dark."""
+    """Open the listening page in a window of the given width, with a light or dark color scheme."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -107,7 +107,7 @@ def open_listening(
 
 
 def picture_of_listening(chrome: webdriver.Chrome, target: Path, height: int = 0) -> None:
-    """Take a picture of the listening page that is open, of its top or else of all of it."""
+    """Take a picture of the open listening page, either of the top ``height`` pixels or of the whole page."""
     box = chrome.execute_script(
         "const {scrollWidth, scrollHeight} = document.documentElement; return [scrollWidth, scrollHeight]"
     )
@@ -127,7 +127,7 @@ def log_in(chrome: webdriver.Chrome, home: Home, url: str) -> None:
 
 
 def picture_of_drawing(chrome: webdriver.Chrome, url: str, target: Path, width: int, height: int) -> None:
-    """Take a picture of the whole drawing on a page of Airflow, which is in a shadow tree, without its margins."""
+    """Take a picture, without margins, of the whole drawing on a page of Airflow. The drawing is in a shadow tree."""
     chrome.set_window_size(width, height)
     chrome.get(url)
 
@@ -135,7 +135,7 @@ def picture_of_drawing(chrome: webdriver.Chrome, url: str, target: Path, width: 
         return chrome.find_element(By.ID, "root").shadow_root.find_element(By.CSS_SELECTOR, selector)
 
     def press(label: str) -> None:
-        # By script: Airflow lays other elements over its buttons.
+        # Click by script, because Airflow lays other elements over its buttons.
         chrome.execute_script("arguments[0].click()", found(f"[aria-label='{label}']"))
 
     WebDriverWait(chrome, WAIT, ignored_exceptions=[WebDriverException]).until(
@@ -157,7 +157,7 @@ def picture_of_drawing(chrome: webdriver.Chrome, url: str, target: Path, width: 
         return len(seen) > 3 and len(set(seen[-3:])) == 1
 
     WebDriverWait(chrome, WAIT).until(at_rest)
-    # The element's own screenshot would end where the window ends.
+    # WebDriver's screenshot of the element would end where the window ends.
     clip = {**chrome.execute_script(PLACE, found(".react-flow")), "scale": 1}
     shot = chrome.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
     with Image.open(io.BytesIO(base64.b64decode(shot["data"]))) as image:
@@ -170,7 +170,7 @@ def picture_of_drawing(chrome: webdriver.Chrome, url: str, target: Path, width: 
 
 
 def newest_run(home: Home, dag_id: str) -> str:
-    """Return the id of a DAG's latest successful run, quoted for an address."""
+    """Return the ID of a DAG's latest successful run, quoted for a URL."""
     with airflow.database(services.require(home)) as cursor:
         cursor.execute(
             "select run_id from dag_run where dag_id = %s and state = 'success' order by start_date desc limit 1",
@@ -180,7 +180,7 @@ def newest_run(home: Home, dag_id: str) -> str:
 
 
 def main() -> int:
-    """Take all pictures. The exit codes are those of `cli`."""
+    """Take all pictures and return an exit code as in `local.cli`."""
     home = Home()
     try:
         with browser(1700, 1150) as chrome:

@@ -1,4 +1,4 @@
-"""The services with the sample month in their lake, in the foreground and on every address: for a container.
+"""Run the services in a container: in the foreground, on every address, with the sample month in the lake.
 
     python -m local.serve
 
@@ -21,9 +21,9 @@ from local_redshift import service
 
 
 def serve(home: Home) -> None:
-    """Run the services until they end.
+    """Run the services until they stop.
 
-    :raises Problem: they ended before they were ready.
+    :raises Problem: the services stopped before they were ready.
     """
     home.lake_note.unlink(missing_ok=True)
     data, options = choose_folder(home, None), service_options()
@@ -34,7 +34,7 @@ def serve(home: Home) -> None:
     ]
     environment = os.environ | {"LOCAL_REDSHIFT_PASSWORD": options.password}
     with subprocess.Popen(command, cwd=PROJECT, env=environment) as process:
-        # As the first process of a container this one must handle SIGTERM itself.
+        # As the first process of a container, this process must handle SIGTERM itself.
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         while not (running := service.status(home.services)):
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
 """Start and stop the local AWS and Redshift, from the first `make run` or `make up` to `make down`.
 
-They hold one dataset. For another folder, or a folder from which files were deleted, they start again with an empty
-lake and warehouse, so that the counts that `make run` prints are the folder's.
+They hold one dataset. For another folder, or a folder from which files were deleted, they restart with an empty lake
+and warehouse, so that the row counts that `make run` prints are those of the folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REDSHIFT_PORT = "SPARKIFY_REDSHIFT_PORT"
 def require(home: Home) -> service.Running:
     """Return the services that run.
 
-    :raises Problem: none do.
+    :raises Problem: nothing is running.
     """
     running = service.status(home.services)
     if running is None:
@@ -37,9 +37,9 @@ def require(home: Home) -> service.Running:
 
 
 def start(home: Home, data: Dataset, airflow_is_up: bool) -> service.Running:
-    """Start the services if needed and bring the lake up to ``data``.
+    """Start the services if needed and update the lake to ``data``.
 
-    :raises Problem: a port is taken, or Airflow is up on other data.
+    :raises Problem: a port is in use, or Airflow is up with other data.
     """
     running = service.status(home.services)
     if running and (reason := _outdated(home, running, data)):
@@ -65,7 +65,7 @@ def start(home: Home, data: Dataset, airflow_is_up: bool) -> service.Running:
 
 
 def _outdated(home: Home, running: service.Running, data: Dataset) -> str:
-    """Return why the lake cannot be brought up to ``data`` by uploads only, empty if it can."""
+    """Return why uploads cannot update the lake to ``data``, or an empty string if they can."""
     note = lake.Note.read(home)
     if note is None or note.identity != data.identity:
         held = shown(Path(note.identity["folder"])) if note else "another folder"
@@ -77,7 +77,7 @@ def _outdated(home: Home, running: service.Running, data: Dataset) -> str:
 def stop(home: Home) -> bool:
     """Stop the services, including unresponsive ones, and wait until their ports are free.
 
-    :returns: whether any answered.
+    :returns: whether services were running.
     """
     running = service.status(home.services)
     service.stop(home.services)
@@ -91,7 +91,7 @@ def stop(home: Home) -> bool:
 def check_free(number: int, setting: str) -> None:
     """Check that no program listens on a port.
 
-    :raises Problem: one does.
+    :raises Problem: a program does.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""`make up`: Airflow's scheduler, triggerer and web server beside the local services."""
+"""`make up`: run Airflow's scheduler, triggerer and web server beside the local services."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from local_redshift import service
 DAG_ID = "sparkify"
 HEALTH = "health" if AIRFLOW == 2 else "api/v2/monitor/health"
 TIMEOUT = 300
-"""Seconds until Airflow must be up: it imports every DAG first, and machines are busy."""
+"""Seconds until Airflow must be up. It imports every DAG first, and the machine may be busy."""
 
 
 def commands() -> dict[str, list[str]]:
     """Return the command of each of Airflow's processes, by name."""
-    # They share one log folder, so none of them serves its logs (which it would do on every address).
+    # They share one log folder, so none needs a log server, which would listen on every address.
     found = {name: [name, "--skip-serve-logs"] for name in ("scheduler", "triggerer")}
     if AIRFLOW == 2:
         found["webserver"] = ["webserver", "--hostname", "127.0.0.1", "--port", str(airflow.ui_port())]
@@ -37,9 +37,9 @@ def commands() -> dict[str, list[str]]:
 
 
 def start(home: Home, folder: str | None) -> None:
-    """Start Airflow beside the services, with the DAG switched off.
+    """Start Airflow beside the services, with the DAG paused.
 
-    :raises Problem: a port is taken, other data is in use, or Airflow does not start.
+    :raises Problem: a port is in use, or Airflow does not start.
     """
     if processes(home):
         say(f"Airflow is up already: {airflow.url()} (make status, make down)")
@@ -47,7 +47,7 @@ def start(home: Home, folder: str | None) -> None:
     services.check_free(airflow.ui_port(), "SPARKIFY_UI_PORT")
     note = lake.Note.read(home)
     if not folder and note and service.status(home.services) and note.identity["folder"] != str(home.sample):
-        # Without a folder named, continue with the one that the lake holds.
+        # If no folder is named, continue with the folder that the lake holds.
         folder = note.identity["folder"]
     data = choose_folder(home, folder)
     running = services.start(home, data, airflow_is_up=False)
@@ -66,15 +66,15 @@ def start(home: Home, folder: str | None) -> None:
         stop(home)
         raise
     say(f"\nAirflow is up: {airflow.url()}   user admin, password {password} (pages and REST API)")
-    say(f"DAG {DAG_ID} is off. Switch it on: it loads {data.start} to {data.last_day}, one run per day.")
+    say(f"DAG {DAG_ID} is paused. Unpause it: it loads {data.start} to {data.last_day}, one run per day.")
     say(f"Or trigger it with start {data.start} and end {data.end}: one run loads all of it.")
     say(f"logs: {shown(home.airflow)}/*.log   stop everything: make down")
 
 
 def create_user(home: Home, running: service.Running) -> str:
-    """Create the administrator of the pages, once per life of the services, and return the password.
+    """Create Airflow's administrator, once each time the services start, and return the password.
 
-    :raises Problem: Airflow could not.
+    :raises Problem: Airflow could not create the user.
     """
     note = home.airflow / "password"
     if AIRFLOW > 2:
@@ -98,7 +98,7 @@ def create_user(home: Home, running: service.Running) -> str:
         "--username admin --role Admin --firstname Local --lastname Admin --email admin@example.com".split()
     )
     done = subprocess.run(
-        # One argument, because a password may begin with a dash.
+        # Option and value are one argument, because a password may begin with a dash.
         [sys.executable, "-m", "airflow", "users", "create", *names, f"--password={note.read_text()}"],
         env=airflow.environment(home, running),
         capture_output=True,
@@ -113,9 +113,9 @@ def create_user(home: Home, running: service.Running) -> str:
 
 
 def wait_until_up(home: Home, running: service.Running) -> None:
-    """Wait until the pages answer, scheduler and triggerer are healthy, and the DAG is known.
+    """Wait until the web server, scheduler and triggerer are healthy and the database lists the DAG.
 
-    :raises Problem: a process ended, the DAG does not import, or it takes too long.
+    :raises Problem: a process ended, the DAG cannot be imported, or the start takes too long.
     """
     wanted, deadline = commands().keys(), time.monotonic() + TIMEOUT
     is_known = "is_active" if AIRFLOW == 2 else "not is_stale"
@@ -146,7 +146,7 @@ def wait_until_up(home: Home, running: service.Running) -> None:
 
 
 def healthy_parts() -> int:
-    """Return how many of web server, scheduler and triggerer are healthy."""
+    """Return how many of the web server, scheduler and triggerer are healthy."""
     try:
         with urllib.request.urlopen(f"{airflow.url()}/{HEALTH}", timeout=5) as answer:
             parts = json.load(answer)
@@ -156,20 +156,20 @@ def healthy_parts() -> int:
 
 
 def processes(home: Home) -> list[psutil.Process]:
-    """Return the processes that `make up` started and that still run."""
+    """Return the running processes that `make up` started."""
     found = []
     with contextlib.suppress(FileNotFoundError):
         for number, began in json.loads(home.airflow_note.read_text()):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process = psutil.Process(number)
-                # Another program may have the number by now.
+                # Another program may have this process ID by now.
                 if process.create_time() == began and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
     return found
 
 
 def stop(home: Home) -> int:
-    """Stop Airflow's processes and their children, and return how many main processes there were."""
+    """Stop Airflow's processes and their children, and return the number of main processes."""
     main = processes(home)
     every = [child for process in main for child in [process, *process.children(recursive=True)]]
     for process in every:

@@ -1,7 +1,7 @@
-"""The other sides of docs/aws.md on this machine: `aws`, `astro` and Airflow's REST API, for `make cloud-demo`.
+"""Local substitutes for the tools of docs/aws.md, for `make cloud-demo`: `aws`, `astro` and Airflow's REST API.
 
-``aws`` knows what the page uses, ``astro`` keeps the variables that it is given, and the API runs a DAG as
-`airflow dags test` does.
+``aws`` knows the commands that the page uses, ``astro`` stores the variables that it receives, and the API runs a DAG
+as `airflow dags test` does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def read_commands(page: Path) -> str:
 
 
 def write_tools(folder: Path, home: Path) -> None:
-    """Write the commands ``aws`` and ``astro`` into a folder for the PATH. ``home`` is that of the services."""
+    """Write the commands ``aws`` and ``astro`` to a folder for the PATH. ``home`` is the home of the services."""
     folder.mkdir(parents=True)
     for name in ("aws", "astro"):
         tool = folder / name
@@ -38,7 +38,8 @@ def write_tools(folder: Path, home: Path) -> None:
 def aws(words: list[str], home: Path) -> None:
     """Do what ``aws cloudformation deploy`` and ``delete-stack`` do, on the local AWS.
 
-    :raises SystemExit: the stack was rolled back, or the command is another one.
+    :raises botocore.exceptions.WaiterError: the stack was rolled back.
+    :raises SystemExit: the command is not one of these two.
     """
     running = service.status(home)
     assert running is not None
@@ -61,7 +62,7 @@ def aws(words: list[str], home: Path) -> None:
 
 
 def astro(words: list[str], home: Path) -> None:
-    """Keep the variables of ``astro deployment variable create``. ``astro deploy`` has nothing to do here."""
+    """Store the variables of ``astro deployment variable create``. ``astro deploy`` does nothing."""
     if words[0] == "deployment":
         variables = dict(word.split("=", 1) for word in words[5:])
         (home.parent / "variables.json").write_text(json.dumps(variables))
@@ -78,12 +79,12 @@ def _options(words: list[str]) -> dict[str, list[str]]:
 
 
 class Api:
-    """Airflow's REST API, as far as the page uses it. It runs one DAG after the other."""
+    """The part of Airflow's REST API that the page uses."""
 
     def __init__(self, run: Callable[[str, dict[str, Any]], None], fail: Callable[[Exception], None]) -> None:
-        """Take two callbacks: ``run`` runs a DAG to completion, and ``fail`` gets its exception, if any."""
+        """Take two callbacks: ``run`` runs a DAG to completion, and ``fail`` receives its exception, if any."""
         states: dict[str, str] = {}
-        # The DAGs that were switched on.
+        # IDs of the DAGs that were unpaused.
         self.switched_on = switched_on = set[str]()
 
         def work(dag_run_id: str, dag_id: str, conf: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The local Redshift, asked as any client asks it."""
+"""Query the local Redshift as an ordinary client."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from local.airflow_settings import pipeline_settings
 from local.home import Problem, say
 from local_redshift import service
 
-# The user of `make query AS=analyst`: a member of the group that `create_tables` made.
+# The user of `make query AS=analyst`: a member of the group that the task `create_tables` created.
 ANALYST, ANALYST_PASSWORD = "analyst", "Analyst-local-1"
 
 
 def query(
     running: service.Running, sql: str, login: dict[str, Any] | None = None
 ) -> tuple[list[str], list[Any]]:
-    """Run one statement and return its column names and rows, no columns if it returns nothing.
+    """Run one statement and return its column names and rows, or two empty lists if it returns no result.
 
     :param login: user and password, if not those of the pipeline.
     :raises redshift_connector.Error: the warehouse refuses it.
     """
-    # Without a name, the driver searches the call stack for one.
+    # If no application name is given, the driver searches the call stack for one.
     given = {**running.login, **(login or {}), "ssl": False, "application_name": "make"}
     with redshift_connector.connect(**given) as connection:
         connection.autocommit = True
@@ -39,9 +39,9 @@ def query(
 
 
 def analyst(running: service.Running) -> dict[str, Any]:
-    """Return the login of an analyst, who is created if this is the first question.
+    """Return the login of an analyst. The first call creates the user.
 
-    :raises Problem: there is no group of analysts yet.
+    :raises Problem: the group of analysts does not exist yet.
     """
     group = f"{pipeline_settings()['schema']}_analysts"
     if not query(running, f"select 1 from pg_group where groname = '{group}'")[1]:
@@ -54,7 +54,7 @@ def analyst(running: service.Running) -> dict[str, Any]:
 def print_csv(running: service.Running, sql: str, user: str = "") -> None:
     """Print the result of a statement as CSV with a header line. NULL is empty, and Booleans are words.
 
-    :param user: empty for the pipeline's user, or ``analyst``.
+    :param user: ``analyst``, or an empty string for the pipeline's user.
     :raises Problem: the statement is empty or fails, or there is no such user.
     """
     if user not in ("", ANALYST):
@@ -100,7 +100,7 @@ def load_errors(running: service.Running) -> list[str]:
 
 
 def print_counts(running: service.Running) -> None:
-    """Print the number of rows of every table of the star's schema."""
+    """Print the number of rows of every table in the star's schema."""
     schema = pipeline_settings()["schema"]
     _, rows = query(
         running,

@@ -1,4 +1,4 @@
-"""Register the project's timetable with Airflow, whose scheduler reads it back from the serialized DAG."""
+"""Register the project's timetable with Airflow, so that the scheduler can read it from the serialized DAG."""
 
 from airflow.providers.common.compat.sdk import AirflowPlugin
 
@@ -6,7 +6,7 @@ from include.sparkify.timetable import SparkifyTimetable
 
 
 class SparkifyPlugin(AirflowPlugin):
-    """See include/sparkify/timetable.py."""
+    """A plugin that registers the timetable of include/sparkify/timetable.py."""
 
     name = "sparkify"
     timetables = [SparkifyTimetable]

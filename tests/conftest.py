@@ -1,4 +1,4 @@
-"""Fixtures of all tests."""
+"""Fixtures and hooks that all tests share."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from local_redshift import service
 
 AIRFLOW_HOME = own_environment.set_up()
-# `astro dev pytest` copies all of this folder into the image, which has no local world: only tests/dags runs there.
+# `astro dev pytest` copies this folder into the image, which lacks the package `local`: only tests/dags runs there.
 if importlib.util.find_spec("local") is None:
     collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name != "dags"]
 
 
-# Each session of boto3 parses the descriptions of AWS's services again, a megabyte of JSON per client.
+# Cache the descriptions of AWS services: every boto3 session parses them again, a megabyte of JSON per client.
 _described = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
 JSONFileLoader.load_file = lambda self, file_path: _described(file_path)  # type: ignore[method-assign]
 
@@ -40,7 +40,7 @@ JSONFileLoader.load_file = lambda self, file_path: _described(file_path)  # type
 # The image has no pytest-xdist.
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Start three processes on two cores: a third of the time, a test waits for a server or for Airflow."""
+    """Start three processes per two cores, because tests wait for a server or Airflow a third of the time."""
     return round(1.5 * len(os.sched_getaffinity(0)))
 
 
@@ -50,9 +50,9 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run slow tests last, so that a mistake shows early. In one of several workers, run their files first.
+    """Run slow tests last, so that a mistake shows early. In one of several workers, run files with slow tests first.
 
-    A worker takes whole files: one with slow tests at the end would keep the others waiting.
+    A worker takes whole files: if it took a file with slow tests last, the other workers would wait for it.
     """
     slow = [item for item in items if item.get_closest_marker("slow")]
     if hasattr(config, "workerinput"):
@@ -66,7 +66,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def local_redshift() -> Iterator[service.Running]:
     """Run the services with the user and role that airflow_settings.yaml names.
 
-    Not only their options: the tests of the package local_redshift may run in the same process, with its own fixture.
+    This replaces the whole fixture of the package local_redshift, not only its options: the package's own tests may use
+    the original in the same process.
     """
     from local import airflow_settings
     from local_redshift import service
@@ -78,7 +79,7 @@ def local_redshift() -> Iterator[service.Running]:
 
 @pytest.fixture(scope="session")
 def connections(local_redshift: service.Running) -> Iterator[dict[str, str]]:
-    """Set Airflow's connections and variables for the session's stand-in in the environment, and yield them."""
+    """Set and yield the environment variables with the Airflow connections and variables for the session's stand-in."""
     from local import airflow_settings
 
     found = airflow_settings.environment(local_redshift, Path(AIRFLOW_HOME))
@@ -90,10 +91,10 @@ def connections(local_redshift: service.Running) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def airflow_database(connections: dict[str, str]) -> None:
-    """Create Airflow's own database for tests that run a DAG: SQLite in the session's AIRFLOW_HOME."""
+    """Create Airflow's metadata database, SQLite in the session's AIRFLOW_HOME, for tests that run a DAG."""
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-    # On Airflow 2, a second DAG.test() of a moment deletes the first run, whose note may point to a user: SQLAlchemy
-    # then wants to know the table of users, which Airflow imports only with its web server.
+    # On Airflow 2, a second DAG.test() with the same logical date deletes the first run, whose note may name a user.
+    # SQLAlchemy then needs the model of the user table, which Airflow imports only with its web server.
     with contextlib.suppress(ModuleNotFoundError):
         importlib.import_module("airflow.providers.fab.auth_manager.models")
     from local import dag_runs
@@ -106,7 +107,7 @@ _world_names = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def s3(local_redshift: service.Running) -> Any:
-    """Return a client of the session's S3."""
+    """Return a client for the session's S3."""
     return boto3.client(
         "s3",
         endpoint_url=local_redshift.aws_endpoint,
@@ -143,7 +144,7 @@ def make_world(s3: Any, connections: dict[str, str], monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def world(make_world: Any) -> Any:
-    """Return a world of the test's own, with the default settings."""
+    """Create a world for this test, with the default settings."""
     return make_world()
 
 
@@ -197,6 +198,6 @@ def enter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def fresh(module_world: Any, enter: Any) -> Any:
-    """Empty the module's world. Return a function that returns it, with settings that may differ from the defaults."""
+    """Empty the module's world. Return a function that enters and returns it, with other settings if any are given."""
     enter(module_world).empty()
     return lambda **more: enter(module_world, **more)

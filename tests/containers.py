@@ -1,8 +1,8 @@
-"""Check the project in running containers, after `astro dev start`: its DAGs, a scheduled run, the month by hand, rows.
+"""Check the running containers after `astro dev start`: the DAGs, a scheduled run, a manual run of the month, and rows.
 
     python -m tests.containers [--airflow http://127.0.0.1:8080] [--redshift-port 15439] [--minutes 20]
 
-It uses what a person uses: the REST API of Airflow, and the published port of the local Redshift.
+It uses the interfaces that a person uses: Airflow's REST API and the published port of the local Redshift.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from local import airflow_settings
 from local.home import AIRFLOW, PROJECT
 from tests.e2e.rest import NO_LOGICAL_DATE, VERSION
 
-# `astro dev start` creates this user. On Airflow 3, it gives everyone a token of an administrator.
+# `astro dev start` creates this user. On Airflow 3, it gives everyone an administrator's token.
 LOGIN = "Basic " + base64.b64encode(b"admin:admin").decode()
 API = f"/api/{VERSION}"
 DAG_FILES = len(list((PROJECT / "dags").glob("*.py")))
@@ -31,7 +31,7 @@ MONTH = {"start": "2018-11-01", "end": "2018-12-01"}
 
 
 class Airflow:
-    """Airflow's REST API, asked until the deadline."""
+    """A client of Airflow's REST API that retries until the deadline."""
 
     def __init__(self, url: str, deadline: float) -> None:
         """:param deadline: a reading of time.monotonic()."""
@@ -41,7 +41,7 @@ class Airflow:
             self.login = f"Bearer {self.call('GET', '/auth/token')['access_token']}"
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the answer to a request. Ask again while the web server does not answer."""
+        """Return the response to a request. Retry while the web server is not available."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "Authorization": self.login}
         request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
@@ -50,7 +50,7 @@ class Airflow:
                 with urllib.request.urlopen(request, timeout=60) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
-                # A POST that was answered must not be repeated.
+                # A POST that got a response must not be repeated.
                 if error.code < 500 or method == "POST":
                     sys.exit(f"{method} {path}: {error.code} {error.read().decode()[:500]}")
             except OSError as error:
@@ -58,13 +58,13 @@ class Airflow:
             self.pause(f"{method} {path} got no answer")
 
     def pause(self, state: str) -> None:
-        """Wait a moment. Exit at the deadline with the state that was last seen."""
+        """Wait a moment. At the deadline, exit with the last known state."""
         if time.monotonic() > self.deadline:
             sys.exit(f"no time left: {state}")
         time.sleep(5)
 
     def wait_for_dags(self) -> None:
-        """Wait until every DAG file is known, without an import error."""
+        """Wait until Airflow knows every DAG file and reports no import error."""
         while True:
             files = {dag["fileloc"] for dag in self.call("GET", f"{API}/dags?limit=100")["dags"]}
             errors = [one["filename"] for one in self.call("GET", f"{API}/importErrors")["import_errors"]]
@@ -83,7 +83,7 @@ class Airflow:
             sys.exit(f"{run_id} failed in {[task['task_id'] for task in tasks if task['state'] == 'failed']}")
 
     def first_scheduled_run(self) -> str:
-        """Return the id of the first scheduled run, once there is one."""
+        """Wait for the first scheduled run, and return its id."""
         while True:
             runs = self.call("GET", f"{API}/dags/sparkify/dagRuns?order_by=start_date&limit=100")["dag_runs"]
             for run in runs:
@@ -93,7 +93,7 @@ class Airflow:
 
 
 def check_rows(port: int) -> None:
-    """Print the rows of the star. Exit if a table is empty."""
+    """Print the number of rows of each table in the star. Exit if a table is empty."""
     options = airflow_settings.service_options()
     with redshift_connector.connect(
         host="127.0.0.1",
@@ -113,7 +113,7 @@ def check_rows(port: int) -> None:
 
 
 def main() -> None:
-    """Run all checks, in the order of a newcomer."""
+    """Run all checks in the order of a newcomer's steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--airflow", default="http://127.0.0.1:8080")
     parser.add_argument("--redshift-port", type=int, default=15439)

@@ -1,4 +1,4 @@
-"""A world for tests that only fill and load one: its tables are created once, and emptied for every test."""
+"""A world for tests that only deliver and load files: its tables are created once, and emptied before every test."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.world import World
 
 
 class FreshWorld(World):
-    """A world that can be emptied, and that reports what its loads left behind."""
+    """A world that can be emptied, and that returns the results of its loads."""
 
     def empty(self) -> None:
-        """Empty the lake and the warehouse. Schemas of earlier runs stay, and affect no test."""
+        """Empty the lake and the warehouse. Schemas of earlier runs remain, but affect no test."""
         for listed in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.lake):
             for item in listed.get("Contents", []):
                 self.delete(item["Key"])
@@ -41,7 +41,7 @@ class FreshWorld(World):
         check_complete(self.publish(context))
 
     def items(self) -> list[int]:
-        """Return item_in_session of every songplay, which identifies the lines of these tests."""
+        """Return the item_in_session of every songplay: these tests identify lines by it."""
         return [item for (item,) in self.rows("select item_in_session from {s}.songplays order by 1")]
 
     def rejected(self) -> list[tuple[str, int, str, str]]:
@@ -56,7 +56,7 @@ class FreshWorld(World):
         return {key: (lines, accepted, rejected) for key, lines, accepted, rejected in found}
 
     def warnings(self) -> dict[str, str]:
-        """Return the failing rows by the name of every ``warn`` check that did not pass."""
+        """Return a sample of failing rows for every ``warn`` check that did not pass, by the name of the check."""
         return dict(
             self.rows(
                 "select table_name || '.' || check_name, sample from {o}.quality_results "
@@ -65,7 +65,7 @@ class FreshWorld(World):
         )
 
     def report(self, start: str, end: str) -> tuple[dict[str, Any], str]:
-        """Return the report of the latest run, of this interval: its facts and its page."""
+        """Return the facts and the page of the report on the latest run, which loaded this interval."""
         (run_id,) = self.rows("select run_id from {o}.publish_log order by version desc limit 1")[0]
         now = datetime.now(UTC)
         plan, publish = (

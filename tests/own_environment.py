@@ -10,9 +10,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def set_up() -> str:
-    """Hide the user's Airflow, settings of the pipeline and AWS accounts.
+    """Hide the user's Airflow configuration, pipeline settings and AWS accounts.
 
-    Call it before anything imports Airflow, which reads its configuration then.
+    Call it before anything imports Airflow, which reads its configuration on import.
 
     :returns: AIRFLOW_HOME, a new folder, which the caller deletes.
     """
@@ -33,7 +33,7 @@ def set_up() -> str:
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
-    # But for a conformance run against a real cluster, which is asked for by name.
+    # Keep the AWS settings for a conformance run against a real cluster, which the user requests with this variable.
     if "LOCAL_REDSHIFT_CONFORMANCE_DSN" not in os.environ:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             del os.environ[name]

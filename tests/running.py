@@ -1,6 +1,6 @@
-"""DAGs in a test: run as `airflow dags test` does, or seen as the scheduler sees them.
+"""Run DAGs in tests as `airflow dags test` does, or read them as the scheduler does.
 
-This file has the names that differ between Airflow 2 and 3, so the tests themselves are the same on both.
+This file handles the differences between Airflow 2 and 3, so the tests themselves are the same on both.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ def dag_of(name: str) -> Any:
 
 
 def run(dag: Any, **params: Any) -> tuple[str, dict[str, str]]:
-    """Run a DAG once, and return the state of the run and those of its tasks."""
-    # Distinct moments: runs of other tests are in the same database.
+    """Run a DAG once, and return the states of the run and of its tasks."""
+    # Each run needs its own logical date, because runs of other tests are in the same database.
     moment = datetime(2026, 1, 1, tzinfo=UTC).replace(microsecond=next(_moments))
     with shortcuts.leave():
         return dag_runs.run(dag, moment, params)
 
 
 def as_scheduled(dag: Any) -> Any:
-    """Return the DAG as the scheduler reads it: serialized and read back."""
+    """Return the DAG as the scheduler reads it: serialized and deserialized."""
     from airflow.serialization import serialized_objects
 
     kind = serialized_objects.DagSerialization if AIRFLOW_V_3_0_PLUS else serialized_objects.SerializedDAG
@@ -41,7 +41,7 @@ def as_scheduled(dag: Any) -> Any:
 
 
 def next_run(dag: Any, last: Any) -> Any:
-    """Return what the scheduler creates after the run ``last`` (None for the first), or None at the end."""
+    """Return the run that the scheduler creates after ``last`` (None: the first run), or None after the last one."""
     if AIRFLOW_V_3_0_PLUS:
         return dag.next_dagrun_info(last_automated_run_info=last)
     return dag.next_dagrun_info(last and last.data_interval)
@@ -50,7 +50,7 @@ def next_run(dag: Any, last: Any) -> Any:
 def create_run(
     dag: Any, moment: datetime, session: Any, run_id: str, conf: dict[str, Any] | None = None
 ) -> Any:
-    """Return a manual run of a serialized DAG, created at ``moment`` and not run."""
+    """Create and return a manual run of a serialized DAG for ``moment``, without running it."""
     from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunType
 
@@ -61,7 +61,7 @@ def create_run(
         from airflow.models import DagBag
         from airflow.utils.types import DagRunTriggeredByType
 
-        # A run belongs to a version of its DAG, which has to be in the database.
+        # A run references a version of its DAG, which must be in the database.
         DagBundlesManager().sync_bundles_to_db()
         sync_bag_to_db(DagBag(DAGS / f"{dag.dag_id}.py"), "dags-folder", None)
         more |= {"run_after": moment, "triggered_by": DagRunTriggeredByType.TEST}

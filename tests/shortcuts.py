@@ -1,6 +1,6 @@
-"""Shortcuts for tests of many loads, which would otherwise spend most of their time on connecting and on parsing SQL.
+"""Shortcuts for tests of many loads, which would otherwise spend most of their time on connecting and parsing SQL.
 
-They change nothing but time. A DAG run (tests/running.py) does not take them, and neither does another process.
+They change only the time that a test takes. DAG runs (tests/running.py) and other processes do not use them.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def _client(connection: str | None) -> Any:
 
 
 def _split(sql: str, strip_semicolon: bool = False) -> list[str]:
-    """Split one of our own scripts, in which only a statement ends a line with a semicolon."""
+    """Split one of our own scripts, in which a semicolon at the end of a line always ends a statement."""
     return [statement for statement in re.split(r";\s*\n", sql + "\n") if statement.strip()]
 
 
 def take(patch: pytest.MonkeyPatch) -> None:
-    """Share the S3 clients of a process and, with the operators, the connection of a thread. Split scripts plainly."""
+    """Share S3 clients in a process, and one connection (also for operators) in a thread. Split scripts by a regex."""
     shared = threading.local()
 
     def get_conn(hook: RedshiftSQLHook) -> Any:
@@ -63,7 +63,7 @@ def connect_again(patch: pytest.MonkeyPatch) -> None:
 
 @contextlib.contextmanager
 def leave() -> Iterator[None]:
-    """Do as production does."""
+    """Disable the shortcuts, as in production."""
     with pytest.MonkeyPatch.context() as patch:
         connect_again(patch)
         patch.setattr(lake, "client", _make_client)

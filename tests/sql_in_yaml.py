@@ -1,4 +1,4 @@
-"""Lint the SQL in the YAML files of include: the queries of the checks.
+"""Lint the SQL in the YAML files of include/: the queries of checks and reports.
 
 python -m tests.sql_in_yaml
 """
@@ -18,11 +18,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def queries(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Return name and text of every query below a value of YAML."""
+    """Yield the name and the text of every query in a YAML value."""
     if isinstance(content, dict):
         for key, value in content.items():
             if key in ("failing_rows", "failing"):
-                # include.reports.publish fills in schemas and a subquery. For the linter, names of tables are enough.
+                # include.reports.publish fills in schemas and a subquery. The linter only needs table names.
                 yield name, re.sub(r"\{(\w+)\}", r"\1", value)
             else:
                 yield from queries(value, f"{name}.{key}".removeprefix("."))
@@ -32,7 +32,7 @@ def queries(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def main() -> int:
-    # The layout is YAML's, and an expression that is only shown needs no name.
+    # YAML determines the layout, and an expression that is only displayed needs no alias.
     excluded = "AM02,RF04,ST05,AL03,LT02,LT05,LT08,LT09,LT11,LT12,LT14"
     linter = Linter(FluffConfig.from_root(overrides={"exclude_rules": excluded}))
     found = 0

@@ -1,8 +1,8 @@
-"""Find words and phrases that CONTRIBUTING.md, section English, keeps out of this project.
+"""Find words and phrases that CONTRIBUTING.md, section English, forbids in this project.
 
     python -m tests.words [FILE ...]     # every tracked text file if you name none
 
-vale would do this too, but downloads its program on the first run. codespell knows single words only.
+vale could do this, too, but it downloads its binary on the first run. codespell checks only single words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# The lists of words themselves, and text that is not ours to change.
+# Skip the word lists themselves and text that is not ours to change.
 SKIPPED = (
     r"tests/(words|unit/test_words)\.py|CONTRIBUTING\.md|(.*/)?LICENSE(\..*)?|.*\.min\.js|\.astro/.*|"
     r".*\.(lock|png|csv|json|gz)"
@@ -47,7 +47,7 @@ WORDS = {
     "(made|counted|derived) again": "rebuilt, recreated, recounted",
     "sub-quer(y|ies)|set-ups?|look-ups?|clean-ups?|half-way|acknowledgements?": "one word, American",
     "hold .{1,40} against|held against": "compare with, validate against",
-    # American spelling. Names of others stay: ANALYSE and CANCELLED are words of PostgreSQL and of AWS.
+    # American spelling. Uppercase ANALYSE and CANCELLED are allowed: they are names from PostgreSQL and AWS.
     "(un)?(behavi|col|fav|hon|lab|neighb)our(s|ed|ing|able|ite|hood|less|ful)*": "-or",
     "(author|capital(?!isation)|custom|final|general|initial|maxim|minim|normal|optim|organ|priorit|recogn|serial|summar|synchron"
     "|util)is(e|es|ed|er|ing|ation|ations)": "-ize",
@@ -63,10 +63,10 @@ HEADLESS = re.compile(r'(?:"""|(?<!#)# |-- |[.] |^)(What [^?|]+?)(?:[.:"]|$)')
 
 
 def findings(text: str) -> list[tuple[int, str, str]]:
-    """Return line number, phrase and replacement for each finding in ``text``."""
+    """Return the line number, phrase and replacement for each finding in ``text``."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
-        # Names of code are words, too: made_anew.
+        # Check the words in identifiers, too: made_anew.
         plain = re.sub(r"(?<=\w)_(?=\w)", " ", line)
         found += [(number, hit[0], instead) for words, instead in FORBIDDEN for hit in words.finditer(plain)]
         found += [

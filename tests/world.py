@@ -1,7 +1,7 @@
-"""A small Sparkify of a test's own: its lake, its schema, its loads, on the shared stand-in.
+"""A small Sparkify for one test: its own lake, schemas and loads, on the shared stand-in.
 
-``World.load`` does what the DAG's tasks do, with the same functions and the same rendered SQL but without the
-scheduler, so that thousands of loads are cheap. tests/pipeline/test_dag.py proves that the DAG itself is wired so.
+``World.load`` does the work of the DAG's tasks, with the same functions and the same rendered SQL but without the
+scheduler, so that thousands of loads are cheap. tests/pipeline/test_dag.py proves that the DAG is wired the same way.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _WHEN = {
 }
 # The tasks of the DAG that run checks.
 CHECK_TASKS = ["audit_staging", "rows", "time_columns"]
-# Tables that are a function of the lake once everything is loaded.
+# Tables whose rows depend only on the lake once everything is loaded.
 STATE = (*tables.STAR, *tables.HISTORY, "loaded_files")
 
 _SCRIPTS = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))
@@ -106,24 +106,24 @@ def log_key(day: str, name: str = "events.json") -> str:
 
 
 def lines(*events: dict[str, Any] | str) -> bytes:
-    """Return JSON lines without a newline at the end, as the source writes them. Text is taken as it is."""
+    """Return JSON lines without a newline at the end, as the source writes them. Strings are used unchanged."""
     return "\n".join(e if isinstance(e, str) else json.dumps(e) for e in events).encode()
 
 
 log = logging.getLogger(__name__)
-# Share of statements that meet an error of concurrency or lose their connection (local_redshift, trouble.py).
+# Share of statements that fail with a concurrency error or lose their connection (trouble.py in local_redshift).
 TROUBLE = float(os.environ.get("SPARKIFY_TROUBLE", "0"))
 
 
 def execute(operator: Any, context: Any) -> None:
-    """Run an operator outside a DAG: past the guard that Airflow puts around `execute`."""
+    """Run an operator outside a DAG, bypassing the guard that Airflow puts around `execute`."""
     type(operator).execute.__wrapped__(operator, context)
 
 
 class World:
-    """Buckets and a schema of one test."""
+    """The buckets and schemas of one test."""
 
-    # Of each task: with trouble, a task is tried again as Airflow does it.
+    # Tries per task: with trouble, failed tasks are retried, like in Airflow.
     attempts = 8 if TROUBLE else 1
 
     def __init__(self, s3: Any, name: str) -> None:
@@ -144,7 +144,7 @@ class World:
                 "work_bucket": self.work,
                 "schema": self.schema,
                 "wait_minutes": 0,
-                # Lakes of a few files: losing one is losing much.
+                # These lakes have few files, so deleting one would exceed the default threshold.
                 "delete_threshold": 1,
                 **more,
             }
@@ -172,7 +172,7 @@ class World:
     def context(
         self, start: str | None = None, end: str | None = None, mode: str = "load", run_id: str = ""
     ) -> Any:
-        """Return an Airflow context, as far as the tasks look at it. Only ``start`` means a scheduled day."""
+        """Return an Airflow context with the keys that tasks read. ``start`` without ``end`` means a scheduled day."""
         if not run_id:
             with self._counting:
                 self._runs += 1
@@ -209,10 +209,10 @@ class World:
         audited: bool = True,
         context: Any = None,
     ) -> publish.Published:
-        """Do one whole run. Skips and failures are the exceptions of the tasks.
+        """Do one complete run. If it is skipped or fails, raise the exception of its task.
 
-        ``audited=False`` notes every check as passed instead of running it, for tests of something else. ``context``
-        takes the place of the one that the other parameters describe.
+        ``audited=False`` records every check as passed instead of running it, for tests that are not about checks.
+        ``context`` replaces the one that the other parameters describe.
         """
         context = context or self.context(start, end, mode)
         if audited:
@@ -233,7 +233,7 @@ class World:
         return published
 
     def task(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Run one task of a DAG, and again after an error that Airflow retries."""
+        """Run one task of a DAG, and retry it after an error that Airflow retries."""
         for _ in range(self.attempts - 1):
             try:
                 return work(*arguments)
@@ -244,7 +244,7 @@ class World:
         return work(*arguments)
 
     def prepare(self, *interval: str, mode: str = "load", run_id: str = "") -> Any:
-        """Stage and build a run, note every check as passed, and return its context: it is ready to be published."""
+        """Stage and build a run, record every check as passed, and return its context, ready to be published."""
         context = self.context(*interval, mode=mode, run_id=run_id)
         self.stage(context)
         self.build(context)
@@ -301,12 +301,12 @@ class World:
         self.audit(context, "rows", tables.STAR)
 
     def audit(self, context: Any, task_id: str, names: Iterable[str]) -> None:
-        """Run every check that stops a run. One that fails raises :class:`DataError`, as its task fails."""
+        """Run every check that can stop a run. If one fails, raise :class:`DataError` with its task's message."""
         for operator in checks.operators(task_id, *names):
             operator.sql = _template(operator.sql).render(self._macros(context))
             context["task"].task_id = operator.task_id
             context["task"].check_results = []
-            # As Airflow does before it runs a task again.
+            # Airflow, too, deletes a task's XComs before it runs the task again.
             context["pushed"].pop((operator.task_id, checks.PASSED), None)
             try:
                 execute(operator, context)
@@ -314,15 +314,15 @@ class World:
                 context["task"].check_results = operator.check_results
                 context["exception"] = error
                 callbacks = operator.on_failure_callback
-                # Airflow 3 keeps a list.
+                # On Airflow 3, this is a list.
                 for callback in callbacks if isinstance(callbacks, list) else [callbacks]:
                     callback(context)
                 raise DataError(context["pushed"][operator.task_id, "failure"]) from error
-            # Not `post_execute`: on Airflow 3 the hook is called by what runs the task.
+            # Call the hook, not `post_execute`: on Airflow 3, the task runner calls the hook.
             operator._post_execute_hook(context, None)
 
     def pass_all(self, context: Any) -> None:
-        """Note every required check as passed."""
+        """Record every required check as passed."""
         passed = [[check.table, check.name] for check in checks.required()]
         context["pushed"]["audit_staging", checks.PASSED] = {
             "run_schema": self.run_schema(context),
@@ -382,7 +382,7 @@ class World:
         return int(self.rows(f"select count(*) from {schema.schema_of(table)}.{table} where {where}")[0][0])
 
     def state(self, *names: str) -> dict[str, str]:
-        """Return a checksum of every table's rows, without the columns that say when they were written."""
+        """Return a checksum of every table's rows, without the columns on when and by which run a row was written."""
         result = {}
         for table in names or STATE:
             columns = [

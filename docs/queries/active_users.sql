@@ -1,4 +1,4 @@
--- How many users are active per day, week and month, and how sticky is it? (the last week)
+-- How many users are active per day, week and month, and what is the stickiness? (the last week)
 select
     day,
     daily,

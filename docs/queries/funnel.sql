@@ -1,4 +1,4 @@
--- How far does a change of level get: which pages, how often, by how many?
+-- How many users reach each page of a level change, and how often?
 select
     name as page,
     level,

@@ -1,4 +1,4 @@
--- Who is new in a week, who comes back, and who stays away?
+-- How many users are new in a week, return, or stay away?
 select
     week,
     listeners,

@@ -1,4 +1,4 @@
--- How many files and lines were loaded, and how many lines rejected and files refused?
+-- How many files and lines were loaded, how many lines were rejected, and how many files were refused?
 select
     kind,
     files,

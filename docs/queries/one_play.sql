@@ -1,4 +1,4 @@
--- Which play was the first whose song is known, and what is known about the song?
+-- Which is the first play with a known song, and what is known about the song?
 select
     p.user_id,
     p.start_time,

@@ -1,4 +1,4 @@
--- Which songs were played in one session, by whom, on which level?
+-- Which songs did a user play in one session, and on which level?
 select
     p.user_id,
     u.gender,

@@ -1,4 +1,4 @@
--- Where do people listen most, and how much of it is paid?
+-- Where do people listen most, and how many of the plays are paid?
 select
     location,
     sum(plays)::bigint as plays,

@@ -1,4 +1,4 @@
--- How many of the users of one week come again in later weeks?
+-- How many of the users of one week return in later weeks?
 select
     first_week,
     weeks_since,

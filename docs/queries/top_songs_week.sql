@@ -1,4 +1,4 @@
--- Which songs were played most in the last 7 days, by users who pay, and where were they in the 7 days before?
+-- Which songs did paying users play most in the last 7 days, and which rank did they have in the 7 days before?
 select
     t.rank,
     t.song,

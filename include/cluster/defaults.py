@@ -11,7 +11,7 @@ DAG_ARGUMENTS: dict[str, Any] = {
     "start_date": datetime(2018, 11, 1, tzinfo=UTC),
     "catchup": False,
     "max_active_runs": 1,
-    # Switched on when they are new: they do nothing until they are triggered or have a schedule.
+    # They run only when they are triggered, or on a schedule that is set.
     "is_paused_upon_creation": False,
     "default_args": DEFAULT_ARGS
     | {

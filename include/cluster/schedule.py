@@ -1,8 +1,8 @@
 """The schedules of the DAGs pause and resume.
 
 The scheduler reads these values when it parses the DAG files, which must never fail: a DAG with a malformed value is
-scheduled daily, and its first task fails by the variable's name. Without a schedule nothing would run or fail, and a
-cluster that is never paused costs money unseen.
+scheduled daily, and its first task fails by the variable's name. If a malformed value meant "no schedule", no run would
+fail, and an unpaused cluster would incur cost unnoticed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ RESUME = "SPARKIFY_RESUME_SCHEDULE"
 
 
 def pause_schedule() -> str | None:
-    """Return ``SPARKIFY_PAUSE_SCHEDULE``: when to pause the cluster if it is idle, `@hourly` or a cron expression in
-    UTC (default: never)."""
+    """Return ``SPARKIFY_PAUSE_SCHEDULE``: when to pause the cluster if it is idle: `@hourly`, `@daily`, `@weekly` or a
+    cron expression of five fields, in UTC (default: never)."""
     return _schedule(PAUSE)
 
 
 def resume_schedule() -> str | None:
-    """Return ``SPARKIFY_RESUME_SCHEDULE``: when to resume the cluster, for example `30 23 * * *` (UTC) before the daily
-    load (default: never)."""
+    """Return ``SPARKIFY_RESUME_SCHEDULE``: when to resume the cluster, in the form of ``SPARKIFY_PAUSE_SCHEDULE``,
+    for example `30 23 * * *` before the daily load (default: never)."""
     return _schedule(RESUME)
 
 

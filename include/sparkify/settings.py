@@ -64,19 +64,19 @@ class Settings(pydantic.BaseModel):
     """Schema of the star. The pipeline's own tables are in the schema of this name with ``_ops``, the report tables in
     that with ``_reports`` (in ``reports`` for the default star)."""
     absent: Literal["skip", "warn", "fail"] = "skip"
-    """Policy for an interval without a log file: skip, warn (go on with the songs) or fail."""
+    """Policy for an interval without a log file: skip the run, warn (load the songs) or fail."""
     wait_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 180
     """Minutes after the end of an interval in which its log file may still arrive before the run goes on without it."""
     look_back_days: Annotated[int, Field(ge=0, le=366)] = 3
-    """Days before its interval in which a scheduled run looks for late and changed files."""
+    """Days before its interval in which a run in mode ``load`` without ``start`` looks for late and changed files."""
     reject_threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
     """Share of rejected lines above which a log file is refused, and share of refused song files above which nothing
     is loaded."""
     delete_threshold: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the loaded lines, or of the loaded song files, above which a run that takes them away fails before it
+    """Share of the loaded lines, or of the loaded song files, above which a run that deletes them fails before it
     publishes anything. The parameter ``confirm_deletes`` of the DAG allows it for one run."""
     lock_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 10
-    """Minutes that a run waits for the right to write before it fails and names the session that holds it."""
+    """Minutes that a run waits for the lock for writers before it fails and names the session that holds it."""
     statement_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60
     """Minutes after which the warehouse stops a statement of the pipeline."""
     keep_days: Annotated[int, Field(ge=1)] = 400
@@ -84,7 +84,7 @@ class Settings(pydantic.BaseModel):
     keep_run_days: Annotated[int, Field(ge=1)] = 14
     """Days that files written for COPY are kept in the work bucket."""
     failure_topic_arn: Annotated[str, Field(pattern=r"^(arn:[^:]+:sns:.+)?$")] = ""
-    """SNS topic that is notified of failed tasks, or empty for none."""
+    """SNS topic that is notified of failed tasks. If it is empty, no message is sent."""
 
     @pydantic.model_validator(mode="after")
     def _check_together(self) -> Settings:
@@ -193,17 +193,18 @@ def schedule() -> str:
 
 
 def start_date() -> datetime:
-    """Return ``SPARKIFY_START_DATE``: the first scheduled day, UTC (default 2018-11-01, the first public one)."""
+    """Return ``SPARKIFY_START_DATE``: the first scheduled day, UTC (default 2018-11-01, where the public data
+    begins)."""
     return _date("SPARKIFY_START_DATE") or datetime(2018, 11, 1, tzinfo=UTC)
 
 
 def last_day() -> datetime | None:
-    """Return ``SPARKIFY_LAST_DAY``: the last scheduled day, UTC, or None (the default) if the schedule has no end."""
+    """Return ``SPARKIFY_LAST_DAY``: the last scheduled day, UTC. If it is unset, the schedule has no end."""
     return _date("SPARKIFY_LAST_DAY")
 
 
 def pool() -> str:
-    """Return ``SPARKIFY_POOL``: the Airflow pool of statements on the warehouse, ``default_pool`` if it is not set.
+    """Return ``SPARKIFY_POOL``: the Airflow pool of statements on the warehouse (default ``default_pool``).
 
     A task in a pool that a deployment has not created would wait forever.
     """

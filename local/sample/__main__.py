@@ -12,7 +12,7 @@ from local.sample import Spec, write
 
 
 def positive(kind: type, most: int = 10_000) -> Any:
-    """Return a reader of arguments of that type, above 0 and at most ``most``."""
+    """Return a parser of argument values of type ``kind`` that are above 0 and at most ``most``."""
 
     def read(text: str) -> Any:
         value = kind(text)
@@ -24,7 +24,7 @@ def positive(kind: type, most: int = 10_000) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the sample and return the exit code, 2 for a folder that cannot be used."""
+    """Write the sample and return the exit code, which is 2 if the folder cannot be used."""
     default = Spec()
     parser = argparse.ArgumentParser(prog="sample", description="Invented Sparkify logs and songs.")
     parser.add_argument(

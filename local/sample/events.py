@@ -1,4 +1,4 @@
-"""log_data: the events of each UTC day."""
+"""Generate log_data: the events of each UTC day."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ DAY_MS = 86_400_000
 Play = tuple[str, str | int, float]
 
 
-# Share of a day's sessions that begin in each hour, UTC: most people are awake in America.
+# Relative number of a day's sessions that begin in each UTC hour. Most users live in America.
 HOURS = (8, 8, 7, 6, 7, 9, 10, 10, 11, 13, 15, 17, 16, 18, 22, 25, 27, 25, 25, 19, 17, 14, 11, 10)
-# Sessions of a weekday against the others, Monday first.
+# Relative number of sessions per weekday, Monday first.
 WEEKDAYS = (1.1, 1.1, 1.3, 1.2, 1.2, 0.6, 0.5)
 
 METHOD_AND_STATUS = {
@@ -48,14 +48,14 @@ class Songs:
     @staticmethod
     def generate(spec: Spec) -> Songs:
         """Return the songs of a sample."""
-        # Every twentieth play finds its song: title, artist and duration all match.
+        # One play in 20 finds its song: title, artist and duration all match.
         known = [(song.row["title"], song.row["artist_name"], song.row["duration"]) for song in songs(spec)]
         random = spec.random("elsewhere")
         others: list[Play] = [
             (title(random), artist_name(random), seconds(random))
             for _ in range(max(1, round(4000 * spec.scale)))
         ]
-        # Near misses: same title and artist, another recording.
+        # Near misses: the same title and artist, but a slightly different duration.
         others += [(name, artist, round(length + 0.00013, 5)) for name, artist, length in known[::10]]
         others = [
             (encode_twice(random, name), encode_twice(random, artist), length)
@@ -69,11 +69,11 @@ class Songs:
 
 
 def events(spec: Spec) -> Iterator[tuple[date, list[dict[str, Any]]]]:
-    """Yield each UTC day with its events in order of time. Memory holds one day and the sessions over midnight."""
+    """Yield each UTC day with its events, sorted by time. Memory holds one day and the sessions over midnight."""
     random = spec.random("events")
     played = Songs.generate(spec)
     people = users(spec)
-    # The busiest listens about ten times as much as the median.
+    # The busiest user listens about ten times as much as the median user.
     weights = list(itertools.accumulate(1 / (rank / spec.scale + 4) for rank in range(len(people))))
     session_id = 0
     over_midnight: list[dict[str, Any]] = []
@@ -101,7 +101,7 @@ def events(spec: Spec) -> Iterator[tuple[date, list[dict[str, Any]]]]:
 
 
 def session_starts(spec: Spec, random: Random, day: date, midnight: int) -> list[int]:
-    """Return when the sessions of a day begin, in ms since 1970."""
+    """Return the start times of a day's sessions, in ms since 1970."""
     hours = list(itertools.accumulate(HOURS))
     wanted = EVENTS_PER_DAY * spec.scale * WEEKDAYS[day.weekday()] * (0.75 + 0.5 * random.random())
     return sorted(
@@ -111,12 +111,12 @@ def session_starts(spec: Spec, random: Random, day: date, midnight: int) -> list
 
 
 def draw_index(running: list[Any], random: Random) -> int:
-    """Return an index drawn by weight. ``running`` holds the running sums of the weights."""
+    """Return a random index, weighted. ``running`` holds the running sums of the weights."""
     return bisect.bisect(running, random.random() * running[-1])
 
 
 class Session:
-    """One visit of one user."""
+    """One visit by one user."""
 
     def __init__(self, random: Random, user: User, session_id: int, start: int, played: Songs) -> None:
         """Begin at ``start``, in ms since 1970."""
@@ -172,7 +172,7 @@ class Session:
         return 20 + int(self.random.random() * self.random.random() * 80)
 
     def do_something_else(self) -> None:
-        """Visit another page between two songs, or not."""
+        """Possibly visit another page between two songs."""
         chance = self.random.random()
         if chance < 0.025:
             self.visit("Home", self.some_seconds())
@@ -212,7 +212,7 @@ class Session:
         song: tuple[Any, Any, Any] = (None, None, None)
         if page == "NextSong":
             song = self.played.draw(self.random)
-            # The next event follows when the song is over, rarely at once.
+            # The next event follows when the song ends, or in rare cases at once.
             wait = 0 if self.random.random() < 0.001 else int(song[2])
         method, status = METHOD_AND_STATUS.get(page, ("GET", 200))
         user = self.user

@@ -1,4 +1,4 @@
-"""song_data: one object per song."""
+"""Generate song_data: one JSON object per song."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.sample.words import LAST_NAMES, PLACE_STARTS, artist_name, pick, plac
 
 @dataclass(frozen=True)
 class Song:
-    """One file of song_data: its ``key`` below song_data/, its object, and whether that spans several lines."""
+    """A file of song_data: its ``key`` below song_data/, its JSON object, and whether that spans several lines."""
 
     key: str
     row: dict[str, Any]
@@ -26,7 +26,7 @@ def songs(spec: Spec) -> Iterator[Song]:
     artists: list[dict[str, Any]] = []
     earlier: dict[str, Any] | None = None
     for number in range(spec.song_count):
-        # Identifiers are a permutation of the number, so none occurs twice.
+        # Codes are a permutation of the numbers, so none occurs twice.
         code = f"{number * 2654435761 % 2**32:08X}"
         letters = "".join(chr(65 + int(random.random() * 26)) for _ in range(5))
         if not artists or random.random() < 0.7:
@@ -53,13 +53,13 @@ def songs(spec: Spec) -> Iterator[Song]:
         }
         chance = random.random()
         if chance < 0.06:
-            # The same artist_id under another name, or in another place.
+            # The same artist_id with another name and another place.
             row["artist_name"] = f"{artist['artist_name']} & {pick(random, LAST_NAMES)}"
             row["artist_location"] = artist_location(random)
         elif chance < 0.09:
             row["artist_latitude"], row["artist_longitude"] = round(60 * random.random(), 5), -0.0001
         elif chance < 0.095 and earlier:
-            # A second song that every play of the first one matches too.
+            # A second song that matches every play of the first one.
             row |= {key: earlier[key] for key in ("title", "duration", "artist_name", "artist_id")}
         if number % 150 == 0:
             earlier = row
@@ -81,6 +81,6 @@ def artist_location(random: Random) -> str | int:
 
 
 def seconds(random: Random) -> float:
-    """Return a song's length in seconds, with the source's five decimals."""
+    """Return a song's length in seconds, with five decimals as in the source."""
     rare = random.random() * random.random() * random.random()
     return round(45 + 190 * (random.random() + random.random()) + 600 * rare * rare, 5)

@@ -1,4 +1,4 @@
-"""The arguments that decide every byte of a sample."""
+"""The arguments that determine every byte of a sample."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ class Spec:
         return self.songs or max(1, round(1_000 * self.scale))
 
     def random(self, purpose: str) -> Random:
-        """Return a generator per purpose, so that more songs do not change who listens when."""
-        # Seeding from bytes: Python's hash() of a text differs from process to process.
+        """Return the random generator of a purpose, so that the number of songs does not change who listens when."""
+        # Seed from a SHA-256 hash, because Python's hash() of a text differs from process to process.
         return Random(int.from_bytes(hashlib.sha256(f"{self.seed} {purpose}".encode()).digest()[:8]))

@@ -1,4 +1,4 @@
-"""The people who listen."""
+"""Generate the users."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from local.sample.spec import Spec
 from local.sample.words import FIRST_NAMES, LAST_NAMES, pick, place
 
 USERS = 97
-# The source stamps whole seconds with a constant remainder, so plays do meet at one instant.
+# Timestamps in the source have whole seconds and a constant remainder, so two plays can have the same instant.
 REMAINDER_MS = 217
 
 BROWSERS = (
@@ -30,7 +30,7 @@ SYSTEMS = (
 
 @dataclass
 class User:
-    """A person. ``busy_until`` (ms since 1970) keeps their sessions apart, so that level has one history."""
+    """A person. ``busy_until`` (ms since 1970) prevents overlapping sessions, so that the level has one history."""
 
     number: int
     first_name: str
@@ -45,7 +45,7 @@ class User:
 
 
 def users(spec: Spec) -> list[User]:
-    """Return everyone with an account, the busiest first. The last one never plays a song."""
+    """Return all users, the busiest first. The last one never plays a song."""
     random = spec.random("users")
     begin = datetime(spec.start.year, spec.start.month, spec.start.day, tzinfo=UTC).timestamp() * 1000
     count = max(2, round(USERS * spec.scale))

@@ -37,12 +37,12 @@ TITLE_TAILS = ("",) * 4 + (
     ' "Reprise"',
 )
 BAND_TAILS = "Band Brothers Choir Club Collective Orchestra Quartet Sisters Society Trio".split()
-# 007 is not a JSON number: it must stay text all the way.
+# 007 is not a valid JSON number: it must remain text in every step.
 NUMBER_NAMES: tuple[str | int, ...] = (404, 1977, 88, 5150, "007")
 
 
 def pick(random: Random, options: Any) -> Any:
-    """Return one of a sequence, evenly. ``Random.choice`` changed between Pythons, but ``random()`` did not."""
+    """Return a random item. ``Random.choice`` differs between Python versions, but ``random()`` does not."""
     return options[int(random.random() * len(options))]
 
 
@@ -53,7 +53,7 @@ def place(random: Random) -> str:
 
 
 def title(random: Random, long: bool = False) -> str:
-    """Return an invented song title. A long one has more than 256 bytes of UTF-8 in fewer characters."""
+    """Return an invented song title. A long one has more than 256 bytes in UTF-8, but fewer characters."""
     words = [pick(random, WORDS) for _ in range(pick(random, (1, 2, 2, 3, 4)))]
     chance = random.random()
     if long:
@@ -81,7 +81,7 @@ def artist_name(random: Random, long: bool = False) -> str | int:
 
 
 def encode_twice(random: Random, value: Any) -> Any:
-    """Return most accented names as in the source's logs: UTF-8 that was taken for Latin-1 and encoded again."""
+    """Garble most accented names as in the source's logs: their UTF-8 was taken for Latin-1 and encoded again."""
     if isinstance(value, int) or value.isascii() or random.random() < 0.3:
         return value
     return value.encode().decode("latin-1")

@@ -1,4 +1,4 @@
-"""Write a sample into a folder, once."""
+"""Write a sample to a folder that does not have it yet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARKER = ".sparkify-sample.json"
 
 @dataclass(frozen=True)
 class Counts:
-    """The numbers of rows of a sample (``users`` have a play) and of its log files."""
+    """The numbers of rows in a sample and of its log files. ``users`` counts users with a play."""
 
     events: int
     plays: int
@@ -29,7 +29,7 @@ class Counts:
 
 
 def write(folder: Path, spec: Spec) -> Counts:
-    """Write log_data/ and song_data/ below ``folder``, unless this very sample is there already.
+    """Write log_data/ and song_data/ below ``folder``, unless the folder already holds exactly this sample.
 
     :raises FileExistsError: the folder holds something other than an earlier sample.
     """
@@ -42,7 +42,7 @@ def write(folder: Path, spec: Spec) -> Counts:
     elif folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty and holds no earlier sample: name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    # An empty marker while writing: a partial sample is detected and written again.
+    # The marker is empty during the write, so that a partial sample is detected and rewritten.
     marker.write_text("{}")
     for name in ("log_data", "song_data"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -77,6 +77,6 @@ def write_songs(folder: Path, spec: Spec) -> None:
 
 
 def generator_hash() -> str:
-    """Return a hash of this package's source, which decides the bytes too."""
+    """Return a hash of this package's source, which also determines the bytes of a sample."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

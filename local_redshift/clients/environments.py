@@ -25,7 +25,7 @@ def read_tools() -> dict[str, Any]:
 
 
 def package_index() -> str | None:
-    """Return the package index that pip is set to, because uv does not read pip's settings."""
+    """Return the package index that pip is configured with, because uv does not read pip's settings."""
     for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
         if os.environ.get(name):
             return os.environ[name]
@@ -36,9 +36,9 @@ def package_index() -> str | None:
 
 
 def python_of(name: str, packages: Sequence[str], without: Sequence[str] = ()) -> Path:
-    """Set up the environment ``name`` with ``packages`` but ``without`` some, unless it exists. Return its Python.
+    """Set up the environment ``name`` with ``packages``, without those in ``without``, if needed. Return its Python.
 
-    :raises subprocess.CalledProcessError: a package cannot be had.
+    :raises subprocess.CalledProcessError: if a package cannot be installed.
     """
     folder = HOME / name
     python = folder / "bin" / "python"
@@ -76,6 +76,6 @@ def write_block(name: str, text: str) -> None:
 
 
 def read_block(name: str) -> str:
-    """Return the generated block ``name`` of the package's README, empty if there is none."""
+    """Return the generated block ``name`` of the package's README, or an empty string if there is none."""
     found = re.search(f"<!-- {name}: generated -->\n(.*?)\n<!-- {name}: end -->", README.read_text(), re.S)
     return found[1] if found else ""

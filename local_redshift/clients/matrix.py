@@ -1,7 +1,7 @@
-"""`make clients`: do the first-day work of real tools on a local Redshift. Print tool, version and what works.
+"""`make clients`: run typical first-day work of real tools on a local Redshift. Print each tool, version and result.
 
-Each tool has its own environment (`tools.toml`) and its own local Redshift. Exit code 1: a step fails
-that does not fail in the table of the README. With --write the table of the README is replaced.
+Each tool has its own environment (`tools.toml`) and its own local Redshift. The exit code is 1 if a step fails that
+does not fail in the table of the README. With --write, the results replace the table of the README.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SECONDS = 600
 
 @dataclass
 class Row:
-    """One tool: the steps that work, and the others with their errors, or the reason why it was left out."""
+    """The result of one tool: the steps that work, the others with their errors, or the reason why it was skipped."""
 
     tool: str
     version: str = ""
@@ -39,9 +39,9 @@ class Row:
 
 
 def jdbc_driver() -> Path:
-    """Return pgjdbc's jar: the one that is installed, or Debian's package unpacked below .local.
+    """Return pgjdbc's jar: the installed one, or the one in Debian's package, unpacked below .local.
 
-    :raises OSError, subprocess.CalledProcessError: neither can be had.
+    :raises OSError, subprocess.CalledProcessError: if Debian's package is needed and cannot be downloaded or unpacked.
     """
     unpacked = environments.HOME / "pgjdbc"
     jar = unpacked / JDBC.relative_to("/")
@@ -56,7 +56,7 @@ def jdbc_driver() -> Path:
 def command_of(name: str, tool: dict[str, Any]) -> tuple[list[str], str]:
     """Return the command that runs a tool's script, and the tool's version.
 
-    :raises OSError, subprocess.CalledProcessError: the tool cannot be had on this machine.
+    :raises OSError, subprocess.CalledProcessError: if the tool is not available on this machine.
     """
     script = str(SCRIPTS / tool["script"])
     if script.endswith(".java"):
@@ -102,7 +102,7 @@ def create_bucket(running: local_redshift.Running) -> None:
 
 
 def client_environment(running: local_redshift.Running) -> dict[str, str]:
-    """Return the variables by which a client finds the local Redshift, and nothing of the user's AWS account."""
+    """Return environment variables with which a client finds the local Redshift, without the user's AWS settings."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AIRFLOW", "PG"))
     }
@@ -125,7 +125,7 @@ def client_environment(running: local_redshift.Running) -> dict[str, str]:
 
 
 def run_script(command: list[str], running: local_redshift.Running) -> str:
-    """Return what the script prints, with a failed step where it ended early."""
+    """Run the script and return its output, with a failed step if the script does not reach its end."""
     log = environments.HOME / f"{Path(command[-1]).stem}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as errors:
@@ -156,7 +156,7 @@ def run_script(command: list[str], running: local_redshift.Running) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """Return the rows as a table in Markdown."""
+    """Return the rows as a Markdown table."""
     lines = ["| tool | version | works | does not |", "|---|---|---|---|"]
     for row in rows:
         fails = "; ".join(f"{name} ({error[:100]})" for name, error in row.fails.items())
@@ -166,7 +166,7 @@ def table(rows: list[Row]) -> str:
 
 
 def regressions(rows: list[Row], committed: str) -> list[str]:
-    """Return what fails now and does not fail in the committed table."""
+    """Return the steps that fail now and do not fail in the committed table."""
     known = {}
     for line in committed.splitlines()[2:]:
         tool, _, _, fails = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:5])

@@ -1,8 +1,8 @@
-"""`make suites`: the test suites of other projects against a local Redshift, each failure with its class.
+"""`make suites`: run the test suites of other projects on a local Redshift, and classify each failure.
 
-The suites come from the projects' source distributions on the package index, or from their repositories. Nothing of
+The suites come from the projects' source distributions on the package index, or from their repositories. No part of
 them is in this repository.
-With --write the tables of the README are replaced.
+With --write, the results replace the tables of the README.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BLOCK = "suites"
 
 @dataclass(frozen=True)
 class Result:
-    """One test: passed, skipped or failed, and the class and the first error of a failure."""
+    """The outcome of one test (passed, skipped or failed), and the class and the first error of a failure."""
 
     name: str
     outcome: str
@@ -44,7 +44,7 @@ class Result:
 def unpack(name: str, suite: dict[str, Any]) -> Path:
     """Fetch a suite (its source distribution or its repository), add our files, and return the folder.
 
-    :raises subprocess.CalledProcessError: it cannot be had.
+    :raises subprocess.CalledProcessError: if the suite cannot be fetched.
     """
     folder = HOME / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -59,7 +59,7 @@ def unpack(name: str, suite: dict[str, Any]) -> Path:
         with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
             archive.extractall(folder, filter="data")
         root = next(path for path in folder.iterdir() if path.is_dir())
-    # Only the tests: the package itself comes from the environment.
+    # Keep only the tests, because the package itself comes from the environment.
     for other in root.iterdir():
         if other.name != Path(suite["tests"]).parts[0]:
             shutil.rmtree(other) if other.is_dir() else other.unlink()
@@ -69,15 +69,15 @@ def unpack(name: str, suite: dict[str, Any]) -> Path:
 
 
 def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
-    """Run a suite on its own local Redshift, and return the report of its tests."""
+    """Run a suite on its own local Redshift, and return the path of its report."""
     root = unpack(name, suite)
     python = environments.python_of(f"suite-{name}", suite["packages"], suite.get("without", ()))
     report = HOME / f"{name}.xml"
-    # Not with the settings of this project, whose folder it is in.
+    # The suite's folder is inside this project, whose settings must not apply.
     apart = ("-c", os.devnull, "--rootdir", root, "-p", "no:cacheprovider")
     pytest = ("-m", "pytest", "-q", *apart, "-o", "junit_logging=all")
     only = selected or suite.get("select")
-    # A suite may have Redshift's own port in its text.
+    # A suite may hard-code Redshift's port.
     with local_redshift.server(local_redshift.Options(redshift_port=suite.get("port", 0))) as running:
         prepare(running, suite.get("setup", []))
         environment = client_environment(running)
@@ -99,7 +99,7 @@ def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
 
 
 def prepare(running: local_redshift.Running, statements: list[str]) -> None:
-    """Make the bucket, and run what a suite asks for before its tests."""
+    """Create the bucket, and run the statements that a suite needs before its tests."""
     create_bucket(running)
     connection = psycopg2.connect(**running.login)
     connection.autocommit = True
@@ -110,7 +110,7 @@ def prepare(running: local_redshift.Running, statements: list[str]) -> None:
 
 
 def first_error(text: str) -> str:
-    """Return the line of a test's report that has the error of the database, or else of the test."""
+    """Return the line of a test's report with the database's error, or with the test's error if there is none."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     for pattern in (
         r"(fixture '\w+' not found)",

@@ -1,4 +1,4 @@
-"""Fixtures of the conformance tests: the warehouse, and clients with their own schema."""
+"""Fixtures for the conformance tests: the warehouse, and clients with their own schema."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`make first-contact`: ask a real cluster what AWS does not document and this project had to conclude.
+"""`make first-contact`: check on a real cluster the behavior that AWS does not document and this project assumes.
 
-Set LOCAL_REDSHIFT_CONFORMANCE_DSN (libpq's form). With LOCAL_REDSHIFT_CONFORMANCE_BUCKET and _ROLE, COPY is asked too.
-All that it makes is in its own schema, which it drops. Exit code 1: an answer is not what we assume.
-test_first_contact.py puts the same questions to the stand-in.
+Set LOCAL_REDSHIFT_CONFORMANCE_DSN (libpq's format). With LOCAL_REDSHIFT_CONFORMANCE_BUCKET and _ROLE, the command also
+checks COPY. It creates all objects in its own schema, which it drops. The exit code is 1 if an answer differs from our
+assumption. test_first_contact.py asks the stand-in the same questions.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ Asked = str | Callable[[Client, Client], Any]
 
 @dataclass(frozen=True)
 class Question:
-    """A question (SQL whose last statement answers, or a function of two sessions), and the answer that we assume.
+    """A question and the answer that we assume.
 
-    `where` are the files and folders of the project that it matters to.
+    `ask` is SQL whose last statement returns the answer, or a function of two sessions. `where` names the files and
+    folders of the project that depend on the answer.
     """
 
     what: str
@@ -46,7 +47,7 @@ class Question:
 
 
 def _lock_then_read(one: Client, other: Client) -> str:
-    """Return how many rows a transaction sees that waited for LOCK while another one wrote."""
+    """Return the number of rows that a transaction reads after it waited for LOCK while another transaction wrote."""
     one("begin")
     one("lock {s}.locked")
     other("begin")
@@ -63,7 +64,7 @@ def _lock_then_read(one: Client, other: Client) -> str:
 
 
 def _timeout_while_waiting(one: Client, other: Client) -> str:
-    """Return the answer to LOCK when statement_timeout expires while it waits. Give up after ten seconds."""
+    """Return the response to LOCK if statement_timeout expires while LOCK waits. Give up after ten seconds."""
     one("begin")
     one("lock {s}.locked")
     other("set statement_timeout to 1000")
@@ -78,7 +79,7 @@ def _timeout_while_waiting(one: Client, other: Client) -> str:
 
 
 def _drop_under_a_waiter(one: Client, other: Client) -> str:
-    """Return the answer to a session that waits for a table which is then dropped."""
+    """Return the response to a session that waits for a table while another session drops the table."""
     one("create table {s}.short_lived (id int)")
     one("begin")
     one("lock {s}.short_lived")
@@ -91,7 +92,7 @@ def _drop_under_a_waiter(one: Client, other: Client) -> str:
 
 
 def _told(client: Client, sql: str) -> str:
-    """Return the rows of the last of some statements as text, or `refused: ` and the error."""
+    """Run the statements. Return the rows of the last one as text, or `refused: ` and the error."""
     try:
         for statement in sql.split(";\n"):
             rows = client(statement)
@@ -104,7 +105,7 @@ def _told(client: Client, sql: str) -> str:
 
 
 def _copied(column: str, value: str) -> Callable[[Client, Client], str]:
-    """Return a question: what COPY makes of one JSON value in a column of a type."""
+    """Return a function that returns the result of COPY for one JSON value in a column of a type."""
 
     def ask(one: Client, other: Client) -> str:
         source = one.warehouse.put(f"{uuid.uuid4().hex}.json", raw=f'{{"c": {value}}}'.encode())
@@ -200,7 +201,7 @@ QUESTIONS = (
         "local_redshift",
     ),
     Question(
-        # From 8.2 on, the dialect asks for a setting that a cluster does not have.
+        # If the version is 8.2 or later, the dialect queries a setting that a cluster does not have.
         "what the dialect of the Astro SDK asks: the version when it connects, and whether a table exists",
         "select pg_catalog.version() like 'PostgreSQL 8.0.%', c.relname from pg_class as c"
         " join pg_namespace as n on n.oid = c.relnamespace where n.nspname = '{s}' and c.relname = 't'",
@@ -254,7 +255,7 @@ COPIES = (
 
 
 def answers(warehouse: Warehouse) -> Iterator[tuple[Question, str]]:
-    """Put each question to a warehouse in its own schema, and yield it with what was found."""
+    """Ask a warehouse each question in a new schema, and yield the question with the answer."""
     one, other = (
         Client(warehouse.psycopg(), f"first_contact_{uuid.uuid4().hex[:8]}", warehouse) for _ in range(2)
     )
@@ -275,14 +276,14 @@ def answers(warehouse: Warehouse) -> Iterator[tuple[Question, str]]:
 
 
 def is_as_assumed(question: Question, found: str) -> bool:
-    """Return whether an answer is the assumed one. The words of a refusal do not count."""
+    """Return whether an answer is the assumed one. The wording of a refusal does not count."""
     return (
         found.startswith(question.assumed) if question.assumed == "refused: " else found == question.assumed
     )
 
 
 def main() -> int:
-    """Print a table of what was found and what is assumed."""
+    """Print a table of the assumed answers and those of the cluster."""
     warehouse = real()
     if warehouse is None:
         print(

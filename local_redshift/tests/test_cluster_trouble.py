@@ -1,4 +1,4 @@
-"""Trouble on demand: what clusters answer under concurrency, and lost connections."""
+"""Test the simulated errors of clusters under concurrency, and simulated lost connections."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def connect(running: Running) -> Any:
 
 
 def messages(running: Running, *statements: str, tries: int = 40) -> set[str]:
-    """Return the first words of what statements and their COMMIT answer, each time on a new connection."""
+    """Run the statements and COMMIT on a new connection per try. Return the errors' first words, or "" for success."""
     found = set()
     for _ in range(tries):
         connection = connect(running)
@@ -126,7 +126,7 @@ def test_one_vacuum_at_a_time(local_redshift: Running) -> None:
 
     def vacuum() -> None:
         while True:
-            with contextlib.suppress(psycopg2.InternalError):  # the other one was first
+            with contextlib.suppress(psycopg2.InternalError):  # The other VACUUM was first.
                 vacuuming.cursor().execute("vacuum vacuumed")
                 return
 

@@ -1,6 +1,6 @@
-"""Anomalies of concurrent transactions, by Hermitage's names, at the isolation level SNAPSHOT.
+"""Test anomalies of concurrent transactions at the isolation level SNAPSHOT.
 
-The cases are from https://github.com/ept/hermitage. The README of the package has the outcomes, in a table.
+The cases and their names are from https://github.com/ept/hermitage. The package's README has a table of the outcomes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 class Two:
-    """Two transactions over a table with the rows (1, 10) and (2, 20)."""
+    """Two transactions on a table with the rows (1, 10) and (2, 20)."""
 
     def __init__(self, warehouse: Warehouse, schema: str) -> None:
         self.pool = ThreadPoolExecutor(1)
@@ -27,19 +27,19 @@ class Two:
         self.one("insert into {s}.test values (1, 10), (2, 20)")
         for client in (self.one, self.two):
             client("begin")
-        # The snapshots are of now.
+        # The first query of each transaction takes its snapshot.
         for client in (self.one, self.two):
             client("select count(*) from {s}.test")
 
     def later(self, sql: str) -> Future[object]:
-        """Run a statement of the second transaction that waits for the first one."""
+        """Run a statement in the second transaction that waits for the first transaction."""
         return self.pool.submit(self.two, sql)
 
     def values(self, client: Client, where: str = "true") -> list[int]:
         return [value for (value,) in client(f"select value from {{s}}.test where {where} order by id")]
 
     def published(self) -> list[int]:
-        """Return the values that a third transaction reads."""
+        """Roll back both transactions, and return the values that a new transaction reads."""
         for client in (self.one, self.two):
             client("rollback")
         return self.values(self.one)
@@ -55,7 +55,7 @@ def tx(sql: Client) -> Iterator[Two]:
 
 
 def conflicts(waiting: Future[object]) -> None:
-    """Assert that the statement that waited ends in a conflict."""
+    """Assert that the waiting statement fails with a serialization conflict."""
     with pytest.raises(psycopg2.Error, match="1023"):
         waiting.result(60)
 

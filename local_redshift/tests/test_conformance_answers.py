@@ -1,7 +1,7 @@
-"""Answers that differ from PostgreSQL's without an error: comparisons, casts, names of columns, times, values of COPY.
+"""Test results that differ from PostgreSQL's without an error: comparisons, casts, column names, times, COPY values.
 
-Run on the stand-in or a real cluster (see warehouse.py). Each rule has the page or thread that it is from, where
-https://docs.aws.amazon.com/redshift/latest/dg/ is left out of the pages of the developer guide.
+The tests run on the stand-in or on a real cluster (see warehouse.py). Each rule names its source, a page or a thread.
+Names without a URL are pages of https://docs.aws.amazon.com/redshift/latest/dg/.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ CASTS: list[tuple[str, Any]] = [
     ("round(d, 1)", D("2.5")),
     # https://github.com/lightdash/lightdash/pull/22386
     ("round(50.5::numeric, 1)", D("50")),
-    # r_AVG.html: the scale of the argument
+    # r_AVG.html: the result has the scale of the argument
     ("avg(d)", D("2.45")),
 ]
 
@@ -148,7 +148,7 @@ def test_parts_of_times(shared: Client, expression: str, expected: Any) -> None:
     ("expression", "name"),
     [
         # r_DATEADD_function.html, r_DATEDIFF_function.html, r_DATE_PART_function.html, r_EXTRACT_function.html,
-        # r_SYSDATE.html, r_LISTAGG.html, r_WF_RATIO_TO_REPORT.html, r_WF_first_value.html: heads of their examples
+        # r_SYSDATE.html, r_LISTAGG.html, r_WF_RATIO_TO_REPORT.html, r_WF_first_value.html: headings in the examples
         ("dateadd(day, 1, getdate())", "date_add"),
         ("dateadd(year, 1, getdate())", "date_add"),
         ("datediff(day, getdate(), getdate())", "date_diff"),
@@ -199,7 +199,7 @@ COPY_VALUES: list[tuple[str, str, str, Any]] = [
     ("date", "11/01/2018", "", 1205),
     ("date", "Nov 1 2018", "", 1205),
     ("date", "11/01/2018", "dateformat 'auto'", DAY(2018, 11, 1)),
-    # https://www.postgresql.org/docs/16/release-16.html: only a newer PostgreSQL reads these
+    # https://www.postgresql.org/docs/16/release-16.html: only newer PostgreSQL versions accept these
     ("bigint", "0x1F", "", 1207),
     ("bigint", "1_000", "", 1207),
     ("bigint", "0b101", "", 1207),
@@ -228,7 +228,7 @@ def test_words_of_timeformat_are_case_sensitive(sql: Client, word: str) -> None:
     sql.copy_fails("v", sql.warehouse.put("value", {"a": 1541107053796}), f"json 'auto' timeformat '{word}'")
 
 
-# c_Supported_data_types.html, "Type compatibility and conversion". Udacity's Sparkify course writes md5(number || time)
+# c_Supported_data_types.html, "Type compatibility and conversion". Udacity's Sparkify course uses md5(number || time)
 CONVERTED: list[tuple[str, Any]] = [
     ("md5(i || t)", "9cb679b6e735c7f454e35bf100f8d03c"),
     ("t || i", "2018-11-01 00:00:001"),
@@ -243,7 +243,7 @@ CONVERTED: list[tuple[str, Any]] = [
     ("date_trunc('month', '2018-01-05')", MOMENT(2018, 1, 1)),
     ("dateadd(day, 1, '2018-01-0' || i)", MOMENT(2018, 1, 2)),
     ("t + 1", MOMENT(2018, 11, 2)),
-    # r_Character_types.html: MAX in any place of a type
+    # r_Character_types.html: MAX is allowed wherever a type is
     ("'a'::varchar(max)", "a"),
     ("cast('b' as nvarchar(3))", "b"),
     ("'c'::bpchar(2)", "c "),
@@ -260,7 +260,7 @@ def test_values_are_converted(shared: Client, expression: str, expected: Any) ->
     assert shared(f"select {expression} from {{s}}.e") == [(expected,)]
 
 
-# https://docs.aws.amazon.com/redshift/latest/dg/r_NVL_function.html: no common type is an error
+# https://docs.aws.amazon.com/redshift/latest/dg/r_NVL_function.html: values without a common type are an error
 @pytest.mark.parametrize(
     ("expression", "words"),
     [
@@ -280,12 +280,12 @@ def test_a_boolean_is_not_cast_to_text(sql: Client) -> None:
 
 
 JSON_RECORDS = [
-    # copy-usage_notes-copy-from-json.html: an object may be on several lines, and several on one
+    # copy-usage_notes-copy-from-json.html: an object may span several lines, and one line may have several objects
     ('{\n "id": 1,\n "s": "a"\n}\n\n{\n "id": 2,\n "s": "b"\n}\n', "auto"),
     ('{"id": 1, "s": "a"}{"id": 2, "s": "b"}', "auto"),
     ('[1,\n "a"]\n[2, "b"]', '{"jsonpaths": ["$[0]", "$[1]"]}'),
     ('[[1], {"s": "a"}]\n[[2], {"s": "b"}]', '{"jsonpaths": ["$[0][0]", "$[1].s"]}'),
-    # the same page: an object of another name than jsonpaths is as 'auto'
+    # The same page: a file with another key than jsonpaths has the effect of 'auto'
     ('{"s": "a", "id": 1}\n{"s": "b", "id": 2}', '{"paths": ["$.s", "$.id"]}'),
 ]
 

@@ -1,6 +1,6 @@
-"""The catalog: the system tables and views that describe tables, privileges, sessions and loads.
+"""Test the catalog: the system tables and views that describe tables, privileges, sessions and loads.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def test_late_binding_columns_take_a_column_list(client: Client) -> None:
     ) == [("note", "character varying(9)"), ("flag", "boolean")]
 
 
-# redshift_connector's write_dataframe() looks there: its own tests write to a temporary table.
+# The write_dataframe() of redshift_connector reads this view, and its own tests write to a temporary table.
 def test_temporary_tables_are_in_svv_all_tables(client: Client) -> None:
     client("create temp table held (id int)")
     assert client("select table_type from svv_all_tables where table_name = 'held'") == [("TABLE",)]
@@ -149,7 +149,7 @@ def test_a_superuser_reads_the_whole_catalog(client: Client) -> None:
         client(f"select count(*) from {name}")
 
 
-# https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html (SQLMesh reads a late-binding view's columns there)
+# https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_COLUMNS.html (SQLMesh reads late-binding views' columns there)
 def test_svv_columns_has_late_binding_views(client: Client) -> None:
     client(TABLE)
     client("create view {s}.late as select usr, note, ts from {s}.facts with no schema binding")
@@ -276,14 +276,14 @@ EMPTY = {
 }
 
 
-@stand_in  # redshift_connector, cursor.py: they need a server that announces show_discovery
+@stand_in  # These calls need a server that announces show_discovery: cursor.py of redshift_connector.
 @pytest.mark.parametrize("call", ["get_functions", "get_imported_keys", "get_table_privileges"])
 def test_newer_metadata_calls_say_what_is_missing(sql: Client, call: str) -> None:
     with pytest.raises(redshift_connector.InterfaceError, match="show discovery version"):
         getattr(sql.connection.cursor(), call)()
 
 
-# https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html: the catalog is read by Redshift's own SQL
+# https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html: queries of the catalog may use Redshift's own SQL
 @pytest.mark.parametrize(
     ("query", "rows"),
     [

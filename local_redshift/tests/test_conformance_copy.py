@@ -1,6 +1,6 @@
-"""COPY: where it reads from, and text, compressed and Parquet objects.
+"""Test COPY: its sources, and text, compressed and Parquet objects.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def four(sql: Client) -> Client:
 @pytest.mark.parametrize(
     ("raw", "options", "rows"),
     [
-        # Without FORMAT: fields between pipes, nothing quoted, nothing escaped, \N is NULL.
+        # Without FORMAT, pipes separate the fields, quotes and backslashes are not special, and \N is NULL.
         (b"1|a|2018-11-01|2018-11-01 10:00:00\n", "", [FIRST]),
         (b'2|"b\\"|\\N|\n3||\\N|\\N', "", [(2, '"b\\"', None, None), (3, "", None, None)]),
         (b"1\ta\t2018-11-01\t2018-11-01 10:00:00\n", "delimiter '\\t'", [FIRST]),
@@ -131,7 +131,7 @@ def test_the_reason_has_the_invalid_bytes(four: Client, field: bytes, reason: st
         assert found[0].endswith(f"hex sequence: {reason}")
 
 
-# The same page: code points that are not characters are kept, or replaced by ACCEPTINVCHARS, byte by byte
+# The same page: COPY keeps code points that are not characters. ACCEPTINVCHARS replaces them byte by byte
 # (https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html).
 @pytest.mark.parametrize(
     ("character", "replaced"),
@@ -180,7 +180,7 @@ def test_maxerror_leaves_out_invalid_characters(four: Client) -> None:
     raw = b"1|a||\n2|caf\xe9||\n3|caf\xc3\xa9||\nx|b||\n"
     assert four.load("t", "some", raw, "maxerror 5") == [(1, "a", None, None), (3, "café", None, None)]
     assert [code for *_, code in four.load_errors()] == [1220, 1207]
-    # https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html: the last code point is UTF-8
+    # https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html: U+10FFFF is valid UTF-8
     assert four.load("t", "last", "1|\U0010ffff||\nx|b||\n".encode(), "maxerror 5") == [
         (1, "\U0010ffff", None, None)
     ]
@@ -273,7 +273,7 @@ def test_parquet(sql: Client) -> None:
         h=pyarrow.array(['a "b",\nä', ""]),
         i=pyarrow.array([DAY(2018, 11, 1), None]),
         j=pyarrow.array([moment, None], pyarrow.timestamp("us")),
-        # as awswrangler's suite writes it
+        # awswrangler's suite writes nanoseconds.
         k=pyarrow.array([moment, None], pyarrow.timestamp("ns")),
     )
     assert sql.load("p", "p/1.parquet", raw, "format as parquet") == [
@@ -284,8 +284,8 @@ def test_parquet(sql: Client) -> None:
 
 UTC = MOMENT(2018, 11, 1, tzinfo=datetime.UTC)
 PARQUET = [
-    # https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html, and the types that
-    # pyarrow and awswrangler write
+    # The types are from https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html, or
+    # those that pyarrow and awswrangler write.
     ("timestamp", pyarrow.array([UTC], pyarrow.timestamp("us", "UTC")), "", MOMENT(2018, 11, 1)),
     ("timestamp", pyarrow.array([UTC], pyarrow.timestamp("ms", "America/New_York")), "", MOMENT(2018, 11, 1)),
     ("varchar(5)", pyarrow.array(["a"]).dictionary_encode(), "", "a"),
@@ -302,7 +302,7 @@ def test_types_and_options_of_parquet(
     sql: Client, type_: str, values: Any, options: str, expected: Any
 ) -> None:
     sql(f"create table {{s}}.p (a {type_}{', b int' if options == 'fillrecord' else ''})")
-    sql.warehouse.put("types/0", raw=b"")  # an empty object is skipped, as that of a folder
+    sql.warehouse.put("types/0", raw=b"")  # COPY skips an empty object, such as a folder's.
     source = sql.warehouse.put("types/1.parquet", raw=parquet(a=values))
     sql.copy("p", source.removesuffix("1.parquet"), f"parquet {options}")
     assert sql("select * from {s}.p") == [(expected, None) if options == "fillrecord" else (expected,)]

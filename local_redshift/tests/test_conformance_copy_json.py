@@ -1,6 +1,6 @@
-"""COPY of JSON: how fields find their columns, how values are converted, and which lines are refused.
+"""Test COPY of JSON: the mapping of fields to columns, the conversion of values, and the lines that are refused.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The closed world: only what Amazon Redshift documents passes. Each rule has the address of its page or thread.
+"""Test that only SQL that Amazon Redshift documents is accepted. Each rule has the URL of its page or thread.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ REFUSED = {
     THREAD + "snowplow/dbt-snowplow-attribution/issues/9": [
         "with q as (select null as spend, id from t) select min(spend) from q",
     ],
-    # The documentation has them, and clusters answer "Interval values with month or year parts are not supported".
+    # The documentation has them, but clusters return "Interval values with month or year parts are not supported".
     THREAD + "lightdash/lightdash/issues/21104": [
         "select d + interval '1 month' from t",
         "select ts - interval '1 year' from t",
@@ -289,7 +289,7 @@ PASS = [
     (DG + "r_WF_RANK.html", "select rank() over () from t"),
     (DG + "r_SET.html", "set time zone 'UTC'"),
     (DG + "r_SET.html", "set session characteristics as transaction isolation level serializable"),
-    # AWS's JDBC driver sends it for setReadOnly and setTransactionIsolation.
+    # AWS's JDBC driver sends this statement for setReadOnly and setTransactionIsolation.
     (
         THREAD + "aws/amazon-redshift-jdbc-driver/blob/master/src/main/java/com/amazon/redshift/jdbc/"
         "RedshiftConnectionImpl.java",
@@ -330,7 +330,7 @@ PASS = [
 
 @pytest.fixture(scope="module")
 def tables(shared: Client) -> Client:
-    """Create tables t and u, found by the search path."""
+    """Create the tables t and u in a schema on the search path."""
     for name in "tu":
         shared(
             f"create table {{s}}.{name} (id int, k int, v varchar(20), b boolean, f float8, d date, ts timestamp,"
@@ -366,7 +366,7 @@ def test_functions_of_users_pass(tables: Client) -> None:
 
 # The tables ------------------------------------------------------------------------------------------------
 
-# Keywords, and functions whose arguments are not in a plain list.
+# Keywords, and functions that are not called with a plain list of arguments.
 WORDS = {
     "_pg_expandarray", "percentile_cont", "percentile_disc", "cast", "convert", "current_date", "current_time",
     "current_timestamp", "current_user", "extract", "grouping", "localtime", "position", "session_user", "sysdate",
@@ -394,7 +394,7 @@ def test_no_documented_function_is_missing(tables: Client, warehouse: Warehouse)
 
 @pytest.fixture(scope="module")
 def built_in(warehouse: Warehouse) -> list[str]:
-    """Return the names of PostgreSQL's functions, ours among them."""
+    """Return the names of the functions in pg_catalog, including ours."""
     cursor = warehouse.psycopg().cursor()
     cursor.execute("select distinct proname from pg_catalog.pg_proc where pronamespace = 11")
     return [name for (name,) in cursor]

@@ -1,6 +1,6 @@
-"""Expressions and functions: their values, and those that only PostgreSQL has.
+"""Test the values of expressions and functions, and that functions of only PostgreSQL are refused.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def test_ignore_nulls(client: Client) -> None:
 @stand_in
 def test_interval_is_never_read_wrongly(warehouse: Warehouse, sql: Client) -> None:
     sql.fails("select interval '1 day'", "INTERVAL", "varchar")
-    # The number of the type is that of this length, too, and of some tables.
+    # INTERVAL's type number is also the number of this VARCHAR length and of some tables.
     assert sql("select 'x'::varchar(1182)") == [("x",)]
     assert sql("select (interval '1 day')::varchar, dateadd(day, 1, '2018-01-01'::timestamp) is null") == [
         ("1 day", False)

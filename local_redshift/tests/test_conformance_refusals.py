@@ -1,6 +1,6 @@
-"""Refusals: statements that Redshift does not have, and those that the stand-in does not cover.
+"""Test the refusal of statements that Redshift does not have, and of those that the stand-in does not cover.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Statements: queries and their aliases, names, SHOW, and what clients see of the server.
+"""Test queries and their aliases, names, SHOW, and the server's identity and settings as clients see them.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ QUERIES: list[tuple[str, Any]] = [
     ("select 1 as a, a + 1 as b, a + b as c", [(1, 2, 3)]),
     ("select b from (select 7 as a, a as c, a, a as b) where c = 7", [(7,)]),
     ("select id + 1 as x, x * 2 as y from {s}.t where x > 3 order by y", [(4, 8), (5, 10)]),
-    ("select upper(kind) as kind, kind || 'z' as z from {s}.t where id = 1", [("A", "az")]),  # a column comes first
+    ("select upper(kind) as kind, kind || 'z' as z from {s}.t where id = 1", [("A", "az")]),  # columns come first
     ("select id as i, count(*) from {s}.t group by i having i > 3", [(4, 1)]),
     ("with w as (select id as n, n + 1 as m from {s}.t) select m from w where m > 4", [(5,)]),
     ("select case when id = 4then 1 else 0 end from {s}.t order by id desc limit 1", [(1,)]),
@@ -79,7 +79,7 @@ def test_aliases_in_statements_that_hold_a_query(numbers: Client) -> None:
 def test_names_are_lower_case_unless_the_session_says_otherwise(client: Client) -> None:
     def name() -> str:
         cursor = client.connection.cursor()
-        # Another text each time: redshift_connector keeps what it has prepared.
+        # The text differs each time, because redshift_connector caches prepared statements.
         cursor.execute(f'select 1 as "MixedCase" -- {uuid.uuid4()}')
         found = cursor.description[0][0]
         return str(found.decode() if isinstance(found, bytes) else found)

@@ -1,6 +1,6 @@
-"""Tables: the columns, keys and layout that CREATE and ALTER TABLE give them, and the rows that they take.
+"""Test tables: the columns, keys and layout that CREATE and ALTER TABLE define, and the rows that tables accept.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations

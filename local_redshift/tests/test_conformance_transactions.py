@@ -1,6 +1,6 @@
-"""Transactions, locks and the settings of a session.
+"""Test transactions, locks and session settings.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def test_settings_have_their_defaults_before_set(client: Client) -> None:
 
 
 def test_several_statements_in_one_message(warehouse: Warehouse, sql: Client) -> None:
-    """redshift_connector prepares each statement, so it can send only one. psql and psycopg2 can send more."""
+    """redshift_connector prepares each statement, so it sends only one per message. psql and psycopg2 can send more."""
     sql.fails("select 1; select 2", "multiple commands")
     other = Client(warehouse.psycopg(), sql.schema, warehouse)
     source = warehouse.put("several.json", {"id": 1})

@@ -1,6 +1,6 @@
-"""UNLOAD, run against the stand-in or a real cluster (see warehouse.py).
+"""Test UNLOAD on the stand-in or on a real cluster (see warehouse.py).
 
-A real cluster writes a file per slice. These tests use PARALLEL OFF where they read the files.
+A real cluster writes one file per slice, so tests that expect a single file use PARALLEL OFF.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from warehouse import Client, stand_in
 
 
 class Unloader:
-    """A client, and a place in S3 to unload to."""
+    """A client and an S3 prefix for the unloaded files."""
 
     def __init__(self, client: Client) -> None:
         self.client, self.house = client, client.warehouse
         self.key = f"{self.house.prefix}{uuid.uuid4().hex}/x_"
 
     def run(self, query: str, options: str = "", quoted: bool = False) -> dict[str, bytes]:
-        """Unload and return the files by what follows the prefix of their names."""
+        """Unload the query's result, and return the files' contents by name within their folder."""
         self.client(self.statement(query, options, quoted))
         return self.files()
 
@@ -111,13 +111,13 @@ def test_an_alias_is_used_again(unload: Unloader) -> None:
     assert unload.run(query, "parallel off") == {"x_000": b"2|4\n3|6\n"}
 
 
-# https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html: "does not write Amazon S3 objects" for no row
+# https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html: "does not write Amazon S3 objects" without rows
 @pytest.mark.parametrize("options", ["json", "json parallel off", "json gzip"])
 def test_json_of_no_row_has_no_object(unload: Unloader, options: str) -> None:
     assert unload.run("select a from {s}.t where a > 9", options) == {}
 
 
-@stand_in  # JSON has no such number, and AWS does not document what is written
+@stand_in  # JSON has no such number, and AWS does not document the result.
 def test_json_has_no_nan(unload: Unloader) -> None:
     target = f"s3://{unload.house.bucket}/{unload.key}"
     query = "unload ('select ''NaN''::float8 as d') to '{}' iam_role '{}' json"
@@ -154,12 +154,12 @@ def test_compressions(unload: Unloader, option: str, suffix: str, expand: Callab
 
 
 def test_server_side_encryption(unload: Unloader) -> None:
-    for options in ("", "encrypted"):  # awswrangler always sends the word
+    for options in ("", "encrypted"):  # awswrangler always sends ENCRYPTED.
         unload.run("select a from {s}.t", f"parallel off allowoverwrite {options}")
         assert unload.head("x_000")["ServerSideEncryption"] == "AES256"
 
 
-@stand_in  # a real cluster needs a key and the right to use it
+@stand_in  # A real cluster needs a key and permission to use it.
 def test_server_side_encryption_with_a_key(unload: Unloader) -> None:
     unload.run("select a from {s}.t", "csv parallel off encrypted kms_key_id 'k'")
     head = unload.head("x_000")

@@ -1,6 +1,6 @@
-"""Users: what they are granted, and the roles that they may use.
+"""Test the privileges of users, and the IAM roles that they may use.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def test_least_privilege_user(warehouse: Warehouse, client: Client) -> None:
     other.fails("select * from {s}.secret", "permission denied")
     other.copy_fails("secret", source, "json 'auto'", "permission denied")
     other("create table {s}.mine (id int primary key) sortkey (id)")
-    assert client("select count(*) from {s}.mine") == [(0,)]  # the master sees everything
+    assert client("select count(*) from {s}.mine") == [(0,)]  # The master user can read every table.
     other.connection.close()
     # https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
     client(f"alter user {user} password 'sha256|Local-pw-5678'")
@@ -49,7 +49,7 @@ def test_least_privilege_user(warehouse: Warehouse, client: Client) -> None:
 
 @stand_in
 def test_assumerole(warehouse: Warehouse, client: Client) -> None:
-    """Only on the stand-in: it changes who may COPY on the whole cluster."""
+    """This test runs only on the stand-in, because it changes who may run COPY on the whole cluster."""
     user = f"u_{uuid.uuid4().hex[:8]}"
     client(f"create user {user} password 'Local-pw-1234'")
     client("create table {s}.t (id int)")

@@ -1,6 +1,6 @@
-"""Views: late-binding and materialized ones, their definitions, and the types of their columns.
+"""Test late-binding and materialized views, the definitions of views, and the types of their columns.
 
-Run on the stand-in or a real cluster (see warehouse.py).
+The tests run on the stand-in or on a real cluster (see warehouse.py).
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def test_a_view_of_other_types_takes_the_place_of_one(client: Client) -> None:
 
 
 def test_late_binding_views_whose_names_are_in_each_other(client: Client) -> None:
-    """Four views hung the server: each was recreated for each other one whose name is part of its text."""
+    """Four such views hung the server, which recreated each view for every other one whose name is in its text."""
     client("create table {s}.orders (e int, s int, l int, o int)")
     for name in ("e", "s", "l", "o", "e"):
         client(

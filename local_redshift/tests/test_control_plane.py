@@ -1,4 +1,4 @@
-"""Redshift's control plane and CloudFormation refuse what AWS refuses, and take their time as AWS does."""
+"""Test that Redshift's control plane and CloudFormation refuse the same requests and have the same states as AWS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOGIN = {"MasterUsername": "owner", "MasterUserPassword": "Owner123456"}
 
 
 def refused(call: Callable[..., object], **given: Any) -> str:
-    """Return AWS's short name of the refusal of a call."""
+    """Make a call that must be refused, and return the error code."""
     with pytest.raises(ClientError) as caught:
         call(**given)
     return str(caught.value.response["Error"]["Code"])
@@ -161,7 +161,7 @@ def _has_workgroup(api: Any, name: str) -> bool:
 
 @pytest.fixture
 def stack(local_redshift: Running) -> Iterator[Any]:
-    """Return a function that creates a stack of log groups, and waits for its end."""
+    """Yield a function that creates a stack of log groups and waits until the creation has ended."""
     api, names = local_redshift.client("cloudformation"), []
 
     def create(**resources: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The Data API and the logins that the AWS API gives out, against the same warehouse as all other clients."""
+"""Test the Data API and temporary logins from the AWS API on the same warehouse that all other clients use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PASSWORD = "Long-Enough-1"
 
 
 class Api:
-    """The Data API on its own cluster, as its master user."""
+    """The Data API with its own cluster, used as the cluster's master user."""
 
     def __init__(self, running: Running) -> None:
         self.running = running
@@ -38,7 +38,7 @@ class Api:
         return {"ClusterIdentifier": self.cluster, "Database": self.running.database, "DbUser": self.user}
 
     def run(self, sql: str, **more: Any) -> dict[str, Any]:
-        """Run a statement and return its description when it has ended."""
+        """Run a statement, wait for its end, and return its description."""
         return self.end(self.client.execute_statement(Sql=sql, **{**self.where, **more})["Id"])
 
     def end(self, identifier: str) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def test_who_runs_it(api: Api) -> None:
 
     found = ask(SecretArn=arn)
     assert api.client.get_statement_result(Id=found["Id"])["Records"] == [[{"stringValue": api.user}]]
-    found = ask()  # the caller's identity: a user of its name, with no rights but PUBLIC's
+    found = ask()  # The user is named after the caller's identity, and has only PUBLIC's privileges.
     assert api.client.get_statement_result(Id=found["Id"])["Records"] == [[{"stringValue": "IAM:moto"}]]
     assert "authentication failed" in ask(DbUser="nobody_of_this_name")["Error"]
     secrets.put_secret_value(SecretId=arn, SecretString="{}")

@@ -1,4 +1,4 @@
-"""The edits that make Redshift's SQL PostgreSQL's: what is changed, and that the rest stays byte for byte."""
+"""Test the edits that translate Redshift's SQL to PostgreSQL's, and that all other text remains unchanged."""
 
 from __future__ import annotations
 

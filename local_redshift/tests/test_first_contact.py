@@ -1,4 +1,4 @@
-"""The stand-in answers as `make first-contact` assumes of a real cluster."""
+"""Test that the stand-in gives the answers that `make first-contact` assumes of a real cluster."""
 
 from __future__ import annotations
 

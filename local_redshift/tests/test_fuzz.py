@@ -1,4 +1,4 @@
-"""Statements that are cut and mixed: the front answers each one, and goes on."""
+"""Test that the front answers truncated and mixed statements, and that the connection stays open."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHOLE = [
 
 
 def mixed(seed: int, count: int) -> list[str]:
-    """Return statements made of the beginnings and ends of others, and of words left out and doubled."""
+    """Return statements that combine beginnings and ends of others, with some words removed, repeated or replaced."""
     chance = random.Random(seed)
     parts = [[token.text for token in tokenize(statement)] for statement in WHOLE]
     made = []

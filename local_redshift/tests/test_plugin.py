@@ -1,4 +1,4 @@
-"""The fixtures that the package provides to other projects."""
+"""Test the fixtures that the package provides to other projects."""
 
 from __future__ import annotations
 

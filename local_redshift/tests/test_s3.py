@@ -1,4 +1,4 @@
-"""S3: the short path answers as moto does, and the endpoint answers only programs of this machine."""
+"""Test that the short path for S3 answers like moto, and that the endpoint answers only programs on this machine."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SIGNED = {
     "Signature=0",
     "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
 }
-# moto ignores this header. The short path does not know it and hands the request on.
+# moto ignores this header. The short path does not support it and passes the request to moto.
 BY_MOTO = {"x-amz-expected-bucket-owner": "123456789012"}
-# Different in every answer, or of the server and not of S3.
+# These headers differ in every response, or belong to the server instead of S3.
 CHANGING = {"date", "server", "x-amz-request-id", "x-amzn-requestid", "x-amz-id-2", "connection"}
 
 
 class Bucket:
-    """Its own bucket, and raw requests to it."""
+    """A new bucket, and raw requests to it."""
 
     def __init__(self, running: Running) -> None:
         self.s3, self.name = running.client("s3"), f"s3-{uuid.uuid4().hex}"
@@ -59,7 +59,7 @@ def bucket(local_redshift: Running) -> Iterator[Bucket]:
 
 
 def _parse(body: bytes) -> list[str]:
-    """Return the elements of a listing, sorted, without the tokens, which may differ."""
+    """Return the sorted elements of a listing without the tokens, which may differ."""
     text = re.sub(rb"<(Next)?ContinuationToken>.*?</(Next)?ContinuationToken>", b"", body).decode()
     text = re.sub(r"<(StartAfter|Prefix|Delimiter)\s*/>|<(StartAfter|Prefix|Delimiter)></\2>", "", text)
     return sorted(re.findall(r"<[A-Z]\w*>[^<]+</\w+>|<Contents>|<CommonPrefixes>", text))
@@ -109,7 +109,7 @@ def test_the_short_path_is_taken(both: Bucket) -> None:
 
 @pytest.fixture(scope="module")
 def both(local_redshift: Running) -> Bucket:
-    """Return a bucket whose objects are read in both ways. No test writes to it."""
+    """Return a bucket whose objects are read by the short path and by moto. No test writes to it."""
     made = Bucket(local_redshift)
     made.put("plain", b"hello world")
     for key in ("with space", "ä+", "deep/er/", "deep/er/1", "deep/er/2", "deep/3", "dee", "zoo/&<>"):
@@ -155,7 +155,7 @@ def test_writing_is_as_by_moto(bucket: Bucket, headers: dict[str, str]) -> None:
     by_moto = bucket.request("PUT", "/moto", headers | BY_MOTO, b"abc")
     for _, answer, _ in (short, by_moto):
         answer.pop("last-modified")
-        answer.pop("content-type", None)  # Flask's, of an empty body
+        answer.pop("content-type", None)  # Flask sets it for an empty body.
     assert short == by_moto
     assert short[0] == 200
     found = [bucket.request("HEAD", f"/{key}", BY_MOTO) for key in ("short", "moto")]
@@ -172,7 +172,7 @@ def test_a_listing_under_way_sees_what_is_deleted_and_added(bucket: Bucket) -> N
     bucket.put("k/zz")
     keys = [item["Key"] for item in first["Contents"]]
     token = first["NextContinuationToken"]
-    for _ in range(2):  # a client may ask for the same page again
+    for _ in range(2):  # A client may request the same page again.
         rest = bucket.s3.list_objects_v2(Bucket=bucket.name, Prefix="k/", ContinuationToken=token)
         assert rest["ContinuationToken"] == token
     keys += [item["Key"] for item in rest["Contents"]]
@@ -262,7 +262,7 @@ def test_web_pages_from_elsewhere_are_refused(
         answer = connection.getresponse()
         assert "access-control-allow-origin" not in {name.lower() for name, _ in answer.getheaders()}
         if method == "GET":
-            assert answer.status == (201 if status == 200 else status)  # moto answers 201 with its settings
+            assert answer.status == (201 if status == 200 else status)  # moto returns its settings with 201.
             assert (b"refuses" in answer.read()) == (status == 403)
         connection.close()
 

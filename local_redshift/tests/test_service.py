@@ -1,4 +1,4 @@
-"""Starting, finding and stopping the local services."""
+"""Test how the local services are started, found and stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from local_redshift import Options, service
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """Yield a folder that only its owner may enter, as a home directory often is, and with a long name."""
+    """Yield a folder with a long name that only its owner may enter, like many home directories."""
     with tempfile.TemporaryDirectory(prefix="closed-") as folder:
         path = Path(folder) / ("a long name " * 8).strip()
         path.mkdir(mode=0o700)
@@ -61,7 +61,7 @@ def test_life(home: Path) -> None:
     service.stop(home)
     assert service.status(home) is None
     assert not [name for name in os.listdir(home) if name.endswith((".json", "postgres"))]
-    again = service.start(home)  # a new life: nothing is left of the earlier one
+    again = service.start(home)  # The new services have no data of the earlier ones.
     assert again.client("secretsmanager").list_secrets()["SecretList"] == []
 
 

@@ -1,4 +1,4 @@
-"""Messages of the protocol that no driver of the other tests sends in this order."""
+"""Test sequences of protocol messages that no driver in the other tests sends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local_redshift import Running
 
 
 class Raw:
-    """A client that sends several statements of the extended protocol before one Sync, as the JDBC driver does."""
+    """A client that sends several statements in the extended protocol before one Sync, like the JDBC driver."""
 
     def __init__(self, running: Running) -> None:
         self._socket = socket.create_connection((running.host, running.redshift_port), timeout=60)
@@ -39,7 +39,7 @@ class Raw:
         return found
 
     def batch(self, *statements: str) -> tuple[str, str]:
-        """Send the statements and one Sync. Return the letters of the answer and the last tag or error message."""
+        """Send the statements and one Sync. Return the response's message types and its last tag or error message."""
         sent = b""
         for statement in statements:
             sent += message(b"P", b"\0" + statement.encode() + b"\0\0\0") + message(b"B", b"\0" * 8)

@@ -1,10 +1,10 @@
-"""The warehouse that the conformance tests send their statements to: the stand-in or a real cluster.
+"""The warehouse of the conformance tests: the stand-in or a real cluster.
 
-A real one is used when these are set (the README of the package says more):
-LOCAL_REDSHIFT_CONFORMANCE_DSN     libpq's form: host=... port=5439 dbname=... user=... password=...
+The tests use a real cluster if these variables are set (the package's README has more details):
+LOCAL_REDSHIFT_CONFORMANCE_DSN     libpq's format: host=... port=5439 dbname=... user=... password=...
 LOCAL_REDSHIFT_CONFORMANCE_BUCKET  a bucket in the cluster's region that this account may write to
 LOCAL_REDSHIFT_CONFORMANCE_ROLE    the ARN of a role of the cluster that may read and write the bucket
-Cases marked `stand_in` are only about refusals and views of the stand-in, and are skipped there.
+Cases marked `stand_in` test only refusals and views of the stand-in, and are skipped on a real cluster.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ stand_in = pytest.mark.skipif(DSN is not None, reason="about the stand-in only")
 
 @dataclass
 class Warehouse:
-    """A cluster, and the bucket that it copies from."""
+    """A cluster and the bucket that COPY reads."""
 
     login: dict[str, Any]
     s3: Any
@@ -50,7 +50,7 @@ class Warehouse:
         return connection
 
     def put(self, key: str, *objects: Any, raw: bytes | None = None) -> str:
-        """Write JSON lines (or bytes) and return the s3:// address."""
+        """Write JSON lines (or bytes) to an object, and return its s3:// address."""
         body = (
             raw if raw is not None else "\n".join(json.dumps(o, ensure_ascii=False) for o in objects).encode()
         )
@@ -59,18 +59,18 @@ class Warehouse:
 
 
 def prefix() -> str:
-    """Return where the objects of one run of tests are."""
+    """Return the prefix of the objects of one test run."""
     return f"conformance/{uuid.uuid4().hex}/"
 
 
 def login_of(dsn: str) -> dict[str, Any]:
-    """Return the arguments of a driver for a login in libpq's form."""
+    """Return the driver's arguments for a login in libpq's format."""
     login: dict[str, Any] = dict(psycopg2.extensions.parse_dsn(dsn))
     return login | {"port": int(login.get("port", 5439))}
 
 
 def real() -> Warehouse | None:
-    """Return the real cluster that the environment names. Without a bucket, its own is empty and COPY is not asked."""
+    """Return the real cluster that the environment names, or None. If it names no bucket, `bucket` is empty."""
     if DSN is None:
         return None
     bucket, role = (os.environ.get(f"LOCAL_REDSHIFT_CONFORMANCE_{name}", "") for name in ("BUCKET", "ROLE"))
@@ -79,7 +79,7 @@ def real() -> Warehouse | None:
 
 @dataclass
 class Client:
-    """One connection with its own schema, `{s}` in every statement."""
+    """One connection with its own schema. In a statement, `{s}` is replaced with the schema."""
 
     connection: Any
     schema: str
@@ -95,7 +95,7 @@ class Client:
         self(f"copy {{s}}.{table} from '{source}' iam_role '{self.warehouse.role}' {options}")
 
     def fails(self, sql: str, *words: str) -> str:
-        """Run a statement that must fail with these words in its error."""
+        """Run a statement that must fail with these words in its error, and return the error."""
         with pytest.raises((redshift_connector.Error, psycopg2.Error)) as caught:
             self(sql)
         text = str(caught.value)
@@ -109,13 +109,13 @@ class Client:
         )
 
     def load(self, table: str, key: str, raw: bytes, options: str) -> list[tuple[Any, ...]]:
-        """Replace a table's rows by what COPY makes of one object, and return them."""
+        """Replace a table's rows with those that COPY loads from one object, and return them."""
         self(f"delete from {{s}}.{table}")
         self.copy(table, self.warehouse.put(key, raw=raw), options)
         return self(f"select * from {{s}}.{table} order by 1")
 
     def load_errors(self) -> list[tuple[Any, ...]]:
-        """Return (file, line, column, code) of the last failed load of this connection."""
+        """Return (file, line, column, code) of each error in this connection's last failed load."""
         return self(
             "select trim(filename), line_number, trim(colname), err_code from stl_load_errors"
             " where session = pg_backend_pid() and query = (select max(query) from stl_load_errors"

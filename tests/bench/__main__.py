@@ -1,4 +1,4 @@
-"""The command line behind `make bench`: see the package's docstring."""
+"""The command line behind `make bench`. See the package's docstring."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 from tests import own_environment
 
-# The parts that start worker processes make them import this file again.
+# Some parts start worker processes, which import this file again.
 if __name__ == "__main__":
     airflow_home = own_environment.set_up()
     os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"

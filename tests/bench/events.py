@@ -1,4 +1,4 @@
-"""A big interval: 180,000 events in one run, against psql; its COPY against psql; `validate` in two processes."""
+"""Compare a run of 180,000 events with psql, its COPY with psql, and `validate` in two processes with one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.bench.setting import Setting, StandIn
 from tests.bench.usual import MONTH
 from tests.world import World
 
-# As few songs as the public data's small edition has: this part is about events.
+# The number of songs in the public data's small edition. This part measures events, so few songs are enough.
 BIG = sample.Spec(scale=20, songs=71)
 TRIES = 3
 
@@ -79,7 +79,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def psql_script(setting: Setting, stand_in: StandIn, world: World, context: Any) -> Path:
-    """Return the script that loads the lines of a run into one text column, and from there into typed columns."""
+    """Return the psql script that loads a run's lines into one text column, and from there into typed columns."""
     lines, script = setting.home / "events.json", setting.home / "plain.sql"
     one_column = "(format csv, quote E'\\x01', delimiter E'\\x02')"
     script.write_text(
@@ -104,7 +104,7 @@ def psql_script(setting: Setting, stand_in: StandIn, world: World, context: Any)
 
 
 def copy_events(stand_in: StandIn, world: World, context: Any) -> None:
-    """Copy the validated lines of a run into a temporary table with COPY."""
+    """Load the validated lines of a run into a temporary table with COPY."""
     manifest = f"s3://{world.work}/{run_prefix(world.run_schema(context))}/staging_events.manifest"
 
     def work(cursor: redshift_connector.Cursor) -> None:
@@ -119,9 +119,9 @@ def copy_events(stand_in: StandIn, world: World, context: Any) -> None:
 
 
 def validate_seconds(run_id: str, chunks: list[str], workers: int) -> float:
-    """Return the seconds that this number of processes takes for the chunks, imports excluded."""
+    """Return the seconds that this number of processes needs to validate the chunks, excluding imports."""
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        # Each takes a moment, so that every process gets one, and with it imports this module.
+        # Each call sleeps, so that every process gets one and imports this module before the measurement.
         list(pool.map(wait, [1.0] * workers))
         return seconds(lambda: list(pool.map(validate.validate_chunk, [run_id] * len(chunks), chunks)))
 

@@ -1,4 +1,4 @@
-"""One more day on 100 months of history against 1: the load, the reports after it, and the listening page."""
+"""Compare one more day after 100 months of history with one after 1 month: load, reports and listening page."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.reports.updating import update
 from tests.world import World
 
 SIZES = (1, 100)
-# A month of history, and the new days after it.
+# One month of history and the new days after it.
 LAKE = sample.Spec(days=39)
 NEW_DAYS = [f"2018-12-{day:02}" for day in range(1, 11)]
-# The first days after a growth are not counted: caches fill, and the server cleans up what the growth left.
+# The first days after the history grows are not counted: caches fill, and the server cleans up after the inserts.
 UNCOUNTED = 2
 
 
@@ -69,7 +69,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def load_days(world: World, *after: Callable[[], object]) -> list[float]:
-    """Load the new days one by one. Return the seconds of the middle one, and of each step after it."""
+    """Load the new days one by one. Return the median seconds of the load and of each step after it."""
     times = [
         [seconds(lambda day=day, end=end: world.load(day, end)), *map(seconds, after)]
         for day, end in zip(NEW_DAYS, NEW_DAYS[1:], strict=False)
@@ -94,7 +94,7 @@ def forget(world: World) -> None:
 
 
 def age(world: World, months: int, more: int) -> None:
-    """Put copies of the newest ``more`` months before the oldest of ``months``. A month is 30 days here."""
+    """Insert copies of the newest ``more`` months before the oldest of ``months``. A month is 30 days here."""
     days = 30 * months
     earlier = f"dateadd(day, -{days}, {{0}})"
     other = f"{{0}} || '-{months}'"
@@ -104,7 +104,7 @@ def age(world: World, months: int, more: int) -> None:
             "file_date": f"{earlier}::date",
             "ts": f"{{0}} - {days}::bigint * 86400000",
             "source_key": other,
-            # Other sessions, or each would last for years.
+            # With the same session IDs, each session would last for years.
             "session_id": f"{{0}} + {months} * 100000",
         },
         "songplays": {

@@ -1,4 +1,4 @@
-"""A day's run that sends its lineage to a file, and the same without lineage, each in its own scheduler."""
+"""Compare a day's run that writes its lineage to a file with one without lineage, each in its own scheduler."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def days(setting: Setting, environment: dict[str, str]) -> Cost:
-    """Return the cost of a day's run, without `reports`. The first run, which creates the tables, is not counted."""
+    """Return the cost of a day's run without `reports`. The first run is not counted, because it creates the tables."""
     with scheduler(setting, environment) as running:
         running.switch(REPORTS, is_paused=True)
         costs = [running.run(OURS, day) for day in itertools.islice(range(1, MONTH.days), 1 + TRIES)]

@@ -1,4 +1,4 @@
-"""One row of the table."""
+"""One row of the benchmark's table, and the functions that measure time."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """A figure, what is wanted, and the bound beyond which it has regressed."""
+    """A figure, the wanted value, and the bound beyond which the figure has regressed."""
 
     measure: str
     figure: float
     wanted: float
     bound: float
     unit: str = "x"
-    """x: a ratio; s: seconds; MB; empty: a count."""
+    """``x`` for a ratio, ``s`` for seconds, ``MB``, or an empty string for a count."""
     less_is_better: bool = True
     details: str = ""
-    """The times behind the figure."""
+    """The measurements behind the figure."""
 
     @property
     def missed(self) -> bool:
-        """Return whether the figure is not what is wanted."""
+        """Return whether the figure misses the wanted value."""
         return self._beyond(self.wanted)
 
     @property
@@ -47,12 +47,12 @@ class Row:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how long ``work`` takes."""
+    """Return the seconds that ``work`` takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def median(work: Callable[[], object], tries: int) -> float:
-    """Return the seconds of the middle try."""
+    """Return the median of the seconds that the tries take."""
     return statistics.median(seconds(work) for _ in range(tries))

@@ -1,8 +1,9 @@
-"""Days through a real scheduler: the DAG `sparkify` and the usual DAG in one Airflow, one run at a time.
+"""Run the DAG `sparkify` and the usual DAG for single days in a real scheduler, and compare their cost.
 
-Airflow is that of `make up` (LocalExecutor), in its own home. Wall: from the start of a run's first task to the end of
-its last, by Airflow's database. CPU: of all processes of Airflow and of the stand-in. Logins, statements and commits:
-counted between Airflow and the warehouse.
+Both DAGs are in the Airflow of `make up` (LocalExecutor), which has its own home. Only one run is active at a time.
+Wall time is from the start of a run's first task to the end of its last, according to Airflow's database. CPU time is
+that of all processes of Airflow and of the stand-in. Logins, statements and commits are counted between Airflow and the
+warehouse.
 """
 
 from __future__ import annotations
@@ -39,17 +40,17 @@ from tests.own_environment import ROOT
 
 OURS, REPORTS, USUAL = "sparkify", "reports", "usual"
 FILES = {OURS: ROOT / "dags" / f"{OURS}.py", USUAL: Path(__file__).parent / "usual_pipeline" / "dag.py"}
-# The number of songs of the small edition of the public data.
+# The public data's small edition has 71 songs.
 MONTH = sample.Spec(songs=71)
 TRIES = 3
 LIMIT = 600
 """Seconds within which a run must end."""
 SETTLE = 2
-"""Seconds in which the processes of a run's last task end."""
+"""Seconds to wait until the processes of a run's last task have ended."""
 SETTINGS = {
-    # Only what is triggered here runs.
+    # The schedule ends before the sample's first day, so only triggered runs are executed.
     "SPARKIFY_LAST_DAY": "2018-10-31",
-    # Airflow reads DAG files again all the time, which is not a cost of a run.
+    # Airflow parses DAG files periodically, which is not a cost of a run.
     "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "3600",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
 }
@@ -57,14 +58,14 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a run, together with the runs that it triggered."""
+    """The cost of a run and of the run that it triggered."""
 
     wall: float
     """Seconds."""
     airflow: float
     """Seconds of CPU time of Airflow's processes."""
     stand_in: float
-    """Seconds of CPU time of the stand-in's processes, which include Airflow's database."""
+    """Seconds of CPU time of the stand-in's processes. These include the server of Airflow's database."""
     tasks: int
     counts: Counts
 
@@ -80,7 +81,7 @@ def measure(setting: Setting) -> Iterator[Row]:
     days = iter(range(1, MONTH.days))
     with scheduler(setting) as running:
         running.switch(REPORTS, is_paused=True)
-        # The first run of each is not counted: it creates tables, and loads the songs.
+        # The first run of each DAG is not counted, because it creates tables and loads the songs.
         for day in itertools.islice(days, 1 + TRIES):
             costs["usual"].append(running.run(USUAL, day))
             costs["ours"].append(running.run(OURS, day))
@@ -159,7 +160,7 @@ def middle(costs: list[Cost]) -> Cost:
 
 
 def longest_chain(file: Path, dag_id: str) -> int:
-    """Return how many tasks are in the longest chain of a DAG."""
+    """Return the number of tasks in the longest chain of a DAG."""
     tasks = DagBag(file).dags[dag_id].task_dict
 
     @functools.cache
@@ -171,10 +172,10 @@ def longest_chain(file: Path, dag_id: str) -> int:
 
 @contextlib.contextmanager
 def scheduler(setting: Setting, more: Mapping[str, str] | None = None) -> Iterator[Airflow]:
-    """Run `make up` with both DAGs and the counting between Airflow and the warehouse, and `make down`.
+    """Run `make up` with both DAGs and a counting proxy between Airflow and the warehouse, and `make down` at the end.
 
-    :param more: settings of Airflow beside :data:`SETTINGS`.
-    :raises RuntimeError: it does not start. The message is that of `make up`.
+    :param more: Airflow settings in addition to :data:`SETTINGS`.
+    :raises RuntimeError: if it does not start. The message has the output of `make up`.
     """
     folder = one_line_songs(setting, MONTH)
     own = Path(tempfile.mkdtemp(dir=setting.home))
@@ -204,7 +205,7 @@ def scheduler(setting: Setting, more: Mapping[str, str] | None = None) -> Iterat
 def command(home: Home, *arguments: str) -> None:
     """Run a command of `make` in its own home.
 
-    :raises RuntimeError: it failed.
+    :raises RuntimeError: if the command fails.
     """
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
         code = cli.main([*arguments], home)
@@ -213,7 +214,7 @@ def command(home: Home, *arguments: str) -> None:
 
 
 class Airflow:
-    """The Airflow of this part, with what it and the stand-in have spent so far."""
+    """The Airflow of this part. It measures the CPU time of Airflow's processes and of the stand-in."""
 
     def __init__(self, home: Home, wire: Wire) -> None:
         self._home, self._wire, self._running = home, wire, services.require(home)
@@ -224,13 +225,13 @@ class Airflow:
         )
 
     def switch(self, dag_id: str, is_paused: bool) -> None:
-        """Switch a DAG off or on."""
+        """Pause or unpause a DAG."""
         rest.call(self._login, "PATCH", f"/dags/{dag_id}", {"is_paused": is_paused})
 
     def run(self, dag_id: str, day: int, follower: str = "") -> Cost:
-        """Run a DAG for a day of November, wait for it and for the run of the DAG that follows, and return the cost.
+        """Run a DAG for a day of November, wait for it and for the run of the DAG that it triggers. Return the cost.
 
-        :raises RuntimeError: a run fails, or takes too long.
+        :raises RuntimeError: if a run fails or takes too long.
         """
         started, counts = self._spent(), dataclasses.replace(self._wire.counts)
         last, *_ = newest_run(self._running, follower)
@@ -257,7 +258,7 @@ class Airflow:
     def _end(self, dag_id: str, run_id: str) -> None:
         """Wait for the end of a run.
 
-        :raises RuntimeError: it failed.
+        :raises RuntimeError: if the run fails.
         """
         query = "select state from dag_run where dag_id = %s and run_id = %s"
         self._wait(
@@ -279,18 +280,18 @@ class Airflow:
             time.sleep(1)
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Return the rows of a query of Airflow's database."""
+        """Run a query on Airflow's database and return its rows."""
         with airflow.database(self._running) as cursor:
             cursor.execute(query, values)
             return list(cursor.fetchall())
 
     def _spent(self) -> tuple[float, float]:
-        """Return the CPU seconds of Airflow's processes and of the stand-in's, children that have ended included."""
+        """Return the CPU seconds of Airflow's processes and of the stand-in's, including children that have ended."""
         return sum(map(cpu_of, up.processes(self._home))), cpu_of(psutil.Process(self._running.pid))
 
 
 def cpu_of(process: psutil.Process) -> float:
-    """Return the CPU seconds of a process and its children, those that have ended included."""
+    """Return the CPU seconds of a process and its children, including those that have ended."""
     spent = 0.0
     for one in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.NoSuchProcess):

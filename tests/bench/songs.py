@@ -1,6 +1,6 @@
-"""One more day with 1,000,000 known songs against 1,000, and the memory that it takes a worker.
+"""Compare one more day at 1,000,000 known songs with one at 1,000, and measure a worker's memory.
 
-The songs are put into the tables and the ledger only. Left out: the listing of the lake, one request per 1,000 keys.
+The songs are only in the tables and the ledger. The figures exclude listing the lake, one request per 1,000 keys.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def add_songs(world: World, number: int) -> None:
-    """Add this number of songs, two per artist and one file each, to the tables and the ledger."""
+    """Add this number of songs to the tables and the ledger, two per artist and each with one file."""
     if not number:
         return
     digits = " union all ".join(f"select {digit} as n" for digit in range(10))
@@ -118,11 +118,11 @@ def add_songs(world: World, number: int) -> None:
 
 
 def peak_memory(context: dict[str, Any]) -> float:
-    """Return the megabytes that this process needed at the most, after planning and validating a run."""
+    """Plan and validate a run, and return this process's peak memory in megabytes."""
     _, chunks = plan.make_plan(context)
     for chunk in chunks:
         validate.validate_chunk(context["run_id"], chunk)
-    # Not getrusage, whose figure includes the peak of the parent process.
+    # The figure of getrusage would include the peak of the parent process.
     (line,) = (
         line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
     )

@@ -25,7 +25,7 @@ PARTS: dict[str, Callable[[Setting], Iterator[Row]]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Measure the parts that are named, or all, and return the exit code: 1 if a figure is beyond its bound."""
+    """Measure the named parts, or all of them, and return the exit code: 1 if a figure is beyond its bound."""
     parser = argparse.ArgumentParser(prog="make bench", description="What a run costs, as ratios.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     chosen = parser.parse_args(arguments).parts

@@ -1,6 +1,6 @@
-"""Our DAG's tasks against the usual pipeline: the same lake of 14,896 song files and a month, the same stand-in.
+"""Compare our DAG's tasks with the usual pipeline, on the same stand-in and lake (14,896 song files, a month of logs).
 
-Not in our figure: Airflow itself and the run report (part `run` has them).
+Our figure excludes Airflow itself and the run report, which the part `run` includes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def full_edition(setting: Setting) -> Path:
-    """Return a folder of the shape of the public data: 14,896 song files, and a month."""
+    """Return a folder with as much data as the public data: 14,896 song files and a month of logs."""
     return one_line_songs(setting, FULL_EDITION)
 
 
@@ -66,20 +66,20 @@ def one_line_songs(setting: Setting, spec: sample.Spec) -> Path:
     """Return the folder of a sample with one line per song file, as the public data has."""
     folder = setting.sample(spec)
     for path in folder.glob("song_data/**/*.json"):
-        # The sample has some files of several lines, which the stand-in's COPY does not read.
+        # Some of the sample's files have several lines, which the stand-in's COPY does not read.
         if b"\n" in (body := path.read_bytes()):
             path.write_text(json.dumps(json.loads(body)))
     return folder
 
 
 def run_ours(world: World) -> None:
-    """Do what the DAG's tasks do."""
+    """Do the work of the DAG's tasks."""
     with contextlib.suppress(AirflowSkipException):
         world.load(*MONTH)
 
 
 def get_all(world: World) -> None:
-    """Get every song file, one request each, and do nothing with it."""
+    """Get every song file with one request each, and discard the content."""
     songs = lake.ManyObjects(lake.client(), world.lake)
     with ThreadPoolExecutor(source.READERS) as pool:
         collections.deque(pool.map(songs.read, songs.list_objects("song_data/")), maxlen=0)
@@ -99,7 +99,7 @@ def run_usual(stand_in: StandIn, world: World) -> None:
 
 
 def errors(world: World) -> str:
-    """Return by how many rows the usual pipeline is wrong after its second run, ours being right."""
+    """Return a text with the differences between the row counts of the usual pipeline's tables and of ours."""
     found = []
     for table in tables.STAR:
         ((usual,),) = world.rows(f'select count(*) from usual."{table}"')

@@ -1,6 +1,6 @@
-"""A whole `make run` of the full edition's lake, with Airflow and the reports: first, and again with nothing new.
+"""Measure a whole `make run` of the full edition's lake with Airflow and the reports, and a second without new data.
 
-Wall time in seconds, without the first setup of the environment.
+The figures are wall time in seconds, without the first setup of the environment.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 def command(home: Path, ports: dict[str, str], *arguments: str) -> None:
     """Run a command of `make` in its own home.
 
-    :raises RuntimeError: it failed. The message ends as its output does.
+    :raises RuntimeError: if the command fails. The message has the end of its output.
     """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", COMMAND, str(home), *arguments],
@@ -57,7 +57,7 @@ def command(home: Path, ports: dict[str, str], *arguments: str) -> None:
 
 
 def free_port() -> str:
-    """Return a port that no one uses."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return str(probe.getsockname()[1])

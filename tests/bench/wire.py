@@ -1,6 +1,6 @@
-"""Count on the wire what clients ask of a warehouse: a proxy that reads PostgreSQL's protocol, which Redshift speaks.
+"""A proxy that reads PostgreSQL's protocol, which Redshift uses, and counts clients' requests to a warehouse.
 
-The messages: https://www.postgresql.org/docs/current/protocol-message-formats.html
+The message formats: https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Self
 import sqlparse
 
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
-# They open, close and shape a transaction, and are not counted.
+# These statements open, close or configure a transaction. They are not counted.
 FRAME = {"begin", "start", "commit", "end", "rollback", "abort", "set", "reset"}
 READS = {"select", "with", "show", "explain", "fetch", "declare", "close", "lock"}
 
 
 @dataclass(order=True)
 class Counts:
-    """Logins, statements without BEGIN, COMMIT, SET and their like, and commits of transactions that wrote."""
+    """Numbers of logins, of statements other than BEGIN, COMMIT, SET and similar, and of commits that wrote data."""
 
     logins: int = 0
     statements: int = 0
@@ -39,7 +39,7 @@ class Counts:
 
 @dataclass
 class Session:
-    """One client's session, as its messages show it."""
+    """The state of one client's session, derived from its messages."""
 
     counts: Counts
     _prepared: dict[bytes, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Session:
     _failed: bool = False
 
     def asked(self, kind: bytes, body: bytes) -> None:
-        """Take note of a message of the client."""
+        """Process a message from the client."""
         if kind == b"Q":
             for statement in sqlparse.split(body.rstrip(b"\0").decode(errors="replace")):
                 self._statement(statement)
@@ -59,15 +59,15 @@ class Session:
             portal, name, _ = body.split(b"\0", 2)
             self._portals[portal] = self._prepared.get(name, "")
         elif kind == b"E":
-            # A portal that is executed again gives its next rows.
+            # Another Execute message for a portal only fetches its next rows, so the statement is counted once.
             self._statement(self._portals.pop(body.split(b"\0", 1)[0], ""))
 
     def answered(self, kind: bytes, body: bytes) -> None:
-        """Take note of a message of the server."""
+        """Process a message from the server."""
         if kind == b"E" or (kind == b"C" and body.startswith(b"ROLLBACK")):
             self._failed = True
         elif kind == b"Z" and body == b"I":
-            # Idle: the transaction, or the statement outside of one, has ended.
+            # The session is idle: the transaction, or the statement outside a transaction, has ended.
             self.counts.commits += self._wrote and not self._failed
             self._wrote = self._failed = False
 
@@ -80,7 +80,7 @@ class Session:
 
 
 class Wire:
-    """A port that hands everything on to the warehouse's port and counts it."""
+    """A port that forwards all messages to the warehouse's port and counts them."""
 
     def __init__(self, target: int) -> None:
         self.counts = Counts()
@@ -90,7 +90,7 @@ class Wire:
     @classmethod
     @contextlib.contextmanager
     def open(cls, target: int) -> Iterator[Self]:
-        """Listen on a free port of loopback, for a warehouse that listens on the port ``target``, perhaps later."""
+        """Listen on a free loopback port for a warehouse on the port ``target``, which may start listening later."""
         wire, loop = cls(target), asyncio.new_event_loop()
         server = loop.run_until_complete(asyncio.start_server(wire._serve, "127.0.0.1", 0))
         wire.port = server.sockets[0].getsockname()[1]
@@ -109,7 +109,7 @@ class Wire:
         with contextlib.suppress(asyncio.IncompleteReadError, OSError), contextlib.closing(to_client):
             first = await packet(client)
             while (request := int.from_bytes(first[4:8])) in (SSL_REQUEST, GSS_REQUEST):
-                # Not encrypted: the client goes on in the clear, or gives up.
+                # The proxy refuses encryption: the client continues without it or closes the connection.
                 to_client.write(b"N")
                 first = await packet(client)
             server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
@@ -130,13 +130,13 @@ async def end_sessions() -> None:
 
 
 async def packet(source: StreamReader) -> bytes:
-    """Return what a client sends first: a message without a type, its length in its first four bytes."""
+    """Return the length and body of a message. A client's first message has only these, and no type."""
     length = await source.readexactly(4)
     return length + await source.readexactly(int.from_bytes(length) - 4)
 
 
 async def hand_on(source: StreamReader, sink: StreamWriter, note: Callable[[bytes, bytes], None]) -> None:
-    """Hand on one direction of a session, message by message, until it ends."""
+    """Forward one direction of a session, message by message, until it ends."""
     with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(sink):
         while True:
             kind, message = await source.readexactly(1), await packet(source)

@@ -1,4 +1,4 @@
-"""An AWS account to provision in, as its owner sees it, and Airflow's runs of the DAGs in it."""
+"""An AWS account for provisioning, its owner's view of it, and Airflow's runs of the DAGs in it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _clients_of = []
 
 
 class Account:
-    """The account as its owner sees it, and Airflow's runs of the DAGs in it."""
+    """The owner's view of an account, and Airflow's runs of the DAGs in it."""
 
     def __init__(self, cloud, name):
         self.cloud, self.name = cloud, name
@@ -30,7 +30,7 @@ class Account:
         self.cluster = request.Cluster(name, REGION)
 
     def enter(self, patch, key="local", secret="local", region=REGION):
-        """Point connection aws_default and the settings here, with these credentials."""
+        """Point the connection aws_default and the settings to this account, with these credentials."""
         connection = {
             "conn_type": "aws",
             "login": key,
@@ -45,7 +45,7 @@ class Account:
         config = {"work_bucket": self.work, "source_bucket": f"lake-{self.name}", "schema": self.schema}
         patch.setenv("AIRFLOW_VAR_SPARKIFY", json.dumps({**config, "wait_minutes": 0}))
         settings.cache_clear()
-        # Creating all clients again takes seconds: only for other credentials.
+        # Recreating all clients takes seconds, so clear the cache only if the key or the region changes.
         if _clients_of != [(key, region)]:
             aws.client.cache_clear()
             _clients_of[:] = [(key, region)]
@@ -81,7 +81,7 @@ class Account:
         )
 
     def stack(self):
-        """Return the warehouse's stack as AWS describes it once AWS is done with it, or None if there is none."""
+        """Wait until no operation on the warehouse's stack is in progress. Return the stack, or None if none exists."""
         while True:
             try:
                 (stack,) = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
@@ -92,7 +92,7 @@ class Account:
             time.sleep(0.05)
 
     def params(self, dag_id, **given):
-        """Return a run's parameters: the defaults, updated with what is given."""
+        """Return a run's parameters: the defaults, overridden by ``given``."""
         return dag_of(dag_id).params.dump() | {"name": self.name, **given}
 
     def run(self, dag_id, **params):
@@ -100,7 +100,7 @@ class Account:
         dag = dag_of(dag_id)
         for task in dag.tasks:
             task.retries = 0
-            # The stand-in takes less than a second for what takes AWS minutes.
+            # The stand-in needs less than a second for work that takes AWS minutes.
             task.poke_interval, task.poll_interval, task.exponential_backoff = 0.1, 0.2, False
         state, tasks = run(dag, **params)
         return {"run": state} | tasks
@@ -122,11 +122,11 @@ class Account:
         )
 
     def kinds(self):
-        """Return the kinds of all that exists of the warehouse."""
+        """Return the kinds of the warehouse's existing resources."""
         return sorted(thing.kind for thing in inventory.list_things(self.cluster))
 
     def remove(self):
-        """Remove everything of the warehouse, whatever state it is in."""
+        """Delete all resources of the warehouse, whatever their state."""
         self.permissions(False)
         formation = self.client("cloudformation")
         if self.stack():
@@ -164,6 +164,6 @@ class Account:
         return self.connect(f"redshift!{self.name}-awsuser")
 
     def permissions(self, on):
-        """Switch moto's check of permissions on or off."""
+        """Enable or disable moto's permission checks."""
         url, body = f"{self.cloud.aws_endpoint}/moto-api/reset-auth", b"0" if on else b"inf"
         urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "text/plain"})).read()

@@ -1,6 +1,6 @@
-"""The requests that AWS authorizes for a call of its API, and the same requests on foreign resources.
+"""List the requests that AWS authorizes for an API call, and the same requests on foreign resources.
 
-Actions, resource types and condition keys as in the Service Authorization Reference:
+Actions, resource types and condition keys are those of the Service Authorization Reference:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from tests.cluster.iam import ACCOUNT, REGION, Request
 
 REQUEST_TAG, RESOURCE_TAG = "aws:RequestTag/warehouse", "aws:ResourceTag/warehouse"
-# API operations whose action has another name.
+# API operations whose IAM action has another name.
 _S3_ACTIONS = {
     "HeadBucket": "ListBucket",
     "ListObjectsV2": "ListBucket",
@@ -20,7 +20,7 @@ _S3_ACTIONS = {
     "HeadObject": "GetObject",
     "DeleteObjects": "DeleteObject",
 }
-# Values of the condition keys in requests that are not ours.
+# Values of the condition keys in foreign requests.
 FOREIGN = {
     REQUEST_TAG: "payroll",
     RESOURCE_TAG: "payroll",
@@ -36,7 +36,7 @@ def request(action: str, resource: str, **context: str) -> Request:
 
 
 def list_requests(service: str, operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
-    """Yield what AWS checks on a call that works for the cluster ``name``."""
+    """Yield the requests that AWS authorizes for an API call on behalf of the cluster ``name``."""
     if service == "sts":
         return  # GetCallerIdentity needs no permission.
     yield from _BY_SERVICE.get(service, _unrestricted)(operation, given, name)
@@ -117,7 +117,7 @@ def _secretsmanager(operation: str, given: Mapping[str, Any], name: str) -> Iter
         return
     secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{identifier}"
     if identifier.startswith("redshift!"):
-        # Redshift's own secret does not have our tag, but its name is bound.
+        # Redshift's own secret does not have our tag, so the policy restricts its name.
         yield Request(f"secretsmanager:{operation}", f"{secret}-AbCdEf")
         return
     # AWS appends six characters to the name of a secret that it creates. Until then it checks only the name.
@@ -148,9 +148,9 @@ def _request_tag(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def list_foreign(own: Request, name: str) -> Iterator[tuple[str, Request]]:
-    """Yield the same request on foreign resources: one fact is changed at a time.
+    """Yield the same request on foreign resources, with one fact changed at a time.
 
-    Each comes with the fact: ``account``, ``region``, ``name``, or the condition key.
+    Each comes with the name of the fact: ``account``, ``region``, ``name``, or the condition key.
     """
 
     def on(resource: str) -> Request:

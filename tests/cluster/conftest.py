@@ -1,4 +1,4 @@
-"""An AWS account to provision in: this folder has its own stand-in, and each test its own cluster."""
+"""Fixtures with an AWS account for provisioning. This folder has its own stand-in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _names = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def cloud():
-    """Start a stand-in for this folder only: tests switch permissions on, and clusters change the database."""
+    """Start a stand-in for this folder only, because tests enable permissions and clusters change the database."""
     with service.server(service_options()) as running:
         yield running
     aws.client.cache_clear()
@@ -35,7 +35,7 @@ def _account(cloud, patch):
 
 @pytest.fixture
 def account(cloud, airflow_database, monkeypatch):
-    """Yield an account without any resource of this test's warehouse, and empty it after the test."""
+    """Yield an account without resources of this test's warehouse, and empty it after the test."""
     yield from _account(cloud, monkeypatch)
 
 
@@ -43,7 +43,7 @@ def account(cloud, airflow_database, monkeypatch):
 def provisioned(cloud, airflow_database):
     """Yield an account with a cluster that was provisioned twice: ``first``, then ``again`` with other addresses.
 
-    Only for tests that read: the connections' secrets have one name per account.
+    Tests must restore what they change. The connections' secrets have one name per account.
     """
     with pytest.MonkeyPatch.context() as patch:
         for account in _account(cloud, patch):

@@ -1,8 +1,8 @@
-"""A small evaluator of IAM policies: which statements match a request, and what the policy decides.
+"""A small evaluator of IAM policies: it finds the statements that match a request, and the policy's decision.
 
-It knows the elements that include/iam uses and refuses any other, so that it never guesses:
+It supports only the elements that include/iam uses and refuses others instead of guessing. See
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html. No library on PyPI evaluates
-a whole policy: moto ignores Condition, pycfmodel evaluates only Condition.
+a whole policy: moto ignores Condition, and pycfmodel evaluates only Condition.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """One permission check of AWS: an action on a resource, with the values of condition keys."""
+    """One request that AWS authorizes: an action on a resource, with the values of condition keys."""
 
     action: str
     resource: str
@@ -51,12 +51,12 @@ def load_policy(resource: str, name: str) -> list[Statement]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return one value, or several, as a list."""
+    """Return a copy of a list, or a new list with any other value."""
     return list(value) if isinstance(value, list) else [value]
 
 
 def allows(statements: Iterable[Statement], request: Request) -> bool:
-    """Return what the policy decides: allowed by a statement, and denied by none."""
+    """Return whether the policy allows a request: at least one statement allows it, and none denies it."""
     effects = {statement["Effect"] for statement in statements if matches(statement, request)}
     return effects == {"Allow"}
 
@@ -106,7 +106,7 @@ Mutation = Callable[[list[Statement]], list[Statement]]
 
 
 def list_wider(policy: str) -> Iterator[tuple[str, Mutation]]:
-    """Yield every mutation that allows more: Resource "*" instead of names, or a condition dropped."""
+    """Yield every mutation that allows more: with Resource "*" instead of names, or without a condition."""
     for i, statement in enumerate(load_policy(policy, "any")):
         if statement["Resource"] != ["*"]:
             yield f"{policy} {statement['Sid']} Resource *", _edit(i, lambda s: s.update(Resource=["*"]))
@@ -117,7 +117,7 @@ def list_wider(policy: str) -> Iterator[tuple[str, Mutation]]:
 
 
 def list_narrower(policy: str) -> Iterator[tuple[str, Mutation]]:
-    """Yield every mutation that allows less: an action, a resource or a value of a condition dropped."""
+    """Yield every mutation that allows less: without an action, a resource or a value of a condition."""
     for i, statement in enumerate(load_policy(policy, "any")):
         sid = f"{policy} {statement['Sid']}"
         for part in ("Action", "Resource"):
@@ -125,7 +125,7 @@ def list_narrower(policy: str) -> Iterator[tuple[str, Mutation]]:
                 yield f"{sid} without {value}", _edit(i, lambda s, part=part, j=j: s[part].pop(j))
         for operator, keys in statement.get("Condition", {}).items():
             if operator.endswith("IfExists"):
-                continue  # It only denies.
+                continue  # It only denies requests that have the key.
             for key, values in keys.items():
                 for j, value in enumerate(values):
                     yield (

@@ -1,7 +1,7 @@
-"""From nothing to a loaded star and back, once, with everything on record: calls of AWS, statements, logs, XComs.
+"""Provision a warehouse, load the star and tear it down, once, and record the AWS calls, statements and logs.
 
-The pipeline's connections come from Secrets Manager through Airflow's own backend, as on Astro: the load uses what
-provision wrote.
+The pipeline's connections come from Secrets Manager through Airflow's own backend, as on Astro. The load uses the
+connections that provision wrote.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ NAME, OTHER_NAME = "wh-story", "wh-other"
 
 @dataclass(frozen=True)
 class Call:
-    """One call of AWS's API."""
+    """One call of the AWS API."""
 
     actor: str
-    """The policy whose permissions it needs: Deploy or Workers, or test for the test's own calls."""
+    """The policy that must allow the call, ``Deploy`` or ``Workers``, or ``test`` for the test's own calls."""
     name: str
-    """The cluster that it works for."""
+    """The cluster that the call is for."""
     service: str
     operation: str
     given: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Call:
 
 @dataclass
 class Record:
-    """The calls, messages and logs of the story, and how its runs ended."""
+    """The calls, statements and logs of the story, and the final states of its runs."""
 
     account: Account
     actor: str = "test"
@@ -62,7 +62,7 @@ class Record:
 
 
 def tell(cloud: Running) -> Record:
-    """Run the story on a local AWS, and return its record."""
+    """Run the story on a local AWS and return its record."""
     record = Record(Account(cloud, NAME))
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda entry: record.log.append(handler.format(entry))  # type: ignore[method-assign]  # a short class
@@ -100,7 +100,7 @@ def _use_the_secrets_backend(patch: pytest.MonkeyPatch, account: Account) -> Non
         "aws_secret_access_key": KEY["secret"],
     }
     patch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps(backend))
-    # As a worker does when it starts. Later, every lookup would create the backends again.
+    # A worker does the same when it starts. Without the list, every lookup would recreate the backends.
     patch.setattr(
         airflow.configuration, "secrets_backend_list", airflow.configuration.initialize_secrets_backends()
     )
@@ -149,7 +149,7 @@ def _provision_load_and_tear_down(record: Record) -> None:
 
 
 def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: Record) -> None:
-    """Take the steps that one story does not: Serverless, subnets, a refused stack, a secret deleted by hand."""
+    """Run the steps that the story leaves out: Serverless, subnets, a refused stack, a manually deleted secret."""
     other = Account(cloud, OTHER_NAME)
     other.enter(patch, KEY["key"], KEY["secret"])
     record.actor, record.name = "test", OTHER_NAME
@@ -188,13 +188,13 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
 
 @dataclass
 class DagRun:
-    """The part of Airflow's run that teardown reads."""
+    """A replacement for Airflow's DagRun with the field that teardown reads."""
 
     start_date: datetime
 
 
 def _roll_back(record: Record, other: Account) -> str:
-    """Let AWS refuse the update of a stack, and read why."""
+    """Make AWS refuse an update of the stack, read the reason, delete the stack, and return its name."""
     params = other.params("provision", **other.wanted(serverless=True))
     wanted = stack.check_request(params)["stack"]
     for one in wanted["Parameters"]:
@@ -220,7 +220,7 @@ def _record_calls(patch: pytest.MonkeyPatch, record: Record) -> None:
         return call(self, operation, given)
 
     patch.setattr(botocore.client.BaseClient, "_make_api_call", recorded)
-    # The song files do not pass boto3.
+    # The pipeline reads the song files with obstore instead of boto3.
     get, list_objects = obstore.get, obstore.list
 
     def recorded_get(store: Any, key: str) -> Any:

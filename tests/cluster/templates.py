@@ -1,4 +1,4 @@
-"""The templates of CloudFormation as a test reads them: parameters and pseudo parameters filled in."""
+"""Read the CloudFormation templates with parameters and pseudo parameters resolved."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _Loader.add_multi_constructor("!", _construct)
 
 
 def read(path: str) -> dict[str, Any]:
-    """Return a template below include/, with its functions as they are written."""
+    """Return a template below include/ with its functions unresolved."""
     template: dict[str, Any] = yaml.load((INCLUDE / path).read_text(), _Loader)
     return template
 
 
 def resolve(value: Any, names: dict[str, str]) -> Any:
-    """Return a part of a template with the names filled in, and of a condition the part that holds."""
+    """Return a part of a template with its names and conditions resolved."""
     if isinstance(value, list):
         return [found for one in value if (found := resolve(one, names)) is not None]
     if not isinstance(value, dict):
@@ -50,7 +50,7 @@ def resolve(value: Any, names: dict[str, str]) -> Any:
 
 
 def names(name: str, **more: str) -> dict[str, str]:
-    """Return the names of a warehouse in permissions.yaml."""
+    """Return the values of the names in permissions.yaml for a warehouse."""
     role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
     given = read("iam/permissions.yaml")["Parameters"]
     return (

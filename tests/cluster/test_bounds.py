@@ -1,4 +1,4 @@
-"""No run of the cluster's DAGs waits forever, or until a person unpauses the DAG."""
+"""Test that no run of the cluster's DAGs waits forever or until a person unpauses the DAG."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def test_every_wait_is_bounded(dag_id: str) -> None:
     assert dag.dagrun_timeout
     for task in dag.tasks:
         assert task.execution_timeout, task.task_id
-        # A waiting task fails by its own limit, whose message names what it waited for, before the run's.
+        # A waiting task reaches its own timeout, whose message names what it waited for, before the run's timeout.
         wait = timedelta(seconds=getattr(task, "timeout", 0))
         assert max(task.execution_timeout, wait) < dag.dagrun_timeout, task.task_id

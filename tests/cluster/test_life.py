@@ -1,4 +1,4 @@
-"""The warehouse's life, run by Airflow on a moto server over HTTP whose clusters are the local Redshift."""
+"""Test the warehouse's life cycle with Airflow on a moto server over HTTP, whose clusters are the local Redshift."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.world import event, lines
 
 
 def fail_once(patch, owner, step):
-    """Let a step do its work and fail then."""
+    """Make a step fail after it has done its work."""
     work = getattr(owner, step)
 
     def done_but_failed(*arguments, **named):
@@ -36,7 +36,7 @@ def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(accou
         "failed",
         "success",
     )
-    # The log names what exists, with its cost.
+    # The log names each existing resource and its cost.
     for thing in inventory.list_things(account.cluster):
         assert f"{thing}" in caplog.text
     assert "about 0.38 USD per hour until paused or deleted" in caplog.text
@@ -44,7 +44,7 @@ def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(accou
     assert (states["run"], states["update_stack"]) == ("success", "skipped")
     account.connect().close()
 
-    # A paused cluster takes no snapshot: it is resumed for it.
+    # AWS takes no snapshot of a paused cluster, so teardown resumes it first.
     account.client("s3").put_object(Bucket=account.work, Key="runs/a", Body=b"a")
     account.client("redshift").pause_cluster(ClusterIdentifier=account.name)
     states = account.teardown(final_snapshot=True, delete_work_bucket=False)
@@ -56,7 +56,7 @@ def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(accou
         in caplog.text
     )
 
-    # A new warehouse takes the bucket that is left. Once the bucket is deleted too, only the snapshot is left.
+    # A new warehouse uses the remaining bucket. After the bucket is deleted too, only the snapshot is left.
     params = account.params("provision", **account.wanted())
     given = {
         p["ParameterKey"]: p["ParameterValue"] for p in stack.check_request(params)["stack"]["Parameters"]
@@ -115,7 +115,7 @@ def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch
     with pytest.raises(ConfigurationError, match="exists as Serverless, and its data would be deleted"):
         stack.check_request(params | {"serverless": False})
 
-    # The snapshot is taken while there is a workgroup, because AWS refuses it without one.
+    # Teardown takes the snapshot while the workgroup exists, because AWS refuses a snapshot without one.
     assert account.teardown(final_snapshot=True)["run"] == "success"
     assert account.kinds() == ["snapshot"]
     (snapshot,) = inventory.list_snapshots(account.cluster)
@@ -132,7 +132,7 @@ def test_a_target_that_is_taken_back_is_disabled(account):
 
 @pytest.mark.slow
 def test_a_workgroup_is_changed_setting_by_setting_in_an_order_that_aws_takes(account):
-    """AWS refuses two settings in one call, a base capacity above the maximum, and one while there is a target."""
+    """AWS refuses two settings in one call, and a base capacity above the maximum or while there is a target."""
     assert account.provision(serverless=True)["run"] == "success"
     for base, most, target in (
         (32, 64, 0),
@@ -161,7 +161,7 @@ def _refuse(params):
 
 
 def test_what_aws_refuses_leaves_nothing_and_says_why(account):
-    """A foreign cluster of the same name: CloudFormation rolls back, and the name is free for the next run."""
+    """A foreign cluster has the same name: CloudFormation rolls back, and the next run can use the stack's name."""
     account.client("redshift").create_cluster(
         ClusterIdentifier=account.name,
         NodeType="rg.large",

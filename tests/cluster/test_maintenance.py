@@ -1,4 +1,4 @@
-"""Weekly maintenance, on the services of the test session."""
+"""Test weekly maintenance on the services of the test session."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_rows_of_past_runs_go_when_they_are_old(make_world):
     star = world.state()
     for table, column in maintenance.EXPIRING.items():
         age(world, table, column, 31)
-    # The newest version stays: the next one counts on from it.
+    # The row of the newest version stays, because the next version's number is one higher.
     assert maintenance.delete_old_rows() == {**kept, "publish_log": 0, "changed_days": 0}
     assert world.count("publish_log") == 1
     assert world.state() == star
@@ -61,7 +61,7 @@ def test_an_old_row_of_publish_log_is_deleted_when_there_is_a_newer_one(make_wor
 
 
 class Tomorrow(datetime):
-    """The clock, two days ahead."""
+    """A clock that is two days ahead."""
 
     @classmethod
     def now(cls, tz=None):
@@ -99,13 +99,13 @@ def test_every_table_is_vacuumed_and_analyzed(make_world, monkeypatch):
     world = make_world(reject_threshold=1.0)
     loaded(world)
     with monkeypatch.context() as patch:
-        # One that VACUUM could not meet.
+        # VACUUM could not finish within this timeout.
         patch.setattr(warehouse, "statement_timeout", lambda: "set statement_timeout to 1")
         tables = maintenance.vacuum_and_analyze()
     assert {"songplays", "users", "songs", "artists", "time", "events", "publish_log"} <= {
         table.partition(".")[2] for table in tables
     }
-    # PostgreSQL refuses VACUUM in a transaction, and counts those that were done.
+    # PostgreSQL refuses VACUUM in a transaction, and counts the completed VACUUMs of each table.
     counted = world.rows(
         "select count(*) from pg_catalog.pg_stat_user_tables "
         "where schemaname in ('{s}', '{s}_ops') and vacuum_count = 1 and analyze_count >= 1"

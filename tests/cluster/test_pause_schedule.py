@@ -1,4 +1,4 @@
-"""The schedules of pause and resume: a typo fails by name, because a cluster that is never paused costs money."""
+"""Test the schedules of pause and resume. A typo must cause an error, because an unpaused cluster incurs cost."""
 
 from __future__ import annotations
 

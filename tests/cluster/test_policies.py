@@ -1,4 +1,4 @@
-"""The templates by themselves: well formed, no way to become administrator, what CloudFormation needs and no more."""
+"""Test that the templates are well formed, let no role become administrator, and grant only what is needed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NAME = "sparkify"
 IAM = f"arn:aws:iam::{ACCOUNT}"
 CLUSTER = f"arn:aws:redshift:{REGION}:{ACCOUNT}:cluster:{NAME}"
 HOLDERS = ("Workers", "Deploy", "CloudFormationRole", "CopyRole")
-# Permissions that AWS's schemas name for properties which warehouse.yaml does not set: other kinds of configuration of
-# a bucket, networks that Redshift's own role makes, restores, resource policies, customer managed keys.
+# Permissions that AWS's schemas name for properties that warehouse.yaml does not set: other bucket configuration,
+# networks that Redshift's own role creates, restores, resource policies, and customer managed keys.
 NOT_SET = """
     s3:*Abac s3:*Accelerate* s3:*Analytics* s3:*Acl s3:*Cors s3:*CORS s3:*Intelligent* s3:*Inventory*
     s3:*Logging s3:*MetadataTable* s3:*Metadata* s3:*Metrics* s3:*Notification s3:*ObjectLock*
@@ -59,8 +59,8 @@ def test_both_stacks_take_the_same_names() -> None:
 
 @pytest.mark.parametrize("policy", HOLDERS)
 def test_a_policy_fits_with_the_longest_names(policy: str) -> None:
-    """A managed policy has 6,144 characters, and so have ours of roles, which could have more:
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+    """The quota of a managed policy is 6,144 characters. We apply it to the inline policies of our roles too, although
+    their quota is larger: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
     longest = {
         "name": "n" * 40,
         "WorkBucket": "b" * 63,
@@ -135,7 +135,7 @@ def test_the_key_of_an_encrypted_lake_is_for_s3_only() -> None:
 
 
 def test_no_name_of_aws_is_of_one_partition_only() -> None:
-    """GovCloud and China have their own partition, and China its own suffix."""
+    """GovCloud and China have their own partitions, and China has its own URL suffix."""
     for path in [*templates.INCLUDE.rglob("*.py"), *templates.INCLUDE.rglob("*.yaml")]:
         assert "arn:aws:" not in path.read_text(), path
     china = {"AWS::Partition": "aws-cn", "AWS::URLSuffix": "amazonaws.com.cn", "AWS::Region": "cn-north-1"}
@@ -145,7 +145,7 @@ def test_no_name_of_aws_is_of_one_partition_only() -> None:
 
 
 def _schemas() -> dict[str, set[str]]:
-    """Return the permissions that AWS's schemas name, by type of the resources in warehouse.yaml."""
+    """Return the permissions that AWS's schemas name for each resource type in warehouse.yaml."""
     wanted = {one["Type"] for one in templates.read("cluster/warehouse.yaml")["Resources"].values()}
     found = {}
     for path in glob.glob(str(Path(cfnlint.__file__).parent / "data/schemas/resources/*.json")):
@@ -165,7 +165,7 @@ def test_cloudformation_may_do_what_the_schemas_name_and_no_more() -> None:
     wildcards = {one for one in named if "*" in one}
     missing = named - granted - wildcards
     assert {one for one in missing if not any(fnmatchcase(one, pattern) for pattern in NOT_SET)} == set()
-    # Secrets Manager asks for this one when Redshift manages the password:
+    # Secrets Manager requires this permission if Redshift manages the password:
     # https://docs.aws.amazon.com/redshift/latest/mgmt/redshift-secrets-manager-integration.html
     more = {one for one in granted - named if not any(fnmatchcase(one, pattern) for pattern in wildcards)}
     assert more == {"secretsmanager:GetRandomPassword"}

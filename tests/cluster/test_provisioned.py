@@ -1,4 +1,4 @@
-"""The warehouse that provision creates, on a moto server over HTTP whose clusters are the local Redshift."""
+"""Test the warehouse that provision creates on a moto server over HTTP, whose clusters are the local Redshift."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_stated_addresses_get_in_and_no_others(provisioned):
         "SecurityGroups"
     ]
     let_in = {r["CidrIp"] for p in group["IpPermissions"] for r in p["IpRanges"]}
-    # Those of the second run: what only the first one stated is shut out again.
+    # The addresses are those of the second run. An address that only the first run stated no longer has access.
     assert let_in == {"10.1.0.0/16", "10.2.0.0/16"}
     assert {(p["FromPort"], p["ToPort"]) for p in group["IpPermissions"]} == {(5439, 5439)}
 
@@ -167,12 +167,12 @@ def test_pause_and_resume(provisioned):
     assert provisioned.run("resume", **name)["resume_cluster"] == "success"
     provisioned.connect().close()
     assert pause.find_resumable(provisioned.params("resume")) == {}
-    # A pause that has just begun: AWS refuses to resume the cluster until it is paused.
+    # While a cluster is being paused, AWS refuses to resume it.
     provisioned.client("redshift").pause_cluster(ClusterIdentifier=provisioned.name)
     states = provisioned.run("resume", **name)
     assert (states["run"], states["wait_until_paused"]) == ("success", "success")
     provisioned.connect().close()
-    # The stand-in may be paused by then, so the run does not show the order.
+    # The stand-in may already be paused by then, so the run does not prove the order of the tasks.
     dag = dag_of("resume")
     assert "wait_until_paused" in dag.get_task("resume_cluster").upstream_task_ids
     assert dag.get_task("wait_until_paused").target_status == "paused"
@@ -190,7 +190,7 @@ def test_a_cluster_is_idle_only_if_measured_so(provisioned):
 
 
 def _measure(account, connected):
-    """Report the number of connections at each of these minutes in the past."""
+    """Publish the number of connections at each of these minutes in the past as a CloudWatch metric."""
     account.client("cloudwatch").put_metric_data(
         Namespace="AWS/Redshift",
         MetricData=[

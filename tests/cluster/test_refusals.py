@@ -1,4 +1,4 @@
-"""Requests that provision and teardown refuse before they change anything."""
+"""Test the requests that provision and teardown refuse before they change anything."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_serverless_needs_three_zones(account, monkeypatch):
         answer["Subnets"].pop()
         with pytest.raises(ConfigurationError, match="three subnets in 2 availability zones; these 2 are"):
             stack._find_vpc(far, two)
-    # In a stack, with a subnet group for a cluster and without one for Serverless.
+    # The stack of a cluster has a subnet group, and the stack of Serverless has none.
     for serverless in (False, True):
         given = stack.check_request(two | {"subnet_ids": subnets, "serverless": serverless})["stack"]
         account.client("cloudformation").create_stack(StackName=account.name, **given)
@@ -138,7 +138,7 @@ def test_a_bucket_of_another_account_is_said_with_both_causes(account, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(aws.client("s3", "us-west-2"), "head_bucket", refuse)
-        # Nothing is said to be deleted, or to cost nothing, that could not be looked at.
+        # A resource that could not be read is not reported as deleted or as free of charge.
         for work in (
             lambda: stack.check_request(params),
             lambda: inventory.log_costs(account.cluster, "now"),
@@ -270,7 +270,7 @@ def test_access_denied_names_the_policy(account, monkeypatch):
     account.permissions(True)
     with pytest.raises(AirflowFailException, match=r"could not look at stack.*include/iam/permissions\.yaml"):
         stack.check_request(account.params("provision", **account.wanted()))
-    # A resource that could not be looked for is not taken for deleted.
+    # A resource is not considered deleted if the lookup fails.
     with pytest.raises(AirflowFailException, match="could not look"):
         teardown.list_leftovers(account.params("teardown", delete_work_bucket=True))
 

@@ -1,4 +1,4 @@
-"""The story of tests/cluster/story.py: what it did, and that its calls and include/iam fit each other exactly."""
+"""Test the results of the story in tests/cluster/story.py, and that include/iam allows its calls and no others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def story(cloud: Running, airflow_database: None) -> Record:
-    """Return the record of the story, which is lived once for this module."""
+    """Run the story once for this module and return its record."""
     return tell(cloud)
 
 
@@ -60,11 +60,11 @@ def test_no_secret_is_in_a_log_a_template_an_xcom_or_a_statement(story: Record) 
     places = {
         "log": "\n".join(story.log).encode(),
         "statements": "\n".join(story.statements).encode(),
-        # Rendered templates, XComs, runs' parameters and all else that Airflow keeps.
+        # The database has rendered templates, XComs, the runs' parameters and everything else that Airflow stores.
         "database": b"".join(path.read_bytes() for path in home.glob("airflow.db*")),
         "log files": b"".join(path.read_bytes() for path in (home / "logs").rglob("*.log")),
     }
-    # The search finds what is there.
+    # The search finds strings that must be there.
     assert story.account.name.encode() in places["log"]
     assert story.account.name.encode() in places["database"]
     assert b"sparkify_pipeline" in places["statements"]
@@ -75,7 +75,7 @@ def test_no_secret_is_in_a_log_a_template_an_xcom_or_a_statement(story: Record) 
 
 
 def test_login_by_iam(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No password anywhere: the hook asks AWS for a temporary one, as workers.json allows."""
+    """No password is stored: the hook requests a temporary one from AWS, as the policy Workers allows."""
     from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
     params = account.params("provision", **account.wanted(login="iam", tls="verify-full"))
@@ -112,24 +112,24 @@ def test_login_by_iam(account: Account, monkeypatch: pytest.MonkeyPatch) -> None
 # The policies: own requests allowed, foreign ones denied --------------------------------------------------------
 
 _REDSHIFT = f"arn:aws:redshift:{REGION}:{ACCOUNT}"
-# Requests that AWS checks on behalf of a call, or that only another account needs, each with its reason.
+# Requests that the policies must allow although the story does not make them, each with its reason.
 UNRECORDED = {
     "Deploy": [
-        # A paused cluster is resumed for its final snapshot: see test_life.py.
+        # Teardown resumes a paused cluster for its final snapshot. See test_life.py.
         Request("redshift:ResumeCluster", f"{_REDSHIFT}:cluster:{NAME}"),
     ],
     "Workers": [
-        # A large upload that was broken off.
+        # A large upload that fails is aborted.
         Request("s3:AbortMultipartUpload", f"arn:aws:s3:::work-{NAME}/runs/a/events-0.json.gz"),
-        # Files of runs older than keep_run_days: see test_maintenance.py.
+        # Maintenance deletes the files of runs older than keep_run_days. See test_maintenance.py.
         Request("s3:DeleteObject", f"arn:aws:s3:::work-{NAME}/runs/a/events-0.json.gz"),
-        # Connections with login `iam`: see test_login_by_iam.
+        # Connections with login `iam` make these requests. See test_login_by_iam.
         Request("redshift:GetClusterCredentials", f"{_REDSHIFT}:dbuser:{NAME}/sparkify_pipeline"),
         Request("redshift:GetClusterCredentials", f"{_REDSHIFT}:dbname:{NAME}/dev"),
     ],
     "CopyRole": [],
 }
-# Facts that do not matter to a policy, each with its reason. Every other change of fact must lead to a denial.
+# Facts that a policy need not check, each with its reason. A change of any other fact must lead to a denial.
 _TO_SEE = "provision must see a foreign resource in order to refuse it"
 INDIFFERENT = {
     ("secretsmanager:DescribeSecret", RESOURCE_TAG): _TO_SEE,
@@ -158,7 +158,7 @@ def list_own(story: Record, policy: str) -> Iterable[tuple[str, Request]]:
     for own in UNRECORDED[policy]:
         yield NAME, own
     if policy == "CopyRole":
-        # COPY reads a manifest and the pieces beside it.
+        # COPY reads a manifest and the files in its folder.
         for bucket, folder in re.findall(r"'s3://([^/]+)/([^']+/)", "\n".join(list_copies(story))):
             for piece in ("events.manifest", "events-0.json.gz"):
                 yield NAME, Request("s3:GetObject", f"arn:aws:s3:::{bucket}/{folder}{piece}")

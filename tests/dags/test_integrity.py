@@ -1,8 +1,8 @@
-"""Every DAG file imports in isolation: no environment, no connection, no Variable, no database, no network.
+"""Test that every DAG file imports in isolation: no environment, no connection, no Variable, no database, no network.
 
-Each runs in a separate process, so that neither the test session's Airflow nor another DAG file lends it anything. All
-are forked from one that has imported Airflow.
-Only Airflow is needed here: `astro dev pytest` runs this file in the image.
+Each file is imported in a separate process, so that it cannot depend on the test session's Airflow or on another DAG
+file. All processes are forked from one that has imported Airflow.
+This file needs only Airflow, because `astro dev pytest` runs it in the image.
 """
 
 import json
@@ -68,7 +68,7 @@ for path in sys.argv[1:]:
 
 
 def read_bags(paths: list[Path], home: Path) -> dict[Path, dict[str, Any]]:
-    """Return the content of a DagBag of each file or folder, read in a process with an empty environment."""
+    """Return the content of a DagBag of each file or folder, read in a process with a minimal environment."""
     environment = {
         "PATH": os.defpath,
         "PYTHONPATH": str(PROJECT),

@@ -1,4 +1,4 @@
-"""On Airflow 3.3 and later, an error that a retry cannot help fails the task at its first try."""
+"""Test that, on Airflow 3.3 and later, an error that a retry cannot fix fails the task at its first try."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
         (answer("42703", "column x does not exist"), RetryAction.FAIL),
         (answer("22012", "division by zero"), RetryAction.FAIL),
         (answer("40001", "conflict"), RetryAction.DEFAULT),
-        # COPY: S3ServiceException: SlowDown, Status 503
+        # COPY reports S3ServiceException: SlowDown, Status 503.
         (answer("XX000", "SlowDown"), RetryAction.DEFAULT),
         (redshift_connector.InterfaceError("closed"), RetryAction.DEFAULT),
         (

@@ -1,4 +1,4 @@
-"""local.dag_runs, but with a warehouse that has a second to answer, and tasks that are tried again at once."""
+"""Run local.dag_runs with a warehouse timeout of one second and immediate retries of tasks."""
 
 import runpy
 from datetime import timedelta

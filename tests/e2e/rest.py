@@ -1,4 +1,4 @@
-"""The REST API of `make up`, as a client of either Airflow uses it."""
+"""A client of Airflow's REST API in `make up`, for Airflow 2 and 3."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NO_LOGICAL_DATE = {} if AIRFLOW == 2 else {"logical_date": None}
 
 
 def login(password: str) -> str:
-    """Return the header Authorization of the user admin: Airflow 3 exchanges the password for a token.
+    """Return the Authorization header of the user admin. Airflow 3 exchanges the password for a token.
 
-    :raises urllib.error.HTTPError: the password is wrong (Airflow 3).
+    :raises urllib.error.HTTPError: if the password is wrong (Airflow 3).
     """
     if AIRFLOW == 2:
         return "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
@@ -30,9 +30,9 @@ def login(password: str) -> str:
 
 
 def call(authorization: str, method: str, path: str, body: Any = None) -> Any:
-    """Return the answer to a request.
+    """Send a request and return the response.
 
-    :raises urllib.error.HTTPError: the API refuses it.
+    :raises urllib.error.HTTPError: if the API refuses the request.
     """
     headers = {"Content-Type": "application/json", "Authorization": authorization}
     data = json.dumps(body).encode() if body is not None else None

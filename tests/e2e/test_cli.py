@@ -1,4 +1,4 @@
-"""The commands behind make, end to end, in their own home and on their own ports."""
+"""Test the commands behind make end to end, in their own home and on their own ports."""
 
 import contextlib
 import csv
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """Yield a local world of this module, on its own ports, and stop everything at the end."""
+    """Yield this module's own local world on its own ports, and stop everything at the end."""
     home = Home(tmp_path_factory.mktemp("local"))
     with pytest.MonkeyPatch.context() as patch:
         for name in ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT"):
@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with three days of a tenth of the sample. The fourth arrives later."""
+    """Return a folder with three days of the sample at a tenth of its size. The fourth day arrives later."""
     folder = tmp_path_factory.mktemp("data")
     sample.write(folder, sample.Spec(days=4, scale=0.1))
     later_file(folder).rename(folder / "later")
@@ -120,7 +120,7 @@ def test_run_loads_a_folder_and_again_changes_nothing(
 def test_a_warehouse_that_never_answers_ends_the_run_with_words(
     loaded: Home, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It accepts connections and stays silent, as a paused cluster behind a proxy does."""
+    """The warehouse accepts connections and never responds, like a paused cluster behind a proxy."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         connections = airflow_settings.connections
 
@@ -162,9 +162,9 @@ def test_a_file_that_arrives_later_is_loaded_too(
     before = rows(loaded, capsys)
     (folder / "later").rename(later_file(folder))
     with contextlib.ExitStack() as readers:
-        # Finding B1: analysts who left a transaction open on any table.
+        # Finding B1: analysts left a transaction open on every table.
         for table in tables.PUBLISHED:
-            if table != "publish_lock":  # its reader makes a run wait: tests/pipeline/test_findings.py
+            if table != "publish_lock":  # A reader of it makes a run wait: tests/pipeline/test_findings.py.
                 schema = "sparkify" if table in (*tables.STAR, *tables.HISTORY) else "sparkify_ops"
                 login = services.require(loaded).login
                 reader = readers.enter_context(redshift_connector.connect(**login, ssl=False))
@@ -217,7 +217,7 @@ def test_a_failed_run_says_what_where_and_what_next(
     assert str(loaded.run_log) in told
     days = query(loaded, capsys, "select distinct trunc(start_time) from sparkify.songplays order by 1")
     assert path.name[:10] not in {day for (day,) in days}
-    # The report tables follow what was published.
+    # The report tables have the published days.
     assert query(loaded, capsys, "select day from reports.daily order by 1")[1:] == days[1:]
 
 
@@ -257,7 +257,7 @@ def test_up_and_down(home: Home, folder: Path, capsys: pytest.CaptureFixture[str
         rest.call(rest.login("wrong"), "GET", "/dags/sparkify")
     assert refused.value.code in (401, 403)
 
-    # Airflow's own command line, and the environment for another Airflow, are of this world.
+    # Airflow's command line uses this world, and `make env` prints its environment for another Airflow.
     assert cli.main(["airflow", "dags details sparkify --output plain"], home) == 0
     assert cli.main(["airflow", "dags details nope"], home) != 0
     assert cli.main(["env"], home) == 0
@@ -272,13 +272,13 @@ def test_up_and_down(home: Home, folder: Path, capsys: pytest.CaptureFixture[str
     family = [*processes, *(child for process in processes for child in process.children(recursive=True))]
     addresses = set()
     for process in family:
-        # A scheduler's child may end while it is looked at.
+        # A child process of the scheduler may end during the inspection.
         with contextlib.suppress(psutil.NoSuchProcess):
             connections = process.net_connections("tcp")
             addresses |= {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
     assert addresses == {"127.0.0.1"}
 
-    # Two runs at once on one database would conflict, and the scheduler uses it.
+    # The scheduler uses the database, where two simultaneous runs would conflict.
     assert cli.main(["run", str(folder)], home) == 2
     assert "make down" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""`make cloud-demo`, end to end: the commands of docs/aws.md, as printed."""
+"""Test `make cloud-demo` end to end: it runs the commands in docs/aws.md as printed."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from local.home import PROJECT, Home, Problem
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cluster", "serverless"])
 def test_the_commands_of_the_page_leave_nothing(tmp_path: Path, kind: str) -> None:
-    # In its own process, because the demo replaces the environment.
+    # The demo runs in its own process, because it replaces the environment.
     code = (
         "import sys; from pathlib import Path; from local.cloud_demo import main; from local.home import Home\n"
         f"sys.exit(main({kind!r}, Home(Path({str(tmp_path)!r}) / 'home')))"
@@ -28,22 +28,22 @@ def test_the_commands_of_the_page_leave_nothing(tmp_path: Path, kind: str) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     assert ("the paused cluster refuses connections" in done.stdout) == (kind == "cluster")
     assert "left of it: nothing" in done.stdout
-    assert "switched on: maintenance, sparkify" in done.stdout
+    assert "unpaused: maintenance, sparkify" in done.stdout
     counts = re.findall(r"^ +songplays +([\d,]+) rows$", done.stdout, re.M)
-    # The star is as it was before the pause. Serverless has no pause.
+    # The star is the same as before the pause. Serverless cannot be paused.
     assert len(counts) == (2 if kind == "cluster" else 1)
     assert len(set(counts)) == 1
 
 
 def test_a_dag_that_is_off_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow would leave its run in the queue."""
+    """Airflow would leave the run of a paused DAG in the queue."""
     ran = []
     monkeypatch.setattr(Demo, "airflow", lambda self, *words: ran.append(words[2]))
     monkeypatch.setattr(Demo, "show_star", lambda self: None)
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     no_services: Any = None
     demo = Demo(no_services, Home(tmp_path), "cluster")
-    with pytest.raises(Problem, match="sparkify is paused when it is new.*\nNext: switch it on"):
+    with pytest.raises(Problem, match="sparkify is created paused.*\nNext: unpause it"):
         demo.run("sparkify", {})
 
     body = json.dumps({"is_paused": False}).encode()

@@ -1,4 +1,4 @@
-"""docs/first-hour.md: its commands, as printed, in a copy of the project."""
+"""Test the commands in docs/first-hour.md, as printed, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_commands_of_the_first_hour(tmp_path: Path) -> None:
     ports = ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment |= {name: str(free_port()) for name in ports}
-    # The environment of this test, instead of one for the copy.
+    # The copy uses the environment of this test and does not create another one.
     environment["MAKEFLAGS"] = f"READY= PY={sys.executable}"
     commands = "".join(re.findall(r"^```sh\n(.*?)^```", read("docs/first-hour.md"), re.M | re.S))
     try:
@@ -51,5 +51,5 @@ def test_the_commands_of_the_first_hour(tmp_path: Path) -> None:
         "stopped the local services",
     ):
         assert words in told, told[-5000:]
-    # The first load, the corrected file, the days again.
+    # The versions are the first load, the load of the corrected file, and the reload of the days.
     assert re.search(r"\n1,load,.*\n2,load,.*\n3,reload,.*\n", told), told[-5000:]

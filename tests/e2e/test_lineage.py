@@ -1,4 +1,4 @@
-"""Lineage as a collector gets it: the events of two runs, with a file as transport."""
+"""Test the lineage that a collector receives: the events of two runs, with a file as transport."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from local import cli, sample
 from local.home import Home
 from tests.e2e.test_cli import free_port
 
-# OpenLineage's published schemas: the folder spec/ of its repository. Without it, its client's own classes are used.
+# The folder spec/ of a clone of OpenLineage's repository, which has the published schemas. Without the variable, the
+# tests use the classes of OpenLineage's client.
 SPEC = os.environ.get("OPENLINEAGE_SPEC")
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Any], list[Any], list[str]]]:
-    """Yield the events of a run of two days and of one of a third, and the names of people in the files."""
+    """Yield the events of a run of two days, those of a run of a third day, and the names of people in the files."""
     folder, home = tmp_path_factory.mktemp("data"), Home(tmp_path_factory.mktemp("local"))
     sample.write(folder, sample.Spec(days=3, scale=0.1))
     later = folder / "log_data/2018/11/2018-11-03-events.json"
@@ -57,7 +58,7 @@ def io(event: Any) -> list[Any]:
 
 
 def origins(events: list[Any]) -> dict[tuple[str, str], set[tuple[str, str]]]:
-    """Return for each (dataset, column) those that it is made of."""
+    """Return, for each (dataset, column), its input datasets and columns."""
     found: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for event in events:
         for item in event.get("outputs", []):
@@ -107,7 +108,7 @@ def test_every_task_begins_and_ends_once(runs) -> None:
         jobs: dict[tuple[str, str], list[str]] = {}
         for event in events:
             jobs.setdefault((event["job"]["name"], event["run"]["runId"]), []).append(event["eventType"])
-        # `airflow dags test` emits the end of a run, but not its start.
+        # `airflow dags test` emits an event for the end of a run, but not for its start.
         odd = {job for job, kinds in jobs.items() if "." in job[0] and sorted(kinds) != ["COMPLETE", "START"]}
         assert not odd
         names = {name for name, _ in jobs}
@@ -137,7 +138,7 @@ def test_nothing_secret_no_sql_and_no_persons_name(runs) -> None:
     assert len(people) > 3
     text = "\n".join(json.dumps(event) for event in first + second)
     words = set(re.findall(r"[\w.@-]+", text))
-    # A first name that is a common word, too, would be found in a description.
+    # A first name that is also a common word would be found in a description.
     assert not {name for name in people if name in words and not name.islower()}
     for secret in ("sparkify-local", "arn:aws:iam", "insert into", "create table", "def "):
         assert secret not in text
@@ -162,7 +163,7 @@ def test_events_keep_the_schemas_of_openlineage(runs) -> None:
 
 
 def classes() -> dict[str, Any]:
-    """Return the facets that OpenLineage's client generates from the schemas. They take no field that these lack."""
+    """Return the facet classes of OpenLineage's client. They come from the schemas and accept no other fields."""
     folder = Path(inspect.getfile(importlib.import_module("openlineage.client.generated"))).parent
     modules = [
         importlib.import_module(f"openlineage.client.generated.{path.stem}") for path in folder.glob("*.py")
@@ -171,7 +172,7 @@ def classes() -> dict[str, Any]:
 
 
 def validator(address: str) -> Any:
-    """Return a validator of the published schema at an address. Its references are resolved from the same folder."""
+    """Return a validator of the published schema at an address. Its references are resolved in the folder SPEC."""
     documents = [
         json.loads(path.read_text()) for path in Path(str(SPEC)).rglob("*.json") if "$id" in path.read_text()
     ]

@@ -1,4 +1,4 @@
-"""A real scheduler, triggerer and LocalExecutor: catch-up, a manual run beside it, a killed task, a cleared task."""
+"""Test a real scheduler, triggerer and LocalExecutor: catchup, a concurrent manual run, killed and cleared tasks."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.pipeline import model
 
 DAYS = 3
 DONE = {"success", "failed"}
-LIMIT = 1500  # seconds for all that the scheduler does here, on two busy cores
+LIMIT = 1500  # seconds for each scheduler's work, on two busy cores
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with three days of a tenth of the sample."""
+    """Return a folder with three days of the sample at a tenth of its size."""
     folder = tmp_path_factory.mktemp("data")
     sample.write(folder, sample.Spec(days=DAYS, scale=0.1))
     return folder
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextlib.contextmanager
 def scheduler(home: Home, folder: Path, schedule: str = "@daily") -> Iterator[Airflow]:
-    """Run `make up` and `make down`, on free ports."""
+    """Run `make up` on free ports, and `make down` at the end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARKIFY_SCHEDULE", schedule)
         for name in ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT"):
@@ -55,7 +55,7 @@ def scheduler(home: Home, folder: Path, schedule: str = "@daily") -> Iterator[Ai
 
 
 class Airflow:
-    """The REST API of `make up`."""
+    """The Airflow of `make up`, through its REST API."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -66,13 +66,13 @@ class Airflow:
         return rest.call(self._login, method, path, body)
 
     def states(self, dag: str = "sparkify") -> dict[str, str]:
-        """Return the state of every run of a DAG."""
+        """Return the state of each run of a DAG."""
         return {
             run["dag_run_id"]: run["state"] for run in self.call("GET", f"/dags/{dag}/dagRuns")["dag_runs"]
         }
 
     def failures(self) -> dict[str, str]:
-        """Return the message of every failed task, by run and task."""
+        """Return the message of each failed task, by run and task."""
         found = {}
         for run, state in self.states().items():
             path = f"/dags/sparkify/dagRuns/{run}/taskInstances"
@@ -107,7 +107,7 @@ def plain(value: Any) -> Any:
 
 
 def kill_a_task(airflow: Airflow) -> str | None:
-    """Kill a process that runs a task, as the kernel does when memory is short, and return its command line."""
+    """Kill a process that runs a task, as the kernel does when memory runs out, and return its command line."""
     pattern = "(tasks run|task runner:?) .*sparkify .*(build|audit|stage)"
     if AIRFLOW == 3:
         running = airflow.call("GET", "/dags/sparkify/dagRuns/~/taskInstances?state=running&limit=100")
@@ -130,11 +130,11 @@ def kill_a_task(airflow: Airflow) -> str | None:
 
 
 def expected_star(folder: Path) -> dict[str, set[tuple[Any, ...]]]:
-    """Return the star of the folder's files, as the model says."""
+    """Return the star that the model calculates from the folder's files."""
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.json")}
     logs, documents = model.read(files)
     texts = {"artist", "song", "location", "title", "artist_name", "artist_location"}
-    # The files have names and titles of digits as numbers.
+    # In the files, names and titles that consist of digits are numbers.
     for source in (*(line for content in logs.values() for line in content), *documents.values()):
         source |= {
             field: str(source[field]) for field in texts & source.keys() if isinstance(source[field], int)
@@ -143,7 +143,7 @@ def expected_star(folder: Path) -> dict[str, set[tuple[Any, ...]]]:
 
 
 def load_by_hand(airflow: Airflow, folder: Path) -> None:
-    """Trigger a run over all days."""
+    """Trigger a manual run for all days."""
     days = read_folder(folder)
     body = {"dag_run_id": "by-hand", "conf": {"start": f"{days.start}", "end": f"{days.end}"}}
     airflow.call("POST", "/dags/sparkify/dagRuns", body | rest.NO_LOGICAL_DATE)
@@ -188,7 +188,7 @@ def test_the_scheduler_brings_every_day_and_a_run_by_hand_to_the_same_star(
             lambda: set(airflow.states("reports").values()) == {"success"}, "the Dataset starts no report"
         )
 
-        # A cleared task, with everything downstream, starts the run over.
+        # Clearing a task and its downstream tasks restarts the run.
         day = min(run for run in airflow.states() if run.startswith("scheduled"))
         body = {
             "dry_run": False,
@@ -216,7 +216,7 @@ def test_the_scheduler_brings_hours_and_a_run_by_hand_to_the_same_star(tmp_path:
         airflow.wait(
             lambda: {airflow.states()[run] for run in (*hours, "by-hand")} <= DONE, "runs do not end"
         )
-        # Later hours are still running, but change no row.
+        # The runs of later hours are still active, but change no row.
         assert airflow.failures() == {}
         assert airflow.states()["by-hand"] == "success"
         assert len([run for run in hours if run.startswith("scheduled__2018-11-01T0")]) >= 4
@@ -230,8 +230,8 @@ def test_the_scheduler_brings_hours_and_a_run_by_hand_to_the_same_star(tmp_path:
 def test_a_corrected_file_and_a_schedule_that_changes_in_the_day_lose_no_play(
     tmp_path: Path, folder: Path
 ) -> None:
-    """Hourly runs refuse the first day's file. It comes corrected, and the schedule becomes daily: no run of Airflow's
-    owns the first day any more, and the next day's run takes it."""
+    """Hourly runs refuse the first day's file. A corrected file arrives, and the schedule becomes daily. Airflow then
+    creates no run for the first day, and the next day's run loads it."""
     home, key = Home(tmp_path), "log_data/2018/11/2018-11-01-events.json"
     with scheduler(home, folder, "@hourly") as airflow:
         s3, (bucket, _) = services.require(home).client("s3"), buckets()
@@ -260,7 +260,7 @@ def test_a_corrected_file_and_a_schedule_that_changes_in_the_day_lose_no_play(
 
 
 def airflow_runs(home: Home) -> list[str]:
-    """Return the ids of the runs of the pipeline, from Airflow's database."""
+    """Return the IDs of the pipeline's runs from Airflow's database."""
     with database(services.require(home)) as cursor:
         cursor.execute("select run_id from dag_run where dag_id = 'sparkify'")
         return [run for (run,) in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""Fixtures of the faults."""
+"""Fixtures for the tests of faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)
 
 @pytest.fixture
 def read_lines():
-    """Return a function that reads the lines of a file with this content, or with this stream as its content."""
+    """Return a function that reads the lines of a file whose content is the given bytes or stream."""
 
     def read_lines(body: bytes | io.RawIOBase) -> list[bytes]:
         stream = io.BytesIO(body) if isinstance(body, bytes) else body
@@ -45,7 +45,7 @@ def built(new_world):
 
 @pytest.fixture
 def sound(built, enter, monkeypatch):
-    """Yield the sound run. Changes that a test makes by `spoil` are undone afterward."""
+    """Yield the sound run. Afterward, undo the changes that a test made with `spoil`."""
     enter(built.world, delete_threshold=0.1)
     touched: set[str] = set()
     spoil = built.spoil
@@ -56,7 +56,7 @@ def sound(built, enter, monkeypatch):
 
 @pytest.fixture
 def two_days(fresh):
-    """Return a world whose first day is loaded and whose second day, with its song, waits."""
+    """Return a world whose first day is loaded, and whose second day, with a song, is delivered but not loaded."""
     world = fresh()
     world.log("2018-11-01", event(D1), event(D1, user=2, item=1))
     world.create_tables()

@@ -1,4 +1,4 @@
-"""A run that passes every check, to be spoiled by tests."""
+"""A run that passes every check, for tests to spoil."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ D1 = datetime(2018, 11, 1, 12)
 
 
 class Sound:
-    """A run that is built and audited, over a star with history. It can be spoiled and restored any number of times."""
+    """A built and audited run over a star with history. It can be spoiled and restored any number of times."""
 
     def __init__(self, world) -> None:
         self.world = world
@@ -25,7 +25,7 @@ class Sound:
         world.log("2018-10-30", event(D1 - timedelta(days=2), user=7, session=7))
         world.log("2018-11-03", event(D1 + timedelta(days=2), user=8, session=8))
         world.load("2018-10-30", "2018-11-04", audited=False)
-        # A second file of a song, which keeps its artist, and a play that comes after a newer one of its user.
+        # Add a second file of a song, which keeps its artist, and a play that is older than its user's latest one.
         world.song(song("SO4", "Fourth", "Artist", artist_id="AR5"), "song_data/A/2.json")
         world.song(song("SO1", "Song", "Artist", artist_id="AR1", artist_latitude=3.5, artist_longitude=2.5))
         world.song(song("SO2", "Other", "Artist", artist_id="AR2", year=1860))
@@ -52,19 +52,19 @@ class Sound:
         self._keep()
 
     def audit(self) -> None:
-        """Do what the check tasks do, until one fails."""
+        """Run the checks as the check tasks do, until one fails."""
         self.world.audit(self.context, "audit_staging", tables.STAGING)
         self.world.audit_star(self.context)
 
     def audit_table(self, table: str) -> None:
-        """Do what the check tasks of a table do."""
+        """Run the checks of a table as its check task does."""
         task, names = "rows", [table]
         if table in tables.STAGING:
             task, names = "audit_staging", tables.STAGING
         self.world.audit(self.context, task, names)
 
     def failing(self, table: str, severity: str) -> dict[str, checks.Result]:
-        """Return the failing checks of a table by name, as `publish` runs them on candidates that it derives again."""
+        """Return a table's failing checks by name. Run them as `publish` does on candidates that it rebuilds."""
         some = [check for check in checks.all_checks([table]) if check.severity == severity]
         results = warehouse.transaction(lambda cursor: checks.run_checks(cursor, self.context, some), "check")
         assert len(results) == len(some)

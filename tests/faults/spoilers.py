@@ -1,22 +1,22 @@
-"""How the rows of a sound run are spoiled, for each check."""
+"""SQL that spoils the rows of a sound run, for each check."""
 
 from __future__ import annotations
 
 from include.sparkify import tables
 from include.sparkify.tasks import checks
 
-# 1 to 1000
+# The numbers from 1 to 1000.
 _DIGITS = "(select 0 as d" + "".join(f" union all select {digit}" for digit in range(1, 10)) + ")"
 _NUMBERS = (
     f"(select 100 * a.d + 10 * b.d + c.d + 1 as n from {_DIGITS} as a cross join {_DIGITS} as b "
     f"cross join {_DIGITS} as c) as n"
 )
-# The published table that has the same columns.
+# For each table that is not published, the published table that has the same columns.
 _LIKE = {"plays": "events", "staging_songs": "song_files"}
 
 
 def copy(table: str, where: str, number: int = 1, **changes: str) -> str:
-    """Return SQL that adds copies of a row, with these values (expressions, in which n.n counts the copies from 1)."""
+    """Return SQL that adds copies of a row with changed values: expressions in which n.n counts the copies from 1."""
     name = table.partition(".")[2]
     names = [column.name for column in tables.published(_LIKE.get(name, name)).columns]
     values = ", ".join(changes.get(column, f"one.{column}") for column in names)
@@ -34,8 +34,8 @@ def plays_and_songplays(where: str, number: int = 1, **changes: str) -> list[str
     ]
 
 
-# SQL that spoils a sound run so that this check of `rows`, and no other of its table and severity, fails. {run} is the
-# run's schema, {s} that of the star. Several lists: rows of several kinds that the same check must find.
+# SQL that spoils a sound run so that this check of `rows` fails, and no other one of its table and severity. {run} is
+# the run's schema, {s} that of the star. Each of several lists spoils another kind of rows that the check must find.
 SPOILERS: dict[tuple[str, str], list[list[str]]] = {
     ("staging_files", "one_row_per_file"): [
         ["insert into {run}.staging_files select * from {run}.staging_files where source_key like '%more%'"]
@@ -122,7 +122,7 @@ SPOILERS: dict[tuple[str, str], list[list[str]]] = {
         ["update {run}.songs set title = 'New' where song_id = 'SO1'"],
         *(
             [f"update {{run}}.songplays set {change} where song_id = '{song_id}'"]
-            for song_id in ("SO1", "SO6")  # of the run, and of an earlier one
+            for song_id in ("SO1", "SO6")  # SO1 is of the run, and SO6 of an earlier one.
             for change in ("song_id = 'SO2'", "artist_id = 'AR2'", "song = 'X'", "artist = 'X'", "length = 1")
         ),
     ],

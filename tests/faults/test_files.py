@@ -1,4 +1,4 @@
-"""Faults of files: missing, late, changed, packed, oddly named, and overtaken by others during a run."""
+"""Test faults of files: missing, late, changed, compressed, oddly named, and replaced or deleted during a run."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ PACKED = gzip.compress(lines(*(event(D1, item=item) for item in range(200))))
     ids=["gzip without the name", "the name without gzip", "half of it", "wrong length", "rubbish behind it"],
 )
 def test_a_file_that_cannot_be_unpacked_is_named(fresh, name, body, message):
-    """gz with the wrong name; half a gz."""
+    """The name does not match the compression, or the gzip data is damaged."""
     world = fresh()
     broken = world.put(log_key("2018-11-01", name), body)
 
@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_unpacked_is_named(fresh, name, body, message):
 
 
 def test_keys_with_any_character_are_loaded(fresh):
-    """Key names with spaces, `+`, `%`, quotes, non-ASCII."""
+    """The keys have spaces, `+`, `%`, quotes, non-ASCII characters and others."""
     world = fresh()
     names = [
         "a b",
@@ -199,7 +199,7 @@ def test_keys_with_any_character_are_loaded(fresh):
 
 
 def overtaken(world, context, change) -> None:
-    """Stage a run, and call ``change`` between its plan and its reading."""
+    """Stage a run, and call ``change`` after it has planned and before it reads."""
     planned = world.plan(context)
     change()
     world.validate(context, planned)
@@ -254,7 +254,7 @@ def test_a_file_replaced_after_it_was_read_is_loaded_as_it_was_then_found_again(
 
 
 def test_a_deleted_piece_fails_the_copy(fresh):
-    """The manifest says mandatory: what was validated is loaded whole or not at all."""
+    """The manifest's entries are mandatory: validated lines are loaded completely or not at all."""
     world = fresh()
     world.log("2018-11-01", event(D1))
     context = world.context("2018-11-01")

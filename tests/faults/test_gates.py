@@ -1,4 +1,4 @@
-"""Gates: every check is seen to pass and to fail, and what fails leaves the published tables as they were."""
+"""Test that every check can pass and fail, and that a failed audit leaves the published tables unchanged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.spoilers import SPOILERS, column_spoiler
 from tests.world import CHECK_TASKS, event
 
 D1 = datetime(2018, 11, 1, 12)
-# The intended checks: a check that is removed, or has another severity, is a mistake.
+# The intended checks. It is a mistake if one is missing or has another severity.
 COLUMNS_THAT_FAIL = {
     "time": "start_time.unique_check hour.min hour.max weekday.min weekday.max",
 }
@@ -69,12 +69,12 @@ def test_the_checks_are_those_that_were_decided(table):
 def test_a_check_fails_where_it_should_and_says_which_rows(sound, check, spoilers):
     sound.spoil(spoilers)
 
-    # As `publish` runs it under the lock ...
+    # `publish` runs the check like this under the lock.
     failing = sound.failing(check.table, check.severity)
     assert list(failing) == [check.name]
     sample = failing[check.name].sample
     assert sample and all(json.loads(line) for line in sample.splitlines())
-    # ... and as its task, or `publish`, runs it before.
+    # Its task, or `publish`, runs it like this before.
     if check.severity == "warn":
         sound.audit_table(check.table)
         assert failing[check.name] in sound.warnings()
@@ -111,7 +111,7 @@ def test_a_failed_audit_leaves_the_published_tables_as_they_were_and_publish_ref
 
 @pytest.mark.parametrize("table", tables.STAR)
 def test_an_empty_candidate_fails(sound, table):
-    """The stock operators would pass it: over no row every check of a column holds."""
+    """The stock operators would pass it, because every check of a column holds for a table without rows."""
     sound.spoil([f"delete from {{run}}.{table}"])
 
     with pytest.raises(DataError, match="failing rows"):
@@ -157,7 +157,7 @@ def loaded(new_world):
 
 @pytest.fixture
 def altered(loaded, enter):
-    """Return a separate world with a loaded day, whose tables are altered and restored."""
+    """Return a separate world with a loaded day. A test alters and restores its tables."""
     return enter(loaded)
 
 

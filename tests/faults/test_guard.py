@@ -1,4 +1,4 @@
-"""The guard of `publish`: no two published rows share a key, among the rows that the run may have changed."""
+"""Test the guard of `publish`: among the rows that the run may have changed, no two share a key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.world import event, song
 
 MIDNIGHT = datetime(2018, 11, 1)
 LOG, SONG = "log_data/2018/11/2018-11-01-events.json", "song_data/A/A/A/TRSO1.json"
-# The row at the first moment of the run's day, which is in every table, comes twice: what the message names, and how.
+# Cases that duplicate the row of the day's first moment, which every table has: the keys in the message, and the SQL.
 TWICE = {
     "songplays": (
         "songplays: [0-9a-f]{32}",
@@ -63,7 +63,7 @@ TWICE = {
 
 @pytest.fixture
 def ready(fresh):
-    """Return a run of a day with two songs that is ready to be published, beside what other runs have published."""
+    """Return a run of a day with two songs that is ready to be published, in a star that has rows of other runs."""
     world = fresh()
     for number in (8, 9):
         world.song(song(f"SO{number}", f"T{number}", artist_id=f"AR{number}"))
@@ -100,7 +100,7 @@ def test_a_key_that_would_be_published_twice_stops_the_run_and_is_named(ready, n
 
 
 def test_every_published_table_with_a_key_of_its_own_is_guarded():
-    """A table that is added and forgotten here would be doubled in silence."""
+    """The rows of a new table without a guard could be doubled unnoticed."""
     guarded = {table.name: table.key for table in tables.guarded()}
 
     # The key of changed_days begins with the version, which is new in every run.
@@ -117,7 +117,7 @@ def test_the_guard_groups_by_expressions():
 
 
 def test_keys_of_the_days_and_files_of_other_runs_are_not_asked_for(ready):
-    """The guard costs what is new, and the run that it stops can correct what it finds."""
+    """The guard's cost depends on the new data only, and a run that it stops can correct the rows that it finds."""
     world, context = ready
     for user in (8, 9):
         change(

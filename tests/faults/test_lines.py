@@ -1,4 +1,4 @@
-"""Faults of lines: none in a file, blank, broken, too long, of odd bytes, and not one object per line."""
+"""Test faults of lines: no line at all, blank, broken or too long lines, odd bytes, lines that are not one object."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_refused_file_is_read_again_only_if_it_is_asked_for(fresh):
     with pytest.raises(DataError, match="everything else is loaded"):
         world.load(*NOVEMBER, audited=False)
 
-    # It stops a run of its day before anything is read, and no run of another day.
+    # It stops a run of its day before anything is read, but no run of another day.
     with pytest.raises(DataError, match=f"nothing was published. 1 files are refused: {bad}"):
         world.plan(world.context(*NOVEMBER))
     world.log("2018-11-03", event(D2 + timedelta(days=1), item=3))
@@ -153,7 +153,7 @@ def test_a_replay_reads_refused_files_and_those_with_rejected_lines(fresh):
 
 
 def test_only_lines_that_are_one_object_are_accepted(fresh):
-    """A JSON array; a pretty-printed object; two objects on one line."""
+    """The others are a JSON array, two objects on one line, and a pretty-printed object."""
     world = fresh(reject_threshold=1.0)
     one, two = json.dumps(event(D1, item=7)), json.dumps(event(D1, item=8))
     file = world.log(
@@ -172,7 +172,7 @@ def test_only_lines_that_are_one_object_are_accepted(fresh):
 
 
 def test_a_song_file_is_one_object_in_any_layout(fresh):
-    """A JSON array; a pretty-printed object; two objects on one line."""
+    """The files are a pretty-printed object, a JSON array, and two objects on one line."""
     world = fresh(reject_threshold=1.0, absent="warn")
     pretty = world.put("song_data/A/A/A/TR1.json", json.dumps(song("SO1"), indent=2).encode())
     array = world.put("song_data/A/A/A/TR2.json", json.dumps([song("SO2")]).encode())
@@ -191,7 +191,7 @@ def test_a_song_file_is_one_object_in_any_layout(fresh):
 
 
 def test_odd_bytes_are_cleaned_or_rejected(fresh):
-    """BOM, CRLF, NUL, invalid UTF-8."""
+    """The file has a BOM, CRLF, NUL, invalid UTF-8 and half a surrogate pair."""
     world = fresh(reject_threshold=1.0)
     good = [json.dumps(event(D1, item=item)).encode() for item in range(4)]
     bad = [
@@ -200,7 +200,7 @@ def test_odd_bytes_are_cleaned_or_rejected(fresh):
         good[2].replace(b"Springfield", b"Spring\xe9field"),
         good[2].replace(b"Springfield", b"Spring\\ud83dfield"),
     ]
-    # An unknown field, and one that is left out.
+    # This line has an unknown field, and lacks a known one.
     named = good[2].replace(b'"auth"', b'"a\\u0000uth"')
     file = world.put(
         log_key("2018-11-01"), b"\xef\xbb\xbf" + b"\r\n".join([*good[:2], *bad, named, good[3]]) + b"\r\n"

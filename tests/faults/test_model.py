@@ -1,4 +1,4 @@
-"""Faults of the model: copies, ties, variants, missing and late songs, levels that flip, sessions over midnight."""
+"""Test faults of the data model: copies, ties, variants, missing and late songs, changing levels, midnight sessions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_play_delivered_twice_in_a_file_and_in_two_files_is_one_and_the_copies
 
 
 def test_of_copies_that_differ_the_first_file_decides_whichever_is_loaded_first(fresh):
-    """And of one file the first line, for the play and for its user."""
+    """Within a file, the first line decides. This applies to the play and to its user."""
     world = fresh()
     for name in ("b", "a"):
         copies = (event(D1, location=f"{name}{line}", lastName=f"{name}{line}") for line in (1, 2))
@@ -88,7 +88,7 @@ VARIANTS = {
     "order", [list(VARIANTS), list(reversed(VARIANTS))], ids=["worst first", "best first"]
 )
 def test_of_an_artists_variants_the_same_one_decides_in_any_order(fresh, order):
-    """Known coordinates before none, then the latest year, then the first song_id. The row is taken whole."""
+    """Known coordinates come first, then the latest year, then the first song_id. All values are of one variant."""
     world = fresh(absent="warn")
 
     for name in order:
@@ -101,7 +101,7 @@ def test_of_an_artists_variants_the_same_one_decides_in_any_order(fresh, order):
 
 
 def test_the_artist_of_another_file_of_a_song_stays_as_it_is(fresh):
-    """The run sees one of its songs only, and must not decide by that one."""
+    """The run reads only one of the artist's songs, and must not decide by that one."""
     world = fresh(absent="warn")
     world.song(song("SO1", artist="Plain", artist_id="AR2"), "song_data/A/2.json")
     world.song(song("SO9", artist="Best", artist_id="AR2", artist_latitude=1.5, artist_longitude=2.5))
@@ -220,7 +220,7 @@ def test_a_song_that_comes_after_its_plays_is_pointed_to_and_counted(fresh):
 
 @pytest.mark.finding("F8")
 def test_a_corrected_play_does_not_get_the_song_of_its_old_title(fresh):
-    """The song comes in the run that corrects the play. Another play of that title, of a day that stays, gets it."""
+    """The run that corrects the play also loads the song. Another play of that title, on an unchanged day, gets it."""
     world = fresh()
     world.log("2018-11-01", event(D1))
     world.log("2018-11-02", event(D2))
@@ -237,7 +237,7 @@ def test_a_corrected_play_does_not_get_the_song_of_its_old_title(fresh):
 
 
 def test_a_play_follows_its_song_to_another_id_and_to_another_artist(fresh):
-    """One after the other: the same artist's song of a smaller id, then another artist of the same song."""
+    """First, the same artist's song with a smaller id arrives, then the artist of that song changes."""
     world = fresh()
     world.log("2018-11-01", event(D1))
     for song_id, artist_id in (("SO2", "AR1"), ("SO1", "AR1"), ("SO1", "AR2")):
@@ -294,7 +294,7 @@ def test_a_song_file_that_names_another_song_takes_the_old_one_away(fresh):
 
 
 def test_the_latest_event_decides_a_users_level_whatever_day_is_loaded_last(fresh):
-    """The level flips twice in a day, and an older day is loaded after a newer one."""
+    """The level changes several times in a day, and an older day is loaded after a newer one."""
     world = fresh()
     flips = [
         event(D2 + timedelta(hours=hour), item=hour, level=level)
@@ -399,7 +399,7 @@ def test_a_session_over_midnight_is_the_same_rows_by_day_by_hour_and_at_once(fre
     ]
 
     by_day = [("2018-11-02", "2018-11-03"), ("2018-11-01", "2018-11-02")]
-    # The first hour of a file loads all of it.
+    # A run over any hour of a day loads the day's whole file.
     cuts = ["2018-11-01T22", "2018-11-01T23", "2018-11-02T12"]
     for parts in (by_day, list(itertools.pairwise(cuts))):
         world.empty()

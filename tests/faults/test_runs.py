@@ -1,4 +1,4 @@
-"""Faults of runs: killed processes, lost links, conflicts, several at once, tasks run again."""
+"""Test faults of runs: killed processes, lost connections, conflicts, and tasks that run again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests import shortcuts
 ROOT = Path(__file__).parents[2]
 D1, D2 = datetime(2018, 11, 1, 12), datetime(2018, 11, 2, 12)
 
-# A load in a separate process that kills itself like kill -9, where the test says.
+# A load in a separate process that kills itself with SIGKILL at the point that the test names.
 DOOMED = """
 import json, os, signal, sys
 import redshift_connector
@@ -107,7 +107,7 @@ def test_a_killed_run_leaves_all_or_nothing_and_its_rerun_repairs(two_days, wher
 
 @pytest.fixture
 def locked(monkeypatch):
-    """Return the cursors that have waited for the right to write."""
+    """Return the list of cursors that have requested the write lock."""
     cursors, lock = [], warehouse.lock
     monkeypatch.setattr(warehouse, "lock", lambda cursor: (cursors.append(cursor), lock(cursor)))
     return cursors
@@ -285,7 +285,7 @@ def test_a_copy_that_is_tried_again_loads_its_lines_once(two_days):
 
 
 def test_only_publishing_after_the_schema_was_created_again_is_refused(two_days):
-    """Clearing `publish` in the UI clears the setup with it, which empties the staging tables."""
+    """If `open_run` and `publish` are cleared, but not the tasks between them, the staging tables are empty."""
     world = two_days
     context = world.context("2018-11-02", "2018-11-03")
     world.stage(context)

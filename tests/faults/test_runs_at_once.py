@@ -1,4 +1,4 @@
-"""Runs at once: conflicts, what is derived and audited again, tries of one run, and deployments that share a star."""
+"""Test concurrent runs: conflicts, rebuilt and reaudited tables, tries of one run, deployments that share a star."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_two_runs_of_one_interval_at_once_make_no_double(two_days):
 
 
 def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
-    """The version that left the lake loses, not the one with the older LastModified."""
+    """The version that is no longer in the lake loses, not the one with the older LastModified."""
     world = two_days
     slow = staged(world)
     world.log("2018-11-02", event(D2, user=9))
@@ -60,7 +60,7 @@ def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
 @pytest.mark.parametrize("mode", ["load", "full_refresh"])
 @pytest.mark.finding("F6")
 def test_what_another_run_publishes_before_the_schema_is_created_is_not_taken_back(two_days, mode):
-    """Validating takes long. The version of the star at open_run says nothing about the plan."""
+    """Validation takes long, so the version of the star at open_run may be newer than the one that the plan read."""
     world = two_days
     key = world.log("2018-11-02", event(D2, user=8), name="late")
     slow = world.context("2018-11-02", "2018-11-03")
@@ -92,7 +92,7 @@ def test_a_song_file_that_another_run_has_replaced_is_left_out(two_days):
 
 
 def test_a_file_that_leaves_the_lake_while_its_run_works_is_loaded_as_it_was_read(two_days):
-    """Only a full refresh deletes rows, whatever else is published meanwhile."""
+    """Only a full refresh deletes the rows of such a file, whatever else is published meanwhile."""
     world = two_days
     slow = staged(world)
     world.log("2018-11-03", event(datetime(2018, 11, 3)))
@@ -116,7 +116,7 @@ def test_of_several_files_those_that_a_full_refresh_dropped_are_left_out(two_day
     assert played == [(11,), (13,), (15,)]
 
 
-# Runs at once that change what the other has derived or checked ---------------------------------------------
+# Concurrent runs that change the basis of the other's tables and checks -------------------------------------
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def overtaken(two_days):
 
 @pytest.mark.finding("F1")
 def test_a_song_that_another_run_corrects_after_the_build_fails_no_audit(overtaken):
-    """The run derives and audits again, under the lock, what it compares with the star."""
+    """Under the lock, the run rebuilds and reaudits the tables that it compares with the star."""
     world, slow = overtaken
 
     world.audit_star(slow)
@@ -224,7 +224,7 @@ def test_two_deployments_whose_runs_have_one_id_share_nothing(two_days):
     world.stage(ours)
     world.build(ours)
     world.pass_all(ours)
-    # Theirs begins with empty tables.
+    # Their run begins with empty tables.
     world.validate(theirs, world.plan(theirs))
     world.open_run(theirs)
 
@@ -255,7 +255,7 @@ def test_checks_that_passed_in_another_try_do_not_count(two_days):
 
 @pytest.mark.finding("F4")
 def test_results_of_an_earlier_try_with_more_chunks_are_not_read(two_days, monkeypatch):
-    """Airflow keeps them."""
+    """Airflow keeps these results."""
     monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
     world = two_days
     refused = world.log("2018-11-02", "oops", name="refused")
@@ -288,7 +288,7 @@ def test_a_run_of_which_a_chunk_is_not_validated_is_not_opened(two_days, monkeyp
 
 
 def age(world, run_id: str, hours: int) -> None:
-    """Age the schema of a run by this number of hours."""
+    """Age the schema of a run by ``hours``."""
     warehouse.transaction(
         lambda cursor: cursor.execute(
             f"update {world.schema}_ops.run_schemas set expires_at = dateadd(hour, -{hours}, expires_at) "
@@ -306,7 +306,7 @@ def test_the_schema_of_a_run_is_swept_a_day_after_its_limit_whoever_sweeps(two_d
     monkeypatch.setenv("SPARKIFY_RUN_HOURS", limit)
     world.stage(dead)
     schema = world.run_schema(dead)
-    # Another deployment, whose runs are shorter.
+    # Sweep as another deployment, whose runs are shorter.
     monkeypatch.setenv("SPARKIFY_RUN_HOURS", "1")
 
     age(world, "dead", hours=int(limit) + 23)
@@ -341,7 +341,7 @@ def test_a_try_begins_with_its_own_empty_tables(two_days):
 
 
 def test_a_task_of_a_run_without_a_plan_says_what_to_clear(two_days):
-    """The tasks were cleared one by one, and Airflow has deleted what `plan` had returned."""
+    """The tasks were cleared one by one, and Airflow has deleted the result of `plan`."""
     world = two_days
     context = staged(world)
     del context["pushed"]["plan", "plan"]

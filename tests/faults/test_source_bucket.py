@@ -1,4 +1,4 @@
-"""Faults of the source bucket: very many objects, a client that cannot read them, and S3 that does not answer."""
+"""Test faults of the source bucket: very many objects, a client that cannot read them, an S3 that does not respond."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOVEMBER = ("2018-11-01", "2018-12-01")
 
 
 def test_many_files_are_one_copy_per_table(fresh, monkeypatch):
-    """14,896 tiny song files, and 1,200 files in a day: here 20 and 20, in pieces of 2 kB."""
+    """20 files each stand for 14,896 tiny song files and for 1,200 log files of a day, in pieces of 2 kB."""
     world = fresh()
     monkeypatch.setattr(source, "PIECE_BYTES", 2000)
     for item in range(20):
@@ -70,7 +70,7 @@ def test_a_large_load_is_validated_in_chunks(fresh, monkeypatch):
 
 
 class ManyObjects:
-    """An S3 with any number of objects of one content."""
+    """An S3 client with any number of objects that have the same content."""
 
     def __init__(self, body: bytes) -> None:
         self.body, self.opened, self.put = body, 0, []
@@ -90,7 +90,7 @@ class ManyObjects:
 
 
 def objects(kind: str, number: int) -> list[tuple[str, str, int, str, str | None, str]]:
-    """Return entries of a chunk."""
+    """Return ``number`` entries of a chunk."""
     day = D1.date().isoformat() if kind == "log_data" else None
     return [(f"{kind}/2018-11-01-{n}.json", "etag", 1, D1.isoformat(), day, "") for n in range(number)]
 
@@ -129,7 +129,7 @@ def test_1200_log_files_of_a_day_are_read_one_after_the_other(fresh):
 
 def test_a_song_file_of_any_length_is_one_reject_and_does_not_fill_memory(monkeypatch):
     monkeypatch.setattr(contract, "MAX_LINE_BYTES", 100)
-    monkeypatch.setattr(source, "_lines", lambda *_: itertools.repeat([b"x" * 10]))  # no end
+    monkeypatch.setattr(source, "_lines", lambda *_: itertools.repeat([b"x" * 10]))  # an endless file
     monkeypatch.setattr(lake, "ManyObjects", lambda *_: None)
     s3 = ManyObjects(b"x")
 
@@ -164,7 +164,7 @@ def by_boto3(monkeypatch):
 
 
 def read_small(world, *keys: str) -> list[bytes]:
-    """Return the content of the objects. The second client reads what it can."""
+    """Return the content of the objects. The second client reads the objects that it can read."""
     s3 = lake.client()
     small, found = lake.ManyObjects(s3, world.lake), []
     for name in keys:
@@ -218,7 +218,7 @@ def test_without_the_second_client_boto3_reads_everything(fresh, by_boto3, monke
 
     assert read_small(world, *keys) == [b"x"] * 3
     assert by_boto3 == keys
-    # It is asked once.
+    # The second client is tried only once.
     assert caplog.text.count("boto3 reads the small objects, too: no route") == 1
 
 
@@ -236,7 +236,7 @@ def test_the_second_client_assumes_the_role_of_the_connection(fresh, by_boto3, m
     assert by_boto3 == []
     credentials = lake.ManyObjects(lake.client(), world.lake)._store.credential_provider()
     assert credentials["access_key_id"].startswith("ASIA") and credentials["token"]
-    # botocore renews them ten minutes before they expire. A client that keeps them longer is refused in mid-task.
+    # botocore renews them ten minutes before they expire. S3 would refuse a client that kept them longer, in mid-task.
     assert credentials["expires_at"] < datetime.now(UTC) + timedelta(minutes=10)
 
 
@@ -258,7 +258,7 @@ UNNAMEABLE = ("B//a.json", "B/../a.json", "B/./a.json")
 @pytest.mark.parametrize("more", [(), UNNAMEABLE], ids=["keys that it can name", "keys that it cannot"])
 @pytest.mark.parametrize("after", ["", "song_data/A/a.json", "a", "z"])
 def test_both_clients_list_the_same(fresh, more, after):
-    """Folder markers are left out, and what the second client cannot name is listed by boto3."""
+    """Folder markers are left out, and boto3 lists the keys that the second client cannot name."""
     world = fresh()
     s3 = lake.client()
     for name in (*ODD, *more):
@@ -325,7 +325,7 @@ def test_boto3_goes_on_where_the_second_client_stops(fresh, monkeypatch):
 
 
 def test_the_lake_is_listed_in_ranges_of_the_ledger(fresh, monkeypatch):
-    """A million songs in pages of 50,000 and ranges of 6,000: here 12 songs, 5 and 2."""
+    """12 songs in pages of 5 and ranges of 2 stand for a million songs in pages of 50,000 and ranges of 6,000."""
     monkeypatch.setattr(ledger, "LEDGER_PAGE", 5)
     monkeypatch.setattr(ledger, "FILES_OF_A_VALUE", 2)
     monkeypatch.setattr(plan, "FILES_OF_A_RANGE", 2)
@@ -371,7 +371,7 @@ def test_a_connection_without_credentials_is_boto3s_to_refuse(fresh, monkeypatch
 
 
 class Breaking(io.RawIOBase):
-    """A body that gives a few bytes, then an error."""
+    """A response body that yields a few bytes, then raises an error."""
 
     def __init__(self, error: Exception) -> None:
         self.error, self.given = error, False

@@ -1,4 +1,4 @@
-"""The checks that compare a run with the weeks before it, at their bounds."""
+"""Test the bounds of the checks that compare a run with the weeks before it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_OTHERS = "delete from {s}.songplays where user_id = 7 and trunc(start_time) =
 
 
 def history(at: str, number: int, song_id: str = "'SO1'") -> str:
-    """Return SQL that adds this number of plays at a moment before the run."""
+    """Return SQL that adds ``number`` plays at the time ``at`` to the star."""
     return copy(
         "{s}.songplays",
         "user_id = 7",
@@ -185,7 +185,7 @@ def test_each_of_several_days_is_compared_with_the_weeks_before_it_published_or_
 
 
 def test_a_day_that_is_loaded_again_counts_once_as_the_week_before(fresh):
-    """One week is not enough to compare with."""
+    """A comparison needs more than one earlier week."""
     world = fresh()
     plays(world, 0, 10)
     plays(world, 1, 30)

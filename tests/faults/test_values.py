@@ -1,4 +1,4 @@
-"""Faults of values: too long, of the wrong type, out of range, of another day, renamed, nested, hostile."""
+"""Test faults of values: too long, of the wrong type, out of range, of another day, renamed, nested or hostile."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOSTILE = (
     'Robert\'); DROP TABLE songplays; -- <script>alert("x")</script> {{ run_id }} %s %(x)s \\ \t\n\u2028 𝄞'
 )
 
-# The change to an event: the column and the reason that its reject must name.
+# The change to an event, and the column and the reason that its reject must name.
 REJECTED = {
     "userId empty in a play": ({"userId": ""}, "user_id", "empty in a play"),
     "userId null in a play": ({"userId": None}, "user_id", "empty in a play"),
@@ -60,7 +60,7 @@ REJECTED = {
     "page empty": ({"page": ""}, "page", "empty"),
     "field renamed": ({"level": ABSENT, "Level": "free"}, "level", "field level is missing"),
 }  # fmt: skip
-# The change to an event: the values of the row then.
+# The change to an event, and the resulting values of its row.
 ACCEPTED = {
     "number for an artist's name": ({"artist": 311}, {"artist": "311"}),
     "number for a location": ({"location": 90210}, {"location": "90210"}),
@@ -111,7 +111,7 @@ def changed(document: dict, changes: dict) -> dict:
     return {name: value for name, value in (document | changes).items() if value is not ABSENT}
 
 
-# The column that tells the rows of a history table apart here.
+# The column that identifies the rows of a history table in these tests.
 KEYS = {"events": "line_number", "song_files": "source_key"}
 
 
@@ -252,7 +252,7 @@ def test_hostile_text_is_stored_as_text_and_escaped_in_reports(fresh, caplog):
     assert json.loads(sample)["last_name"] == HOSTILE
     ((_, _, column, reason),) = world.rejected()
     assert (column, reason) == ("level", "is not one of ('free', 'paid')")
-    assert HOSTILE not in caplog.text  # its line break and control characters never reach a log as they are
+    assert HOSTILE not in caplog.text  # Its line breaks and tab never reach a log unescaped.
 
 
 def test_hostile_text_is_escaped_in_the_run_report(fresh):
@@ -267,7 +267,7 @@ def test_hostile_text_is_escaped_in_the_run_report(fresh):
     facts, page = world.report("2018-11-01", "2018-11-02")
 
     told = json.dumps(facts)
-    assert told.count(script) >= 3 and key in told  # sample of a check, unknown field, raw line
+    assert told.count(script) >= 3 and key in told  # a check's sample, an unknown field, a raw line
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert") >= 4
 

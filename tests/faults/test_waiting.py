@@ -1,4 +1,4 @@
-"""A log file that is not there yet: how long `plan` waits for it, and which runs wait at all."""
+"""Test how long `plan` waits for a log file that has not arrived yet, and which runs wait at all."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The protocol of a run as a model: what each step reads and writes, and what must be true after every step.
+"""Model the protocol of a run: the reads and writes of each step, and the invariants that hold after every step.
 
-A state is the lake, the published tables, and the runs that are under way. A file is its version, a published table is
-the versions that it is derived from. The decisions are those of the code: :func:`include.sparkify.tasks.plan.decide`
-and :class:`include.sparkify.tasks.publish.StagedFile`.
+A state consists of the lake, the published tables, and the runs that are under way. A file is represented by its
+version, and a published table by the versions that it is derived from. The code itself makes the decisions:
+:func:`include.sparkify.tasks.plan.decide` and :class:`include.sparkify.tasks.publish.StagedFile`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from include.sparkify.tasks.plan import decide
 from include.sparkify.tasks.publish import StagedFile
 
 FILES = ("a", "b")
-# Files of one day: each bears on the rows of the other.
+# Both files are of one day, so each affects the rows of the other.
 VERSIONS = {"a": ("1", "2", "x"), "b": ("1", "2")}
 REFUSED = "x"
 STEPS = ("validate", "open_run", "build", "publish")
 DEAD = -1
 MODES = ("load", "full_refresh")
-# Guards that can be taken out of the model: an invariant notices each.
+# Guards that can be removed from the model. An invariant detects each removal.
 MUTATIONS = (
     "the ledger is not compared by version",
     "no lock",
@@ -40,9 +40,9 @@ MUTATIONS = (
 )
 
 Versions = tuple[str, ...]
-"""A version per file, empty if there is none."""
+"""A version per file, or an empty string if there is none."""
 Rows = tuple[frozenset[str], ...]
-"""The versions per file that rows are derived from."""
+"""Per file: the versions that rows are derived from."""
 Action = tuple[str, ...]
 
 
@@ -57,34 +57,34 @@ class Run(NamedTuple):
     step: int
     """Index of the next step, or DEAD."""
     planned: tuple[str | None, ...]
-    """Per file that is due: the version that the ledger had. None for the others."""
+    """Per file: the ledger's version when the file was planned, or None if the file is not due."""
     vanished: tuple[bool, ...]
     read: tuple[str | None, ...] = (None,) * len(FILES)
-    """Per file: the version to publish, empty if it vanished. None if there is nothing to publish."""
+    """Per file: the version to publish, or an empty string if it vanished, or None if there is nothing to publish."""
     candidates: Rows = ()
     is_behind_plan: bool = False
     """Another run has published since the plan."""
     is_behind_open: bool = False
     is_behind_refresh: bool = False
-    """It was a full refresh."""
+    """A full refresh has published since the plan."""
     is_staged: bool = True
 
 
 class State(NamedTuple):
-    """Everything that a step can read or write, and how much may still happen."""
+    """Everything that a step can read or write, and how many changes, begins and crashes are left."""
 
     lake: Versions
     had: Rows
-    """Every version that the lake had."""
+    """Per file: every version that the lake has had."""
     ledger: Versions
     history: Rows
     star: Rows
     refused: Versions
     cleaned: tuple[bool, ...]
-    """Files that had left the lake when a full refresh was published, and did not come back."""
+    """Files that were missing from the lake when a full refresh was published, and have not returned."""
     runs: tuple[Run | None, ...]
     orphans: bool
-    """There are schemas of dead runs."""
+    """Schemas of dead runs exist."""
     changes: int
     begins: int
     crashes: int
@@ -110,9 +110,9 @@ def start(slots: int = 2, changes: int = 2, begins: int = 2, crashes: int = 1) -
 
 
 def edges(state: State, broken: str = "") -> Iterator[Edge]:
-    """Return every step that is possible.
+    """Yield every possible step.
 
-    :param broken: the guard of MUTATIONS that is missing.
+    :param broken: the guard in MUTATIONS that is removed.
     :raises Violated: a step violates an invariant.
     """
     if state.changes:
@@ -230,15 +230,15 @@ def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
         run = run._replace(candidates=_derive(state.history, run.read))
     run = run._replace(step=run.step + 1)
     if step == "build" and broken == "no lock":
-        # The transaction reads before another one writes.
+        # Without the lock, the transaction reads before another one writes.
         run = run._replace(is_behind_plan=False, is_behind_open=False, is_behind_refresh=False)
     return outcome, state._replace(runs=_with(state.runs, slot, run), refused=refused)
 
 
 def publish(state: State, slot: int, broken: str = "") -> tuple[str, State]:
-    """Publish a run under the lock. Return which files were replaced meanwhile, and the state after it.
+    """Publish a run under the lock. Return the files that were replaced meanwhile, and the state after it.
 
-    :raises Violated: the run takes back what another one has loaded, or does not publish what it has read.
+    :raises Violated: the run reverts a file that another run has loaded, or does not publish a file that it has read.
     """
     run = state.runs[slot]
     assert run is not None
@@ -301,7 +301,7 @@ def _with(values: tuple, place: int, value: object) -> tuple:
 def check(state: State) -> None:
     """Check the invariants of a state.
 
-    :raises Violated: it does not.
+    :raises Violated: an invariant does not hold.
     """
     if state.star != state.history:
         raise Violated("the star is not derived from the history")
@@ -321,7 +321,7 @@ def check(state: State) -> None:
 
 
 def check_rest(state: State, broken: str = "") -> None:
-    """Check that a scheduled run, and a full refresh after it, make the star of the lake when no run is under way.
+    """Check that, if no run is under way, a scheduled run and then a full refresh build the star of the lake.
 
     :raises Violated: they do not.
     """
@@ -340,7 +340,7 @@ def check_rest(state: State, broken: str = "") -> None:
 
 
 def explore(first: State, broken: str = "") -> dict[State, list[Edge]]:
-    """Return every state that can be reached, and the steps from it.
+    """Return every reachable state and the steps from it.
 
     :raises Violated: an invariant does not hold in one of them.
     """
@@ -367,7 +367,7 @@ def explore(first: State, broken: str = "") -> dict[State, list[Edge]]:
 
 
 def kind_of(state: State, edge: Edge) -> tuple[object, ...]:
-    """Return what an edge depends on: two edges of a kind differ only in runs that take no part in it."""
+    """Return the kind of an edge: the values that it depends on, without the runs that take no part in it."""
     slot = edge.action[1] if len(edge.action) > 1 else ""
     own = state.runs[int(slot)] if slot.isdigit() else None
     action = tuple(part for part in edge.action if not part.isdigit())
@@ -375,7 +375,7 @@ def kind_of(state: State, edge: Edge) -> tuple[object, ...]:
 
 
 def walks(graph: dict[State, list[Edge]], first: State) -> Iterator[list[Edge]]:
-    """Return walks from the first state that together have every kind of edge, the longest first."""
+    """Yield walks from the first state that together cover every kind of edge, the longest first."""
     came: dict[State, tuple[State, Edge]] = {}
     for state, found in graph.items():
         for edge in found:
@@ -400,10 +400,10 @@ def walks(graph: dict[State, list[Edge]], first: State) -> Iterator[list[Edge]]:
 
 
 def count_kinds(graph: dict[State, list[Edge]]) -> int:
-    """Return how many kinds of edges there are."""
+    """Return the number of kinds of edges."""
     return len({kind_of(state, edge) for state, found in graph.items() for edge in found})
 
 
 def length(graph: dict[State, list[Edge]]) -> int:
-    """Return how many edges there are."""
+    """Return the number of edges."""
     return sum(map(len, itertools.chain(graph.values())))

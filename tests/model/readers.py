@@ -1,7 +1,7 @@
-"""Readers of the published tables: each reads the version and a digest of every table, in one transaction, in a loop.
+"""Readers of the published tables. In a loop, each reads the version and a digest of every table in one transaction.
 
-``python -m tests.model.readers redshift://user@host:5439/database STAR REPORTS [COUNT]`` reads any warehouse, with the
-password of PGPASSWORD, while its runs publish, and prints what was seen.
+``python -m tests.model.readers redshift://user@host:5439/database STAR REPORTS [COUNT]`` reads any warehouse while its
+runs publish, with the password in PGPASSWORD, and prints a summary of the observations.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ import redshift_connector
 from include.sparkify import tables
 
 READERS = 4
-# Tables of one statement: a statement costs more than the rows of a test do. A transaction has several all the same.
+# Tables per statement. A statement costs more than a test's few rows. A transaction still has several statements.
 TABLES_OF_A_STATEMENT = 8
-# A table that is dropped or being made: there is nothing to observe.
+# Error codes for a table that is being dropped or created, so that there is nothing to observe.
 ABSENT = ("42P01", "3F000", "XX000", "40001", "40P01")
 
 Version = tuple[str | None, str | None]
-"""Identity of the last publish of the star, and of the report tables."""
+"""The ids of the last publish of the star and of the report tables."""
 Digests = tuple[tuple[int, int], ...]
 
 
 @functools.cache
 def queries(star: str, reports: str) -> tuple[list[str], list[str]]:
-    """Return the queries for the two parts of the version, and those for rows and digests of all tables."""
+    """Return the queries for the two parts of the version, and those for row counts and digests of all tables."""
     found = [
         (f"{star}{'_ops' if name in tables.OPS else ''}.{name}", tables.published(name))
         for name in (*tables.STAR, *tables.HISTORY, "loaded_files")
@@ -57,7 +57,7 @@ def queries(star: str, reports: str) -> tuple[list[str], list[str]]:
 
 
 def observe(connection: Any, star: str, reports: str) -> tuple[Version, Digests]:
-    """Return the version and the digests of one transaction."""
+    """Return the version and the digests that one transaction reads."""
     versions, statements = queries(star, reports)
     cursor = connection.cursor()
     found = []
@@ -76,7 +76,7 @@ def observe(connection: Any, star: str, reports: str) -> tuple[Version, Digests]
 
 
 class Readers:
-    """Readers in threads, until they are stopped."""
+    """Threads that read until they are stopped."""
 
     def __init__(self, connect: Callable[[], Any], star: str, reports: str) -> None:
         self._connect, self._schemas = connect, (star, reports)
@@ -98,11 +98,11 @@ class Readers:
 
     @property
     def count(self) -> int:
-        """Return the number of observations until now."""
+        """Return the number of observations so far."""
         return sum(self.seen.copy().values())
 
     def mixed(self) -> list[Version]:
-        """Return the versions of which two observations differ."""
+        """Return the versions whose observations differ."""
         found = collections.Counter(version for version, _ in self.seen)
         return [version for version, count in found.items() if count > 1]
 
@@ -124,7 +124,7 @@ class Readers:
 
 
 def main(dsn: str, star: str, reports: str, observations: str = "10000") -> None:
-    """Read a warehouse until there are enough observations. Fail if two of one version differ."""
+    """Read a warehouse until there are enough observations. Fail if two observations of one version differ."""
     place = urllib.parse.urlsplit(dsn)
 
     def connect() -> Any:

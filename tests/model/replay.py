@@ -1,4 +1,4 @@
-"""The steps of the model on the code: a world whose lake has the model's files, and what its tables say."""
+"""Replay the model's steps on the code, in a world whose lake has the model's files, and compare the tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEYS = {name: log_key("2018-11-01", f"{name}.json") for name in FILES}
 
 
 def content(name: str, version: str) -> bytes:
-    """Return a version of a file: plays of which another file has one, too."""
+    """Return the content of a version of a file. The other file has one of its plays, too."""
     if version == REFUSED:
         return b"not JSON"
     own = FILES.index(name) + 1
@@ -41,7 +41,7 @@ VERSIONS = {name: {v: content(name, v) for v in ("1", "2", REFUSED)} for name in
 
 
 class Replay:
-    """A world that follows the model, from its first state."""
+    """A world that follows the model from the model's first state on."""
 
     def __init__(self, world: Any, state: State) -> None:
         self.world = world
@@ -68,7 +68,7 @@ class Replay:
         self.etags[etag] = version
 
     def do(self, action: Action) -> str:
-        """Do a step, and return its outcome in the model's words."""
+        """Do a step, and return its outcome in the model's terms."""
         verb, *more = action
         if verb == "put":
             self.put(*more)
@@ -82,7 +82,7 @@ class Replay:
             context = self.world.context(*interval, mode=more[1], run_id=f"manual__{self.count}")
             return self.plan(more[0], context)
         elif verb == "clear":
-            # Airflow keeps the XComs of the first try for what runs again: here, too.
+            # Airflow keeps the XComs of cleared tasks until they run again. The context does the same.
             return self.plan(more[0], self.runs[more[0]])
         elif verb == "crash":
             self.orphans.append(self.world.run_schema(self.runs[more[0]]))
@@ -110,7 +110,7 @@ class Replay:
         world, context = self.world, self.runs[slot]
         if verb == "validate":
             world.validate(context, self.chunks[slot])
-            # Which files they are is known once they are published.
+            # The result has only their number. Publishing shows which files they are.
             return str(sum(chunk["files"] for chunk in context["pushed"]["validate", "return_value"]))
         if verb == "open_run":
             try:
@@ -129,7 +129,7 @@ class Replay:
         return ""
 
     def maintain(self) -> None:
-        """Drop the schemas of the runs that died, whose time has come, and of no other."""
+        """Let the schemas of dead runs expire, sweep, and assert that no other schema is dropped."""
         dead = ", ".join(f"'{schema}'" for schema in self.orphans)
 
         def expire(cursor: Any) -> None:
@@ -172,7 +172,7 @@ class Replay:
 
 @contextlib.contextmanager
 def _lose_acknowledgment() -> Any:
-    """Commit the transaction that publishes, and lose the answer."""
+    """Let the publishing transaction commit, but lose the acknowledgment."""
     commit, lock, locked = redshift_connector.Connection.commit, warehouse.lock, list[bool]()
 
     def commit_and_lose_the_link(connection: Any) -> None:

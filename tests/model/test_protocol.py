@@ -1,6 +1,6 @@
-"""The protocol of runs: every state that two runs over a changing lake can reach is sound, and the code does the same.
+"""Test the protocol of runs: every state that two runs over a changing lake can reach is sound, and the code agrees.
 
-``SPARKIFY_EDGES=all`` replays every kind of edge of the model on the code, ``SPARKIFY_EDGES=200:400`` some walks.
+``SPARKIFY_EDGES=all`` replays every kind of edge of the model on the code, ``SPARKIFY_EDGES=200:400`` only 200 walks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def graph():
 
 @pytest.mark.slow
 def test_every_state_that_two_runs_can_reach_is_sound():
-    """A file may be replaced, deleted, or delivered again twice, and a run may die once, at any step."""
+    """Twice, a file may be replaced, deleted or delivered again. Once, a run may die at any step."""
     found = protocol.explore(protocol.start())
     assert len(found) > 100_000
 
@@ -32,7 +32,7 @@ def test_every_state_that_two_runs_can_reach_is_sound():
 @pytest.mark.slow
 @pytest.mark.parametrize("mutation", protocol.MUTATIONS)
 def test_a_missing_guard_violates_an_invariant(mutation):
-    """One change of the lake is enough for each, and makes a tenth of the states."""
+    """One change of the lake is enough for each mutation, and leads to a tenth of the states."""
     with pytest.raises(protocol.Violated):
         protocol.explore(protocol.start(changes=1), mutation)
 

@@ -1,6 +1,6 @@
-"""Readers see the tables of one version, reports included, whatever the runs do meanwhile.
+"""Test that readers see the tables of one version, including reports, whatever the runs do meanwhile.
 
-``SPARKIFY_OBSERVATIONS=10000`` reads longer.
+``SPARKIFY_OBSERVATIONS=10000`` makes 10,000 observations.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ALL = ("2018-11-01", "2018-11-04")
 
 
 class Writer:
-    """Does what changes the tables, and notes each version that it has made."""
+    """A writer that changes the tables, and records each version that it has created."""
 
     def __init__(self, world: Any) -> None:
         self.world, self.random = world, random.Random(0)
@@ -55,7 +55,7 @@ class Writer:
         self.world.load(*ALL, mode="reload", audited=False)
 
     def crash(self) -> None:
-        """Die within the transaction that publishes, then try the run again."""
+        """Die within the publishing transaction, then retry the run."""
         self.deliver()
         context = self.world.prepare(*ALL, mode="reload")
 
@@ -104,7 +104,7 @@ class Writer:
 @pytest.mark.finding("F9")
 def test_no_reader_sees_a_mixture_of_versions(make_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world(absent="warn")
-    # Each reader has a session of production.
+    # Each reader needs its own session, as in production.
     shortcuts.connect_again(monkeypatch)
     world.create_tables()
     world.song(song())

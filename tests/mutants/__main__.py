@@ -1,14 +1,14 @@
-"""Change one line of a central file at a time and see that a test fails: `make mutants`.
+"""Change one line of a central file at a time, and check that a test fails: `make mutants`.
 
     python -m tests.mutants [FILE ...]     # all files of TESTS if you name none
 
 A mutant that no test notices must be in survivors.yaml with the reason why it is harmless. Otherwise, the command
-fails. Those that a test notices are in .local/mutants/killed.tsv with the test, so that a later run tries only the
-files that changed, and what survived. Delete lines of it to try those mutants again, for example after a change of the
-tests.
+fails. Mutants that a test notices are in .local/mutants/killed.tsv with the test, so that a later run tries only the
+mutants of changed files and the survivors. Delete lines of this file to try those mutants again, for example after a
+change of the tests.
 
-One worker per core takes the mutants one by one. Each runs in a fork of its worker, which has imported the libraries
-and started the local services, because both take longer than most tests.
+One worker per core takes the mutants one by one. Each mutant runs in a fork of its worker. The worker has imported the
+libraries and started the local services, because both take longer than most tests.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ HOME = ROOT / ".local" / "mutants"
 COSMIC_RAY = "cosmic-ray==8.7.0"
 SURVIVORS = Path(__file__).with_name("survivors.yaml")
 KILLED = HOME / "killed.tsv"
-# Detect endless loops, too: a test may take this multiple of its time without a change, plus these seconds.
+# To detect endless loops, too, a test may take LIMIT times its duration without a change, plus GRACE seconds.
 LIMIT, GRACE = 5, 20
 
 SCHEDULES = ("tests/pipeline/test_stateful.py", "tests/pipeline/test_any_order.py")
@@ -61,8 +61,8 @@ FILES = ("tests/faults/test_files.py", "tests/faults/test_source_bucket.py")
 GATES = ("tests/faults/test_gates.py", "tests/faults/test_usual.py")
 RUNS = ("tests/faults/test_runs.py", "tests/faults/test_runs_at_once.py")
 NOT_NEEDED = "not a_week_at_once and not hours_make_the_day and not time_zone and not thousands_of_plays"
-# The central files and the tests that should notice a mutant. Those that notice most come first, because a mutant that
-# survives runs all of them.
+# The central files and the tests that should notice a mutant. Tests that notice most mutants come first, because a
+# mutant runs tests only until one fails.
 TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/intervals.py": ("tests/unit/test_intervals.py", SCHEDULES[0], *LOADS),
     "include/sparkify/tasks/wait.py": ("tests/faults/test_waiting.py",),
@@ -103,10 +103,10 @@ class Mutant(NamedTuple):
     path: str
     mutated: str
     number: int = 1
-    """Which one it is of those that change such lines of the file in this way."""
+    """The number of this mutant among those that change equal lines of the file in the same way."""
 
     def describe(self) -> str:
-        """Return the changed lines, without their numbers: the same as long as the code is the same."""
+        """Return the changed lines without line numbers: this text stays the same while those lines do."""
         before = (ROOT / self.path).read_text().splitlines()
         changes = [
             " ".join(line.split())
@@ -130,7 +130,7 @@ def central_files(names: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 def all_mutants(paths: list[str]) -> Iterator[Mutant]:
-    """Return the mutants of the files, but for those that only change what is logged."""
+    """Yield the mutants of the files, except those that change a line with a logging call."""
     python = [path for path in paths if path.endswith(".py")]
     if python:
         uv = next(ROOT.glob(".uv/*/bin/uv"))
@@ -159,7 +159,7 @@ def all_mutants(paths: list[str]) -> Iterator[Mutant]:
 
 
 def number(mutants: Iterable[Mutant]) -> list[Mutant]:
-    """Return the mutants with their numbers, so that each description is of one of them."""
+    """Return the mutants with their numbers, so that each description identifies one mutant."""
     seen: Counter[str] = Counter()
     numbered = []
     for mutant in mutants:
@@ -170,7 +170,7 @@ def number(mutants: Iterable[Mutant]) -> list[Mutant]:
 
 
 def begin_worker() -> None:
-    """Give this worker its own tree and services, import the libraries, and write byte code of the tests."""
+    """Give this worker its own tree and services, import the libraries, and compile the tests to bytecode."""
     tree = Path(tempfile.mkdtemp(prefix="sparkify-mutants-"))
     multiprocessing.util.Finalize(None, shutil.rmtree, (tree, True), exitpriority=1)
     copy_tree(tree)
@@ -188,7 +188,7 @@ def begin_worker() -> None:
     server = service.server(airflow_settings.service_options())
     running = server.__enter__()
     multiprocessing.util.Finalize(None, server.__exit__, (None, None, None), exitpriority=2)
-    # conftest.py gets these instead of starting its own.
+    # conftest.py uses these services instead of starting its own.
     service.server = lambda options: contextlib.nullcontext(running)  # type: ignore[assignment]
     for name in (
         "airflow.providers.amazon.aws.transfers.s3_to_redshift",
@@ -206,7 +206,7 @@ def begin_worker() -> None:
 
 
 def copy_tree(tree: Path) -> None:
-    """Copy what git knows to a folder in which files can be changed."""
+    """Copy the files that git tracks to a folder in which they can be changed."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
     for name in listed.stdout.splitlines():
         if (ROOT / name).is_file():
@@ -215,7 +215,7 @@ def copy_tree(tree: Path) -> None:
 
 
 class Watch:
-    """A pytest plugin: note how long each test takes without a change, or end a process whose test takes far longer."""
+    """A pytest plugin that records test durations of unchanged code, or ends a process whose test takes far longer."""
 
     def __init__(self, unchanged: bool) -> None:
         self._unchanged = unchanged
@@ -239,9 +239,9 @@ class Watch:
 
 
 def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool = False) -> str:
-    """Run the tests in a fork, and return the first that failed, or nothing.
+    """Run the tests in a fork, and return the first test that failed, or an empty string.
 
-    :param name: of the log below .local/mutants, and of the seconds of a run without a change.
+    :param name: the name of the log below .local/mutants, and of the file with the durations of an unchanged run.
     """
     log = HOME / f"{name}.log"
     child = os.fork()
@@ -250,13 +250,13 @@ def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool 
         with log.open("wb") as output:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
-        # Two mutants within one second may have the same size: stale byte code would be taken for theirs.
+        # Two mutants within one second may have the same size, so Python would use the stale bytecode of the first.
         sys.dont_write_bytecode = "--collect-only" not in options
-        # A schedule that fails is enough. Hypothesis does not look for a shorter one.
+        # One failing schedule is enough: Hypothesis need not look for a shorter one.
         phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
         hypothesis.settings.register_profile("mutants", phases=phases)
         hypothesis.settings.load_profile("mutants")
-        # The plugins collect garbage at the end of each mutant, or need a folder.
+        # These plugins collect garbage at the end of each mutant, or need a folder.
         off = [
             option
             for name in ("cacheprovider", "unraisableexception", "xdist")
@@ -267,7 +267,7 @@ def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool 
         status = int(pytest.main([*given, *options, *tests], plugins=[watch]))
         if unchanged:
             watch.keep(name)
-        # Not sys.exit, which would write the parent's buffered output again.
+        # sys.exit would write the parent's buffered output again.
         os._exit(status)
     _, ended = os.waitpid(child, 0)
     status = os.waitstatus_to_exitcode(ended)
@@ -276,18 +276,18 @@ def run_tests(tests: tuple[str, ...], name: str, *options: str, unchanged: bool 
     if status == 0:
         return ""
     lines = log.read_text(errors="replace").splitlines()
-    # Not what tests log, which may begin like this, too.
+    # Match the path, too, because lines that tests log may also begin with FAILED or ERROR.
     failed = [line for line in lines if line.startswith(("FAILED tests/", "ERROR tests/"))]
     return failed[0].split(" - ")[0] if failed else f"exit status {status}"
 
 
 def try_unchanged(test: str) -> str:
-    """Run a test file or folder without a change, and return the first test that failed, or nothing."""
+    """Run a test file or folder without a change, and return the first test that failed, or an empty string."""
     return run_tests((test,), test.replace("/", "."), unchanged=True)
 
 
 def try_mutant(mutant: Mutant) -> tuple[Mutant, str, float]:
-    """Return the mutant, the test that notices it (empty if none does), and the seconds until then."""
+    """Return the mutant, the test that notices it (or an empty string), and the seconds that the tests took."""
     begun = time.monotonic()
     changed = Path(mutant.path)
     changed.write_text(mutant.mutated)
@@ -300,13 +300,13 @@ def try_mutant(mutant: Mutant) -> tuple[Mutant, str, float]:
 
 
 def read_killed() -> dict[str, tuple[str, str]]:
-    """Return the file of a mutant and the test that noticed it, by the key of the mutant."""
+    """Return the file of each killed mutant and the test that noticed it, by the key of the mutant."""
     rows = csv.reader(KILLED.read_text().splitlines(), delimiter="\t") if KILLED.exists() else ()
     return {key: (path, test) for path, test, keys in rows for key in keys.split()}
 
 
 def write_killed(killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> None:
-    """Write one line per file and test, without the mutants that are no longer made of the files in ``mutants``."""
+    """Write one line per file and test. Omit mutants that the files in ``mutants`` no longer produce."""
     made, tried = {mutant.key() for mutant in mutants}, {mutant.path for mutant in mutants}
     groups: dict[tuple[str, str], list[str]] = {}
     for key, group in killed.items():
@@ -318,7 +318,7 @@ def write_killed(killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> N
 
 
 def try_all(todo: list[Mutant], killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> bool:
-    """Try the mutants, and add those that a test notices to ``killed`` and to its file as they come.
+    """Try the mutants. As soon as a test notices one, add it to ``killed`` and to its file.
 
     :returns: whether the tests pass without a change. If they do not, no mutant is tried.
     """
@@ -334,7 +334,7 @@ def try_all(todo: list[Mutant], killed: dict[str, tuple[str, str]], mutants: lis
             print(
                 f"{count}/{len(todo)} {seconds:.0f} s {mutant.describe()}: {found or 'SURVIVED'}", flush=True
             )
-        # Not `terminate`, which is what leaving the pool does: workers delete their trees when they end.
+        # Leaving the pool would terminate its workers before they delete their trees, so wait until they have ended.
         pool.close()
         pool.join()
     for test in failed:
@@ -354,7 +354,7 @@ def main(names: list[str]) -> int:
     survivors = [mutant.describe() for mutant in mutants if mutant.key() not in killed]
     unexplained = [survivor for survivor in survivors if survivor not in harmless]
     counts = Counter(mutant.path for mutant in mutants)
-    # A line that has changed may not be harmless any more.
+    # A survivor whose line has changed may no longer be harmless.
     outdated = sorted(
         known for known in harmless if known.split(": ")[0] in counts and known not in survivors
     )

@@ -1,7 +1,7 @@
 """Print the mutants of Python files as JSON lines. This runs in an environment that has cosmic-ray.
 
-Cosmic-ray's operators that stand for mistakes people make: comparisons, conditions, bounds, loops. Types
-and the linter already find the changes of its other operators.
+It uses the operators of cosmic-ray that imitate people's mistakes in comparisons, conditions, bounds and loops. The
+type checker and the linter already find the changes that its other operators make.
 """
 
 from __future__ import annotations

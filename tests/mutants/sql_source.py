@@ -1,7 +1,7 @@
-"""The mutants of a SQL script or a YAML file of checks: mistakes people make in a condition, a bound, a join, an order.
+"""Create mutants of SQL scripts and YAML check files: mistakes that people make in conditions, bounds, joins, orders.
 
-Cosmic-ray has no SQL. sqlglot would print the whole script in its own style, so that every mutant would differ by its
-printing.
+cosmic-ray does not support SQL. sqlglot would reformat the whole script, so that every mutant would differ by its
+format, too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# Each makes one change, at one of its matches.
+# Each mutant has one change, at one match of one pattern.
 CHANGES = (
     (r" >= ", " > "),
     (r" > ", " >= "),
@@ -42,22 +42,22 @@ CHANGES = (
     (r"\bcoalesce\(([^,()]+), [^()]+\)", r"\1"),
     (r"(?<=\bby )\w+\.?\w*(?: asc| desc)?, ", ""),
     (r", \w+\.?\w*(?: asc| desc)?(?=\n? *\))", ""),
-    # A condition, on a separate line or after another.
+    # Delete a condition, on a separate line or after another one.
     (r"\n +and [^\n]+(?=\n)", ""),
     (r" and [^\n]+(?=\n)", ""),
     (r"\nwhere [^\n;]+", ""),
     (r"severity: fail", "severity: warn"),
     (r"severity: warn", "severity: fail"),
-    # A check of a column.
+    # Delete a check of a column.
     (r"\n +\w+: \{null_check: \{[^}\n]*\}\}", ""),
     (r"\n +unique_check: [^\n]+", ""),
-    # A whole statement.
+    # Delete a whole statement.
     (r"(?:^|(?<=;\n))(?:delete|insert|update)[^;]+;\n", ""),
 )
 
 
 def mutants(script: str) -> Iterator[str]:
-    """Yield the script with one change each. Comments, descriptions and the lists of created columns stay."""
+    """Yield copies of the script with one change each. Comments, descriptions and lists of created columns stay."""
     protected = [
         match.span()
         for match in re.finditer(

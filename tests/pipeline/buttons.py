@@ -1,6 +1,6 @@
-"""Airflow's buttons, pressed on one run of a DAG: clear, mark, delete. In one process, on Airflow 2 and 3.
+"""Press Airflow's buttons (clear, mark, delete) on one run of a DAG, in one process, on Airflow 2 and 3.
 
-After a press, the tasks that have to run do so in the order of the scheduler, by its own rules.
+After a press, the tasks that are due run in the scheduler's order, by the scheduler's own rules.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if AIRFLOW_V_3_0_PLUS:
 else:
     from airflow.models.dag import _run_task
 
-# How a message of ours ends.
+# Each of our error messages names the next step in one of these ways.
 NEXT_STEP = re.compile("clear the task `plan`|Next: ")
 BEGIN = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -38,11 +38,11 @@ class Run:
 
     def __init__(self, dag: Any, run_id: str = "by-hand") -> None:
         self.dag, self.run_id = dag, run_id
-        # The scheduler and the buttons work with it.
+        # The scheduler and the buttons use this form of the DAG.
         self.scheduled = dag
         if AIRFLOW_V_3_0_PLUS:
             self.scheduled = running.as_scheduled(dag)
-            # As dag.test() does: the scheduler has another process call them.
+            # The scheduler lets another process call the callbacks. Here, call them directly, like dag.test().
             self.scheduled.on_success_callback = dag.on_success_callback
             self.scheduled.on_failure_callback = dag.on_failure_callback
 
@@ -56,7 +56,7 @@ class Run:
     # Buttons ----------------------------------------------------------------------------------------------
 
     def trigger(self, conf: dict[str, Any]) -> None:
-        """Create the run, in place of an earlier one of its name."""
+        """Create the run. Replace an earlier run with the same id."""
         run_plan._known.clear()
         with create_session() as session:
             for run in session.query(DagRun).filter_by(dag_id=self.dag.dag_id, run_id=self.run_id):
@@ -74,7 +74,7 @@ class Run:
         self.scheduled.clear(task_ids=self.cleared(tasks, downstream), **which)
 
     def cleared(self, tasks: Collection[str], downstream: bool) -> list[str]:
-        """Return which tasks are cleared."""
+        """Return the ids of the tasks that this would clear."""
         return sorted(self.scheduled.partial_subset(list(tasks), downstream, False).task_dict)
 
     def mark_task(self, task: str, state: str) -> None:
@@ -111,7 +111,7 @@ class Run:
                 waiting = run.get_task_instances([TaskInstanceState.UP_FOR_RETRY], session=session)
                 for ti in waiting:
                     ti.end_date -= timedelta(days=1)
-                # Airflow skips the tasks after a skipped one step by step.
+                # Airflow skips the tasks downstream of a skipped one step by step.
                 if not (ready or waiting) and self.states() == before:
                     break
                 for ti in ready:
@@ -144,14 +144,14 @@ class Run:
                 text = ti.xcom_pull(
                     task_ids=ti.task_id, key=FAILURE, map_indexes=ti.map_index, session=session
                 )
-                # Of a mapped task that has several: any without a next step shows.
+                # A mapped task may have several messages. Prefer one without a next step.
                 if ti.task_id not in found or not NEXT_STEP.search(str(text)):
                     found[ti.task_id] = str(text)
             return found
 
 
 class Kept:
-    """The state of Airflow's database, to go back to."""
+    """A copy of Airflow's database that can be restored."""
 
     def __init__(self) -> None:
         self._path = Path(os.environ["AIRFLOW_HOME"]) / "airflow.db"
@@ -162,5 +162,5 @@ class Kept:
     def restore(self) -> None:
         with contextlib.closing(sqlite3.connect(self._path)) as live:
             self._copy.backup(live)
-        # A try has its own process, and no later try its number.
+        # In production, a try has its own process, and no later try has its number. Here, both recur: clear the cache.
         run_plan._known.clear()

@@ -1,9 +1,9 @@
-"""A delivery by the rules of eventsim, the program that made Sparkify's data, from its documentation.
+"""Generate a delivery by the documented rules of eventsim, the program that generated Sparkify's data.
 
-A user walks from page to page by the probabilities of a table, with gaps of chance between pages, and the length of the
-song between songs. Sessions are at least half an hour apart, and go on over midnight. Keys without a value are left
-out: a line has details of the user only while the user is logged in, and a song only if it is a play. ``tag`` is on
-every line that has details. User ids are numbers (https://github.com/Interana/eventsim, README.md).
+A user moves from page to page by the probabilities in a table. The time between pages is random, but after a song it is
+the song's length. Sessions are at least half an hour apart, and may cross midnight. Keys without a value are omitted: a
+line has user details only while the user is logged in, and a song only if it is a play. Every line with user details
+has ``tag``. User ids are numbers (https://github.com/Interana/eventsim, README.md).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-# (page, method, status, auth) and where the session goes on, by weight. None ends it.
+# By page: method, status, auth, and the possible next pages with their weights. None ends the session.
 LOGGED_IN, LOGGED_OUT = "Logged In", "Logged Out"
 PAGES: dict[str, tuple[str, int, str, list[tuple[str | None, float]]]] = {
     "Home": ("GET", 200, LOGGED_OUT, [("Login", 8), (None, 2)]),
@@ -29,7 +29,7 @@ SESSION_GAP = 30 * 60
 
 
 def lines(count: int, seed: int, start: datetime, songs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the first lines of a delivery, in the order of their time.
+    """Yield the first ``count`` lines of a delivery, ordered by time.
 
     :param start: naive UTC.
     :param songs: song documents to choose from.
@@ -76,7 +76,7 @@ def lines(count: int, seed: int, start: datetime, songs: list[dict[str, Any]]) -
 
 
 def deliver(count: int, seed: int, start: datetime, songs: list[dict[str, Any]]) -> dict[str, bytes]:
-    """Return the log files of a delivery by key, cut at midnight."""
+    """Return the log files of a delivery by key, split at midnight."""
     days: dict[str, list[dict[str, Any]]] = {}
     for line in lines(count, seed, start, songs):
         day = datetime.fromtimestamp(line["ts"] / 1000, UTC).strftime("%Y/%m/%Y-%m-%d")

@@ -1,6 +1,6 @@
-"""The expected star, derived in plain Python: an oracle that shares nothing with the SQL.
+"""An oracle for the star: derive its expected rows in plain Python, without sharing anything with the SQL.
 
-It takes the lake's files as they are now, whole, and knows neither intervals nor runs nor history.
+It reads the current version of every file as a whole, and knows neither intervals nor runs nor history.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def derive(
             )
         )
     users: dict[int, tuple[Any, ...]] = {}
-    # First by key and line among the latest: sort those in descending order, so that the best comes last.
+    # Among a user's latest plays, the first by key and line decides. Sort in descending order, so that it comes last.
     for _, _, line in sorted(
         sorted(plays, key=lambda item: item[:2], reverse=True),
         key=lambda item: (item[2]["ts"], item[2]["sessionId"], item[2]["itemInSession"]),
@@ -110,7 +110,7 @@ def derive(
 
 
 def moment(ts: int) -> datetime:
-    """Return the exact naive UTC time of ms since 1970."""
+    """Return the exact naive UTC time for ``ts``, in milliseconds since 1970."""
     return datetime.fromtimestamp(ts // 1000, UTC).replace(tzinfo=None, microsecond=ts % 1000 * 1000)
 
 

@@ -1,10 +1,10 @@
-"""Any loads, any number of times, in any order, several at once, over files that change: the star is the same.
+"""Test that any loads, any number of times, in any order, several at once, over changing files, end in the same star.
 
-A schedule is a random sequence of file changes and loads. When it is over, one load of the whole span takes what
-is still due, and the star must be what tests/pipeline/model.py derives from only the lake's files.
+A schedule is a random sequence of file changes and loads. At its end, one load of the whole span loads the files that
+are still due. The star must then equal the one that tests/pipeline/model.py derives from only the lake's files.
 
-``SPARKIFY_SCHEDULES=5000 pytest tests/pipeline/test_any_order.py`` (`make soak`) runs more than the usual 8, and
-``SPARKIFY_SEED`` is the first seed.
+``SPARKIFY_SCHEDULES=5000 pytest tests/pipeline/test_any_order.py`` (`make soak`) runs 5000 schedules instead of the
+usual 8. ``SPARKIFY_SEED`` sets the first seed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LAST = FIRST + timedelta(days=DAYS)
 
 
 class Schedule:
-    """One random history of a lake and its loads, repeatable by its seed."""
+    """One random sequence of changes to a lake and loads, reproducible by its seed."""
 
     def __init__(self, world, pool, seed: int) -> None:
         self.world, self.pool, self.random, self.lake = world, pool, random.Random(seed), {}
@@ -65,7 +65,7 @@ class Schedule:
 
     def line(self, day: datetime) -> dict:
         r = self.random
-        if r.random() < 0.1:  # of another day than its file's, now and then of none that is loaded
+        if r.random() < 0.1:  # The line is of another day than its file. That day may not be loaded.
             day = FIRST + timedelta(days=r.randint(-2, DAYS))
         user = r.randint(1, 3)
         at = day + timedelta(
@@ -104,14 +104,14 @@ class Schedule:
             end = start + timedelta(hours=r.choice([1, 12, 30]))
         elif kind < 0.3:
             return None, None, "full_refresh"
-        elif kind < 0.5:  # a scheduled day, which looks back
+        elif kind < 0.5:  # A scheduled day looks back.
             return start.isoformat(), None, "load"
         else:
             end = start + timedelta(days=r.randint(1, DAYS))
         return start.isoformat(), end.isoformat(), r.choice(["load", "load", "reload"])
 
     def load(self, what: tuple[str | None, str | None, str]) -> None:
-        # A run that leaves out a file that another run has replaced meanwhile says so.
+        # A run fails if it leaves out a file that another run has replaced meanwhile.
         with contextlib.suppress(AirflowSkipException, DataError):
             self.world.load(*what, audited=False)
 
@@ -127,7 +127,7 @@ class Schedule:
 
 @pytest.mark.slow
 def test_any_schedule_ends_in_the_star_of_its_files(make_world):
-    # Songs come without logs, too.
+    # Songs may be delivered without logs.
     world = make_world(absent="warn")
     world.create_tables()
     with ThreadPoolExecutor(4) as pool:
@@ -144,7 +144,7 @@ def test_any_schedule_ends_in_the_star_of_its_files(make_world):
 
 
 def plain(value):
-    """Return a decimal as a float, as the source has it. Padded CHAR(32) stays as it is."""
+    """Return a decimal as a float, as in the source. Leave padded CHAR(32) values unchanged."""
     return float(value) if isinstance(value, decimal.Decimal) else value
 
 

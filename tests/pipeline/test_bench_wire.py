@@ -1,4 +1,4 @@
-"""The proxy of the benchmark counts what real clients ask of the warehouse, and hands everything on."""
+"""Test that the benchmark's proxy counts the requests of real clients to the warehouse, and forwards everything."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def by_redshift_connector(login: dict[str, Any]) -> Any:
 
 
 def by_psycopg2(login: dict[str, Any]) -> Any:
-    # It asks for TLS first.
+    # psycopg2 requests TLS first.
     return psycopg2.connect(**login)
 
 

@@ -1,10 +1,11 @@
-"""Every button of Airflow on a run of the DAG, in every state in which a run may end or pause.
+"""Test every Airflow button on a run of the DAG, in every state in which a run may end or pause.
 
 Whatever is cleared or marked, the star is that of the files before or after the run, never another one. A run that
-fails says what to do, and clearing `plan` with everything downstream always brings the run to the star of its files.
+fails says what to do, and clearing `plan` with everything downstream always ends in the star of the run's files.
 
-The usual suite presses a few. ``SPARKIFY_BUTTONS=1/1`` presses all of them, ``SPARKIFY_BUTTONS=2/6`` those of a sixth
-of the states, and ``SPARKIFY_PRESSES=10`` ten in each state, by ``SPARKIFY_SEED``.
+The usual suite presses a few buttons. ``SPARKIFY_BUTTONS=1/1`` presses all of them, ``SPARKIFY_BUTTONS=2/6`` presses
+those of the second sixth of the states, and ``SPARKIFY_PRESSES=10`` presses ten in each state, chosen with
+``SPARKIFY_SEED``.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ TASKS = (
     "create_tables", "plan", "validate", "open_run", "stage.staging_files", "stage.staging_events", "audit_staging",
     "build.changes", "build.songplays", "audit_star.rows", "publish", "check_complete", "close_run",
 )  # fmt: skip
-# How a run may end: after it has published, or without anything to do, or by the failure of a task.
+# A run may end after it has published, without anything to do, or with a failed task.
 ENDS = ("success", "nothing new", *(f"{task} failed" for task in TASKS))
-# Where a run may pause: before a task.
+# A run may pause before each of these tasks.
 PAUSES = tuple(f"before {task}" for task in TASKS if task not in ("create_tables", "close_run"))
 
 
 class Press(NamedTuple):
-    """A button, in the state of a run, after a change of the lake."""
+    """A press of a button: the state of the run, the button, and a change of the lake before the press."""
 
     state: str
     button: str
@@ -57,7 +58,7 @@ class Press(NamedTuple):
 
 
 def presses(run: Any) -> Iterator[Press]:
-    """Yield all of them, but only one of those that clear the same tasks."""
+    """Yield every press, but only one of those that clear the same tasks."""
     for state in ENDS:
         seen = set()
         sets = [(task,) for task in TASKS] + list(itertools.combinations(TASKS, 2))
@@ -116,7 +117,7 @@ class Desk:
         warehouse.transaction(work, "empty the tables")
 
     def set_up(self, state: str, patch: pytest.MonkeyPatch) -> None:
-        """Bring the run to a state: version 1 of the day is published, and version 2 is what the run loads."""
+        """Bring the run to a state: version 1 of the day is published, and the run loads version 2."""
         self.empty()
         self.put(*self.day(1, 1))
         self.put(*self.day(2, 1))
@@ -153,7 +154,7 @@ class Desk:
         }
 
     def wanted(self, lake: dict[str, bytes] | None = None) -> dict[str, set[tuple[Any, ...]]]:
-        """Return the star of the files: a load takes nothing away of a loaded file that has left the lake."""
+        """Return the star of the files, including loaded files that left the lake, because a load keeps their rows."""
         lake = self.lake if lake is None else lake
         kept = {key: body for key, body in self.lake_then.items() if key in self.loaded and key not in lake}
         return model.star(*model.read(lake | kept))
@@ -197,10 +198,10 @@ def _fail(*_: Any, **__: Any) -> None:
 
 
 def judge(desk: Desk, press: Press, run: str, tasks: dict[str, str]) -> list[str]:
-    """Return what is wrong after a press."""
+    """Return the errors that are found after a press."""
     wrong = []
     star, after = desk.star(), desk.wanted()
-    # Of a run that was planned before the files changed, and of one that loads the other day.
+    # The run may have been planned before the files changed, or may load the other day.
     possible = [desk.published, after, desk.wanted(desk.lake_then)]
     if press.button == "another day":
         possible.append(desk.wanted(desk.lake | dict([desk.day(1, 1)])))
@@ -209,8 +210,8 @@ def judge(desk: Desk, press: Press, run: str, tasks: dict[str, str]) -> list[str
     if run not in ("success", "failed"):
         wrong.append(f"the run is {run}: {collections.Counter(tasks.values())}")
     failures = desk.run.failures()
-    # Airflow starts nothing downstream of a task that was cleared without it: the page of the DAG says to clear both.
-    # A run stays failed when a mark is all that its last failed task, or the run itself, has got.
+    # Airflow starts no task downstream of a cleared task unless it is cleared, too: the DAG's page says to clear both.
+    # A run stays failed if its last failed task, or the run itself, was only marked.
     marked = press.button.startswith("mark") and set(tasks.values()) <= {"success", "skipped"}
     stays = marked or "upstream_failed" in tasks.values() and not press.downstream
     if run == "failed" and not failures and not stays:
@@ -229,7 +230,7 @@ def judge(desk: Desk, press: Press, run: str, tasks: dict[str, str]) -> list[str
 
 @pytest.fixture
 def desk(airflow_database, make_world, monkeypatch):
-    # The walk is not about the page.
+    # This test is not about the run report.
     monkeypatch.setattr("include.sparkify.watching.run_report.write", lambda context: "s3://lake/report")
     monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
     return Desk(make_world(), running.dag_of("sparkify"))
@@ -269,7 +270,7 @@ def test_no_button_leads_to_a_wrong_star_or_a_run_that_cannot_succeed(desk, monk
     counts: collections.Counter[str] = collections.Counter()
     found, recovered, state = [], set(), ""
     for press in chosen(desk.run):
-        # The run of a pause has its schema, until it ends.
+        # A paused run has a schema that is dropped when the run ends, so each press needs a new run.
         is_new = press.state != state or press.state in PAUSES
         if is_new or press.change or desk.lake != desk.lake_then or desk.star() != desk.published:
             desk.set_up(press.state, monkeypatch)
@@ -282,11 +283,11 @@ def test_no_button_leads_to_a_wrong_star_or_a_run_that_cannot_succeed(desk, monk
         wrong = judge(desk, press, run, tasks)
         failed = tuple(sorted(task for task, how in tasks.items() if how == "failed"))
         counts[f"{press.button.split(' ')[0]}: {run}"] += 1
-        # A run that failed as none before it can still succeed.
+        # A run that failed in a new way can still succeed.
         if (run, failed) not in recovered and not press.change:
             recovered.add((run, failed))
             desk.run.set_conf(CONF)
-            # It is before `plan`.
+            # `create_tables` is upstream of `plan`.
             first = "create_tables" if tasks["create_tables"] == "failed" else "plan"
             desk.run.clear([first], downstream=True)
             run, tasks = desk.run.go()

@@ -1,4 +1,4 @@
-"""The DAG itself, run by Airflow: wired as tests/world.py says, and safe when a part of it fails."""
+"""Test the DAG itself, run by Airflow: it is wired like tests/world.py, and a failed task leaves the star unchanged."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def dag(airflow_database):
 
 
 def test_every_table_has_its_file_and_its_task(dag):
-    """One file, one table, one task, of the same name, and no file that no task runs."""
+    """Every file is named after its table, and the tasks match the declared tables, so no file is without a task."""
     groups = {
         "create": tables.PUBLISHED,
         "open_run": tables.OPEN_RUN,
         "build": tables.DERIVED,
         "publish": tables.PUBLISH,
     }
-    # The tables of the sources are made by one script each.
+    # In each of these two folders, one script serves the tables of all sources.
     groups["open_run"] = {*groups["open_run"], "staging"} - {source.staging for source in tables.SOURCES}
     groups["publish"] = {*groups["publish"], "history"} - set(tables.HISTORY)
     for folder, names in groups.items():
@@ -49,9 +49,9 @@ def test_every_table_has_its_file_and_its_task(dag):
 
 
 def test_a_run_is_few_tasks(dag):
-    """Airflow's price is per task (docs/scale.md): 19 of them, of which 10 one after the other.
+    """Airflow's overhead is per task (docs/scale.md). A run has 19 tasks, 10 of them in sequence.
 
-    A source, or a table of the star, costs one more.
+    Each further source or table of the star adds one task.
     """
     depth: dict[str, int] = {}
     for task in dag.topological_sort():
@@ -60,7 +60,7 @@ def test_a_run_is_few_tasks(dag):
 
 
 def test_operators_of_the_providers_ask_first_whether_the_warehouse_answers(dag):
-    """They would wait five times, two minutes each."""
+    """Otherwise, they would wait for a connection five times, two minutes each time."""
     for group in ("stage.", "build.", "audit_star.", "audit_staging"):
         tasks = [task for task in dag.tasks if task.task_id.startswith(group)]
         assert tasks, group
@@ -75,7 +75,7 @@ def test_a_file_creates_the_table_that_it_is_named_after_and_no_other(folder):
 
 
 def test_a_table_reads_only_what_is_built_before_it():
-    """The tasks after the first run at the same time, so none of them may read a table of another."""
+    """The tasks after the first one run at the same time, so none of them may read a table that another one builds."""
     shared = set(tables.BUILD["changes"])
     for name, derived in tables.BUILD.items():
         done = set() if name == "changes" else set(shared)
@@ -102,7 +102,7 @@ def test_a_run_loads_its_interval_and_leaves_no_schema(dag, world):
 
 
 def test_a_run_does_not_plan_before_its_file_is_there(dag, world, monkeypatch):
-    """How long it waits is shown in tests/faults/test_waiting.py."""
+    """tests/faults/test_waiting.py tests how long it waits."""
     tried = []
 
     def deliver_at_last(context):
@@ -131,7 +131,7 @@ def test_with_nothing_new_the_run_is_skipped(dag, world):
 
 
 def test_a_day_by_its_logical_date_owns_its_data_interval(dag, world):
-    """@daily: the run of the 1st owns [1st, 2nd), on Airflow 3 as on 2, also by hand."""
+    """With @daily, the run of the 1st owns [1st, 2nd) on Airflow 2 and 3, even if it is triggered by hand."""
     from airflow.timetables.base import DataInterval
 
     interval = dag.timetable.infer_manual_data_interval(run_after=datetime(2018, 11, 1, tzinfo=UTC))
@@ -174,6 +174,6 @@ def test_no_bucket_fails_at_once_and_says_what_to_fix(dag, make_world, caplog, c
     assert state == "failed"
     assert tasks["plan"] in ("failed", "upstream_failed")
     assert tasks["publish"] == "upstream_failed"
-    # Airflow 3 writes the error of a task to its own log only, which is the output here.
+    # On Airflow 3, the error of a task is only in the task's log, which goes to the output here.
     assert "NoSuchBucket" in caplog.text + capfd.readouterr().out
     assert world.count("songplays") == 0

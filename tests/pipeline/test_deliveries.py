@@ -1,4 +1,4 @@
-"""Real deliveries: the examples of docs/deliveries.md, one by the rules of eventsim, odd names, answers not of S3."""
+"""Test the examples in docs/deliveries.md, a delivery by eventsim's rules, odd names, and responses not from S3."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_an_example_of_the_page_is_answered_as_the_page_says(fresh, key, body, a
 
 @pytest.mark.parametrize("count", [int(os.environ.get("SPARKIFY_EVENTSIM_LINES", "5000"))])
 def test_a_delivery_by_the_rules_of_eventsim_becomes_the_oracles_star(fresh, count):
-    """Keys left out, `tag`, numbers for users, sessions over midnight."""
+    """The delivery has missing keys, `tag`, numeric user ids, and sessions that cross midnight."""
     world = fresh()
     songs = [song(f"SO{n}", f"Title {n}", f"Artist {n}", 150 + n / 8, artist_id=f"AR{n}") for n in range(50)]
-    # The public song data is small: most plays find no song.
+    # The public song data is small, so most plays match no song.
     unknown = [song(f"SX{n}", f"Other {n}", f"Artist {n}", 200 + n / 8) for n in range(150)]
     files = eventsim.deliver(count, 7, datetime(2018, 11, 1), [*songs, *unknown])
     files |= {f"song_data/{number}.json": json.dumps(one).encode() for number, one in enumerate(songs)}
@@ -105,7 +105,7 @@ def test_values_of_a_rejected_line_stay_in_the_warehouse(fresh, caplog):
     assert world.count("rejected_lines", "raw_line like '%%12125550123%%'") == 2
 
 
-# Without a newline: the local S3 does not answer for such a key.
+# No name has a newline, because the local S3 does not serve such a key.
 HOSTILE = [
     "a .json", " .json", "  a.json", "a\t.json", "a\u2029.json", "a\r.json", "a\x0b.json", "\x01.json", "\x1b[31m.json",
     "\x7f.json", "\x85.json", "\u2028.json", "\u202egpj.json", "\u200b.json", "\ufeff.json", "\u0301.json",
@@ -118,7 +118,7 @@ HOSTILE = [
 
 @pytest.mark.finding("M4")
 def test_files_of_hostile_names_are_loaded_or_reported(fresh):
-    """Markup, templates, percent signs, control and bidirectional characters, blanks, and a slash at the end."""
+    """Names have markup, templates, percent signs, control and bidirectional characters, blanks, or a final slash."""
     world = fresh()
     assert len(HOSTILE) == len(set(HOSTILE)) == 50
     keys = []
@@ -145,7 +145,7 @@ def test_a_song_file_whose_name_ends_with_a_slash_is_not_taken_for_another_one(f
     with pytest.raises(DataError, match="song_data/a.json: its name ends with a slash"):
         world.load(*MONTH, audited=False)
 
-    # A key between the two.
+    # The second key sorts between the other two.
     for name in ("a.json", "a.json-2.json"):
         world.song(song("SO2"), f"song_data/{name}")
     context = world.context(*MONTH)
@@ -164,7 +164,7 @@ PROXY = "<html><head><title>Sign in</title></head><body>Sign in</body></html>"
 
 @pytest.fixture
 def behind_a_proxy(fresh, monkeypatch):
-    """Yield a function that returns a client of an S3 that answers a listing with ``first``, then with ``others``."""
+    """Yield a function that starts an S3 and returns its client. The S3 sends ``first``, then only ``others``."""
     fresh()
     servers = []
 
@@ -203,7 +203,7 @@ def behind_a_proxy(fresh, monkeypatch):
 @pytest.mark.parametrize("others", [PROXY, "<html><br>not XML"], ids=["XML", "not XML"])
 @pytest.mark.parametrize("begins", ["truncated", "proxy", "without a token"])
 def test_a_listing_with_an_answer_that_is_not_s3s_is_transient(behind_a_proxy, begins, others):
-    """It is never taken for an empty lake, nor for the end of the list."""
+    """The pipeline never mistakes it for an empty lake or for the end of the list."""
 
     def first(prefix: str, key: str) -> str:
         token = TOKEN if begins == "truncated" else ""

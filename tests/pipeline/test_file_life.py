@@ -1,4 +1,4 @@
-"""One file's life: listed, due, validated, staged, loaded; refused and corrected; replaced, emptied, deleted.
+"""Test the life of a file: listed, due, validated, staged, loaded; refused, corrected; replaced, emptied, deleted.
 
 Only the lake and the ledger decide which files are due, so no sequence of runs leaves a file behind.
 """
@@ -24,12 +24,12 @@ def hours(day: datetime, first: int, last: int) -> tuple[datetime, datetime]:
 
 
 def load(world, start: datetime, end: datetime) -> None:
-    """Load an interval as a run by hand does."""
+    """Load an interval as a manual run does."""
     world.load(start.isoformat(), end.isoformat(), audited=False)
 
 
 def scheduled(world, start: datetime, end: datetime, run_id: str = "") -> dict:
-    """Return the context of a run of the scheduler, which looks back."""
+    """Return the context of a scheduled run, which looks back."""
     return world.context(f"{start:%Y-%m-%d}", run_id=run_id) | {
         "data_interval_start": start.replace(tzinfo=UTC),
         "data_interval_end": end.replace(tzinfo=UTC),
@@ -45,17 +45,17 @@ def load_day(world, day: datetime) -> None:
 
 
 def deliver(world, day: datetime, number: int, *at: datetime, name: str = "events") -> str:
-    """Deliver a file of a day for the n-th time, with plays at these moments, whose item is ``number``."""
+    """Deliver version ``number`` of a day's file, with plays at the times ``at``; their item is ``number``."""
     return world.log(f"{day:%Y-%m-%d}", *(event(moment, item=number) for moment in at), name=name)
 
 
 def plays(world) -> list[tuple[datetime, int]]:
-    """Return the moment and the delivery of the published plays."""
+    """Return the start time and the version of every published play."""
     return world.rows("select start_time, item_in_session from {s}.songplays order by 1, 2")
 
 
 def ledger(world) -> list[tuple]:
-    """Return day, number of accepted lines, and the span of events of each log file in the ledger."""
+    """Return the day, the accepted lines, and the first and last event of each log file in the ledger."""
     return world.rows(
         "select file_date, accepted, first_event, last_event from {o}.loaded_files where kind = 'events' order by 1, 2"
     )
@@ -92,7 +92,7 @@ def test_an_hourly_file_that_was_refused_is_loaded_whole_when_it_has_grown(fresh
     at = [D1 + timedelta(hours=hour, minutes=30) for hour in range(4)]
     for hour in range(4):
         grown = [event(moment, item=1) for moment in at[: hour + 1]]
-        # One bad line of 1, of 2 and of 3 refuses the file. One of 4 does not.
+        # One bad line in 1, 2 or 3 lines refuses the file. One in 4 does not.
         world.log("2018-11-01", *grown[1:], BROKEN)
         if hour < 3:
             with pytest.raises(DataError):
@@ -145,7 +145,7 @@ def test_a_file_that_comes_after_its_day_was_skipped_and_the_tables_recreated_is
 
 @pytest.mark.finding("W10")
 def test_a_schedule_that_changes_at_noon_loses_no_hour(world):
-    """Airflow creates no daily run for a day whose first hour has run: the next day's run takes the rest."""
+    """Airflow creates no daily run for a day whose first hour has run, so the next day's run loads the rest."""
     at = [D1 + timedelta(hours=hour, minutes=30) for hour in range(24)]
     for hour in range(13):
         deliver(world, D1, 1, *at[: hour + 1])
@@ -208,7 +208,7 @@ def test_a_user_who_loses_the_latest_play_keeps_the_earlier_one(world):
 
 
 def test_a_file_that_is_read_again_leaves_the_events_of_another_at_the_same_moments_and_lines(world):
-    """The second moment is of another day than the files'."""
+    """The second moment is on another day than the files."""
     at = (D1, D2 + timedelta(hours=1))
     deliver(world, D1, 1, *at)
     deliver(world, D1, 2, *at, name="more")
@@ -297,7 +297,7 @@ def test_a_full_refresh_of_a_lake_that_looks_empty_fails_until_it_is_confirmed(f
 
 @pytest.mark.finding("W6")
 def test_a_run_may_take_away_as_much_as_the_threshold(fresh):
-    """Two lines of twenty are a tenth. The lines that come instead count."""
+    """Two of twenty lines are a tenth. Added lines offset deleted ones."""
     world = fresh(delete_threshold=0.1)
     at = [D1 + timedelta(minutes=minute) for minute in range(20)]
     deliver(world, D1, 1, *at)
@@ -312,7 +312,7 @@ def test_a_run_may_take_away_as_much_as_the_threshold(fresh):
 
 @pytest.mark.finding("F2")
 def test_a_file_of_an_impossible_day_is_unrecognized(world):
-    """9999-12-31 has no day after it."""
+    """Python has no day after 9999-12-31."""
     keys = [
         world.put(f"log_data/{day[:7].replace('-', '/')}/{day}-events.json", lines(event(D1)))
         for day in ("1999-12-31", "2018-11-31", "2101-01-01", "9999-12-31")
@@ -347,7 +347,7 @@ def test_only_the_last_hour_of_a_day_lists_songs(world, first, last, songs):
 
 
 def test_a_version_that_another_run_has_loaded_meanwhile_is_not_loaded_twice(world):
-    """The days of a catch-up run at the same time, and each looks back."""
+    """The runs of a catch-up overlap, and each looks back."""
     for day in (D1, D2):
         deliver(world, day, 1, day)
     first = world.prepare(f"{D1:%Y-%m-%d}")
@@ -356,13 +356,13 @@ def test_a_version_that_another_run_has_loaded_meanwhile_is_not_loaded_twice(wor
     published = world.publish(second)
 
     assert (plays(world), published["replaced"]) == ([(D1, 1), (D2, 1)], [])
-    # Only the second day is changed by the second run.
+    # The second run changes only the second day.
     assert world.rows("select day from {o}.changed_days where version = 2") == [(D2.date(),)]
     assert published["changed"]["events"] == {"deleted": 0, "inserted": 1, "updated": 0}
 
 
 def test_iso_year_and_week_name_one_week(world):
-    """The last day of 2018 and the second one are in weeks with the same number and calendar year."""
+    """The last and the second day of 2018 are in different weeks with the same number and calendar year."""
     for day in (datetime(2018, 12, 31, 12), datetime(2018, 1, 2, 12)):
         deliver(world, day, 1, day)
     load(world, datetime(2018, 1, 1), datetime(2019, 1, 1))

@@ -1,4 +1,7 @@
-"""Attacks on the pipeline that once succeeded: docs/findings.md lists them, the marker says which one a test holds."""
+"""Test attacks on the pipeline that once succeeded.
+
+docs/findings.md lists them. The marker of a test names its finding.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +117,7 @@ def test_stars_and_environments_share_no_schema_and_no_prefix(make_world, monkey
     for star in ("sparkify_production_eu", "sparkify_production_us"):
         monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", f'{{"schema": "{star}"}}')
         settings.cache_clear()
-        # Not even two tries of one run share a schema.
+        # Two tries of one run do not share a schema, either.
         names |= {new_run_schema(run_id), new_run_schema(run_id)}
     assert len(names) == 4 and all(len(name) <= 63 for name in names)
     here = run_prefix("run")
@@ -238,7 +241,7 @@ def test_a_play_under_another_spelling_or_without_its_song_is_rejected(fresh):
     )  # fmt: skip
     world.load(*DAY1, audited=False)
     rejected = world.rows("select line_number, column_name from {o}.rejected_lines order by 1")
-    # A blank at the end is none, in Redshift as in the contract.
+    # Redshift and the contract both ignore a trailing blank.
     assert rejected == [(2, "page"), (4, "song")]
     assert items(world) == [0, 2]
 

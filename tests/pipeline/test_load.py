@@ -1,4 +1,4 @@
-"""A load gives the right rows, and its work is in proportion to what is new."""
+"""Test that a load produces the right rows, and that its work is proportional to the new data."""
 
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ def world(fresh):
 
 
 def files_read(world, *load, **more):
-    """Load, and return the keys of the files that the load read, from the ledger's own account of its run."""
+    """Load, and return the keys of the files that the load read, according to the ledger."""
     world.published = world.load(*load, audited=False, **more)
     run_id = f"manual__{world._runs}"
     return [
@@ -108,7 +108,7 @@ def test_a_changed_log_file_changes_only_its_day_in_a_load_of_the_month(world):
 
 
 def test_every_version_of_the_star_names_the_days_that_it_changed_once(world):
-    """Those whose plays gained or lost their song, too: the reports follow them."""
+    """This includes days whose plays gained or lost their song, because the reports follow these days."""
     for day in (D1, D2):
         world.log(f"{day:%Y-%m-%d}", event(day))
     world.load("2018-11-01", "2018-11-03", audited=False)
@@ -154,7 +154,7 @@ def test_a_change_beyond_look_back_is_taken_up_by_a_run_with_start_and_end(world
 
 
 def test_hours_make_the_day(make_world):
-    """A file that grows by the hour, loaded by hourly runs, ends as the day's last version loaded by a daily run."""
+    """A growing file, loaded every six hours, ends in the same rows as its last version, loaded by a daily run."""
     plays = [event(datetime(2018, 11, 1, hour, 59, 59), item=hour) for hour in range(0, 24, 5)]
     states = []
     for step in (24, 6):
@@ -194,7 +194,7 @@ def test_a_week_at_once_and_day_by_day_both_ways_are_the_same_star(make_world, t
 
 
 def test_a_corrected_file_that_takes_events_away_is_squared_with_every_table(world):
-    """Not only by a full refresh: the history behind the star knows what else there was of the user."""
+    """A full refresh is not needed: the history still has the users' other events."""
     world.log("2018-11-01", event(D1), event(D1 + timedelta(hours=1), user=2, level="free"))
     world.log("2018-11-02", event(D2, level="paid"), event(D2 + timedelta(hours=1), user=3))
     world.load("2018-11-01", "2018-11-03", audited=False)

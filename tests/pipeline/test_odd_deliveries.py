@@ -1,4 +1,4 @@
-"""Odd deliveries, as people and programs send them: each is answered as the table of docs/deliveries.md says."""
+"""Test odd deliveries that people and programs send: each gets the answer in the table of docs/deliveries.md."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NULLS = dict.fromkeys(PLAY)
 ANY_CASE = {name.upper(): value for name, value in PLAY.items()}
 SONG = json.dumps(song("SO1"))
 
-# By title: what is in the file, and its name if that is odd.
+# By title: the content of the file, after its name if the name is odd.
 LOGS: dict[str, bytes | tuple[str, bytes]] = {
     "A byte order mark of UTF-8": b"\xef\xbb\xbf" + LINE,
     "Lines that end with CR LF": LINE + b"\r\n" + LINE + b"\r\n",
@@ -55,8 +55,8 @@ LOGS: dict[str, bytes | tuple[str, bytes]] = {
     "Keys in another case": lines(ANY_CASE),
     "All values null": lines(NULLS),
     "An empty object": b"{}",
-    "Blank lines between the others": b"\n\r\n " + LINE + b"\n\n\n" + LINE + b"\n\t\n",
-    "Nothing but blanks": b" \r\n\t\n",
+    "Blank lines between other lines": b"\n\r\n " + LINE + b"\n\n\n" + LINE + b"\n\t\n",
+    "Only blanks": b" \r\n\t\n",
     "An empty file": b"",
     "A comma after each object": LINE + b",\n" + LINE + b",\n",
     "An array over several lines": json.dumps([PLAY, PLAY], indent=1).encode(),
@@ -65,29 +65,29 @@ LOGS: dict[str, bytes | tuple[str, bytes]] = {
     "Single quotes, as Python prints an object": str(PLAY).encode(),
     "CSV": b"artist,song,ts\nArtist,Song,1541073600000\n",
     "An error page in HTML": b"<html><body>503 Slow Down</body></html>",
-    "A last line that is cut": LINE + b"\n" + LINE + b"\n" + LINE[:100],
+    "A truncated last line": LINE + b"\n" + LINE + b"\n" + LINE[:100],
     "A text of 3 MB: it is truncated": lines(event(NOON, userAgent="x" * 3_000_000)),
     "A line of 5 MB": lines(event(NOON, userAgent="x" * 5_000_000)),
     "Two gzip files in one": ("2018-11-01-two.json.gz", gzip.compress(LINE + b"\n") + gzip.compress(LINE)),
     "gzip, named `.json`": gzip.compress(LINE),
     "bzip2, named `.json.gz`": ("2018-11-01-bzip2.json.gz", bz2.compress(LINE)),
     "JSON, named `.json.gz`": ("2018-11-01-plain.json.gz", LINE),
-    "gzip that is cut": ("2018-11-01-cut.json.gz", gzip.compress(LINE)[:-9]),
+    "A truncated gzip file": ("2018-11-01-cut.json.gz", gzip.compress(LINE)[:-9]),
     "A song in the folder of log files": SONG.encode(),
-    "The marker of a folder": ("", b""),
+    "A folder marker": ("", b""),
     "A file of a day in its own folder, `2018/11/01/`": ("01/2018-11-01-events.json", LINE),
     "A hidden file, `.2018-11-01-events.json`": (".2018-11-01-events.json", LINE),
     "`_SUCCESS`": ("_SUCCESS", b""),
-    "A part of Spark, `2018/11/part-00000-….json`": ("part-00000-0a1b-c000.json", LINE),
-    "Partitions of Hive, `date=2018-11-01/…`": ("../../date=2018-11-01/part-0.json", LINE),
-    "Data Firehose as it names files": ("01/13/plays-1-2018-11-01-13-05-06-0a1b", LINE),
+    "A part file of Spark, `2018/11/part-00000-….json`": ("part-00000-0a1b-c000.json", LINE),
+    "A partition of Hive, `date=2018-11-01/…`": ("../../date=2018-11-01/part-0.json", LINE),
+    "A file with Data Firehose's default name": ("01/13/plays-1-2018-11-01-13-05-06-0a1b", LINE),
     "Data Firehose, prefix `log_data/!{timestamp:yyyy}/!{timestamp:MM}/!{timestamp:yyyy-MM-dd}-`, extension `.json`": (
         "2018-11-01-plays-1-2018-11-01-13-05-06-0a1b.json", LINE + b"\n" + LINE + b"\n",
     ),
     "`.JSON`": ("2018-11-01-events.JSON", LINE),
     "`.json.GZ`": ("2018-11-01-events.json.GZ", gzip.compress(LINE)),
     "Another day in the name than in the folder": ("2018-12-01-events.json", LINE),
-    "A day that is none, `2018-11-31`": ("2018-11-31-events.json", LINE),
+    "A day that does not exist, `2018-11-31`": ("2018-11-31-events.json", LINE),
 }  # fmt: skip
 SONGS: dict[str, bytes | tuple[str, bytes]] = {
     "A song with a byte order mark and CR LF": b"\xef\xbb\xbf"
@@ -111,7 +111,7 @@ def key_of(title: str) -> str:
 
 
 class Answers:
-    """One load of all of it."""
+    """The results of one load of all odd deliveries."""
 
     def __init__(self, world: Any) -> None:
         for title, content in {**LOGS, **SONGS}.items():
@@ -140,7 +140,7 @@ def answers(module_world: Any) -> Answers:
     from include.sparkify.settings import settings
 
     with pytest.MonkeyPatch.context() as patch:
-        # More than a few of the songs are bad.
+        # Many of the songs are bad, so the default threshold would stop the run.
         patch.setenv("AIRFLOW_VAR_SPARKIFY", module_world.settings(reject_threshold=0.7))
         settings.cache_clear()
         found = Answers(module_world)

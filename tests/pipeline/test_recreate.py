@@ -1,4 +1,4 @@
-"""Recreating the tables is explicit and guarded."""
+"""Test that recreating the tables is explicit and guarded."""
 
 from datetime import datetime
 
@@ -39,7 +39,7 @@ def test_recreated_tables_are_empty_and_load_to_the_same_rows(loaded):
 
 
 def test_the_lock_outlives_recreated_tables(loaded):
-    """A writer that waits for a table that is dropped would get `could not open relation with OID`."""
+    """If the lock were dropped, a writer that waits for it would get `could not open relation with OID`."""
     oid = (
         "select c.oid from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid "
         "where n.nspname = '{o}' and c.relname = 'publish_lock'"

@@ -1,4 +1,4 @@
-"""The DAG as Airflow's scheduler sees it: serialized, not as a Python file."""
+"""Test the DAG as Airflow's scheduler sees it: serialized, not as a Python file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 
 from tests.running import as_scheduled, create_run, dag_of, next_run
 
-# No other run of the tests is at this moment, and none has its name: other tests leave theirs in the worker's database.
+# Other tests leave their runs in the worker's database. None of them has this logical date or this test's run id.
 MUCH_LATER = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def serialized(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that reads the DAG under environment variables, as the scheduler does."""
+    """Return a function that reads the DAG with the given environment variables, as the scheduler does."""
 
     def read(**environment: str) -> Any:
         for name, value in environment.items():
@@ -27,7 +27,7 @@ def serialized(airflow_database: None, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def scheduled_days(dag: Any, most: int) -> list[date]:
-    """Return the days of at most ``most`` runs that the scheduler would create, one after the other."""
+    """Return the days of the first runs that the scheduler would create, at most ``most``, in order."""
     found, last = [], None
     while len(found) < most and (last := next_run(dag, last)) is not None:
         interval = last.data_interval
@@ -56,7 +56,7 @@ def test_the_schedule_has_no_end_without_a_last_day(serialized: Any) -> None:
         ("@daily", "2018-11-05T00:00", "2018-11-05T00:00", "2018-11-06T00:00"),
         ("@daily", "2018-11-05T12:00", "2018-11-05T00:00", "2018-11-06T00:00"),
         ("@hourly", "2018-11-05T12:30", "2018-11-05T12:00", "2018-11-05T13:00"),
-        # A run without a date has the present as its logical date: the day that has ended.
+        # A run without a logical date uses the current time, so it owns the day that has just ended.
         ("@daily", None, "yesterday", "today"),
     ],
 )

@@ -1,13 +1,13 @@
-"""Runs that overlap in any way, over a lake that changes while they work, end in the tables of the lake.
+"""Test that runs that overlap in any way, over a lake that changes meanwhile, end in the tables of the lake.
 
 Hypothesis interleaves the steps of several runs, in two stars of one database, with deliveries, replacements, restored
 versions, deletions, broken, emptied and corrected files. Any run may die at any step or be cleared and start over.
-After every publish the published tables agree with the published history. When everything is at rest, one scheduled run
-that looks back makes every table, history and ledger included, what tests/pipeline/model.py derives from the lake.
+After every publish, the star agrees with the published history. When all runs have ended, one scheduled run that looks
+back makes every table, including history and ledger, equal to what tests/pipeline/model.py derives from the lake.
 
 ``make soak N=2000`` runs more schedules. Hypothesis prints the seed of a failure (``--hypothesis-seed`` repeats it). It
-keeps the shortest failing schedule in the folder ``SPARKIFY_FAILURES``: commit its files in the folder ``schedules``
-beside this file, and every run of this test repeats it first.
+saves the shortest failing schedule in the folder that ``SPARKIFY_FAILURES`` names. Commit its files to the folder
+``schedules`` beside this file, and every run of this test repeats it first.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ STEPS = ("plan", "validate", "open_run", "copy", "build", "publish")
 days = st.integers(0, DAYS - 1)
 log_lines = st.lists(
     st.tuples(
-        st.integers(0, 9),  # 0: of another day than the file's
+        st.integers(0, 9),  # 0: the line is of another day than the file
         st.integers(1, 2),  # user
         st.integers(0, 1),  # item
         st.sampled_from([0, 11, 12, 23]),  # hour
         st.integers(1, 2),  # song
         st.sampled_from(["free", "paid"]),
-        st.booleans(),  # a play, or another page
+        st.booleans(),  # True: a play, False: another page
     ),
     min_size=1,
     max_size=4,
@@ -105,7 +105,7 @@ class Star:
 
 
 class Run:
-    """One run, with the step that comes next."""
+    """One run and its next step."""
 
     def __init__(self, star: Star, context: Any) -> None:
         self.star, self.context, self.step = star, context, 0
@@ -134,13 +134,13 @@ class Run:
 
 
 class Schedule(RuleBasedStateMachine):
-    """One random history."""
+    """One random schedule of deliveries and runs."""
 
     pair: tuple[Star, Star]
 
     def __init__(self) -> None:
         super().__init__()
-        # Not when it ends: one that fails leaves its files and rows.
+        # Empty the stars here, not at the end: a schedule that fails leaves its files and rows.
         for star in self.pair:
             star.forget()
 
@@ -250,7 +250,7 @@ class Schedule(RuleBasedStateMachine):
         elif kind in ("day", "hour"):
             end = None
         chosen.count += 1
-        # The same ids in both stars, as scheduled runs have them.
+        # Run ids are the same in both stars, like those of scheduled runs.
         run_id = f"scheduled__2018-11-0{day + 1}T00:00:00+00:00_{chosen.count}"
         if kind in ("full_refresh", "replay"):
             context = chosen.enter().context(mode=kind, run_id=run_id)
@@ -276,7 +276,7 @@ class Schedule(RuleBasedStateMachine):
                 chosen.runs.remove(going)
                 return
             except DataError:
-                # Refused files, or none left: the run has failed. Its schema is dropped.
+                # Files are refused, or none is left, so the run has failed. Drop its schema.
                 chosen.world.close_run(going.context)
                 chosen.runs.remove(going)
                 return
@@ -295,7 +295,7 @@ class Schedule(RuleBasedStateMachine):
     # Invariants -------------------------------------------------------------------------------------------
 
     def check_consistent(self, star: Star) -> None:
-        """Assert that the star is what its published history says, and that no key is there twice."""
+        """Assert that the star follows from its published history, and that no key occurs twice."""
         world = star.enter()
         columns = (
             "source_key, line_number, ts, page, user_id, level, session_id, item_in_session, song, artist, length, "
@@ -332,7 +332,7 @@ class Schedule(RuleBasedStateMachine):
             world = star.enter()
             for key in sorted(star.broken):
                 star.put(key, star.lake[key])
-            # The next scheduled run takes whatever is due, however the runs before it ended.
+            # The next scheduled run loads every file that is due, however earlier runs ended.
             with contextlib.suppress(AirflowSkipException):
                 world.load(LAST.isoformat(), audited=False)
             if any(key not in star.lake for key in star.versions):
@@ -342,7 +342,7 @@ class Schedule(RuleBasedStateMachine):
             self.check_lake(star)
 
     def check_lake(self, star: Star) -> None:
-        """Assert that history and ledger have every file of the lake at its present version, and nothing else."""
+        """Assert that history and ledger have the current version of every file in the lake, and nothing else."""
         world = star.world
         logs, documents = model.read(star.lake)
         wanted = {(key, number) for key, content in logs.items() for number in range(1, len(content) + 1)}
@@ -376,13 +376,13 @@ def source_line(*values: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a decimal as a float, as the source has it."""
+    """Return a decimal as a float, as in the source."""
     return float(value) if isinstance(value, decimal.Decimal) else value
 
 
 @pytest.mark.slow
 def test_overlapping_runs_over_a_changing_lake_end_in_its_tables(make_world, monkeypatch):
-    # Make a few songs take the path of a million.
+    # Lower the limits, so that a few songs take the code path of a million.
     monkeypatch.setattr(ledger, "LEDGER_PAGE", 3)
     monkeypatch.setattr(ledger, "FILES_OF_A_VALUE", 2)
     monkeypatch.setattr(plan, "FILES_OF_A_RANGE", 2)

@@ -1,6 +1,6 @@
-"""Random schedules end in the same rows when concurrency errors and lost connections occur at random.
+"""Test that random schedules end in the same rows when concurrency errors and lost connections occur at random.
 
-``SPARKIFY_TROUBLE=0.02 make soak N=500`` runs more.
+``SPARKIFY_TROUBLE=0.02 make soak N=500`` runs more schedules.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 @pytest.mark.slow
 def test_random_schedules_with_the_trouble_of_a_cluster():
-    # In another process, whose warehouse is only for these tests.
+    # Run them in another process, whose warehouse is only for these tests.
     files = [str(HERE / "test_any_order.py"), str(HERE / "test_stateful.py")]
     found = subprocess.run(
         [

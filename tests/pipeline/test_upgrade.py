@@ -1,6 +1,6 @@
-"""A warehouse that an earlier version loaded is upgraded in place and ends equal to a fresh one.
+"""Test that a warehouse that an earlier version loaded is upgraded in place and ends equal to a fresh one.
 
-``before/`` has the declarations that a change of a published table has replaced, without their comments.
+``before/`` has the earlier declarations of published tables that have changed, without COMMENT ON.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def deliver(world) -> None:
 
 
 def go_back(world) -> None:
-    """Make the ledger what the version before had: the first file loaded to noon, a day absent, a schema left over."""
+    """Restore the previous version's tables: the first file is loaded up to noon, a day is absent, a schema is left."""
     scripts = {
         path.stem: jinja2.Template(path.read_text()).render(star=star, ops=ops)
         for path in BEFORE.glob("*.sql")
@@ -59,7 +59,7 @@ def go_back(world) -> None:
         f"delete from {world.schema}.events where start_time = '2018-11-01 13:00'",
         f"delete from {world.schema}.songplays where start_time = '2018-11-01 13:00'",
         f"delete from {world.schema}.time where start_time = '2018-11-01 13:00'",
-        # A file loaded in two parts, and a day without one.
+        # Add a file that is loaded in two parts, and a day without a file.
         f"insert into {ledger} ({columns}, interval_start, interval_end, {more}, run_id, loaded_at) "
         f"select {columns}, dateadd(hour, 12, interval_start), interval_end, {more}, run_id, loaded_at "
         f"from {ledger} where source_key = '{log_key('2018-11-02')}'",
@@ -98,7 +98,7 @@ def test_a_warehouse_of_the_version_before_is_upgraded_and_ends_equal_to_a_fresh
     assert upgrade(old) == list(tables.UPGRADED)
     old.create_tables()
     assert upgrade(old) == []
-    # Only what was loaded in part is due.
+    # Only the file that was loaded in part is due.
     context = old.context(*ALL)
     old.plan(context)
     assert context["pushed"]["plan", "plan"]["files"] == 1

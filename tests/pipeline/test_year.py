@@ -1,10 +1,10 @@
-"""A year of the pipeline: every month ends in the star of the lake, and maintenance deletes all expired data.
+"""Simulate a year of the pipeline: every month ends in the star of the lake, and maintenance deletes all expired data.
 
-Each day has its scheduled run. Files come late, broken, corrected, as several. Runs crash, schedules pause, and tables
-are refreshed, recreated and maintained. The days that pass are taken from the times that the tables and objects have.
+Each day has its scheduled run. Files arrive late, broken or corrected, or several per day. Runs crash, schedules pause,
+and tables are refreshed, recreated and maintained. To let days pass, the test ages the timestamps of rows and objects.
 
-The usual suite lives eight days. ``SPARKIFY_YEAR_DAYS=365 pytest -s tests/pipeline/test_year.py`` lives a year and
-prints each month.
+The usual suite simulates eight days. ``SPARKIFY_YEAR_DAYS=365 pytest -s tests/pipeline/test_year.py`` simulates a year
+and prints each month.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.world import event, lines, log_key, song
 DAYS = int(os.environ.get("SPARKIFY_YEAR_DAYS", "8"))
 FIRST = datetime(2018, 1, 1)
 LOOK_BACK, KEEP_RUN_DAYS, KEEP_DAYS = 4, 14, 60
-# The column of each table by which its rows age.
+# The timestamp column that determines the age of a table's rows.
 WRITTEN = {
     "publish_log": "published_at",
     "quality_results": "checked_at",
@@ -46,7 +46,7 @@ WRITTEN = {
 
 
 class Year:
-    """The lake, the calendar, and the events of a day, repeatable by its seed."""
+    """The lake, the calendar, and the events of each day, reproducible by a seed."""
 
     def __init__(self, world: Any, seed: int) -> None:
         self.world, self.random = world, random.Random(seed)
@@ -93,7 +93,7 @@ class Year:
         )
 
     def morning(self) -> None:
-        """Deliver the files that come on this day."""
+        """Deliver the files that arrive today."""
         r, day = self.random, self.today
         if r.random() < 0.1:
             self.late.setdefault(day + timedelta(days=r.randint(1, LOOK_BACK)), []).append(day)
@@ -165,7 +165,7 @@ class Year:
     # Time -------------------------------------------------------------------------------------------------
 
     def objects(self) -> list[lake.LakeObject]:
-        """Return the objects of the work bucket, as old as they are in this year."""
+        """Return the objects of the work bucket, with their simulated age."""
         now = datetime.now(UTC).replace(tzinfo=None)
         found = []
         for item in lake.list_objects(lake.client(), self.world.work, ""):
@@ -210,7 +210,7 @@ class Year:
         return self.sizes()
 
     def sizes(self) -> dict[str, int]:
-        """Return rows of the pipeline's own tables, objects of the work bucket, and entries of the catalog."""
+        """Return the numbers of rows in the pipeline's own tables, objects in the work bucket, and catalog entries."""
         sizes = {table: self.world.count(table) for table in OPS}
         objects = self.objects()
         sizes["objects"], sizes["kB"] = len(objects), sum(item.size for item in objects) // 1000
@@ -245,10 +245,10 @@ def test_a_year_ends_every_month_in_the_star_of_its_files_and_leaves_nothing_beh
     print(f"and after {KEEP_DAYS} days without a run: {left}")
     assert left["objects"] == left["quality_results"] == left["rejected_lines"] == left["run_schemas"] == 0
     assert left["publish_log"] == 1 and left["schemas"] == 4
-    # A full refresh changes every day, so this table is as long as the versions that are kept have days.
+    # A full refresh changes every day, so this table has up to one row per day for each kept version.
     older = "version < (select min(version) from {o}.publish_log)"
     assert world.rows(f"select count(*) from {{o}}.changed_days where {older}") == [(0,)]
-    # Of what maintenance deletes, a month has no more than the third one.
+    # No later month has much more of the data that maintenance deletes than the third month.
     for name in (
         "publish_log",
         "quality_results",

@@ -15,7 +15,7 @@ from local.home import AIRFLOW
 
 PROJECT = Path(__file__).resolve().parents[2]
 INSTALLED = "requirements.lock" if AIRFLOW == 2 else f"requirements-airflow{AIRFLOW}.lock"
-"""The lock of the environment that runs this test."""
+"""The lock file of the environment that runs these tests."""
 
 
 def read(name: str) -> str:
@@ -30,14 +30,14 @@ def requirements(name: str = "requirements.txt") -> list[Requirement]:
 
 
 def locked(name: str = "requirements.lock") -> list[Requirement]:
-    """Return every package of a lock with its version and the marker that says where it is installed."""
+    """Return each package of a lock file with its version and environment marker."""
     entries = re.findall(r"^([a-z0-9].*?) \\\n((?:    --hash=\S+(?: \\)?\n)+)", read(name), re.M)
     assert len(entries) == len(re.findall("^[a-z0-9]", read(name), re.M)), "a package has no hash"
     return [Requirement(line) for line, _ in entries]
 
 
 def pinned(name: str = "requirements.lock") -> dict[str, Version]:
-    """Return the versions of a lock for the platform and Python that run this test."""
+    """Return the versions of a lock file for the platform and Python version that run this test."""
     return {
         canonicalize_name(item.name): Version(str(item.specifier).removeprefix("=="))
         for item in locked(name)
@@ -46,7 +46,7 @@ def pinned(name: str = "requirements.lock") -> dict[str, Version]:
 
 
 def instructions(project: Path = PROJECT) -> list[tuple[str, str]]:
-    """Return the Dockerfile's instructions in their order."""
+    """Return the Dockerfile's instructions in order."""
     text = (project / "Dockerfile").read_text()
     lines = (line.strip() for line in re.sub(r"\\\n", " ", text).splitlines())
     words = (line.partition(" ") for line in lines if line and not line.startswith("#"))

@@ -1,4 +1,4 @@
-"""The generated documents are what the code generates now."""
+"""Test that the generated documents are up to date, and that the documents name only what exists."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_table_column_and_check_is_documented() -> None:
 
 def test_references_within_the_star() -> None:
     published = {name: tables.published(name) for name in tables.PUBLISHED}
-    # The natural key of songplays, not songplay_id, is its `key`: no other table refers to a play.
+    # The `key` of songplays is its natural key instead of songplay_id, so no other table refers to a play.
     assert generate.references(published["songplays"], published).items() >= {
         ("start_time", "time"),
         ("user_id", "users"),
@@ -118,7 +118,7 @@ def test_the_flow_has_every_task_of_the_dag(airflow_database: None) -> None:
     page = (generate.ROOT / "docs" / "flow.md").read_text()
     steps = {name.partition(".")[0] for name in dag_of("sparkify").task_ids}
     assert set(re.findall(r"\d+ (\w+)(?:<br>[^\"]*)?\"\]", page)) == steps
-    # The DAG's own page has the same steps with the same numbers.
+    # The DAG's doc_md has the same steps with the same numbers.
     told = re.findall(r"^(\d+)\. `(\w+)`", dag_of("sparkify").doc_md, re.M)
     assert sorted(told) == sorted(re.findall(r"\[\"(\d+) (\w+)", page))
 

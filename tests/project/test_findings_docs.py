@@ -1,4 +1,4 @@
-"""docs/findings.md and the marker `finding` name the same findings."""
+"""Test that docs/findings.md and the marker `finding` name the same findings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from tests.project.files import PROJECT
 
-# D8 is left as it is, with the reason in the table. C5 and C7 are held by the tests of local_redshift.
+# D8 is unchanged, and the table gives the reason. The tests of local_redshift cover C5 and C7.
 ELSEWHERE = {"D8", "C5", "C7"}
 
 

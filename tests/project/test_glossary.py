@@ -1,4 +1,4 @@
-"""The glossary has every word of ours in the name of a table, a task, a setting or an error."""
+"""Test that the glossary has each project term in the names of tables, tasks, settings and errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from include.reports import publish
 from include.sparkify import errors, settings, tables
 from tests.project.files import PROJECT, read
 
-# Words of the trade and of every day, which mean here what they mean elsewhere.
+# Technical and everyday words with their usual meaning.
 PLAIN = set(
     """
     active agent allow analyze and arn artist base bucket build check choose close cluster complete
@@ -23,7 +23,7 @@ PLAIN = set(
 
 
 def words() -> set[str]:
-    """Return the words of the names, in the singular."""
+    """Return the words in the names, in the singular."""
     names = [*tables.PUBLISHED, *tables.OPEN_RUN, *tables.DERIVED, *publish.TABLES, *publish.WORKING]
     names += [
         *settings.keys(),
@@ -43,7 +43,7 @@ def words() -> set[str]:
 
 def test_every_word_of_ours_is_explained() -> None:
     rows = re.findall(r"^\| ([^|]+) \| (.+) \|$", read("docs/glossary.md"), re.M)
-    # A term, or a name in backquotes.
+    # A row explains its term and the names in backquotes in the term's meaning.
     explained = " ".join(
         term + " " + " ".join(re.findall("`([^`]+)`", meaning)) for term, meaning in rows
     ).lower()

@@ -1,4 +1,4 @@
-"""The image: how it is built, and what it holds."""
+"""Test the build and the contents of the image."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_image_holds_what_is_deployed_and_nothing_else() -> None:
 
 
 def test_a_failed_install_ends_the_service(tmp_path: Path) -> None:
-    """local/serve.sh must not start the services on packages that are not there."""
+    """local/serve.sh must not start the services without their packages."""
     (tmp_path / "requirements-local.lock").write_text("moto==5\n")
     for name, text in {"pip": "exit 1", "python": "echo started"}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -83,7 +83,7 @@ def test_a_failed_install_ends_the_service(tmp_path: Path) -> None:
 
 
 def run_step(text: str, tools: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a RUN instruction of the Dockerfile, with `tools` first on its PATH and PYTHONPATH."""
+    """Run a RUN instruction of the Dockerfile with `tools` first on its PATH and as its PYTHONPATH."""
     path = f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
     return subprocess.run(
         ["/bin/sh", "-c", text],
@@ -95,7 +95,7 @@ def run_step(text: str, tools: Path, **variables: str) -> subprocess.CompletedPr
 
 
 def steps_with(text: str) -> list[str]:
-    """Return the RUN instructions of the Dockerfile that contain a text."""
+    """Return the RUN instructions of the Dockerfile that contain ``text``."""
     return [rest for name, rest in instructions() if name == "RUN" and text in rest]
 
 
@@ -148,7 +148,7 @@ def test_the_build_stops_if_the_lock_breaks_a_package_of_the_runtime(
 
 
 def test_astro_dev_pytest_runs_in_the_image_with_the_hosts_folders(tmp_path: Path) -> None:
-    """The CLI copies the host's tests over the image's, and nothing of `local`."""
+    """The CLI copies the host's tests over the image's tests, but does not copy `local`."""
     ignored = pathspec.GitIgnoreSpec.from_lines(read(".dockerignore").splitlines())
     copied = {"dags", "include", "plugins", "tests", ".astro"}
     for path in tracked():
@@ -160,7 +160,7 @@ def test_astro_dev_pytest_runs_in_the_image_with_the_hosts_folders(tmp_path: Pat
         done = subprocess.run(
             [sys.executable, "-P", "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *paths],
             cwd=tmp_path,
-            # The environment of this test has the package local_redshift and plugins of pytest. The image's does not.
+            # Unlike the image, the environment of this test has the package local_redshift and pytest plugins.
             env={
                 "PATH": os.defpath,
                 "PYTHONPATH": str(tmp_path),

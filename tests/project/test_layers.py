@@ -1,4 +1,4 @@
-"""The packages of include/sparkify are layers: each imports only from itself and the layers above it."""
+"""Test that each package of include/sparkify, a layer, imports only from itself and the layers above it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.project.files import PROJECT
 
 PACKAGE = PROJECT / "include/sparkify"
-# In the order of the docstring of include/sparkify. The first is the modules of the package itself.
+# The order is that of the docstring of include/sparkify. The first layer has the modules of the package itself.
 LAYERS = ("", "files", "redshift", "tasks", "watching")
 
 
@@ -32,7 +32,7 @@ def test_imports_go_up(layer: str) -> None:
 
 
 def imported(text: str) -> set[str]:
-    """Return the modules of include/sparkify that a module imports, at its top or in a function."""
+    """Return the modules of include/sparkify that a module imports, at its top level or in a function."""
     found = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("include.sparkify"):
@@ -43,6 +43,6 @@ def imported(text: str) -> set[str]:
 
 
 def layer_of(module: str) -> str:
-    """Return the layer of a module, or of a name in one: include.sparkify.files.lake.client is in files."""
+    """Return the layer of a module or of a name in a module: include.sparkify.files.lake.client is in files."""
     layer = module.split(".")[2]
     return layer if layer in LAYERS else ""

@@ -1,4 +1,4 @@
-"""airflow_settings.yaml and docker-compose.override.yml: what the local worlds are made of."""
+"""Test airflow_settings.yaml and docker-compose.override.yml, which define the local worlds."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_compose_override_runs_what_the_settings_name() -> None:
         assert (PROJECT / source).exists()
         assert options == "ro,z", "read-only, and readable under SELinux"
     assert re.fullmatch(r"python:3\.1[12]\.\d+-slim-[a-z]+", local["image"]), "a patch release, on one Debian"
-    # `make up` listens on the ports inside.
+    # `make up` uses the container's internal ports on the host.
     assert not {int(port) for _, port, _ in published} & inside
 
 
@@ -122,16 +122,16 @@ def test_env_file_is_read_alike_by_a_shell_and_by_the_cli() -> None:
         ["/bin/sh", "-c", f"set -a\n{text}\nenv -0"], env={}, capture_output=True, text=True, check=True
     ).stdout
     found = dict(line.partition("=")[::2] for line in by_shell.split("\0") if line)
-    # As LoadEnvFile of the Astro CLI: what is after the first =, without the quotes around it.
+    # LoadEnvFile of the Astro CLI takes the text after the first =, without the enclosing quotes.
     by_cli = {}
     for line in text.splitlines():
         if not line.startswith("#"):
             name, _, value = line.partition("=")
             by_cli[name] = value[1:-1] if value[0] == value[-1] == "'" else value
-            # `docker run --env-file` keeps the quotes: a number must have none.
+            # `docker run --env-file` keeps the quotes, so a number must not have any.
             assert not re.fullmatch(r"'[\w.]*'", value)
     assert by_cli == {name: found[name] for name in by_cli}
     assert by_cli["SPARKIFY_LAST_DAY"] == "2018-11-30"
     assert json.loads(by_cli["AIRFLOW_CONN_REDSHIFT_DEFAULT"])["port"] == 4002
-    # The other Airflow has its own home, and no pool of ours.
+    # The other Airflow has its own home and does not have our pool.
     assert not {"AIRFLOW_HOME", "SPARKIFY_POOL"} & set(by_cli)

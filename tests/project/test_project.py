@@ -1,4 +1,4 @@
-"""The files around the code: what the Astro CLI reads, what make offers, and nothing that leaks."""
+"""Test the files of the Astro CLI and the targets of make, and that no tracked file leaks names or state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_astro_files() -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return one AIRFLOW_HOME for all, because making its database takes longer than the tests."""
+    """Return one AIRFLOW_HOME for all tests, because creating its database takes longer than the tests."""
     return tmp_path_factory.mktemp("airflow")
 
 
@@ -95,7 +95,7 @@ def test_make_explains_every_target() -> None:
 
 
 def test_no_tracked_file_names_a_registry_or_this_machine() -> None:
-    # Put together here, so that this file is not its own finding.
+    # The words are concatenated here, so that the test does not find this file.
     words = ["pypi" + ".org", "python" + "hosted", "deb." + "debian", "/wo" + "rk/", "/ro" + "ot/"]
     texts = {path: path.read_bytes() for path in tracked()}
     found = [

@@ -1,7 +1,7 @@
-"""Each recipe of CONTRIBUTING.md that has an example is applied to a copy of the project, and tested there.
+"""Apply each recipe of CONTRIBUTING.md that has an example to a copy of the project, and test it there.
 
-``tests/recipes`` has a patch and the tests of each. If a patch no longer fits, apply it by hand in a clone, and write
-``git diff -U1`` over it.
+``tests/recipes`` has a patch and the tests of each recipe. If a patch no longer applies, make its changes by hand in a
+clone, and replace the patch with the output of ``git diff -U1``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.project.files import PROJECT, read, tracked
 
 RECIPES = PROJECT / "tests" / "recipes"
 EVERYWHERE = ["tests/project/test_docs.py", "tests/dags/test_integrity.py", "tests/faults/test_guard.py"]
-# Tests of the project that a dimension, or a source, must pass besides its own. Of these files, those with such a name.
+# Files with tests of the project that a new dimension or source must pass. WORDS selects the tests by name.
 NEAREST = {
     "places": [*EVERYWHERE, "tests/faults/test_gates.py", "tests/pipeline/test_any_order.py"],
     "ads": [*EVERYWHERE, "tests/cluster/test_policies.py"],
@@ -33,7 +33,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return a copy of the project, committed."""
+    """Return a committed copy of the project."""
     for path in tracked():
         target = tmp_path / path.relative_to(PROJECT)
         target.parent.mkdir(parents=True, exist_ok=True)

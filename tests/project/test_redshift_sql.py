@@ -1,6 +1,7 @@
-"""Every statement of the project is one that Amazon Redshift documents: the front of local_redshift says so.
+"""Test with the front of local_redshift that Amazon Redshift documents every statement of the project.
 
-Files of SQL, checks, texts in Python, and what the operators of the DAGs make of them. A refusal names file and line.
+The statements are those in SQL files, checks and Python strings, and those that the DAGs' operators build. A refusal
+names file and line.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from local_redshift.sql.tokens import split, text_of, tokenize
 from tests.project.files import PROJECT, tracked
 
 Found = tuple[str, str]
-"""Where a text of SQL is, as path:line, and the text."""
+"""The place of a SQL text, as path:line, and the text."""
 
 _SQL = re.compile(
     r"\s*(?:--[^\n]*\n\s*)*(?:select\s|with\s+\w+\s+as\b|insert\s+into\s|update\s+\S+\s+set\b|delete\s+from\s|lock\s+table\s"
@@ -32,7 +33,7 @@ _SQL = re.compile(
 
 
 class Anything(jinja2.Undefined):
-    """The value of every name in a template: a word where SQL has a name."""
+    """The value of every name in a template: a word that SQL accepts as a name."""
 
     def __call__(self, *arguments: Any, **named: Any) -> str:
         return "anything"
@@ -44,14 +45,14 @@ class Anything(jinja2.Undefined):
 
 
 class Nothing(Anything):
-    """The same, and false: for the other branch of each condition."""
+    """The same word as a false value, for the other branch of each condition."""
 
     def __bool__(self) -> bool:
         return False
 
 
 def rendered(text: str) -> Iterator[str]:
-    """Yield what a template becomes in both branches of its conditions."""
+    """Yield the rendered text of a template with all conditions true, and with all of them false."""
     if "{{" not in text and "{%" not in text:
         yield text
         return
@@ -59,7 +60,7 @@ def rendered(text: str) -> Iterator[str]:
         loader = jinja2.FileSystemLoader(PROJECT / "include" / "sql")
         environment = jinja2.Environment(undefined=undefined, loader=loader)
         environment.globals.update(
-            # Names of dbt, and of our own tables: a source is both.
+            # The names are dbt's and those of our templates. Both use `source`.
             config=lambda **_: "",
             ref=str,
             source=undefined("source"),
@@ -69,7 +70,7 @@ def rendered(text: str) -> Iterator[str]:
 
 
 def in_files() -> Iterator[Found]:
-    """Yield the files of SQL below include/, docs/queries and examples/."""
+    """Yield the SQL files below include/, docs/ and examples/."""
     for path in tracked():
         name = path.relative_to(PROJECT).as_posix()
         if path.suffix == ".sql" and name.startswith(("include/", "docs/", "examples/")):
@@ -97,7 +98,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def in_python() -> Iterator[Found]:
-    """Yield the texts in Python that begin as a statement does. A value of an f-string is a word."""
+    """Yield the Python strings that begin like a statement. A word replaces each value of an f-string."""
     for path in sorted([*(PROJECT / "include").rglob("*.py"), *(PROJECT / "dags").glob("*.py")]):
         tree = ast.parse(path.read_text())
         inside = {
@@ -119,17 +120,17 @@ def in_python() -> Iterator[Found]:
 
 
 def parses(text: str) -> bool:
-    """Return whether a text is SQL with a word in the place of each value.
+    """Return whether a text is valid SQL with a word in place of each value.
 
-    Where a value is more than a word, the statement is complete only when it runs, and is checked then: every run of
-    the tests is on local_redshift.
+    If a value is more than a word, the statement is complete only at run time. It is checked then, because all tests
+    run on local_redshift.
     """
     texts = (each.text for each in translate(text) if each.kind == "refused")
     return not any(reason.startswith(("syntax error", "function anything()")) for reason in texts)
 
 
 def of_operators() -> Iterator[Found]:
-    """Yield what the operators of the DAGs send, the check operators' own queries too."""
+    """Yield the SQL of the DAGs' operators, including the queries that the check operators build."""
     bag = DagBag(dag_folder=str(PROJECT / "dags"))
     assert not bag.import_errors
     for dag in bag.dags.values():
@@ -141,7 +142,7 @@ def of_operators() -> Iterator[Found]:
 
 
 def refusals(found: Found) -> list[str]:
-    """Return the reasons for which statements of a text are refused, each with its line."""
+    """Return the reasons why statements of a text are refused, each with its line."""
     where, text = found
     path, _, first = where.partition(":")
     number, _, task = first.partition(" ")
@@ -151,7 +152,7 @@ def refusals(found: Found) -> list[str]:
         for tokens in split(tokenize(sql)):
             statement = text_of(tokens)
             if statement.strip() == "anything":
-                continue  # a macro that makes a whole statement
+                continue  # a macro that expands to a whole statement
             at = sql.index(statement, before)
             before = at + len(statement)
             line = int(number) + sql[: at + len(statement) - len(statement.lstrip())].count("\n")
@@ -179,7 +180,7 @@ def test_a_refusal_names_file_and_line() -> None:
     ]
 
 
-# Numbers, fewer than a hundred: the joins of two reports.
+# These two scripts join generated numbers by range: 10,000 in one, 31 in the other.
 FEW = ("include/sql/reports/retention.sql", "include/sql/reports_state/day_periods.sql")
 _JOIN = re.compile(
     r"\bjoin\b(?:(?!\bjoin\b).)*?\bon\b(.*?)"
@@ -190,12 +191,12 @@ _JOIN = re.compile(
 
 
 def ranges(text: str) -> list[str]:
-    """Return the conditions of joins that compare nothing by equality: Redshift runs them as nested loops.
+    """Return the join conditions without an equality comparison. Redshift runs these joins as nested loops.
 
-    https://docs.aws.amazon.com/redshift/latest/dg/c-the-query-plan.html
+    See https://docs.aws.amazon.com/redshift/latest/dg/c-the-query-plan.html.
     """
     whole, found = re.sub(r"--[^\n]*", "", text), []
-    # From the innermost parentheses outward.
+    # Process the innermost parentheses first.
     while inner := re.search(r"\(([^()]*)\)", whole):
         found += _JOIN.findall(inner[1])
         whole = f"{whole[: inner.start()]} {whole[inner.end() :]}"

@@ -1,4 +1,4 @@
-"""A release is refused if the changelog or a version does not fit. `make release` tries the rest of it."""
+"""Test that a release is refused if the changelog or a version does not match. `make release` tests the other steps."""
 
 from __future__ import annotations
 

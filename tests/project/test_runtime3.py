@@ -1,4 +1,4 @@
-"""The way to Astro Runtime 3: what `make runtime3` writes."""
+"""Test the files that `make runtime3` writes for the move to Astro Runtime 3."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.runtime3 import CHANGES, convert
 from tests.project.files import PROJECT, instructions, pinned, read
 from tests.project.test_image import assert_is_built_by_hand
 
-# The services of the Astro CLI for Airflow 3: airflow/include/airflow3/composeyml.go.tmpl of its source.
+# The services of the Astro CLI for Airflow 3, from airflow/include/airflow3/composeyml.go.tmpl in its source.
 SERVICES = {"postgres", "db-migration", "scheduler", "dag-processor", "api-server", "triggerer"}
 
 
@@ -37,14 +37,14 @@ def test_every_file_that_differs_is_written(project: Path) -> None:
     versions = pinned("requirements-airflow3.lock")
     steps = dict(line.split("=", 1) for name, line in instructions(project) if name in ("ARG", "ENV"))
     assert steps["AIRFLOW_VERSION"] == str(versions["apache-airflow"])
-    # No word is left of what only the other image has.
+    # Settings and packages that only the other image needs are removed.
     for name in ("Dockerfile", "requirements.txt"):
         assert "astro-sdk-python" not in (project / name).read_text()
     assert not [name for name in steps if "SDK" in name or "DESERIALIZATION" in name]
 
 
 def test_the_requirements_resolve_beside_its_airflow(project: Path) -> None:
-    """The lock, which the tests of Airflow 3 install, has every line of them at its version."""
+    """The lock file that the tests of Airflow 3 install has every requirement at its version."""
     convert(project)
     versions = pinned("requirements-airflow3.lock")
     lines = [line.split("#")[0].strip() for line in (project / "requirements.txt").read_text().splitlines()]
@@ -66,7 +66,7 @@ def test_the_settings_reach_the_processes_that_read_dags_and_run_tasks(project: 
 def test_make_then_means_airflow_3(project: Path) -> None:
     def lock_of(*arguments: str) -> str:
         command = ["make", "-C", str(project), "-pn", "help", *arguments]
-        # Not the variables of a `make test AIRFLOW=3` that runs this test.
+        # Remove the variables of a `make test AIRFLOW=3` that runs this test.
         environment = {
             name: value for name, value in os.environ.items() if name not in ("AIRFLOW", "MAKEFLAGS")
         }

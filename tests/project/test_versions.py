@@ -1,4 +1,4 @@
-"""One version of everything everywhere, and an image whose requirements can be installed."""
+"""Test that each package has the same version everywhere, and that the image's requirements can be installed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def package_requirements() -> list[Requirement]:
 
 
 def test_the_locks_are_made_of_these_inputs(pyproject: dict[str, Any]) -> None:
-    """`make lock` was run after the last change of its inputs."""
+    """`make lock` must be run after each change of its inputs."""
     services = group(pyproject, "services") + package_requirements()
     inputs = {
         "requirements.lock": requirements()
@@ -70,7 +70,7 @@ def test_the_locks_are_made_of_these_inputs(pyproject: dict[str, Any]) -> None:
         versions = pinned(name)
         for item in items:
             assert item.specifier.contains(versions[canonicalize_name(item.name)]), f"{item} is not in {name}"
-        # Below each package, the lock names those that require it.
+        # Below each package, the lock file names the packages that require it.
         blocks = re.split(r"^(?=[a-z0-9])", read(name), flags=re.M)
         source = r"-r requirements\.txt|sparkify-pipeline \(pyproject|local-redshift \(local_redshift"
         asked = {
@@ -101,7 +101,7 @@ def test_both_locks_agree() -> None:
 
 
 def test_the_container_installs_all_that_the_services_import() -> None:
-    """The local services need no package that requirements-local.lock does not have."""
+    """The local services need only the packages in requirements-local.lock."""
     names = sorted({canonicalize_name(item.name) for item in locked("requirements-local.lock")})
     code = f"""
 import sys
@@ -136,19 +136,19 @@ import local.serve, local_redshift.server, moto.server, moto.redshift.models, mo
 
 
 def test_one_airflow_everywhere(pyproject: dict[str, Any]) -> None:
-    """The Dockerfile's tag is checked against this number while the image is built."""
+    """The image's build compares the Airflow version of the Dockerfile's tag with this number."""
     arguments = dict(line.split("=") for name, line in instructions() if name == "ARG")
     airflow = next(item for item in group(pyproject, "airflow2") if item.name == "apache-airflow")
     assert str(airflow.specifier) == f"=={arguments['AIRFLOW_VERSION']}"
     assert pinned()["apache-airflow"] == Version(arguments["AIRFLOW_VERSION"])
 
 
-# They read what the installed packages require, and the image's are installed only with Airflow 2.
+# These tests read the requirements of installed packages. The image's packages are installed only with Airflow 2.
 of_the_image = pytest.mark.skipif(AIRFLOW != 2, reason="the image has Airflow 2")
 
 
 def unmet(overrides: dict[str, Requirement]) -> list[str]:
-    """Return what the lock lacks of requirements.txt and of the Runtime's Airflow, dependencies included."""
+    """Return the requirements of requirements.txt and of the Runtime's Airflow that the lock file does not meet."""
     versions = pinned()
     airflow = Requirement(f"apache-airflow=={versions['apache-airflow']}")
     waiting = [(item, "requirements.txt") for item in [airflow, *requirements()]]
@@ -178,7 +178,7 @@ def test_requirements_resolve_beside_the_runtimes_airflow(overrides: dict[str, R
 
 @of_the_image
 def test_they_would_not_without_the_override() -> None:
-    """When this fails, the override and the steps by hand in the Dockerfile can go."""
+    """When this test fails, the override and the manual steps in the Dockerfile can be removed."""
     assert [line for line in unmet({}) if "flask-session" in line.lower()]
 
 
@@ -188,7 +188,7 @@ def test_the_environment_is_the_lock() -> None:
 
 
 def test_python_versions(pyproject: dict[str, Any]) -> None:
-    """3.12 is the Runtime's, 3.11 Debian's."""
+    """The Runtime has Python 3.12, and Debian has 3.11."""
     assert pyproject["project"]["requires-python"] == ">=3.11,<3.13"
     assert sys.version_info[:2] in ((3, 11), (3, 12))
     assert ">=3.11,<3.13" in read("Makefile")

@@ -1,4 +1,4 @@
-"""The feed `ads`, which the recipe for a source adds (CONTRIBUTING.md): tests for a copy that has it."""
+"""Test the feed `ads` in a copy of the project to which the recipe for a source (CONTRIBUTING.md) adds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table `places`, which the recipe for a dimension adds (CONTRIBUTING.md): tests for a copy that has it."""
+"""Test the table `places` in a copy of the project to which the recipe for a dimension (CONTRIBUTING.md) adds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixtures of the reports' tests: the DAGs, and a star of the whole sample month with its report tables."""
+"""Fixtures for the reports' tests: the DAGs, and a star of the whole sample month with its report tables."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def loaded_month(
     reports: Any,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
-    """Yield the sample month of `make run` in schema `sparkify`, with the report tables made by their DAG.
+    """Yield the sample month of `make run` in the schema `sparkify`, with the report tables that their DAG creates.
 
-    A module may have a smaller one, ``SAMPLE``.
+    A module can define a smaller sample, ``SAMPLE``.
     """
     from include.sparkify.settings import settings
 
     folder = tmp_path_factory.mktemp("sample")
     sample.write(folder, getattr(request.module, "SAMPLE", sample.Spec()))
     world = World(s3, f"month{next(_numbers)}")
-    world.schema = "sparkify"  # as the query pack says
+    world.schema = "sparkify"  # The query pack uses this name.
     files = [path for name in ("log_data", "song_data") for path in (folder / name).rglob("*.json")]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda path: world.put(path.relative_to(folder).as_posix(), path.read_bytes()), files))
@@ -59,7 +59,7 @@ def loaded_month(
         assert set(tasks.values()) == {"success"}
         yield world
 
-        # Another module of the same process may make its own month, in the same schemas.
+        # Another module in the same process may create its own month in the same schemas.
         def drop(cursor: Any) -> None:
             for schema in ("sparkify", "sparkify_ops", "reports", "reports_state"):
                 cursor.execute(f"drop schema if exists {schema} cascade")

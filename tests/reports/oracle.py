@@ -1,4 +1,4 @@
-"""The report tables as plain Python says they must be, from the rows of songplays and events."""
+"""Calculate the expected report tables in plain Python from the rows of songplays and events."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from include.reports import agents
 PAGES = ("Upgrade", "Submit Upgrade", "Downgrade", "Submit Downgrade", "Cancel")
 LAST = {"last_7": 7, "last_28": 28}
 Rows = list[tuple[Any, ...]]
-# The same few headers again and again.
+# The same few User-Agent headers occur many times.
 families = functools.cache(agents.families)
 
 
 class Event(NamedTuple):
-    """A play, or the opening of one of PAGES."""
+    """A play or a visit to one of PAGES."""
 
     page: str
     start: datetime
@@ -53,7 +53,7 @@ class Event(NamedTuple):
 
 
 def events_of(world: Any) -> list[Event]:
-    """Return the plays of a world's songplays and the openings of PAGES in its events, in the order of listening."""
+    """Return the plays in a world's songplays and the visits to PAGES in its events, in chronological order."""
     plays = world.rows(
         "select 'NextSong', start_time, user_id, level, session_id, item_in_session, location, user_agent, song, "
         "artist, length, song_id is not null from {s}.songplays"
@@ -73,7 +73,7 @@ def group(events: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[An
 
 
 def tables(events: list[Event]) -> dict[str, Rows]:
-    """Return the rows of every report table but `loads`, with the columns as declared."""
+    """Return the rows of every report table except `loads`, with the declared columns."""
     plays = [event for event in events if event.page == "NextSong"]
     return _days(plays, events) | _periods(plays, events) | _views(plays)
 
@@ -279,7 +279,7 @@ def _growth(weeks: dict[int, list[date]], last: date | None) -> Rows:
 
 
 def _stretches(plays: list[Event]) -> list[tuple[str, datetime, int]]:
-    """Return level, first start and plays of each stretch on one level."""
+    """Return the level, first start and number of plays of each stretch of plays on one level."""
     found: list[tuple[str, datetime, int]] = []
     for play in plays:
         if found and found[-1][0] == play.level:
@@ -299,7 +299,7 @@ def _ranked(plays: list[Event], key: Callable[[Event], tuple[str, str]], most: i
 
 
 def _parts(events: list[Event]) -> list[tuple[str, str, Event]]:
-    """Return kind and name of the parts of the plays, or of the changes of level, each with its events."""
+    """Return (kind, name, event) for each part in which a play or page visit counts."""
     found = [("page", e.page, e) for e in events if e.page in PAGES]
     for e in (e for e in events if e.page == "NextSong"):
         found.append(("hour", "{}/{}".format(*e.hour_of_week), e))
@@ -333,7 +333,7 @@ def _rate(found: list[Event]) -> Decimal:
 
 
 def _minutes(start: datetime, end: datetime) -> Decimal:
-    # datediff counts the boundaries of seconds.
+    # DATEDIFF counts the boundaries between seconds.
     seconds = (end.replace(microsecond=0) - start.replace(microsecond=0)).total_seconds()
     return _round(Decimal(seconds) / 60, 2)
 

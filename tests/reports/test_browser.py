@@ -1,4 +1,4 @@
-"""The run report in a real browser: its days are drawn and its rejected lines can be read."""
+"""Test in a real browser that the run report draws its days and shows its rejected lines."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_person_sees_days_and_rejected_lines(sparkify, world, tmp_path):
         refused = chrome.find_element(By.CSS_SELECTOR, "table.rejects")
         assert refused.is_displayed()
         assert hostile in refused.text and "2018-11-01-events.json" in refused.text
-        # Nothing was fetched, and nothing on the page complained.
+        # The page fetched nothing, and the browser's log is empty.
         assert chrome.execute_script("return performance.getEntriesByType('resource').length") == 0
         assert chrome.get_log("browser") == []
         screenshots.picture_of_report(chrome, page, tmp_path / "report.png")

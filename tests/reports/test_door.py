@@ -1,4 +1,4 @@
-"""The grants of analysts: a member of the group reads what is meant for analysts, and nothing else."""
+"""Test that a member of the analysts' group can read the tables and columns for analysts, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASSWORD = "Analyst-1234"
 
 @pytest.fixture
 def ask(make_world: Any) -> Any:
-    """Return a function that asks a new star as an analyst. The function has the world as an attribute."""
+    """Return a function that queries a new star as an analyst. The function has the world as an attribute."""
     world = make_world()
     world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
     world.load("2018-11-01", "2018-11-02")
@@ -34,7 +34,7 @@ def ask(make_world: Any) -> Any:
 
 
 def log_in(user: str, owner: Any) -> Any:
-    """Create an analyst, and return the function that asks as one, each time in a new session."""
+    """Create an analyst, and return a function that runs each query as this user in a new session."""
     with owner:
         owner.cursor().execute(f"create user {user} password '{PASSWORD}' in group {analysts.group()}")
         owner.commit()
@@ -61,7 +61,7 @@ def assert_open(ask: Any) -> None:
     for name in publish.TABLES:
         assert ask(f"select count(*) from {settings.reports()}.{name}")
     assert ask(f"select user_id, gender, level, updated_at from {star}.users")
-    # Redshift's `select *` from users leaves the names out, the stand-in refuses it. Neither shows them.
+    # Redshift's `select *` from users omits the names, and the stand-in refuses it. Neither shows them.
     hidden = [f"{star}.events", f"{star}.song_files"]
     hidden += [f"{settings.ops()}.{table}" for table in tables.OPS]
     hidden += [f"{settings.reports_state()}.{table}" for table in ("reported", "due_events", "day_periods")]

@@ -1,4 +1,4 @@
-"""The listening page: its numbers are those of SQL and of the oracle, and a browser shows it as it should."""
+"""Test that the listening page has the numbers of SQL and of the oracle, and that a browser shows it correctly."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LISTS = ["top-songs", "top-artists", "loads"]
 
 
 def facts_of() -> dict[str, Any]:
-    """Return what the page shows, as the browser reads it."""
+    """Return the page's data as the browser reads it."""
     return json.loads(listening.render(listening.read()).split('id="data">')[1].split("</script>")[0])
 
 
@@ -65,7 +65,7 @@ def test_every_range_and_level_is_what_the_oracle_counts(month, facts):
 
 @pytest.mark.usefixtures("loaded_month")
 def test_of_a_long_history_the_page_shows_the_last_weeks_and_days(month, monkeypatch):
-    """The month counts as a long history if the page shows less of it."""
+    """The test lowers the page's limits, so that a month is a long history."""
     monkeypatch.setattr(listening, "WEEKS", 3)
     monkeypatch.setattr(listening, "WEEKS_OF_YEAR", 2)
     monkeypatch.setattr(listening, "WEEKS_OF_ITEM", 2)
@@ -89,7 +89,7 @@ def test_a_level_changes_between_the_weeks_that_the_page_shows_and_those_before(
 
 
 def assert_page(world: Any, facts: dict[str, Any]) -> None:
-    """Assert that every number of the page is what the oracle counts."""
+    """Assert that every number on the page equals the oracle's."""
     events = oracle.events_of(world)
     plays = [e for e in events if e.page == "NextSong"]
     expected = oracle.tables(events)
@@ -167,7 +167,7 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
 
 
 def assert_opened(plays: list[oracle.Event], facts: dict[str, Any]) -> None:
-    """Assert that the weeks and places of every song and artist that can be opened are what the oracle counts."""
+    """Assert that the weeks and places of every song and artist that can be opened equal the oracle's."""
     monday = date.fromisoformat(facts["firstWeek"])
     recent = [e for e in plays if e.day >= monday]
     of: dict[tuple[str, str, str], list[oracle.Event]] = oracle.group(
@@ -187,7 +187,7 @@ def assert_opened(plays: list[oracle.Event], facts: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_late_changed_and_vanished_files_of_a_lake(make_world, tmp_path):
-    """`make test TESTS=... DATA=folder` tries the files of log_data/ and song_data/ there."""
+    """`make test TESTS=... DATA=folder` uses the files in that folder's log_data/ and song_data/."""
     folder = Path(os.environ.get("SPARKIFY_DATA") or tmp_path)
     if folder == tmp_path:
         sample.write(folder, sample.Spec(days=40, songs=71, scale=0.2))
@@ -221,7 +221,7 @@ def test_late_changed_and_vanished_files_of_a_lake(make_world, tmp_path):
 
 
 def test_every_metric_is_what_its_definition_says_in_sql(month, facts):
-    """For each range and level the page has the number that the SQL of docs/metrics.md gives."""
+    """For each range and level, the page has the number that the SQL in docs/metrics.md returns."""
     assert SHOWN.keys() == metrics.metrics().keys()
     columns = ", ".join(metrics.sql(name) for name in SHOWN)
     for one in facts["ranges"]:
@@ -261,7 +261,7 @@ needs_browser = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def page(new_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the page of a star whose songs, artists, places and clients have hostile names."""
+    """Return the page of a star with hostile names of songs, artists, places and clients."""
     world = new_world()
     first = datetime(2018, 10, 1, 12)
     for day in (*range(0, 60, 3), 60):
@@ -295,7 +295,7 @@ def page(new_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the script of axe-core, from the npm registry."""
+    """Return the script of axe-core from the npm registry."""
     if not shutil.which("npm"):
         pytest.skip("no npm on the PATH, which fetches axe-core")
     folder = tmp_path_factory.mktemp("axe")
@@ -321,7 +321,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def assert_quiet(chrome: Any) -> None:
-    """Assert that nothing was fetched, nothing complained, and no text of the data became anything else."""
+    """Assert that the page fetched nothing, the log is empty, and no text in the data became an element or script."""
     assert chrome.execute_script("return performance.getEntriesByType('resource').length") == 0
     assert chrome.get_log("browser") == []
     assert chrome.title == "What people listen to"
@@ -344,7 +344,7 @@ def test_every_chart_is_there_and_accessible(page, axe, width, scheme, tmp_path)
             assert chrome.find_element(By.CSS_SELECTOR, f"#{name} .definition").text
         for name in LISTS:
             assert chrome.find_element(By.CSS_SELECTOR, f"#{name} table tbody tr").is_displayed()
-        # Nothing is wider than the window.
+        # No element is wider than the window.
         assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
         screenshots.picture_of_listening(chrome, tmp_path / "page.png")
         assert (tmp_path / "page.png").stat().st_size > 50_000
@@ -371,7 +371,7 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page
             chrome.switch_to.active_element.send_keys(*keys)
 
         assert plays() == str(21 * len(HOSTILE))
-        # Tab reaches the range, then the level. Arrows choose.
+        # Tab moves to the range and then to the level. The arrow keys choose a value.
         chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
         assert chrome.switch_to.active_element.get_attribute("id") == "range"
         press(Keys.ARROW_DOWN)
@@ -384,7 +384,7 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page
         assert "level=free" in chrome.current_url
         assert 0 < int(plays()) < 21 * len(HOSTILE)
         shown = plays()
-        # The address decides what is shown, and Back returns to what was shown before.
+        # The URL determines the view, and Back returns to the previous view.
         screenshots.open_listening(chrome, page, hash_="#range=last-7&level=free")
         assert plays() == shown
         screenshots.open_listening(chrome, page, hash_="#range=nonsense&level=<b>&item=9999")
@@ -398,7 +398,7 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page
         assert chrome.find_elements(By.CSS_SELECTOR, "#item-places tbody tr")
         chrome.back()
         assert not chrome.find_elements(By.ID, "item-name")
-        # The table behind a chart, and its CSV.
+        # The keyboard also opens the table behind a chart and saves the CSV file.
         summary = chrome.find_element(By.CSS_SELECTOR, "#places details summary")
         chrome.execute_script("arguments[0].focus()", summary)
         press(Keys.ENTER)
@@ -413,7 +413,7 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page
         assert [file.name for file in files] == ["top-songs-all-all.csv"]
         text = files[0].read_text("utf-8-sig")
         assert text.startswith("Rank,Song,Artist,Plays,Listeners,Known song\n")
-        # A spreadsheet would take it for a formula.
+        # Without the apostrophe, a spreadsheet would interpret the text as a formula.
         assert '"\'=HYPERLINK(""http://evil.example"")"' in text
         assert_quiet(chrome)
 

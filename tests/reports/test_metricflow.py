@@ -1,4 +1,4 @@
-"""MetricFlow gives the same numbers as the listening page, from the semantic models of examples/dbt."""
+"""Test that MetricFlow, with the semantic models of examples/dbt, returns the numbers of the listening page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from include.reports import listening
 PROJECT = Path(__file__).parents[2]
 DBT = PROJECT / ".local" / "dbt" / "bin"
 Key = tuple[str, str]
-# How the page counts a metric: from the counts of a range, as listening.js does.
+# The page calculates each metric from the counts of a range. These functions do the same as listening.js.
 SHOWN = {
     "plays": lambda t: t[0],
     "listeners": lambda t: t[1],
@@ -30,7 +30,7 @@ SHOWN = {
 }
 
 
-# Many queries in one process: mf takes seconds to start.
+# All queries run in one process, because mf takes seconds to start.
 QUERIES = """
 import json, sys
 from dbt_metricflow.cli.main import cli
@@ -40,7 +40,7 @@ for query in json.loads(sys.argv[1]):
 
 
 def ask(folder: Path, queries: dict[Key, list[str]]) -> dict[Key, list[dict[str, str]]]:
-    """Return the rows of `mf query` for all metrics, by the names of the queries."""
+    """Return the rows of `mf query` for all metrics, by the queries' names."""
     files = {name: folder / f"{number}.csv" for number, name in enumerate(queries)}
     asked = [
         ["--metrics", ",".join(SHOWN), "--csv", str(files[name]), *options]
@@ -67,7 +67,7 @@ def run(program: str, folder: Path, *arguments: str) -> None:
 @pytest.mark.skipif(not (DBT / "mf").exists(), reason="no MetricFlow in .local/dbt: run make dbt once")
 def test_page_and_metricflow_agree_for_every_range_and_level(month: Any, tmp_path: Path) -> None:
     facts = listening.read()
-    # MetricFlow looks for dbt's artifacts in the project only.
+    # MetricFlow looks for dbt's artifacts only in the project.
     shutil.copytree(
         PROJECT / "examples" / "dbt", tmp_path / "dbt", ignore=shutil.ignore_patterns("target", "logs")
     )

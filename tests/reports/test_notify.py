@@ -1,4 +1,4 @@
-"""The notifier: silent without a topic, and with one it says run, interval, failed check and where to look."""
+"""Test that the notifier sends the run, interval, failed check and log URL to a topic, and nothing without a topic."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ERROR = (
 
 @pytest.fixture
 def topic(local_redshift):
-    """Yield the ARN of a topic, and a function that returns what a queue that is subscribed to it has received."""
+    """Yield the ARN of a topic, and a function that returns the messages in a queue that is subscribed to it."""
 
     def client(name):
         return boto3.client(
@@ -105,10 +105,10 @@ def test_a_run_that_reaches_its_time_limit_is_told_although_no_task_fails(
 def test_every_task_has_it(sparkify, reports):
     for dag in (sparkify, reports):
         for task in dag.tasks:
-            # Airflow 3 makes a list of it.
+            # Airflow 3 puts the callback into a list.
             found = task.on_failure_callback
             (callback,) = found if isinstance(found, list) else [found]
-            # A check task keeps its results first.
+            # A check task's callback records its results first.
             function = getattr(callback, "func", callback)
             assert function in (notify.failure, checks.record_failed), task.task_id
 
@@ -139,5 +139,5 @@ def test_a_failed_copy_is_told_with_its_reason(world):
 
 
 def prefix_of(piece: str) -> str:
-    """Return the prefix of a run, of which the manifests are direct children."""
+    """Return the prefix of a run. The manifests are directly below it."""
     return "/".join(piece.split("/")[:3])

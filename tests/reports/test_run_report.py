@@ -1,4 +1,4 @@
-"""The run report: written however the run ends, correct, and safe to open."""
+"""Test that the run report is written for every outcome of a run, is correct, and is safe to open."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.world import event, song
 
 D1 = datetime(2018, 11, 1, 12)
 HOSTILE = "<script>alert('x')</script><img src=http://evil.example/ onerror=alert(1)>"
-# Elements that could run something or fetch something.
+# Elements that could run or fetch something.
 ACTIVE = {"script", "img", "iframe", "link", "object", "embed", "form", "video", "audio", "source", "base"}
 
 
 class Page(HTMLParser):
-    """The elements of a page, and its visible text."""
+    """The elements of a page and its visible text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 
 def newest(world):
-    """Return the newest report of a world: its facts, its page, and the page's text as it is."""
+    """Return the newest report of a world: its facts, its parsed page, and the page's HTML."""
     listed = world.s3.list_objects_v2(Bucket=world.work, Prefix="reports/")["Contents"]
     folder = max(listed, key=lambda item: item["LastModified"])["Key"].rpartition("/")[0]
 
@@ -64,7 +64,7 @@ def assert_harmless(page: Page, html: str) -> None:
     for tag, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on")], tag
         for name in ("src", "href", "xlink:href", "action"):
-            # Failures link to Airflow's log.
+            # Only a link from a failure to Airflow's log is allowed.
             target = attributes.get(name)
             assert target is None or (tag == "a" and re.match("https?://localhost", target)), target
     assert "default-src 'none'" in html
@@ -112,7 +112,7 @@ def test_a_run_that_published(sparkify, world):
     )
     assert day["hours"][12] == 299
     phases = {phase["phase"]: phase for phase in facts["phases"]}
-    # audit_staging and the build run side by side.
+    # audit_staging and the build run in parallel.
     ended = list(phases)
     assert ended[-1] == "publish" and ended.index("stage") < ended.index("audit_star")
     starts = [phase["start"] for phase in phases.values()]
@@ -123,7 +123,7 @@ def test_a_run_that_published(sparkify, world):
 
     assert_harmless(page, html)
     assert re.search(r"1 Nov 2018\s*299\s*100\.0%", page.words)
-    # A rejected line is shown as it arrived, as text.
+    # The page shows a rejected line unchanged and as text.
     assert HOSTILE in page.words and "299 plays published" in page.words
     assert "no_line_is_rejected" in page.words
 
@@ -149,7 +149,7 @@ def test_a_run_whose_files_were_all_refused(sparkify, world):
 
 
 def test_a_run_that_left_a_file_out(sparkify, world):
-    """The report is written beside the task that fails for it."""
+    """The report is written in parallel with check_complete, which fails because of the refused file."""
     world.log("2018-11-01", event(D1))
     world.log("2018-11-01", "no json", HOSTILE, name="broken")
     state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
@@ -214,7 +214,7 @@ def test_a_report_that_cannot_be_written_leaves_the_run_as_it_is(sparkify, world
 
 
 def context_of(world, **states):
-    """Return the context of task `close_run` in a run whose tasks are in these states."""
+    """Return the context of the task `close_run` in a run whose tasks have these states."""
     context = world.context("2018-11-01", "2018-11-02")
     began = datetime(2026, 1, 1, tzinfo=UTC)
     tasks = [
@@ -239,7 +239,7 @@ def context_of(world, **states):
 
 @pytest.mark.parametrize(("kind", "asked"), [(TransientError, 5), (UnreachableError, 1)])
 def test_it_is_written_while_the_warehouse_is_away(world, monkeypatch, kind, asked):
-    """One that did not answer is not asked again for each part: each would wait."""
+    """The report does not query an unreachable warehouse again for each part, because each query would wait."""
     calls = []
 
     def away(*_):
@@ -264,7 +264,7 @@ def test_it_is_written_while_the_warehouse_is_away(world, monkeypatch, kind, ask
 
 
 def test_a_run_without_a_manifest_lacks_no_permission(world, monkeypatch):
-    """Of a missing key, a GET says 403 to a role that may list only some prefixes."""
+    """A GET of a missing key returns 403 if the role may list only some prefixes."""
 
     def get_object(**given):
         raise botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")

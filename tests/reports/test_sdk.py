@@ -1,4 +1,4 @@
-"""One file uses the Astro SDK. Without it, plain operators make the same tables."""
+"""Test that only one file uses the Astro SDK, and that plain operators create the same tables without the SDK."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_one_file_imports_it() -> None:
 def read_dags(
     *options: str, python_path: str, folder: Path
 ) -> tuple[dict[str, str], dict[str, str], list[str]]:
-    """Return the import errors of the DAGs, the module of each task of `reports`, and which libraries were imported."""
+    """Return the DAGs' import errors, the module of each task of `reports`, and which libraries were imported."""
     done = subprocess.run(
         [sys.executable, *options, "-W", "ignore", "-c", READ, str(ROOT / "dags")],
         env={**os.environ, "PYTHONPATH": python_path},
@@ -63,16 +63,16 @@ def test_it_makes_the_working_tables_where_it_is_installed(tmp_path: Path, airfl
     errors, tasks, imported = read_dags(python_path=str(ROOT), folder=tmp_path)
     assert errors == {}
     assert {name for name, module in tasks.items() if module == "include.reports.sdk"} == WORKING_TABLES
-    # Every process that reads the DAG would pay for them: the scheduler's, and each task's.
+    # Every process that parses the DAG, of the scheduler or of a task, would spend time on these imports.
     assert imported == []
 
 
 def test_plain_operators_make_them_without_it(tmp_path: Path, airflow_database: None) -> None:
-    """In an environment that holds everything but the SDK: its files and its entry in Airflow's list of providers."""
+    """The environment lacks only the SDK: its files and its entry in Airflow's list of providers."""
     for path in Path(sysconfig.get_path("purelib")).iterdir():
         if not path.name.startswith(("astro", "__editable__")):
             (tmp_path / path.name).symlink_to(path)
-    # -S: no site-packages but the one made here.
+    # With -S, Python uses only the site-packages created here.
     errors, tasks, _ = read_dags("-S", python_path=f"{tmp_path}{os.pathsep}{ROOT}", folder=tmp_path)
     assert errors == {}
     assert tasks.keys() == {"plan", *WORKING_TABLES, "publish", "listening_page"}
@@ -81,7 +81,7 @@ def test_plain_operators_make_them_without_it(tmp_path: Path, airflow_database: 
 
 @pytest.mark.skipif(not find_spec("astro"), reason="the Astro SDK is not installed: Airflow 3")
 def test_both_ways_make_the_same_working_tables(month: Any, airflow_database: None) -> None:
-    """The rows are the same, and the published tables, which have declared types, take the values of both."""
+    """The rows are the same, and the published tables, which have declared types, accept the values of both."""
     from include.reports import plain, sdk
 
     found = []
@@ -89,7 +89,7 @@ def test_both_ways_make_the_same_working_tables(month: Any, airflow_database: No
         dag = working_dag(way)
         state, tasks = run(dag)
         assert state == "success", tasks
-        # In another session: prepared statements of the first one expect other column types.
+        # Read in another session, because the prepared statements of the first one expect other column types.
         with shortcuts.leave():
             found.append({name: rows_of(name) for name in WORKING_TABLES})
     assert found[0] == found[1]
@@ -106,7 +106,7 @@ def test_both_ways_ask_first_whether_the_warehouse_answers(way: str) -> None:
 
 
 def working_dag(way: Any) -> Any:
-    """Return a DAG of the working tables only, for a remake."""
+    """Return a DAG that creates only the working tables, for a full rebuild."""
     from airflow.providers.common.compat.sdk import DAG
 
     from include.reports import publish
@@ -130,7 +130,7 @@ def working_dag(way: Any) -> Any:
 
 
 def rows_of(name: str) -> list[tuple[Any, ...]]:
-    """Return the rows of a working table, in order of their text. CHAR is padded in one of the two ways."""
+    """Return the rows of a working table, sorted by their text."""
     from include.reports import plain, publish
     from include.sparkify import settings, tables
     from include.sparkify.redshift import warehouse

@@ -1,4 +1,4 @@
-"""The report tables are what the oracle says, on the sample month and after any changes, and as declared."""
+"""Test that the report tables match the oracle, for the sample month and after any changes, and their declarations."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from tests.world import event, lines, log_key, song
 
 QUERIES = Path(__file__).parents[2] / "docs" / "queries"
 SCHEDULES = int(os.environ.get("SPARKIFY_SCHEDULES", "4"))
-# Days of the random schedules: neighbors, weeks and months without a play, both ends of a year and of an ISO year.
+# The days of the random schedules include neighbors, weeks and months without a play, and both ends of a year and of an
+# ISO year.
 DAYS = [datetime(2018, 11, 1) + timedelta(days=days) for days in (0, 1, 3, 4, 11, 39, 40, 59, 60, 61, 62, 95)]
 
 
 def rows(name: str) -> list[str]:
-    """Return the rows of a report table as text, in no order."""
+    """Return the rows of a report table as sorted text."""
     columns = ", ".join(column.name for column in tables.reports()[name].columns)
     return sorted(map(str, map(tuple, warehouse.query(f"select {columns} from {settings.reports()}.{name}"))))
 
@@ -53,7 +54,7 @@ def test_the_sample_month(month):
 
 
 class Schedule:
-    """One random history of files and loads, with reports now and then, repeatable by its seed."""
+    """One random history of files and loads, with occasional report updates. The same seed repeats it."""
 
     def __init__(self, world: Any, seed: int) -> None:
         self.world, self.random, self.lake, self.told = world, random.Random(seed), {}, []
@@ -64,7 +65,7 @@ class Schedule:
                 self.random.choice([self.put_log, self.put_log, self.put_log, self.put_song, self.delete])()
             mode = self.random.choice(["load", "load", "load", "full_refresh"])
             span = ("2018-10-01", "2019-03-01") if mode == "load" else ()
-            # Nothing is due if files were only deleted.
+            # A load may skip because nothing is due, for example if files were only deleted.
             with contextlib.suppress(AirflowSkipException):
                 self.world.load(*span, mode=mode, audited=False)
             self.told.append(mode)
@@ -115,7 +116,7 @@ class Schedule:
         self.told.append(f"put {key}")
 
     def delete(self) -> None:
-        """Delete a file, but not the last log file: without one there is no interval to load."""
+        """Delete a log file, but not the last one, because without log files there is no interval to load."""
         logs = [key for key in self.lake if key.startswith("log_data/")]
         if len(logs) > 1:
             key = self.random.choice(logs)
@@ -127,7 +128,7 @@ class Schedule:
 @pytest.mark.slow
 @pytest.mark.finding("W9")
 def test_any_changes_end_in_the_rows_of_the_oracle(make_world: Any) -> None:
-    """Late, corrected and deleted files over four months with gaps, reported now and then, one star after the other."""
+    """Files of four months with gaps arrive late, change and are deleted. Each seed starts with an empty star."""
     world = make_world(absent="warn")
     world.create_tables()
     for seed in range(SCHEDULES):
@@ -199,7 +200,7 @@ def test_the_tables_are_as_declared(month):
 
 
 def comments(month, schema: str) -> dict[tuple[str, str], str]:
-    """Return the comments in the warehouse, by table and column. The column of a table's own comment is empty."""
+    """Return the comments in the warehouse by table and column. The column is empty for a comment on a table."""
     rows = month.rows(
         "select c.relname, coalesce(a.attname, ''), d.description from pg_catalog.pg_description as d "
         "inner join pg_catalog.pg_class as c on d.objoid = c.oid "
@@ -249,7 +250,7 @@ def test_nothing_new_is_skipped_and_a_remake_makes_the_same(month, reports):
 
 
 def test_a_remake_recreates_only_what_is_not_as_declared(month, reports):
-    """Readers go on in the tables that stay: tests/model/test_readers.py."""
+    """Readers can continue in the tables that are not recreated. See tests/model/test_readers.py."""
 
     def numbers() -> dict[str, int]:
         return dict(

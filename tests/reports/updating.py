@@ -19,11 +19,11 @@ _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))
 
 
 def update(remake: bool = False, spoil: Callable[[dict[str, str]], None] | None = None) -> None:
-    """Do what the tasks of the DAG `reports` do, with the same functions and the same rendered SQL.
+    """Do the work of the tasks in the DAG `reports`, with the same functions and the same rendered SQL.
 
-    Each transaction has its own session, because some make temporary tables.
+    Each transaction has its own session, because some transactions create temporary tables.
 
-    :param spoil: changes the SQL that is about to run.
+    :param spoil: a function that changes the SQL before it runs.
     """
     with contextlib.suppress(AirflowSkipException), pytest.MonkeyPatch.context() as patch:
         shortcuts.connect_again(patch)

@@ -1,4 +1,4 @@
-"""The benchmark prints what is missed, and fails for what is beyond its bound."""
+"""Test that the benchmark marks a figure that misses its wanted value, and fails for a figure beyond its bound."""
 
 from __future__ import annotations
 

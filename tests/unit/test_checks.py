@@ -1,4 +1,4 @@
-"""A sample of failing rows says what is wrong, in JSON, and fits into its column."""
+"""Test that a sample of failing rows is JSON and fits into its column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of the source lines: what tests/faults/test_values.py shows through a load, at its edges."""
+"""Test the bounds of the source lines' contract. tests/faults/test_values.py tests the contract through a load."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_text_that_decides_is_never_cut(read, name, width):
 
 @pytest.mark.parametrize("field", EVENT_FIELDS, ids=lambda field: field.source)
 def test_a_key_that_is_left_out_is_a_null_both_ways(field):
-    """As COPY takes it with JSON 'auto'."""
+    """COPY with JSON 'auto' does the same."""
     line = {key: value for key, value in EVENT.items() if key != field.source} | {"page": "Home"}
     text = json.dumps(line).encode()
     (row,) = contract.plain_events([text], 1, "key", "2018-11-01")
@@ -257,7 +257,7 @@ def test_the_whole_globe_is_taken(latitude, longitude):
 
 
 def widths(table: str) -> dict[str, int]:
-    """Return the length in bytes of every text column of a published table."""
+    """Return the length in bytes of each text column of a published table."""
     columns = [(column.name, column.type) for column in published(table).columns]
     return {
         name: int(kind.removeprefix("varchar(").removesuffix(")"))
@@ -270,7 +270,7 @@ TEXTS = [
     pytest.param(read, field, widths(table)[field.column], id=field.column)
     for table, read, fields in (("events", event, EVENT_FIELDS), ("song_files", song, SONG_FIELDS))
     for field in fields
-    if field.column in widths(table) and field.column != "level"  # level is one of two words
+    if field.column in widths(table) and field.column != "level"  # Level has only two valid values.
 ]
 
 
@@ -287,7 +287,7 @@ def test_texts_are_cut_or_refused_where_the_warehouses_column_ends(read, field, 
 @pytest.mark.finding("C6")
 @pytest.mark.parametrize("field", [field.source for field in EVENT_FIELDS])
 def test_a_reason_repeats_no_text_of_the_line(field):
-    """Reasons reach mailboxes, and text may name people."""
+    """Reasons are sent by email, and the text may name people."""
     secret = "Jane Doe, 1 Main Street" * 200
     for value in (secret, [secret], {secret: secret}):
         try:
@@ -304,7 +304,7 @@ def test_a_reason_repeats_no_text_of_the_line(field):
     + [(contract.song, SONG, field.source) for field in SONG_FIELDS],
 )
 def test_a_reason_repeats_no_number_of_the_line(read, line, name, value):
-    """A telephone number in the wrong field."""
+    """A number may be a telephone number in the wrong field."""
     try:
         read(json.dumps(line | {name: value}).encode(), Tally())
     except Reject as reject:

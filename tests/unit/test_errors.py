@@ -1,4 +1,4 @@
-"""The error of a driver is transient, of the data or of the configuration, and its message says what to do next."""
+"""Test that a driver's error becomes a transient, data or configuration error whose message names the next step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def client_error(code: str, status: int = 400) -> botocore.exceptions.ClientErro
 
 
 def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
-    """Return an error as the server describes it."""
+    """Return a driver's error with the server's SQLSTATE and message."""
     return redshift_connector.ProgrammingError({"S": "ERROR", "C": state, "M": message})
 
 
@@ -60,18 +60,18 @@ def test_errors_of_aws(error, kind, said):
 @pytest.mark.parametrize(
     ("code", "status"),
     [
-        # By its status, whatever the code.
+        # The status decides, whatever the code.
         ("SomethingNew", 500),
         ("SomethingNew", 503),
         ("TooManyRequests", 429),
         ("429", 0),
         ("503", 0),
-        # botocore's own lists.
+        # These codes are in botocore's own lists.
         ("RequestLimitExceeded", 400),
         ("EC2ThrottledException", 400),
         ("TooManyRequestsException", 400),
         ("RequestTimeout", 400),
-        # Redshift's, with a status of 400.
+        # Redshift returns these codes with the status 400.
         ("DependentServiceRequestThrottlingFault", 400),
         ("InsufficientClusterCapacity", 400),
         ("InsufficientCapacityException", 400),
@@ -79,7 +79,7 @@ def test_errors_of_aws(error, kind, said):
         ("ExpiredToken", 400),
         ("ExpiredTokenException", 403),
         ("RequestExpired", 400),
-        # Of one object of DeleteObjects, where no status is given.
+        # DeleteObjects returns this code for one object, and no status for it.
         ("InternalError", 200),
     ],
 )
@@ -140,7 +140,7 @@ def test_errors_of_the_warehouse(error, kind, said):
 
 
 def test_what_is_tried_again_at_once():
-    """Not a statement that took too long: it would take as long again."""
+    """A statement that took too long is not retried, because it would take as long again."""
     tried_again = {name for name, (error, *_) in WAREHOUSE.items() if is_transient(error)}
 
     transient = {name for name, (_, kind, _) in WAREHOUSE.items() if kind is TransientError}
@@ -149,7 +149,7 @@ def test_what_is_tried_again_at_once():
 
 
 def test_what_a_retry_of_the_task_cannot_help():
-    """Redshift answers with XX000 also when S3 throttles its COPY."""
+    """XX000 is not final, because Redshift also returns it if S3 throttles COPY."""
     final = {name for name, (error, *_) in WAREHOUSE.items() if is_final(error)}
 
     assert final == {"no table", "division"}

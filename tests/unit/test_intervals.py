@@ -1,4 +1,4 @@
-"""Half-open intervals of UTC time."""
+"""Test half-open intervals of UTC time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def hours(start: int, end: int) -> Interval:
 
 
 def moments(*intervals: Interval) -> set[datetime]:
-    """Return the hours of these intervals, one by one."""
+    """Return the start of each hour in these intervals."""
     return {
         interval.start + n * HOUR
         for interval in intervals

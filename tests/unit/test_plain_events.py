@@ -1,4 +1,4 @@
-"""The fast way through log lines against the exact rules: the same rows, rejects and tallies, whatever a line holds."""
+"""Test that the fast path for log lines gives the same rows, rejects and tallies as the exact rules for any line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATEST = source._ms(WRITTEN) + source.CLOCK_SKEW
 TS = EVENT["ts"]
 I32, I64 = 2**31, 2**63
 
-# JSON as bytes, so that it may say what no Python value says.
+# JSON as bytes can express numbers that no Python value can.
 NUMBERS = [
     "0", "-0", "-0.0", "1", "-1", "1.0", "1e2", "1E-5", "0.000001", "200.123456", "0.1", "99999", "99999.00001",
     "1e400", "1e-400", "NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1", "1_0", "0x1", "9" * 40, "9" * 400,
@@ -57,7 +57,7 @@ values = st.one_of(
         [b"null", b"true", b"false", b"[]", b"{}", b'{"a": [1]}', b"[" * 2000, b"[" * 2000 + b"]" * 2000]
     ),
 )
-# Fields without a column that the fast way may know of. No decoder takes the last two.
+# Fields without a column that can be passed to the fast path. No decoder accepts the last two.
 UNKNOWN = frozenset(["device", "tag", "ts ", "TS", 'a"b', ""])
 nested = st.sampled_from(
     [b'{"a": {"b": 1}}', b'{"a": "x", "b": 2.5}', b'[1, "a", null]', b'{"a": "\\ud83d"}', b'["\xe9"]', b"[1e400]",
@@ -68,7 +68,7 @@ names = st.sampled_from([*EVENT, "device", "tag", "ts ", "TS", r"\u0074s", "", "
 
 @st.composite
 def log_lines(draw: st.DrawFn) -> bytes:
-    """Draw a good line with some fields replaced, added, repeated or left out, and now and then a byte."""
+    """Draw a valid line with some fields replaced, added, repeated, moved or removed, and sometimes changed bytes."""
     fields = [(json.dumps(name).encode(), json.dumps(value).encode()) for name, value in EVENT.items()]
     for _ in range(draw(st.integers(0, 3))):
         where = draw(st.integers(0, len(fields) - 1))
@@ -112,7 +112,7 @@ def test_what_the_fast_way_takes_the_exact_rules_take_unchanged(line):
         "source_key": KEY, "line_number": 7, "file_date": "2018-11-01", **exact
     }  # fmt: skip
     assert tally.cut_values == 0 and tally.unknown_fields <= UNKNOWN
-    # COPY reads the same values.
+    # The JSON for COPY has the same values.
     written = orjson.loads(msgspec.json.encode(row))
     assert written == orjson.loads(orjson.dumps(exact)) | {
         "source_key": KEY, "line_number": 7, "file_date": "2018-11-01"
@@ -120,7 +120,7 @@ def test_what_the_fast_way_takes_the_exact_rules_take_unchanged(line):
 
 
 def read(content: bytes) -> tuple[list[dict], dict, list, str, int]:
-    """Return everything that reading a file leads to."""
+    """Return all results of reading a file."""
     item = LakeObject(KEY, "etag", len(content), WRITTEN, DAY.date())
     reading = source.Reading(source._as_listed("events", item, ""))
     with io.BytesIO() as spool:
@@ -153,7 +153,7 @@ def test_the_fast_way_takes_nearly_all_lines(tmp_path):
     lines = [
         line for path in sorted(tmp_path.glob("log_data/*/*/*")) for line in path.read_bytes().splitlines()
     ]
-    # Lines of every language, however they are written.
+    # Lines in any language take the fast path, with escaped and with unescaped characters.
     for ascii in (True, False):
         text = json.dumps(EVENT | {"artist": "美空ひばり", "song": "Élan"}, ensure_ascii=ascii)
         lines += [text.encode()] * 1_000
@@ -172,7 +172,7 @@ def test_the_fast_way_takes_lines_with_fields_that_are_known_to_be_unknown():
     assert msgspec.structs.asdict(row).keys() == {"source_key", "line_number", "file_date", "start_time"} | {
         field.column for field in contract.EVENT_FIELDS
     }
-    # The exact rules name a field that is not.
+    # A line with a field that is not in `unknown` is left to the exact rules, which record its name.
     assert contract.plain_events([line], 1, KEY, "2018-11-01", unknown=["tag"]) == [None]
 
 

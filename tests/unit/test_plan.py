@@ -1,4 +1,4 @@
-"""`plan` reads the lake and the ledger side by side, and holds one chunk in memory."""
+"""Test that `plan` merges the lake and the ledger in one pass, and keeps only one chunk in memory."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_another_order_than_that_of_bytes_is_a_wrong_configuration():
 
 
 def test_chunks_are_written_as_they_fill_and_grow_with_their_number(monkeypatch):
-    """Airflow maps a task over at most 1,024 of them."""
+    """Airflow maps a task over at most 1,024 chunks."""
     monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
     monkeypatch.setattr(chunks, "CHUNKS_OF_A_SIZE", 2)
     written: list[dict] = []
@@ -79,7 +79,7 @@ def test_files_that_vanished_fill_chunks_too(monkeypatch):
 
 @pytest.mark.parametrize(("files", "sizes"), [(10, [10]), (11, [6, 5]), (13, [7, 6]), (25, [9, 9, 7])])
 def test_what_is_expected_is_divided_evenly(monkeypatch, files, sizes):
-    """Two workers are as good as one if the second has only a rest to read."""
+    """Two workers are not faster than one if the second has only a small remainder to read."""
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 10)
     written: list[dict] = []
     s3 = types.SimpleNamespace(put_object=lambda Body, **_: written.append(orjson.loads(Body)))

@@ -1,4 +1,4 @@
-"""A warehouse that does not answer is reported at once, with the likely cause. Local sockets stand in for it."""
+"""Test that an unreachable warehouse is reported at once with the likely cause. Local sockets stand in for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.contextmanager
 def listener(answer: bytes | None, accept: bool = True) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield a server's port, and what it was asked. Without an answer it stays silent."""
+    """Yield a server's port and the list of its requests. Without ``answer``, the server never responds."""
     asked: list[bytes] = []
     opened = []
     with contextlib.closing(
@@ -61,7 +61,7 @@ def test_one_that_accepts_and_stays_silent():
 
 
 def test_one_whose_packets_are_dropped():
-    """As a paused cluster and a closed security group do: here the queue of the socket is full."""
+    """A paused cluster and a closed security group drop packets. Here, the socket's full queue does."""
     with listener(None, accept=False) as (port, _), contextlib.ExitStack() as stack:
         for _ in range(4):
             waiting = stack.enter_context(contextlib.closing(socket.socket()))
@@ -94,7 +94,7 @@ def test_one_that_refuses():
 
 
 def test_a_transaction_asks_once_and_leaves_the_retry_to_airflow(monkeypatch):
-    """Five attempts of ours times five of the provider's hook were 25 connects, in each try of Airflow's."""
+    """Our five attempts, each with five retries by the provider's hook, made 25 connection attempts per Airflow try."""
     calls = []
 
     def refuse(*given: object) -> None:
@@ -102,7 +102,7 @@ def test_a_transaction_asks_once_and_leaves_the_retry_to_airflow(monkeypatch):
         raise TimeoutError
 
     monkeypatch.setattr(reach.socket, "create_connection", refuse)
-    # Another test of this process may have left a connection.
+    # Another test in this process may have left a connection open.
     monkeypatch.setattr(warehouse, "_kept", threading.local())
     given = {"conn_type": "redshift", "host": "cluster", "port": 5439, "login": "a", "password": "b"}
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(given))

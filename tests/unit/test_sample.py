@@ -1,4 +1,4 @@
-"""The sample is the same bytes everywhere, as large as asked, and has the quirks that break loaders."""
+"""Test that the sample has the same bytes everywhere, the requested size, and the quirks that break loaders."""
 
 import hashlib
 import itertools
@@ -14,7 +14,7 @@ from local.sample.__main__ import main
 
 
 def fingerprint(folder: Path) -> str:
-    """Return one hash over the names and bytes of every file below log_data/ and song_data/."""
+    """Return one hash of the names and bytes of all files below log_data/ and song_data/."""
     found = hashlib.sha256()
     for path in sorted(folder.glob("*_data/**/*.json")):
         found.update(f"{path.relative_to(folder)}\n".encode())
@@ -23,7 +23,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def read_logs(folder: Path) -> dict[str, list[dict]]:
-    """Return the events by the day in the file's name."""
+    """Return the events by the day in the files' names."""
     return {
         path.name[:10]: [json.loads(line) for line in path.read_bytes().split(b"\n")]
         for path in sorted(folder.glob("log_data/*/*/*-events.json"))
@@ -58,7 +58,7 @@ def songs(month: Path) -> list[dict]:
 
 
 def test_same_arguments_same_bytes(tmp_path: Path) -> None:
-    """Held as a literal: it must be the same on Python 3.11 and 3.12 and on every machine."""
+    """The hash is a literal, because it must be the same on Python 3.11 and 3.12 and on every machine."""
     write(tmp_path / "one", Spec(days=3, scale=0.2, seed=7))
     write(tmp_path / "two", Spec(days=3, scale=0.2, seed=7))
     write(tmp_path / "other", Spec(days=3, scale=0.2, seed=8))
@@ -84,7 +84,7 @@ def test_scale_multiplies_events_songs_and_users(tmp_path: Path) -> None:
 
 
 def test_the_number_of_songs_can_be_chosen(tmp_path: Path) -> None:
-    """One file per song in folders named by letters, as in the full edition of the public data."""
+    """Each song has one file, in folders named by letters as in the full edition of the public data."""
     assert main([str(tmp_path / "more"), "--days", "2", "--scale", "0.1", "--songs", "1300"]) == 0
     write(tmp_path / "few", Spec(days=2, scale=0.1))
     files = list((tmp_path / "more").glob("song_data/A/?/?/TRA*.json"))
@@ -92,7 +92,7 @@ def test_the_number_of_songs_can_be_chosen(tmp_path: Path) -> None:
     assert len({path.parent for path in files}) > 500
     few = {path.name: path.read_bytes() for path in (tmp_path / "few").glob("song_data/A/?/?/TRA*.json")}
     assert len(few) == 100
-    # The first songs are the same ones: more songs are new files.
+    # The first songs are the same, so a larger number only adds files.
     assert few.items() <= {path.name: path.read_bytes() for path in files}.items()
 
 
@@ -162,7 +162,7 @@ def test_level_changes_and_twice_in_a_day(plays: list[dict]) -> None:
 
 
 def test_one_user_never_plays(events: list[dict], plays: list[dict]) -> None:
-    """So that users by event and users by play differ."""
+    """The users of all events and the users of plays must differ."""
     assert {play["userId"] for play in plays} < {event["userId"] for event in events if event["userId"]}
 
 
@@ -211,7 +211,7 @@ def test_no_file_ends_in_a_newline(month: Path) -> None:
 
 
 def test_long_texts_at_a_larger_scale(tmp_path: Path) -> None:
-    """Fewer than 256 characters or not: more than 256 bytes, where VARCHAR's default ends."""
+    """Some texts have more than 256 bytes, the default length of VARCHAR, whatever their number of characters."""
     write(tmp_path, Spec(days=1, scale=2))
     songs = [json.loads(path.read_bytes()) for path in tmp_path.glob("song_data/*/*/*/*.json")]
     assert any(len(song["title"].encode()) > 256 for song in songs)

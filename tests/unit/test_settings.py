@@ -1,4 +1,4 @@
-"""Settings are checked whole, before anything is read."""
+"""Test that all settings are validated together, before a run reads data."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_impossible_setting_is_named(given, values, said):
     assert said in str(raised.value)
 
 
-# Below the least, the least, the default, the greatest, above the greatest. None: there is no greatest.
+# Below the minimum, the minimum, the default, the maximum, above the maximum. None means that there is no maximum.
 NUMBERS = {
     "wait_minutes": (-1, 0, 180, 7 * 24 * 60, 7 * 24 * 60 + 1),
     "look_back_days": (-1, 0, 3, 366, 367),
@@ -102,7 +102,7 @@ def test_good_settings_are_taken(given):
 
 @pytest.mark.finding("W7")
 def test_each_try_of_a_run_has_its_own_schema(given):
-    """Two deployments that share a star have runs of the same id."""
+    """Two deployments that share a star have runs with the same ID."""
     run_id = "scheduled__2018-11-01T00:00:00+00:00"
     given(schema="a_star_of_more_than_20_letters")
 
@@ -115,7 +115,7 @@ def test_each_try_of_a_run_has_its_own_schema(given):
 
 
 def test_environments_that_share_a_work_bucket_are_kept_apart(given, monkeypatch):
-    """Pinned: the weekly maintenance finds the files of earlier versions of this project, too."""
+    """The prefix is pinned, so that weekly maintenance also finds the files of earlier versions of this project."""
     here = {"conn_type": "redshift", "host": "one", "port": 5439, "schema": "dev"}
     monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(here))
     given(schema="star")

@@ -1,4 +1,4 @@
-"""`source` at its bounds: which event is too young, and which file is refused."""
+"""Test the bounds of `source`: the latest time of an event, and the files that are refused."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.world import event, lines, song
 
 DAY, NEXT_DAY = datetime(2018, 11, 1), datetime(2018, 11, 2)
 MS = timedelta(milliseconds=1)
-# The fast way reads the first as it is. The second has a field that only the exact rules take.
+# The fast path reads events of the first kind. The others have a field that only the exact rules accept.
 WAYS = {"plain": {}, "exact": {"device": "x"}}
 
 
 class Lake:
-    """An S3 with one object, which keeps what is written."""
+    """An S3 client with one object, which records the written lines."""
 
     def __init__(self, body: bytes, last_modified: datetime) -> None:
         self.body, self.last_modified, self.written = body, last_modified, []
@@ -41,7 +41,7 @@ class Lake:
 
 @pytest.fixture
 def threshold(monkeypatch):
-    """Yield a function that sets the share of lines that may be rejected."""
+    """Yield a function that sets the maximum share of rejected lines."""
 
     def set_threshold(share: float) -> None:
         monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", json.dumps({"reject_threshold": share}))
@@ -54,7 +54,7 @@ def threshold(monkeypatch):
 def read_log(
     *events: dict[str, Any] | str, last_modified: datetime = NEXT_DAY, loaded: str = ""
 ) -> tuple[source.Reading, list]:
-    """Return what is found in a log file of DAY, and the rows for COPY."""
+    """Return the result of reading a log file of DAY, and the rows for COPY."""
     s3 = Lake(lines(*events), last_modified)
     pieces = source.Pieces(s3, "work", "events")
     entry = (
@@ -157,7 +157,7 @@ def test_a_song_file_of_the_longest_document_is_read_to_its_end(monkeypatch):
 def test_an_empty_file_is_refused_if_another_version_of_it_is_loaded(
     threshold, monkeypatch, body, loaded, refused
 ):
-    """It would take the rows of that version away."""
+    """Loading the empty file would delete the rows of that version."""
     threshold(1.0)
     monkeypatch.setattr(lake, "ManyObjects", lambda *_: None)
     s3 = Lake(body, NEXT_DAY)

@@ -1,4 +1,4 @@
-"""The statements that the pipeline sends to the warehouse, without one."""
+"""Test the statements that the pipeline sends to the warehouse, without a warehouse."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from include.sparkify.settings import Settings
 
 
 class Cursor:
-    """A cursor that keeps the statements and their values. A statement changes the next of these numbers of rows."""
+    """A cursor that records statements and their values. Each statement's row count is the next of ``changes``."""
 
     def __init__(self, *changes: int, fails: Exception | None = None) -> None:
         self.statements: list[tuple[str, list]] = []

@@ -1,4 +1,4 @@
-"""The list of words finds what it forbids, and nothing in plain English."""
+"""Test that the word list finds the forbidden phrases, and nothing in plain English."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-// First-day work with pgjdbc: the metadata calls of BI tools, prepared statements, batches.
+// First-day work with pgjdbc: the metadata calls of BI tools, prepared statements and batches.
 import java.sql.*;
 import java.util.*;
 

@@ -1,4 +1,4 @@
-"""One step of a client's first day of work, with its result as one line of JSON on standard output."""
+"""Run steps of a client's first-day work, and print each result as one line with JSON on standard output."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ BUCKET = os.environ["REDSHIFT_BUCKET"]
 
 
 def report(name: str, error: str | None = None) -> None:
-    """Print one result. Without an error, the step works."""
+    """Print one result. A step without an error works."""
     print("STEP " + json.dumps({"name": name, "error": error}), flush=True)
 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Report whether the body works. The code after it runs in either case."""
+    """Report whether the body works. The code after the body runs in either case."""
     try:
         yield
     except Exception as error:
@@ -34,7 +34,7 @@ def step(name: str) -> Iterator[None]:
 
 @contextmanager
 def refused(name: str, words: str) -> Iterator[None]:
-    """Report that the body is refused in words that contain ``words``, as on Redshift."""
+    """Report whether the body is refused, as on Redshift, with a message that contains ``words``."""
     try:
         yield
     except Exception as error:

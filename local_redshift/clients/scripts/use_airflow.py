@@ -15,7 +15,7 @@ WAREHOUSE = {"host": HOST, "port": PORT, "schema": DATABASE, "login": USER, "pas
 
 
 def connection(kind: str, fields: dict[str, object], extra: dict[str, object]) -> str:
-    """Return a connection as Airflow reads it from the environment."""
+    """Return a connection in the format in which Airflow reads it from the environment."""
     return json.dumps({"conn_type": kind, **fields, "extra": extra})
 
 
@@ -71,7 +71,7 @@ def run(make: Callable[[], BaseOperator]) -> None:
 
 
 def count(table: str) -> int:
-    """Return the number of rows of ``table``."""
+    """Return the number of rows in ``table``."""
     return int(hook.get_first(f"select count(*) from {table}")[0])
 
 
@@ -185,7 +185,7 @@ with refused("insert_rows(replace=True) is refused (ON CONFLICT)", "on conflict"
     PostgresHook().insert_rows(
         "songs", [(1, "a")], target_fields=["id", "title"], replace=True, replace_index="id"
     )
-# The hook hands `ssl` and `application_name` on to psycopg2, which knows neither: a connection without extra.
+# The hook passes `ssl` and `application_name` to psycopg2, which supports neither, so this connection has no extra.
 with (
     step("RedshiftSQLHook: get_sqlalchemy_engine"),
     RedshiftSQLHook("redshift_plain").get_sqlalchemy_engine().connect() as connected,

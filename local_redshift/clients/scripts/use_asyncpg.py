@@ -1,4 +1,4 @@
-"""First-day work with asyncpg: a pool as a web service has one."""
+"""First-day work with asyncpg: a connection pool like that of a web service."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ async def main() -> None:
             host=HOST, port=PORT, user=USER, password=PASSWORD, database=DATABASE
         )
         expect(await connection.fetchval("select current_user"), USER)
-        # asyncpg reads 8.0.2 and leaves out what only PostgreSQL has.
+        # asyncpg reads the version 8.0.2 and does not use features of newer PostgreSQL versions.
         expect(connection.get_server_version()[:3], (8, 0, 2))
         await connection.close()
     async with asyncpg.create_pool(

@@ -1,4 +1,4 @@
-"""First-day work with awswrangler: data frames through S3 by COPY and UNLOAD."""
+"""First-day work with awswrangler: data frames through S3 with COPY and UNLOAD."""
 
 import awswrangler
 import boto3

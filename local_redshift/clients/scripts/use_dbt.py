@@ -1,4 +1,4 @@
-"""First-day work with dbt: a project with every materialization, run twice, tested, documented."""
+"""First-day work with dbt: a project with every materialization, which is run twice, tested and documented."""
 
 import os
 import shutil
@@ -9,17 +9,17 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from steps import report
 
 HERE = Path(__file__).resolve().parents[1] / "dbt_project"
-# The range that microbatch fills on a first run: without it, every day since 2018.
+# The range that microbatch fills on its first run. Without it, microbatch would fill every day since 2018.
 RANGE = ("--event-time-start", "2018-11-01", "--event-time-end", "2018-11-04")
 
 
 def dbt(*arguments: str) -> dbtRunnerResult:
-    """Run one dbt command in the folder that is current."""
+    """Run one dbt command in the current folder."""
     return dbtRunner().invoke(["--quiet", *arguments, "--project-dir", ".", "--profiles-dir", "."])
 
 
 def errors(done: dbtRunnerResult) -> str:
-    """Return what went wrong, empty if nothing did."""
+    """Return the errors of a dbt command, or an empty string if it succeeded."""
     if done.success:
         return ""
     failed = [each for each in getattr(done.result, "results", []) if str(each.status) not in GOOD]

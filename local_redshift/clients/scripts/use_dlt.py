@@ -1,4 +1,4 @@
-"""First-day work with dlt: append, replace, merge and scd2, by INSERT, and by JSON Lines and Parquet in S3."""
+"""First-day work with dlt: append, replace, merge and scd2, with INSERT and with JSON Lines and Parquet in S3."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""First-day work of an agent with AWS's own MCP server for Redshift: look around, then ask a question."""
+"""First-day work of an agent with the AWS MCP server for Redshift: list clusters and objects, then run a query."""
 
 import asyncio
 import json

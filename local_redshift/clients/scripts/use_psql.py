@@ -7,7 +7,7 @@ from steps import DATABASE, HOST, PASSWORD, PORT, USER, expect, refused, step
 
 
 def psql(*commands: str) -> str:
-    """Return the output of psql. Raise RuntimeError with its message if it fails."""
+    """Run psql and return its output. Raise RuntimeError with its message if it fails."""
     done = subprocess.run(
         ["psql", "-X", "-A", "-v", "ON_ERROR_STOP=1", *(part for each in commands for part in ("-c", each))],
         env={

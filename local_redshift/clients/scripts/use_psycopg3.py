@@ -6,7 +6,7 @@ import psycopg
 from psycopg.rows import dict_row
 from steps import DATABASE, HOST, PASSWORD, PORT, USER, expect, refused, step
 
-# psycopg 3 takes its encoding from the server, which calls it UNICODE on Redshift.
+# psycopg 3 uses the server's encoding, which Redshift names UNICODE.
 connection = psycopg.connect(
     host=HOST, port=PORT, user=USER, password=PASSWORD, dbname=DATABASE, client_encoding="utf8"
 )

@@ -1,4 +1,4 @@
-"""First-day work with redshift_connector: Amazon's own driver, its metadata calls and data frames."""
+"""First-day work with redshift_connector, Amazon's driver, including its metadata calls and data frames."""
 
 import pandas
 import redshift_connector

@@ -1,4 +1,4 @@
-"""First-day work with sqlalchemy-redshift and pandas, through both of its drivers."""
+"""First-day work with sqlalchemy-redshift and pandas, with both drivers."""
 
 import pandas
 import sqlalchemy as sa
@@ -117,7 +117,7 @@ def unload_and_copy(driver: str, engine: sa.Engine, metadata: sa.MetaData) -> No
             copy = CopyCommand(
                 copied, data_location=f"s3://{BUCKET}/unload/{driver}_", iam_role_arns=ROLE, format="CSV"
             )
-            # Literals, because neither command takes parameters.
+            # Use literals, because neither command accepts parameters.
             for command in (unload, copy):
                 connection.exec_driver_sql(
                     str(command.compile(engine, compile_kwargs={"literal_binds": True}))

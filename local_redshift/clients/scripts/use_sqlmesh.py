@@ -1,4 +1,4 @@
-"""First-day work with sqlmesh: its example project, planned, run, audited, and planned again after a change."""
+"""First-day work with SQLMesh: plan, run and audit its example project, and plan it again after a change."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ ENVIRONMENT = os.environ | {"SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "1", "MAX_F
 
 
 def sqlmesh(*arguments: str) -> str:
-    """Run one command of sqlmesh in the current folder. Raise RuntimeError with the end of its output if it fails."""
+    """Run one sqlmesh command in the current folder. Raise RuntimeError with the end of its output if it fails."""
     done = subprocess.run(
         [str(Path(sys.executable).with_name("sqlmesh")), *arguments],
         env=ENVIRONMENT,

@@ -1,4 +1,4 @@
-"""A local Amazon Redshift and S3: PostgreSQL that speaks Redshift, and moto.
+"""A local Amazon Redshift and S3: PostgreSQL with Redshift's protocol and SQL, and moto.
 
 import local_redshift, psycopg2
 

@@ -1,4 +1,4 @@
-"""`python -m local_redshift` is the command `local-redshift`."""
+"""Run the command `local-redshift` as `python -m local_redshift`."""
 
 from .cli import main
 

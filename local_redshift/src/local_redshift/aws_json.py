@@ -1,4 +1,4 @@
-"""The JSON protocol of AWS, for services that moto does not have or answers with made-up rows."""
+"""AWS's JSON protocol, for services that moto lacks or answers with made-up rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a request, and for which region."""
+    """The signer of a request: access key and region."""
 
     access_key: str
     region: str
@@ -25,7 +25,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/")
 
 
 class Fault(Exception):
-    """An error in AWS's form: its code and its message."""
+    """An error in AWS's form, with a code and a message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -33,10 +33,10 @@ class Fault(Exception):
 
 
 def serve(application: Application, service: str, operations: dict[str, Operation]) -> Application:
-    """Return `application` with `service` beside it.
+    """Return an application that serves `service`, and passes all other requests to `application`.
 
-    :param service: what comes before the dot in the header X-Amz-Target.
-    :param operations: functions by the name of the operation. Any other operation of the service is refused by name.
+    :param service: the part of the header X-Amz-Target before the dot.
+    :param operations: functions by the name of the operation. Other operations of the service are refused by name.
     """
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

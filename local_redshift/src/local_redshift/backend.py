@@ -1,4 +1,4 @@
-"""The client's own PostgreSQL connection, when the front itself runs statements on it."""
+"""Run the front's own statements on a client's PostgreSQL connection."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from . import wire
 from .errors import SqlError, as_sql_error
 
-Frame = tuple[bytes, bytes]  # letter and payload of one message of PostgreSQL
+Frame = tuple[bytes, bytes]  # letter and payload of one PostgreSQL message
 
 
 class Backend:
-    """Runs SQL unseen by the client while `captured` takes PostgreSQL's messages.
+    """Runs SQL unseen by the client while `captured` receives PostgreSQL's messages.
 
-    `rewrite` changes the fields of an error into Redshift's.
+    `rewrite` turns the fields of a PostgreSQL error into those of Redshift's error.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Backend:
         return await self._exchange(wire.query(sql), notices=notices)
 
     async def relay(self, sql: str) -> None:
-        """Run SQL whose whole answer is for the client, or raise SqlError."""
+        """Run SQL and pass its whole answer to the client, or raise SqlError."""
         await self._exchange(wire.query(sql), relay=True)
 
     async def spoil(self) -> None:
-        """Make the transaction block fail, as an error of Redshift does."""
+        """Make the transaction block fail, as an error in Redshift does."""
         await self._exchange(wire.query("spoil the transaction block"), check=False)
 
     async def copy_in(self, sql: str, chunks: AsyncIterator[bytes]) -> None:
@@ -60,7 +60,7 @@ class Backend:
         try:
             async for chunk in chunks:
                 if not captured.empty():
-                    break  # PostgreSQL has found an error
+                    break  # PostgreSQL has reported an error
                 self._out.write(wire.message(b"d", chunk))
                 await self._out.drain()
             end = wire.message(b"c")
@@ -76,7 +76,7 @@ class Backend:
             raise failure
 
     async def describe(self, select: str) -> list[tuple[str, int, int]]:
-        """Return name, type and type modifier of a query's columns, or raise SqlError."""
+        """Return the name, type and type modifier of each of a query's columns, or raise SqlError."""
         await self._exchange(wire.query(f"select * from ({select}) as described limit 0"))
         return wire.columns(self._description)
 

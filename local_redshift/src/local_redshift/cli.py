@@ -1,4 +1,4 @@
-"""`local-redshift serve | status | stop`: a local Redshift and S3 on this machine."""
+"""`local-redshift serve | status | stop`: run a local Redshift and S3 on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Redshift Data API (boto3 redshift-data), which runs its statements in the same warehouse as all other clients.
+"""The Redshift Data API (boto3 redshift-data), which runs statements in the same warehouse as all other clients.
 
 https://docs.aws.amazon.com/redshift-data/latest/APIReference/Welcome.html. Not covered: sessions, results as CSV, and
 events on EventBridge. Statements and results are kept until the services stop.
@@ -16,14 +16,14 @@ import psycopg2
 from .aws_json import Caller, Fault, Given, Operation
 from .data_statements import Batch, Column, Statement, bind, describe_columns
 
-PAGE = 1000  # rows per answer
-_LONGEST = 100 * 1024  # bytes of a statement: the service's own limit
-_LIMIT = 500  # statements at work at once: the service's own quota
+PAGE = 1000  # rows per response
+_LONGEST = 100 * 1024  # bytes per statement: the service's limit
+_LIMIT = 500  # active statements: the service's quota
 
 
 @dataclass(frozen=True)
 class Target:
-    """The target of a request: cluster or workgroup, database and user."""
+    """The target of a request: a cluster or workgroup, a database and a user."""
 
     caller: Caller
     database: str
@@ -33,7 +33,7 @@ class Target:
     secret: str | None = None
 
     def public(self) -> Given:
-        """Return the part that the service repeats in its answers."""
+        """Return the fields that the service repeats in its responses."""
         found = {
             "ClusterIdentifier": self.cluster,
             "WorkgroupName": self.workgroup,
@@ -44,12 +44,12 @@ class Target:
         return {name: value for name, value in found.items() if value is not None}
 
 
-# Returns a connection to the warehouse. Raises Fault for a target that does not exist, psycopg2.Error if login fails.
+# Opens a connection to the warehouse. Raises Fault if the target does not exist, and psycopg2.Error if the login fails.
 Connect = Callable[[Target], Any]
 
 
 class DataApi:
-    """The operations of the Data API over connections that `connect` opens."""
+    """The operations of the Data API, on connections that `connect` opens."""
 
     def __init__(self, check: Callable[[Target], None], connect: Connect) -> None:
         """:param check: raises Fault for a cluster, workgroup or secret that does not exist."""
@@ -157,7 +157,7 @@ class DataApi:
         return target
 
     def _found(self, given: Given) -> tuple[Batch, Target, Statement | None]:
-        """Return what an Id means: a request, or with a suffix such as :2 one statement of a batch."""
+        """Find a request by its Id and, if the Id has a suffix such as :2, one statement of its batch."""
         identifier, _, number = given["Id"].partition(":")
         if identifier not in self._batches:
             raise Fault("ResourceNotFoundException", f"Statement {identifier} does not exist.")
@@ -204,7 +204,7 @@ class DataApi:
         return {"Status": True}
 
     def list_statements(self, caller: Caller, given: Given) -> Given:
-        """List statements, newest first: the finished ones unless `Status` is given, as in AWS."""
+        """List statements, newest first. Without `Status`, list only finished ones, as AWS does."""
         wanted = given.get("Status", "FINISHED")
         with self._lock:
             batches = [batch for batch, _ in reversed(self._batches.values())]
@@ -286,7 +286,7 @@ def _not_covered(what: str) -> Fault:
 
 
 def _page(found: Sequence[Any], given: Given) -> tuple[list[Any], Given]:
-    """Return the page that `NextToken` asks for, and the token of the next one."""
+    """Return the page that `NextToken` names, and the token of the next page."""
     try:
         first = int(given.get("NextToken") or 0)
     except ValueError:

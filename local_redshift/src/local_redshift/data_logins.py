@@ -1,4 +1,4 @@
-"""Logins for requests of the Data API, and checks that their cluster exists."""
+"""Log in for requests of the Data API, and check that their target exists."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _SECONDS = 3600
 
 
 class Logins:
-    """Opens the Data API's connections, through the front as any client's."""
+    """Opens the Data API's connections through the front, like those of any client."""
 
     def __init__(self, roles: Roles, serverless: Serverless, port: int) -> None:
         self._roles, self._serverless, self._port = roles, serverless, port
 
     def check(self, target: Target) -> None:
-        """Raise Fault for a cluster, workgroup or secret that is not there."""
+        """Raise Fault for a cluster, workgroup or secret that does not exist."""
         region = target.caller.region
         if target.cluster is not None:
             cluster = redshift_backends[DEFAULT_ACCOUNT_ID][region].clusters.get(target.cluster)
@@ -41,7 +41,7 @@ class Logins:
             self._from_secret(region, target.secret)
 
     def connect(self, target: Target) -> Any:
-        """Return a connection. Raise psycopg2.Error, or Fault as check() does."""
+        """Open a connection. Raise psycopg2.Error if the login fails, or Fault as check() does."""
         user, password = self._login(target)
         return psycopg2.connect(
             host="127.0.0.1",
@@ -58,7 +58,7 @@ class Logins:
         if target.db_user is not None:
             name = f"IAM:{target.db_user}"
             return name, self._roles.create_login(target.db_user, name, _SECONDS)
-        # A user of the caller's own name, who may do what PUBLIC may until it is granted more.
+        # The user has the caller's name, and only the privileges of PUBLIC until they are granted more.
         backend = sts_backends[DEFAULT_ACCOUNT_ID]["aws"]
         _, arn, _ = backend.get_caller_identity(target.caller.access_key, target.caller.region)
         kind, name, *_ = arn.rsplit(":", 1)[1].split("/")

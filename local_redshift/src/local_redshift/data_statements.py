@@ -1,4 +1,4 @@
-"""Statements of the Data API: their text, their life, and their result in the API's form."""
+"""Bind and run the statements of the Data API, and return their results in the API's form."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import psycopg2.extensions
 from .aws_json import Fault, Given
 from .sql.statements import translate
 
-# Types that are text for the API stay as the warehouse spells them: numeric, date, time, timestamp, interval ...
+# Types that the API returns as text keep the warehouse's spelling: numeric, date, time, timestamp, interval and others.
 _AS_TEXT = psycopg2.extensions.new_type(
     (17, 1082, 1083, 1114, 1184, 1186, 1266, 1700), "AS_TEXT", lambda text, _: text
 )
 
-# name, type, length, precision, scale, nullable, default, schema and table of columns: the fields of Column.
+# The fields of Column: name, type, length, precision, scale, nullable, default, schema and table.
 _COLUMN = (
     " a.attname::text, t.typname::text,"
     " case when a.atttypid in (1043, 1042) and a.atttypmod > 4 then a.atttypmod - 4 else a.attlen end,"
@@ -49,7 +49,7 @@ class Column:
     length: int
     precision: int
     scale: int
-    nullable: int  # 0 no, 1 yes, 2 not known
+    nullable: int  # 0 no, 1 yes, 2 unknown
     default: str | None = None
     schema: str = ""
     table: str = ""
@@ -74,7 +74,7 @@ class Column:
 
 @dataclass
 class Statement:
-    """One SQL statement. `sql` is what the caller wrote, `text` has the values of its parameters."""
+    """One SQL statement. `sql` is the caller's text, and `text` has the values of its parameters."""
 
     sql: str
     text: str
@@ -89,7 +89,7 @@ class Statement:
     records: list[list[Given]] = field(default_factory=list)
 
     def execute(self, connection: Any) -> None:
-        """Run it and keep its result. Raise psycopg2.Error if it fails."""
+        """Run the statement and keep its result. Raise psycopg2.Error if it fails."""
         began = time.perf_counter()
         self.status = "STARTED"
         if len(translate(self.text)) > 1:
@@ -131,7 +131,7 @@ class Statement:
 
 
 class Batch:
-    """The statements of one request: one, or several in one transaction or, with `autocommit`, each in another."""
+    """The statements of one request. They run in one transaction, or with `autocommit` each in its own transaction."""
 
     def __init__(
         self,
@@ -225,7 +225,7 @@ class Batch:
 
 
 def _error_text(error: Exception) -> str:
-    """Return the message as the service spells it: ERROR: first, the position behind."""
+    """Return the message in the service's form: it begins with ERROR: and ends with the position."""
     if isinstance(error, psycopg2.errors.QueryCanceled) and not str(error):
         return "ERROR: Query cancelled on user's request"
     diagnosis = getattr(error, "diag", None)
@@ -252,7 +252,7 @@ def _field(value: Any) -> Given:
 
 
 def _columns(connection: Any, description: Sequence[Any]) -> list[Column]:
-    """Return the columns of a result, those of a table with what the catalog says about them."""
+    """Return the columns of a result. Columns of a table have their properties from the catalog."""
     with connection.cursor() as cursor:
         cursor.execute("select oid::bigint, typname::text from pg_catalog.pg_type where oid = any(%s)",
                        ([column.type_code for column in description],))  # fmt: skip
@@ -285,9 +285,9 @@ _PARTS = re.compile(
 
 
 def bind(sql: str, values: dict[str, str]) -> str:
-    """Return the statement with the values in place of :name, outside of strings, names and comments.
+    """Return the statement with each :name outside strings, quoted names and comments replaced by its value.
 
-    Raise Fault for a value that no :name asks for, and for a :name without a value, if there are values at all.
+    Raise Fault for an unused value and, if any values are given, for a :name without a value.
     """
     used = set()
 

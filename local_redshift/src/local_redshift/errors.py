@@ -1,4 +1,4 @@
-"""Errors as a client of Redshift sees them."""
+"""Errors in the form in which a Redshift client receives them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import traceback
 
 
 class SqlError(Exception):
-    """An error for the client. `fields` are those of PostgreSQL's ErrorResponse (C code, M message, D detail ...)."""
+    """An error for the client. `fields` are those of PostgreSQL's ErrorResponse, such as C code and M message."""
 
     def __init__(
         self, message: str, code: str = "XX000", detail: str = "", hint: str = "", **fields: str
@@ -20,7 +20,7 @@ class SqlError(Exception):
 
 
 class Refused(Exception):
-    """The statement is not for this database. str() says what and why."""
+    """A refusal of a statement. str() names the refused feature and the reason."""
 
 
 def as_sql_error(error: Exception) -> SqlError:

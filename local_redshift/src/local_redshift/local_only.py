@@ -1,7 +1,7 @@
 """Restrict the AWS endpoint to programs on this machine, and refuse web pages of other sites.
 
-moto accepts any signature, so only the address protects its content. A browser sends the page's origin and
-the name that the page looked up (DNS rebinding): both must be this machine.
+moto accepts any signature, so only the address protects its content. A browser sends the page's origin and, in the Host
+header, the name that the page resolved, which may be that of an attacker (DNS rebinding). Both must be this machine.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _NAMES = {"127.0.0.1", "localhost", "::1"}
 
 
 class LocalOnly:
-    """An ASGI application that refuses requests from elsewhere with 403 before `application` sees them."""
+    """An ASGI application that refuses requests from elsewhere with 403 before they reach `application`."""
 
     def __init__(self, application: Application, names: Iterable[str] = ()) -> None:
-        """:param names: other names by which clients know this machine, such as its service in a compose file."""
+        """:param names: other names of this machine that clients use, such as its service in a compose file."""
         self._application, self._names = application, _NAMES | {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403, or hand the request on."""
+        """Answer with 403, or pass the request on."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         reason = self._reason(
             headers.get(b"host", ""), headers.get(b"origin"), headers.get(b"sec-fetch-site", "")
@@ -50,5 +50,5 @@ class LocalOnly:
             name = (urlsplit(address).hostname or "").lower()
         except ValueError:
             return False
-        # bucket.localhost is the virtual-hosted style, and every resolver knows it as this machine.
+        # bucket.localhost is the virtual-hosted style. Every resolver maps it to this machine.
         return name in self._names or name.endswith(".localhost")

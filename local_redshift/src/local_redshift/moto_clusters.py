@@ -1,11 +1,11 @@
-"""Redshift's control plane on this machine: a cluster that moto "creates" is the front's database.
+"""Redshift's control plane on this machine, where each cluster that moto "creates" is the front's database.
 
-moto keeps names, tags and states, but there is nothing behind its made-up addresses. Here a cluster gets the front's
-address, its master user becomes a role of PostgreSQL, a paused cluster refuses connections, and deleting it drops what
-its users own. All clusters share the one database of the front.
+moto keeps names, tags and states, but nothing listens on its made-up addresses. Here a cluster gets the front's
+address, its master user becomes a PostgreSQL role, a paused cluster refuses connections, and deleting it drops the
+objects that its users own. All clusters share the front's one database.
 
-As on AWS, a change of state takes a moment and is refused in a state that does not allow it, a node type has a least
-and a largest number of nodes, and Secrets Manager can hold the master password.
+As on AWS, a change of state takes time and is refused in a state that does not allow it, a node type has a minimum and
+a maximum number of nodes, and Secrets Manager can hold the master password.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 
 from .roles import Address, Roles
 
-# Least and most nodes of a multi-node cluster, and whether one node is allowed:
+# Minimum and maximum number of nodes of a multi-node cluster, and whether one node is allowed:
 # https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html
 NODES = {
     "rg.large": (2, 16, True),
@@ -40,15 +40,15 @@ NODES = {
     "dc2.large": (2, 32, True),
     "dc2.8xlarge": (2, 128, False),
 }
-# How much an elastic resize grows a cluster, and to which part it reduces it:
+# The largest factors by which an elastic resize can multiply and divide the number of nodes:
 # https://docs.aws.amazon.com/redshift/latest/mgmt/resizing-cluster.html#elastic-resize
 ELASTIC = dict.fromkeys(("rg.4xlarge", "ra3.4xlarge", "ra3.16xlarge"), (4, 4)) | dict.fromkeys(
     ("ra3.large", "dc2.large", "dc2.8xlarge"), (2, 2)
 )
-# Where we found no limit for a type, it is the least that the page has for its family.
+# For a type without a limit on that page, the lowest limit of its family applies.
 _OTHERS = (2, 4)
 SECONDS, PATIENCE = 0.3, 30
-"""Seconds that a transitional state lasts after a client saw it, and if no client did. On AWS, minutes."""
+"""Seconds that a transitional state lasts after a client saw it, and if no client did. On AWS, it lasts minutes."""
 
 
 class Passing:
@@ -58,7 +58,7 @@ class Passing:
         self.now, self.then, self.seen, self.began = now, then, False, time.monotonic()
 
     def get(self, look: bool = False) -> str:
-        """Return the state that has been reached. `look` is true if a client asks."""
+        """Return the current state. `look` is true if a client asks for it."""
         passed = time.monotonic() - self.began
         if passed >= (SECONDS if self.seen else PATIENCE):
             return self.then
@@ -84,7 +84,7 @@ def _state_of(cluster: Any) -> str:
 
 
 def check_nodes(node_type: str, cluster_type: str | None, number: int | None) -> None:
-    """Refuse a number of nodes that the type does not have."""
+    """Refuse a number of nodes that the node type does not allow."""
     if node_type not in NODES:
         raise InvalidParameterValueError(f"Invalid node type: {node_type}")
     least, most, single = NODES[node_type]
@@ -98,10 +98,10 @@ def check_nodes(node_type: str, cluster_type: str | None, number: int | None) ->
 
 
 def check_elastic(cluster: Any, node_type: str, number: int) -> None:
-    """Refuse an elastic resize that AWS does not document. Only a classic resize can do it."""
+    """Refuse a resize that AWS documents only as a classic resize, not as an elastic one."""
     old, (growth, reduction) = cluster.sized, ELASTIC.get(node_type, _OTHERS)
     # "The type of nodes that you add must match the node type for the cluster" (ResizeCluster), and "you can't use
-    # elastic resize to resize from or to a single-node cluster". The words are ours.
+    # elastic resize to resize from or to a single-node cluster". The wording of the error is ours.
     if (
         node_type != cluster.node_type
         or 1 in (number, cluster.number_of_nodes)
@@ -121,7 +121,7 @@ def _refuse_unless(cluster: Cluster, verb: str, *states: str) -> None:
 
 
 def new_secret(region: str, name: str, user: str) -> tuple[str, str]:
-    """Put a generated password into Secrets Manager, as Redshift does, and return the ARN and the password."""
+    """Create a secret with a generated password, as Redshift does, and return its ARN and the password."""
     password = "Aa1" + secrets.token_urlsafe(24)
     backend: Any = secretsmanager_backends[DEFAULT_ACCOUNT_ID][region]
     text = json.dumps({"username": user, "password": password})
@@ -136,14 +136,14 @@ def drop_secret(region: str, name: str, user: str) -> None:
 
 
 class _Clusters:
-    """Methods of moto's backend, each with what happens behind it."""
+    """Replacements for methods of moto's backend that also change the users of the front's database."""
 
     roles: ClassVar[Roles]
     clusters: dict[str, Any]
     region_name: str
 
     def _find(self, name: str) -> Any:
-        """Forget the clusters whose deletion has ended, then return the cluster with this name."""
+        """Remove the clusters whose deletion is complete, then return the cluster with this name."""
         for gone in [key for key, cluster in self.clusters.items() if _state_of(cluster) == "deleted"]:
             del self.clusters[gone]
         if name and name not in self.clusters:
@@ -206,7 +206,7 @@ class _Clusters:
         nodes = 1 if given["cluster_type"] == "single-node" else number or cluster.number_of_nodes
         check_nodes(kind, "single-node" if nodes == 1 else "multi-node", nodes)
         if classic:
-            # The limits of an elastic resize count from here.
+            # Later elastic resizes have their limits relative to this size.
             cluster.sized = nodes
         else:
             check_elastic(cluster, kind, nodes)
@@ -244,14 +244,14 @@ class _Clusters:
         return _MOTO["create_cluster_snapshot"](self, name, *values, **named)
 
 
-# Moto's own methods, and whether the request of this thread wants Redshift to manage the password, which moto does not
-# hand on.
+# moto's original methods, and whether this thread's request sets ManageMasterPassword, which moto does not pass to its
+# backend.
 _MOTO = {name: getattr(RedshiftBackend, name) for name in vars(_Clusters) if hasattr(RedshiftBackend, name)}
 _asked = threading.local()
 
 
 def attach(roles: Roles, address: Address) -> None:
-    """Put the front behind moto's clusters, for the life of this process."""
+    """Put the front behind moto's clusters for the lifetime of this process."""
     create = RedshiftResponse.create_cluster
 
     def create_cluster(self: Any) -> Any:

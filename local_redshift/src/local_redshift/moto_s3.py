@@ -1,9 +1,9 @@
-"""Answer plain requests for S3 objects straight from moto's backend, and pass everything else to moto.
+"""Answer plain requests for S3 objects directly from moto's backend, and pass all other requests to moto.
 
-Every request that passes moto's Flask application costs about 2 ms of CPU. GET, HEAD and PUT of one object and
-ListObjectsV2 are nearly all that a pipeline sends, so this module serves them from the same objects in about a tenth
-of that time. It answers successes only: a request with a parameter or header that is not on the lists below, a bucket
-with a policy, and whatever would end in an error reach moto unchanged, which answers them.
+Every request through moto's Flask application costs about 2 ms of CPU. A pipeline sends little besides GET, HEAD and
+PUT of one object and ListObjectsV2, so this module serves them from the same objects in about a tenth of that time. It
+answers only with success. moto receives unchanged, and answers, each request that would fail, is for a bucket with
+settings such as a policy, or has a parameter or header that the lists below do not allow.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[str, str]
 
-# Headers that change nothing in an answer. Any other header that begins with x-amz- hands the request on.
+# Headers that do not affect the response. A request with any other header that begins with x-amz- goes to moto.
 _IDLE = {
     "x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent", "x-amz-checksum-mode",
     "x-amz-te",
 }  # fmt: skip
 _PUT_ONLY = {"x-amz-sdk-checksum-algorithm"}
-# Of the headers without that prefix, these hand the request on.
+# Headers without that prefix that also send a request to moto.
 _HANDED_ON = {
     "cache-control", "content-disposition", "content-encoding", "content-language", "content-md5", "expires",
     "if-modified-since", "if-unmodified-since", "origin",
@@ -55,7 +55,7 @@ _CHECKSUM = re.compile(r"x-amz-checksum-(?:crc32|crc32c|crc64nvme|sha1|sha256)")
 
 
 class Objects:
-    """An ASGI application in front of another one, which gets what this one does not answer."""
+    """An ASGI application that passes the requests that it does not answer to another one."""
 
     def __init__(self, otherwise: Application) -> None:
         self._otherwise = otherwise
@@ -64,7 +64,7 @@ class Objects:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or hand the request on before a byte of its body was read."""
+        """Answer the request, or pass it on before reading any of its body."""
         if scope["type"] == "http" and scope["method"] in ("GET", "HEAD", "PUT"):
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             _, name, *key = scope["path"].split("/", 2)
@@ -78,7 +78,7 @@ class Objects:
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, bucket: FakeBucket, key: str, headers: Headers
     ) -> bool:
-        """Answer the request if possible, and return whether that was done."""
+        """Answer the request if possible, and return whether it was answered."""
         query = {
             name: values[0]
             for name, values in parse_qs(scope["query_string"].decode(), keep_blank_values=True).items()
@@ -104,7 +104,7 @@ class Objects:
         return True
 
     def _list(self, bucket: FakeBucket, query: dict[str, str]) -> tuple[int, Headers, bytes] | None:
-        """Return one page of ListObjectsV2. The names of a listing under way are sorted once, not for every page."""
+        """Return one page of ListObjectsV2. The names of a listing are sorted once, not for every page."""
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         encoding, token = query.get("encoding-type"), query.get("continuation-token")
         size = query.get("max-keys", "1000")
@@ -130,10 +130,10 @@ class Objects:
 
 @functools.lru_cache
 def _wants_only_tls(policy: bytes) -> bool:
-    """Return whether a bucket's policy does nothing but refuse requests without TLS.
+    """Return whether a bucket's policy only refuses requests without TLS.
 
-    This server is in the place of one that has TLS, so nothing is refused. Moto
-    reads no condition and would refuse everything.
+    This server is a substitute for one with TLS, so such a policy refuses nothing here. moto ignores conditions and
+    would refuse every request.
     """
     statements = json.loads(policy)["Statement"]
     return all(
@@ -155,7 +155,7 @@ FakeBucket.get_permission = _get_permission_over_tls  # type: ignore[method-assi
 
 
 def _find_bucket(name: str) -> FakeBucket | None:
-    """Return the bucket whose objects can be served as they are."""
+    """Return the bucket, or None if this module cannot serve its objects."""
     owner = s3_backends.bucket_accounts.get(name)
     if owner is None:
         return None
@@ -172,7 +172,7 @@ def _find_bucket(name: str) -> FakeBucket | None:
 
 
 def _is_plain(headers: Headers, method: str) -> bool:
-    """Return whether the request is signed, in path style, and without headers that need moto."""
+    """Return whether the request is signed, path-style, and without headers that need moto."""
     if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256"):
         return False
     if headers.get("host", "").endswith(".amazonaws.com"):
@@ -246,7 +246,7 @@ def _get(
 
 
 def _cut(found: FakeKey, wanted: str, given: Headers) -> tuple[int, Headers, bytes] | None:
-    """Answer a range that is within the object."""
+    """Answer a request for a range within the object."""
     match = _RANGE.fullmatch(wanted)
     if match is None or not (match[1] or match[2]):
         return None

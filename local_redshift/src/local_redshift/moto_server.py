@@ -1,4 +1,4 @@
-"""The AWS side: a moto server in a process of its own (S3, IAM, STS, Secrets Manager, Redshift, ...)."""
+"""Run the AWS side: moto in its own process, with S3, IAM, STS, Secrets Manager, Redshift and other services."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MANY_BYTES = 4 << 20
 
 
 def read_many(endpoint: str, names: Sequence[tuple[str, str]]) -> list[bytes | None]:
-    """Return the content of several objects (bucket, key), None for one that is missing or beyond the first 4 MB.
+    """Return the contents of several objects (bucket, key), or None for each that is missing or beyond the first 4 MB.
 
-    moto answers about 400 requests per second: song data of 15,000 one-song files would take half a minute.
+    moto answers about 400 requests per second, so 15,000 song files would otherwise take half a minute.
     """
     request = urllib.request.Request(endpoint + _MANY, json.dumps(names).encode())
     with urllib.request.urlopen(request, timeout=60) as answer:
@@ -56,16 +56,16 @@ def _many(names: Iterable[tuple[str, str]]) -> Iterator[bytes]:
 def spawn(
     listening: socket.socket, log: Any, running: Running, superuser: str, names: Sequence[str]
 ) -> subprocess.Popen[bytes]:
-    """Serve moto on an already bound socket until standard input closes, that is: until the parent ends.
+    """Serve moto on an already bound socket until standard input closes, which happens when the parent ends.
 
-    The endpoint of each of its clusters is the Redshift of `running`.
+    Each cluster has the endpoint of the Redshift of `running`.
 
     :param superuser: conninfo of PostgreSQL's superuser.
-    :param names: names besides 127.0.0.1 and localhost by which clients know this machine.
+    :param names: other names of this machine that clients use, besides 127.0.0.1 and localhost.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "local_redshift.moto_server", str(listening.fileno())],
-        # A browser gets from S3 what the bucket's own CORS rules allow, as on AWS.
+        # As on AWS, the bucket's CORS rules decide what a browser may read from S3.
         env={**os.environ, "MOTO_DISABLE_GLOBAL_CORS": "true"},
         stdin=subprocess.PIPE,
         stdout=log,
@@ -73,7 +73,7 @@ def spawn(
         pass_fds=(listening.fileno(),),
         start_new_session=True,
     )
-    # Through the pipe: passwords are not for the process list.
+    # Send the passwords through the pipe, because arguments are visible in the process list.
     assert process.stdin is not None
     process.stdin.write(json.dumps([asdict(running), superuser, list(names)]).encode() + b"\n")
     process.stdin.flush()
@@ -89,11 +89,11 @@ def _serve(file_number: int, running: Running, superuser: str, names: Sequence[s
     from .local_only import LocalOnly
     from .moto_s3 import Objects
 
-    # moto reads the directory of its services twice per request: half of what a request costs.
+    # moto lists the directory of its services twice per request, which is half the cost of a request.
     modules = list(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules
     moto = _attach(DomainDispatcherApplication(create_backend_app), Roles(running, superuser), running)
-    # The types of WSGI and ASGI that a2wsgi declares are its own.
+    # a2wsgi declares its own types for WSGI and ASGI.
     through_flask: Any = WSGIMiddleware(moto, workers=16)  # type: ignore[arg-type]
     application = LocalOnly(Objects(through_flask), names)
     config = uvicorn.Config(
@@ -104,7 +104,7 @@ def _serve(file_number: int, running: Running, superuser: str, names: Sequence[s
         access_log=False,
         log_level="error",
         server_header=False,
-        # boto3 keeps its connections open. If the server closes one, boto3 has to retry.
+        # boto3 keeps connections open. If the server closed one, boto3 would have to retry.
         timeout_keep_alive=600,
         timeout_graceful_shutdown=1,
     )
@@ -128,7 +128,7 @@ def _create_role(arn: str) -> None:
 
 
 def wait(endpoint: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the server answers. Raise SystemExit if it ends before, or takes a minute."""
+    """Wait until the server answers. Raise SystemExit if it ends first or does not answer within a minute."""
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -153,7 +153,7 @@ def _attach(moto: Application, roles: Roles, running: Running) -> Application:
 
     @functools.cache
     def redshift() -> Application:
-        # Not at start: these imports take as long as all the rest of moto.
+        # Import these on first use, because they take as long as the rest of moto.
         from . import aws_json, moto_clusters
         from .data_api import DataApi
         from .data_logins import Logins
@@ -178,7 +178,7 @@ def _attach(moto: Application, roles: Roles, running: Running) -> Application:
             start_response("200 OK", [("Content-Length", str(len(body)))])
             return [body]
         address.host = environ.get("HTTP_HOST", "127.0.0.1").rsplit(":", 1)[0]
-        # Values that only ASGI's scope has, under the names of the server that moto is made for.
+        # Copy values that only ASGI's scope has to the names that moto expects from its own server.
         scope = environ["asgi.scope"]
         query = scope["query_string"].decode()
         environ["RAW_URI"] = scope["raw_path"].decode() + (f"?{query}" if query else "")

@@ -1,9 +1,9 @@
-"""CloudFormation on this machine: moto's protocol and intrinsic functions, with stacks that behave as AWS's do.
+"""CloudFormation on this machine: moto's protocol and intrinsic functions, with stacks that behave as on AWS.
 
-moto makes the resources of a template out of its own models, at once, and knows neither rollback nor half of the
-properties. Here the types of :mod:`local_redshift.stack_types` are made through the API, as CloudFormation does it, so
-whatever the API refuses fails the stack. Creation, update and deletion go on after the call has returned. A stack that
-could not be created is rolled back.
+moto creates a template's resources from its own models, at once, without rollback and without half of the properties.
+Here the types of :mod:`local_redshift.stack_types` are created through the API, as CloudFormation does, so a refusal by
+the API fails the stack. Creation, update and deletion continue after the call has returned. If the creation of a stack
+fails, the stack is rolled back.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KEPT = ("Retain", "RetainExceptOnCreate")
 
 
 def attach(endpoint: str) -> None:
-    """Replace moto's stacks for the life of this process. Resources are created through the API at `endpoint`."""
+    """Replace moto's stacks for the lifetime of this process. `endpoint` is the API that creates resources."""
     Resource.endpoint = endpoint
     get_model_map().update(TYPES)
     backend: Any = CloudFormationBackend
@@ -37,17 +37,17 @@ def attach(endpoint: str) -> None:
         _delete_stack,
     )
     backend.list_stack_resources = backend.describe_stack_resources = _list_resources
-    # moto's own reading knows neither !Condition nor attributes with dots. JSON is YAML, too.
+    # moto's parser supports neither !Condition nor attributes with dots. JSON is also YAML.
     functions: Any = parsing
     functions.clean_json = _resolve
     model: Any = Stack
     model.parse_template = staticmethod(_parse)
     protocol: Any = responses.CloudFormationResponse
     protocol.update_termination_protection = _update_termination_protection
-    # Outputs exist when their resources do, and looking at them creates nothing.
+    # Outputs exist only when their resources do, so that describing a stack creates no resource.
     outputs, parameters = model.outputs.fget, model.parameter_list.fget
     model.outputs = property(lambda stack: outputs(stack) if stack.status in _SETTLED else None)
-    # A list is described as it was given.
+    # Describe a list parameter in its original form, with commas.
     model.parameter_list = property(lambda stack: [_as_text(one) for one in parameters(stack)])
 
 
@@ -142,7 +142,7 @@ def _list_resources(
 def _in_the_background(
     stack: Stack, verb: str, work: Callable[[], object], roll_back: Callable[[], None] | None = None
 ) -> None:
-    """Do the work of a call after it has returned, and what AWS does when it fails."""
+    """Do the work of a call after the call has returned, and roll back as AWS does if the work fails."""
 
     def run() -> None:
         try:
@@ -171,14 +171,14 @@ def _set(stack: Stack, status: str, reason: str | None = None) -> None:
 
 
 def _report(stack: Stack, status: str, reason: str) -> None:
-    """Add the event of the resource that failed, which the error names before a colon."""
+    """Add an event for the failed resource, whose name is the part of the error before the colon."""
     logical_id, _, text = reason.partition(": ")
     kind = stack.resource_map._resource_json_map.get(logical_id, {}).get("Type", "AWS::CloudFormation::Stack")
     stack.events.append(models.Event(stack.stack_id, stack.name, logical_id, "", kind, status, text, ""))
 
 
 def _resources(stack: Stack) -> Iterator[tuple[str, Any]]:
-    """Yield the resources that exist, oldest first. moto's own map would create the others when asked for them."""
+    """Yield the resources that exist, oldest first. A lookup in moto's own map would create the others."""
     made = stack.resource_map._parsed_resources
     for key in list(made):
         if key in stack.resource_map._resource_json_map and made[key] is not None:
@@ -192,7 +192,7 @@ def _make(stack: Stack) -> None:
 
 
 def _step(logical_id: str, action: Callable[[], object]) -> None:
-    """Name the resource in the error of an action, unless one that it needs is already named."""
+    """Name the resource in an action's error, unless the error already names a resource that it depends on."""
     try:
         action()
     except Exception as error:
@@ -216,7 +216,7 @@ def _delete(stack: Stack, resource: Any) -> None:
     if isinstance(resource, Resource):
         resource.remove()
     else:
-        # A type that only moto knows.
+        # Only moto supports this type.
         stack.resource_map._delete_resource(resource, {"Type": resource.cf_resource_type})
 
 
@@ -230,7 +230,7 @@ def _load(stack: Stack, template: str, parameters: dict[str, Any]) -> None:
 
 
 def _plan(stack: Stack, template: str, parameters: dict[str, Any]) -> list[Callable[[], object]]:
-    """Load another template or other parameters, and return what has to be done: create, change, then delete."""
+    """Load a new template or parameters, and return the actions: creations, changes, then deletions."""
     made = dict(_resources(stack))
     _load(stack, template, parameters)
     map_: Any = stack.resource_map
@@ -258,7 +258,7 @@ def _plan(stack: Stack, template: str, parameters: dict[str, Any]) -> list[Calla
 
 
 def _check_parameters(template: str, given: dict[str, Any]) -> None:
-    """Refuse parameters outside of what the template allows."""
+    """Refuse parameters that the template does not allow."""
     slots = Stack.parse_template(template).get("Parameters", {})
     for name in given:
         if name not in slots:
@@ -286,13 +286,13 @@ _clean_json = parsing.clean_json
 
 
 def _resolve(value: Any, resources: Any) -> Any:
-    """Resolve the functions in a part of a template. AWS::NoValue removes the element of a list, too."""
+    """Resolve the functions in a part of a template. AWS::NoValue also removes an element of a list."""
     found = _clean_json(value, resources)
     return [one for one in found if one is not None] if isinstance(value, list) else found
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML with CloudFormation's short forms of functions."""
+    """A YAML loader that supports CloudFormation's short forms of functions."""
 
 
 def _construct(loader: _Loader, suffix: str, node: Any) -> dict[str, Any]:
@@ -302,7 +302,7 @@ def _construct(loader: _Loader, suffix: str, node: Any) -> dict[str, Any]:
     elif isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
     else:
-        # The attribute of a resource may have dots itself.
+        # The name of a resource's attribute may contain dots.
         value = node.value.split(".", 1) if suffix == "GetAtt" else node.value
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 

@@ -1,4 +1,4 @@
-"""The private PostgreSQL behind the wire front: unix socket only, thrown away at every start."""
+"""Run the private PostgreSQL behind the front, on a Unix socket only. Every start deletes the earlier data."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from psycopg2 import sql
 from .sql import settings
 from .sql.documented.walk import SHOWN
 
-SUPERUSER = "rdsdb"  # Redshift's own name for it, whose password no client can know
+SUPERUSER = "rdsdb"  # Redshift's name for its superuser, whose password no client can know
 
 _SETTINGS = {
     "listen_addresses": "''",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    # Nothing outlives the process, so nothing is worth flushing.
+    # No data outlives the process, so flushing it to disk would be useless.
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -43,27 +43,27 @@ _SETTINGS = {
     "work_mem": "64MB",
     "maintenance_work_mem": "128MB",
     "jit": "off",
-    # Containers give 64 MB of /dev/shm, too little for parallel workers.
+    # Containers have 64 MB of /dev/shm, which is too little for parallel workers.
     "max_parallel_workers_per_gather": "0",
     "max_parallel_maintenance_workers": "0",
     "timezone": "'UTC'",
     "log_timezone": "'UTC'",
-    # redshift_connector cannot do PostgreSQL's SCRAM.
+    # redshift_connector does not support PostgreSQL's SCRAM.
     "password_encryption": "md5",
     "md5_password_warnings": "off",
-    # A user the master creates is under the master, as a Redshift superuser expects.
+    # The master user gets the rights of each user that it creates, as a superuser has on Redshift.
     "createrole_self_grant": "'set, inherit'",
-    # Redshift reads '\\d' as an escape, and gives a transaction one snapshot. A database for another
-    # purpose that needs PostgreSQL's defaults sets them itself.
+    # Redshift reads '\\d' as an escape, and a transaction has one snapshot. A database for another purpose can set
+    # PostgreSQL's defaults itself.
     "standard_conforming_strings": "off",
     "escape_string_warning": "off",
     "backslash_quote": "on",
-    # FLOAT as text has 15 digits there, REAL has 6.
+    # On Redshift, FLOAT as text has 15 digits, and REAL has 6.
     "extra_float_digits": "0",
     "default_transaction_isolation": "'repeatable read'",
 }
 
-# They run in this order in template1, because every database that is created later is a copy of it.
+# These files run, in this order, in template1, because every later database is a copy of it.
 _CATALOG = (
     "dates",
     "comparisons",
@@ -82,7 +82,7 @@ _CATALOG = (
 
 
 def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends (call it in a child, before exec)."""
+    """Ask Linux to end this process when its parent ends. Call this in a child before exec."""
     if _LIBC is not None:
         _LIBC.prctl(1, signal.SIGINT)
 
@@ -106,10 +106,10 @@ class Postgres:
     """One PostgreSQL server. As root, it runs as `nobody`, because PostgreSQL refuses to run as root."""
 
     def __init__(self, home: Path, user: str, password: str, database: str) -> None:
-        """:param user: the master user and owner of `database`, as far as a client can know."""
+        """:param user: the master user and owner of `database`, as clients see it."""
         self._user, self._user_password, self._database = user, password, database
         self._as_root = os.getuid() == 0
-        # A unix socket's path ends at 107 bytes, so it cannot lie under an arbitrary home.
+        # A Unix socket's path has at most 107 bytes, so the socket cannot be below an arbitrary home.
         self._scratch = Path(tempfile.mkdtemp(prefix="local-redshift-", dir="/tmp"))
         self._home = home
         self._log = home / "postgres.log"
@@ -120,7 +120,7 @@ class Postgres:
 
     @property
     def host(self) -> str:
-        """Return the folder of the socket, which is libpq's host."""
+        """Return the folder of the socket, which libpq takes as the host."""
         return str(self._scratch)
 
     @property
@@ -128,7 +128,7 @@ class Postgres:
         return str(self._scratch / ".s.PGSQL.5432")
 
     def start(self) -> None:
-        """Wipe, initialize and start. Raise RuntimeError with the end of the log if that fails."""
+        """Delete earlier data, then initialize and start the server. Raise RuntimeError with the end of its log."""
         self._sweep_earlier_life()
         if self._as_root:
             os.chmod(self._scratch, 0o711)
@@ -170,7 +170,7 @@ class Postgres:
                 time.sleep(0.02)
 
     def _sweep_earlier_life(self) -> None:
-        """Remove the data and the scratch folder of a run here that was killed, then remember ours."""
+        """Delete the data and the scratch folder of an earlier, killed run, and record our scratch folder."""
         note = self._home / "local_redshift.lock"
         earlier = Path(note.read_text() or "/")
         if earlier.name.startswith("local-redshift-") and earlier.parent == Path("/tmp"):
@@ -180,7 +180,7 @@ class Postgres:
         note.write_text(str(self._scratch))
 
     def _copy_binaries(self) -> None:
-        """Put the binaries where `nobody` can read them, laid out so that they find their libraries."""
+        """Copy the binaries to where `nobody` can read them, in a layout in which they find their libraries."""
         wheel = _wheel()
         target = self._scratch / wheel.name / self._install.name
         shutil.copytree(self._install, target, ignore=shutil.ignore_patterns("include", "*.a", "vector*"))
@@ -205,13 +205,13 @@ class Postgres:
 
     @property
     def superuser(self) -> str:
-        """Return the superuser's login in libpq's form."""
+        """Return the superuser's libpq connection string."""
         return psycopg2.extensions.make_dsn(
             host=self.host, port=5432, user=SUPERUSER, password=self.password, dbname=self._database
         )
 
     def connect(self, database: str | None = None) -> Any:
-        """Return a superuser's connection, for the front's own records."""
+        """Open a superuser's connection for the front's own records."""
         return psycopg2.connect(self.superuser, dbname=database or self._database)
 
     @contextlib.contextmanager
@@ -225,26 +225,26 @@ class Postgres:
             connection.close()
 
     def bootstrap(self) -> None:
-        """Make the database, its master user and the Redshift functions and views."""
+        """Create the database, its master user, and Redshift's functions and views."""
         connection = self.connect("template1")
         connection.autocommit = True
         user, database = sql.Identifier(self._user), sql.Identifier(self._database)
         with connection.cursor() as cursor:
-            # No PostgreSQL superuser: what it may not do here it should not need there.
+            # The master user is not a PostgreSQL superuser: Redshift's superuser has few of those rights.
             create = sql.SQL("create role {} login createrole createdb password {}")
             cursor.execute(create.format(user, sql.Literal(self._user_password)))
             for subject in _CATALOG:
                 cursor.execute(Path(__file__).with_name("catalog").joinpath(f"{subject}.sql").read_text())
             defaults = sql.Literal(json.dumps(settings.DEFAULTS | settings.FIXED))
             cursor.execute(sql.SQL(settings.CURRENT_SETTING).format(defaults, sql.Literal(sorted(SHOWN))))
-            # Redshift's superuser may read them, and its driver's own tests do.
+            # Redshift's superuser may read these tables, and the tests of Redshift's driver do.
             cursor.execute(sql.SQL("grant select on pg_statistic, pg_largeobject to {}").format(user))
             cursor.execute(sql.SQL("create database {} owner {}").format(database, user))
             cursor.execute(sql.SQL("grant pg_read_all_stats, pg_signal_backend to {}").format(user))
         connection.close()
 
     def stop(self) -> None:
-        """End the server at once and remove what it left."""
+        """Stop the server without waiting for clients, and delete its folders."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:

@@ -1,4 +1,4 @@
-"""Fixtures: ``local_redshift``, a Redshift and S3 for the test session, and ``redshift``, a clean database per test."""
+"""Fixtures ``local_redshift``, a Redshift and S3 for the test session, and ``redshift``, a clean database per test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from psycopg2 import sql
 from . import service
 
 _numbers = itertools.count(1)
-# Endings of files that `load` copies, and the options of COPY for each.
+# Extensions of the files that `load` accepts, and the COPY options of each.
 FORMATS = {
     ".json": "json 'auto'",
     ".jsonl": "json 'auto'",
@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def local_redshift_options() -> service.Options:
-    """Return the options of the session's Redshift. Override it in conftest.py to choose user, role, ports."""
+    """Return the options of the session's Redshift. Override it in conftest.py to choose the user, role or ports."""
     return service.Options()
 
 
@@ -45,7 +45,7 @@ def local_redshift_options() -> service.Options:
 def local_redshift(
     request: pytest.FixtureRequest, local_redshift_options: service.Options
 ) -> Iterator[service.Running]:
-    """Run a local Redshift and S3 for the test session, or use the one of ``--local-redshift-home``."""
+    """Run a local Redshift and S3 for the test session, or use the one that ``--local-redshift-home`` names."""
     home = request.config.getoption("--local-redshift-home")
     if home is None:
         with service.server(local_redshift_options) as running:
@@ -72,7 +72,7 @@ class Database:
         return {**self.server.login, "database": self.name}
 
     def connect(self) -> Any:
-        """Return a connection of psycopg2 in which every statement is a transaction."""
+        """Open a psycopg2 connection in which every statement is a transaction."""
         connection = psycopg2.connect(**self.login)
         connection.autocommit = True
         return connection
@@ -87,7 +87,7 @@ class Database:
     def load(self, table: str, file: Path) -> None:
         """Load a file (.json, .jsonl, .csv with a header, .parquet) into a table with COPY, through S3.
 
-        :raises KeyError: the name of the file has another ending.
+        :raises KeyError: the file name has another extension.
         """
         options, s3 = FORMATS[file.suffix], self.server.client("s3")
         with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
@@ -114,17 +114,17 @@ def redshift_template(local_redshift: service.Running) -> Iterator[Database]:
 
 @pytest.fixture
 def redshift(redshift_template: Database) -> Iterator[Database]:
-    """Return a database of the test's own: a copy of ``redshift_template``, dropped after the test."""
+    """Create a database for this test: a copy of ``redshift_template``, which is dropped after the test."""
     with _database(redshift_template.server, redshift_template.name) as database:
         yield database
 
 
 @contextlib.contextmanager
 def _database(server: service.Running, template: str) -> Iterator[Database]:
-    """Copy a database, file by file, which takes some hundredths of a second."""
-    # Test processes may share a server.
+    """Copy a database file by file, which takes some hundredths of a second."""
+    # The process ID is in the name because test processes may share a server.
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    # Beside Redshift's front: TEMPLATE is PostgreSQL's.
+    # Bypass Redshift's front, because only PostgreSQL has TEMPLATE.
     beside = psycopg2.connect(
         host=server.postgres_host,
         port=5432,
@@ -139,5 +139,5 @@ def _database(server: service.Running, template: str) -> Iterator[Database]:
         try:
             yield Database(server, name)
         finally:
-            # With force: a test may leave connections open.
+            # FORCE is needed because a test may leave connections open.
             cursor.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

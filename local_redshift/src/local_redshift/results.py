@@ -1,4 +1,4 @@
-"""The columns of a query, asked of PostgreSQL before a table or a view is made of it."""
+"""Ask PostgreSQL for the columns of a query before creating a table or a view from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .errors import SqlError, as_sql_error
 from .sql.statement import Result
 from .sql.types import Type, column_types, of_modifier
 
-# A view of the query holds its tree. The first word tells the rows of the three questions apart.
+# A view of the query holds its parse tree. The first column says to which of the three SELECTs a row belongs.
 _QUESTIONS = """
 select 'column', attname, atttypid, atttypmod from pg_catalog.local_attribute
 where attrelid = 'pg_temp.local_query'::regclass and attnum > 0 order by attnum;
@@ -15,7 +15,7 @@ select 'known', relid, attnum, atttypid, atttypmod from pg_catalog.local_types;
 select 'tree', ev_action from pg_catalog.pg_rewrite where ev_class = 'pg_temp.local_query'::regclass;
 drop view pg_temp.local_query
 """
-# Types of PostgreSQL that a column has without precision or length, and what they may be on Redshift.
+# PostgreSQL's types without precision or length, and the types that may replace them on Redshift.
 _VARCHAR = "1043"
 _OPEN = {"1700": ("numeric", "integer"), "25": ("varchar",), _VARCHAR: ("varchar",)}
 
@@ -24,9 +24,9 @@ _UNDEFINED = ("42P01", "42703")  # table, column
 
 
 async def results(backend: Backend, query: str, may_fail: bool = False) -> list[Result] | None:
-    """Return the columns of a query, with Redshift's types where PostgreSQL's say less, or raise SqlError.
+    """Return the columns of a query, with Redshift's types where PostgreSQL's are less precise, or raise SqlError.
 
-    :param may_fail: return None if a relation or a column of the query is not there.
+    :param may_fail: return None if a relation or a column of the query does not exist.
     """
     if backend.status == "E":
         return []
@@ -64,7 +64,7 @@ async def results(backend: Backend, query: str, may_fail: bool = False) -> list[
 
 
 def _chosen(type_: str, modifier: int, found: Type | None) -> Type | None:
-    """Return the type to give to a column: the one that was found, or its own VARCHAR(n)."""
+    """Return the type to declare for a column: its own VARCHAR(n) or else the type found, or None."""
     if modifier >= 0:
         return of_modifier(type_, modifier) if type_ == _VARCHAR else None
     return found if found is not None and found.name in _OPEN.get(type_, ()) else None

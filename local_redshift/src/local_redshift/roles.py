@@ -1,4 +1,4 @@
-"""The users of a cluster in PostgreSQL: its master user, those that this one created, and temporary logins."""
+"""Manage a cluster's users in PostgreSQL: the master user, the users that it created, and temporary logins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .service import Running
 
 
 class Address:
-    """The address of the front for the caller of this thread."""
+    """The address of the front as the caller of the current thread knows it."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -24,7 +24,7 @@ class Address:
 
     @property
     def host(self) -> str:
-        """Return the name by which the caller knows this machine: 127.0.0.1, or its service in a compose file."""
+        """Return the name that the caller uses for this machine: 127.0.0.1, or its service in a compose file."""
         return str(self._local.host)
 
     @host.setter
@@ -33,14 +33,14 @@ class Address:
 
 
 class Roles:
-    """Changes of users that follow from calls of the AWS API, which no database user could make."""
+    """Changes of users that calls of the AWS API cause, and that no database user has the rights to make."""
 
     def __init__(self, running: Running, superuser: str) -> None:
         """:param superuser: the conninfo of PostgreSQL's superuser."""
         self._running, self._superuser = running, superuser
         self._passwords: dict[str, str] = {}
         self._masters: set[str] = set()
-        self._lock = threading.Lock()  # PostgreSQL lets only one session at a time change a role
+        self._lock = threading.Lock()  # only one session at a time can change a role in PostgreSQL
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -53,7 +53,7 @@ class Roles:
                 connection.close()
 
     def create_master(self, master: str, password: str) -> None:
-        """Create the master user and make it the owner of the database. An existing user gets the password."""
+        """Create the master user and make it the owner of the database. An existing user gets the new password."""
         with self._cursor() as cursor:
             role = sql.Identifier(master)
             exists = _exists(cursor, master)
@@ -76,7 +76,7 @@ class Roles:
         cursor.execute(grant.format(sql.Identifier(role), sql.Identifier(superior)))
 
     def allow_login(self, master: str, allowed: bool) -> None:
-        """Allow or forbid the cluster's users to log in. If it is forbidden, their sessions end."""
+        """Allow or forbid logins of the cluster's users. Forbidding them ends the users' sessions."""
         with self._cursor() as cursor:
             roles = self._created_by(cursor, master)
             for role in roles:
@@ -86,7 +86,7 @@ class Roles:
                 self._end_sessions(cursor, roles)
 
     def drop(self, master: str) -> None:
-        """Drop the cluster's users and all that they own. The user of the services themselves stays, with nothing."""
+        """Drop the cluster's users and their objects. Keep the user of the services themselves, but not its objects."""
         with self._cursor() as cursor:
             roles = self._created_by(cursor, master)
             self._end_sessions(cursor, roles)
@@ -104,7 +104,7 @@ class Roles:
             self._masters.discard(master)
 
     def _created_by(self, cursor: Any, master: str) -> list[str]:
-        """Return the users that the master user created, their temporary logins, and the master user at the end."""
+        """Return the cluster's temporary logins, then the users that the master user created, then the master user."""
         cursor.execute(
             "select distinct r.rolname from pg_auth_members as m join pg_roles as r on r.oid = m.roleid"
             " where m.member = (select oid from pg_roles where rolname = %s)"
@@ -125,17 +125,17 @@ class Roles:
         )
 
     def create_user(self, user: str) -> None:
-        """Create a user without a password, if there is none of this name."""
+        """Create a user without a password, if it does not exist."""
         with self._cursor() as cursor:
             if not _exists(cursor, user):
                 cursor.execute(sql.SQL("create role {} login").format(sql.Identifier(user)))
                 self._put_under(cursor, user, self._running.user)
 
     def create_login(self, user: str, name: str, seconds: int) -> str:
-        """Create or prolong a login that acts as `user`, and return its password.
+        """Create or extend a login that acts as `user`, and return its password.
 
-        Calls for the same name get the same password, so that one does not shut out another. For a user that is not
-        there, the password opens nothing, as on AWS.
+        Calls with the same name return the same password, so that no call invalidates the password of another. If the
+        user does not exist, the password is useless, as on AWS.
         """
         password = self._passwords.setdefault(name, secrets.token_urlsafe(24))
         until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""Accept clients, and keep PostgreSQL, moto and the front alive together."""
+"""Run PostgreSQL, moto and the front together, and accept clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .trouble import Cluster
 
 
 class Front:
-    """The server of the wire protocol. It opens a connection to PostgreSQL per client."""
+    """The server of the wire protocol. It opens one PostgreSQL connection per client."""
 
     def __init__(
         self, postgres_socket: str, history: LoadHistory, clients: tuple[Any, Any], cluster: Cluster
@@ -77,7 +77,7 @@ class Front:
 
 
 def _listen(host: str, port: int, what: str, option: str) -> socket.socket:
-    # asyncio switches Nagle's delay (40 ms per statement) off only where the protocol is named.
+    # asyncio disables Nagle's algorithm (a delay of 40 ms per statement) only if the socket names its protocol.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -103,7 +103,7 @@ def _lock(home: Path) -> int:
 def serve(home: Path, options: Options, attached: bool = False) -> None:
     """Run in the foreground until SIGTERM or SIGINT. While the services answer, home/local_redshift.json exists.
 
-    :param attached: stop also when standard input closes, that is: when the process that started this one ends.
+    :param attached: also stop when standard input closes, which happens when the parent process ends.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     home = home.resolve()
@@ -133,7 +133,8 @@ def serve(home: Path, options: Options, attached: bool = False) -> None:
         stack.callback(postgres.stop)
         postgres.start()
         postgres.bootstrap()
-        # Importing boto3 takes as long as starting PostgreSQL, and moto, in its own process, takes even longer.
+        # Importing boto3 takes as long as starting PostgreSQL. Meanwhile, moto starts in its own process, which takes
+        # even longer.
         clients = running.client("s3"), running.client("iam")
         cluster = Cluster(options.trouble, options.seed)
         front = Front(postgres.socket, LoadHistory(postgres), clients, cluster)
@@ -163,7 +164,7 @@ async def _run(front: Front, listening: socket.socket, children: Sequence[Any], 
 
 
 def _wait_for_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Stop when standard input closes, that is: when the process that started this one ends."""
+    """Stop when standard input closes, which happens when the parent process ends."""
     os.read(0, 1)
     loop.call_soon_threadsafe(stop.set)
 

@@ -1,7 +1,7 @@
-"""Redshift Serverless, which moto does not have: namespaces, workgroups, usage limits and snapshots, kept in memory.
+"""Redshift Serverless, which moto lacks: namespaces, workgroups, usage limits and snapshots, kept in memory.
 
-It has only the calls that provisioning tools need, and refuses any other by name. As on AWS, a change of state takes a
-moment, capacity comes in steps, and a workgroup needs three subnets in three availability zones.
+It has only the calls that provisioning tools need, and refuses all others by name. As on AWS, a change of state takes
+time, capacity comes in steps, and a workgroup needs three subnets in three Availability Zones.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from .roles import Address, Roles
 
 Thing = dict[str, Any]
 LEVELS = (1, 25, 50, 75, 100)
-"""https://docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_PerformanceTarget.html"""
+"""The levels of a price-performance target, from
+https://docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_PerformanceTarget.html.
+"""
 
 
 class Serverless:
-    """The operations of Redshift Serverless. Every workgroup is the front's database."""
+    """The operations of Redshift Serverless. Every workgroup serves the front's database."""
 
     def __init__(self, roles: Roles, address: Address) -> None:
         self._roles, self._address = roles, address
@@ -75,7 +77,7 @@ class Serverless:
 
     @staticmethod
     def _begin(thing: Thing, now: str, then: str) -> Thing:
-        """Set a transitional state that is followed by another state."""
+        """Set a transitional state and the state that follows it."""
         return thing | {"status": now, "passing": Passing(now, then)}
 
     @staticmethod
@@ -161,7 +163,7 @@ class Serverless:
         # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
         backend: Any = ec2_backends[DEFAULT_ACCOUNT_ID][caller.region]
         if subnets is None:
-            # Moto's default VPC has one in each of the region's zones.
+            # moto's default VPC has one subnet in each of the region's zones.
             subnets = [one.id for one in backend.describe_subnets() if one.default_for_az == "true"]
         zones = {one.availability_zone for one in backend.describe_subnets(subnet_ids=subnets)}
         if len(zones) < 3:

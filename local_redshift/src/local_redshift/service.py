@@ -28,12 +28,12 @@ DEFAULT_HOME = Path("~/.local/state/local-redshift").expanduser()
 
 
 class ServiceError(RuntimeError):
-    """The services did not start or stop. str() ends with the tail of their log."""
+    """A failure to start or stop the services. str() ends with the last lines of their log."""
 
 
 @dataclass
 class Options:
-    """The user, database and role of the services, and their ports (0: any free port)."""
+    """The user, database, role and ports of the services. Port 0 is any free port."""
 
     user: str = "awsuser"
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
@@ -43,13 +43,13 @@ class Options:
     aws_port: int = 0
     redshift_port: int = 0
     trouble: float = 0.0  # share of statements that meet an error of concurrency or lose their connection
-    seed: int = 0  # of the trouble
-    names: tuple[str, ...] = ()  # others than 127.0.0.1 and localhost by which clients know this machine
+    seed: int = 0  # seed of the trouble
+    names: tuple[str, ...] = ()  # names of this machine that clients use, besides 127.0.0.1 and localhost
 
 
 @dataclass(frozen=True)
 class Running:
-    """Where the services answer, on this machine."""
+    """The addresses and the login of running services."""
 
     pid: int
     aws_endpoint: str
@@ -74,12 +74,12 @@ class Running:
 
     @property
     def dsn(self) -> str:
-        """Return the login in libpq's form, for psql and others."""
+        """Return the libpq connection string, for psql and other clients."""
         return psycopg2.extensions.make_dsn(**self.login)
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of the local AWS. It reads no credentials or settings of this machine."""
-        # Here because importing boto3 takes longer than starting PostgreSQL.
+        """Return a boto3 client of the local AWS. It ignores the AWS credentials and settings of this machine."""
+        # Import boto3 only here, because that takes longer than starting PostgreSQL.
         import boto3
         from botocore.config import Config
 
@@ -93,7 +93,7 @@ class Running:
                 max_pool_connections=16,
                 retries={"max_attempts": 3, "mode": "standard"},
                 s3={"addressing_style": "path"},
-                # Checksums of a local copy cost a third of a small request.
+                # Checksums of local copies would be a third of the cost of a small request.
                 response_checksum_validation="when_required",
                 request_checksum_calculation="when_required",
             ),
@@ -107,7 +107,7 @@ def _tail(home: Path) -> str:
 
 
 def _recorded(home: Path) -> Running | None:
-    """Return what the state file says, if its process is there."""
+    """Return the services that the state file describes, or None if their process does not exist."""
     try:
         running = Running(**json.loads((home / STATE).read_text()))
         os.kill(running.pid, 0)
@@ -134,13 +134,13 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
 
 
 def status(home: Path = DEFAULT_HOME) -> Running | None:
-    """Return the services that run with their state in `home` and answer, or None."""
+    """Return the services whose state is in `home` if they answer, or else None."""
     running = _recorded(home)
     return running if running is not None and _answers(running) else None
 
 
 def start(home: Path = DEFAULT_HOME, options: Options | None = None) -> Running:
-    """Start the services detached, or find those that already run in `home`. Raise ServiceError if that fails."""
+    """Start the services detached, or return those that already run in `home`. Raise ServiceError on failure."""
     with _one_at_a_time(home):
         if (running := status(home)) is not None:
             return running
@@ -158,10 +158,10 @@ def stop(home: Path = DEFAULT_HOME) -> None:
 
 @contextlib.contextmanager
 def server(options: Options | None = None, home: Path | None = None) -> Iterator[Running]:
-    """Run the services for the length of a `with` block. They end with this process at the latest.
+    """Run the services for the duration of a `with` block. They stop with this process at the latest.
 
-    :param home: folder of state and logs, by default a temporary one, which is deleted.
-    :raises ServiceError: when they do not start.
+    :param home: folder for state and logs. The default is a temporary folder that is deleted at the end.
+    :raises ServiceError: the services did not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="local-redshift-home-")) if home is None else home
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -220,7 +220,7 @@ def _end(home: Path) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + 30
-    # The process holds its lock until it ends. Its process ID may remain as that of a zombie.
+    # The process holds its lock until it ends. Its process ID may still exist afterward, as a zombie's.
     with (home / "local_redshift.lock").open() as lock:
         while True:
             try:

@@ -1,4 +1,4 @@
-"""One client and its PostgreSQL connection: a relay that edits, refuses or itself runs a few statements."""
+"""Relay a client's messages to PostgreSQL, and edit, refuse or run some of its statements."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DRIVER_PARAMETERS = {
 }  # fmt: skip
 
 
-# Amazon Redshift announces itself at login with these. asyncpg recognizes it by padb_revision.
+# Amazon Redshift reports these parameters at login. asyncpg recognizes Redshift by padb_revision.
 _IDENTITY = (("server_version", "8.0.2"), ("padb_version", "1.0"), ("padb_revision", "1"))
 
 _ROW_DESCRIPTION, _COMMAND_COMPLETE = ord("T"), ord("C")
@@ -43,10 +43,10 @@ _INTERVAL = SqlError(
     " read PostgreSQL's form of it wrongly: cast it to varchar, or use DATEDIFF",
     "0A000",
 )
-# Redshift has some 200 of them: https://docs.aws.amazon.com/redshift/latest/dg/c_intro_system_tables.html
+# Redshift has about 200 of these: https://docs.aws.amazon.com/redshift/latest/dg/c_intro_system_tables.html
 _SYSTEM_VIEW = re.compile(r'relation "(?:pg_catalog\.)?((?:stl|stv|svl|svv|svcs|sys)_\w+)" does not exist')
 _COLUMN = re.compile(r'column "(\w+)" does not exist')
-_ALIASES = 100  # of one statement that are replaced at most
+_ALIASES = 100  # maximum number of aliases to replace in one statement
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -54,8 +54,8 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Session:
     """One client and its PostgreSQL connection.
 
-    Messages are relayed as they come. A statement that the front runs itself reaches PostgreSQL as an empty
-    query, which keeps the protocol's order right. PostgreSQL's answer to that is the cue to begin.
+    Messages are relayed as they arrive. A statement that the front runs itself reaches PostgreSQL as an empty query,
+    which preserves the protocol's order. PostgreSQL's answer to the empty query is the cue to run the statement.
     """
 
     _numbers = itertools.count(1)
@@ -70,19 +70,19 @@ class Session:
     ) -> None:
         """:param clients: the pair of boto3 clients (S3, IAM) that COPY uses."""
         self._cluster = cluster
-        self._losing = False  # the connection is lost with the answer to the COMMIT that is on its way
+        self._losing = False  # whether to drop the connection instead of answering the pending COMMIT
         self._client_in, self._client_out = client
         self._in, self._out = postgres
         self._history, self._clients = history, clients
         self._backend = Backend(self._out, self._client_out, self._rewritten)
         self._names = Names()
         self._redshift_connector = False
-        self._default_encoding = False  # the client has asked for none
-        self._parsed = self._unread = b""  # names of prepared statements: the last one, one with an INTERVAL
-        self._in_batch = False  # messages of the extended protocol were sent since the last Sync
+        self._default_encoding = False  # whether the client named no encoding
+        self._parsed = self._unread = b""  # prepared statements: the latest, and one with an INTERVAL
+        self._in_batch = False  # whether extended-protocol messages were sent since the last Sync
         self._batch_failed = False
-        self._own_sync = False  # a Sync that the client did not send is on its way
-        self._waiting = 0  # ReadyForQuery messages the client has still to get
+        self._own_sync = False  # whether a Sync that the front added is pending
+        self._waiting = 0  # ReadyForQuery messages that the client has not received yet
         self._settled = asyncio.Event()
         self._cue: asyncio.Future[bool] | None = None
         self._refusals: dict[str, SqlError] = {}
@@ -151,7 +151,7 @@ class Session:
             self._backend.captured.put_nowait((b"", b""))
 
     def _cannot_read(self, row_description: bytearray) -> bool:
-        # The bytes may also be those of another number, such as the OID of a table.
+        # These bytes may also belong to another number, such as the OID of a table.
         if not self._redshift_connector or _INTERVAL_OID.to_bytes(4, "big") not in row_description:
             return False
         if all(oid != _INTERVAL_OID for _, oid, _ in wire.columns(bytes(row_description[5:]))):
@@ -160,7 +160,7 @@ class Session:
         return True
 
     def _answer(self, kind: bytes, payload: bytes) -> bytes:
-        """Rewrite one of PostgreSQL's rarer messages for the client."""
+        """Process one of PostgreSQL's less frequent messages, and return its form for the client."""
         if kind == b"Z":
             self._backend.status = payload.decode()
             self._waiting -= 1
@@ -189,7 +189,7 @@ class Session:
         return wire.message(kind, payload)
 
     def _rewritten(self, fields: dict[str, str]) -> dict[str, str]:
-        """Put the reason of a refusal, or Redshift's words, in place of PostgreSQL's error."""
+        """Replace PostgreSQL's error with the reason of a refusal, or with Redshift's error."""
         for mark in [mark for mark in self._refusals if mark in fields.get("M", "")]:
             return self._refusals.pop(mark).fields
         if fields.get("M") == "cannot accept a value of a shell type":
@@ -198,7 +198,7 @@ class Session:
             return SqlError(str(not_covered(f"the system view {found[1]}")), "0A000").fields
         column = _COLUMN.fullmatch(fields.get("M", "")) if fields.get("C") == "42703" else None
         function = FUNCTIONS.get(column[1]) if column else None
-        if function is not None and not function.here:  # one without brackets
+        if function is not None and not function.here:  # a function that is called without parentheses
             return SqlError(str(not_covered(f"function {function.name}")), "0A000").fields
         if fields.get("C") == "23502" and fields.get("c"):
             detail = f"(stand-in: {fields.get('M', '')})"
@@ -227,11 +227,12 @@ class Session:
             await self._out.drain()
 
     async def _question(self, kind: bytes, payload: bytes) -> None:
-        """Handle one message of the client."""
+        """Handle one message from the client."""
         if self._skipping and kind not in b"SX":
             return
         if kind == b"H" and not self._logged_in:
-            # redshift_connector sends one after the password. Left unread, it would cost the client the refusal's text.
+            # redshift_connector sends a Flush after the password. If PostgreSQL refused the login without reading it,
+            # the client would not receive the error message.
             return
         if kind == b"Q":
             await self._simple(payload)
@@ -263,17 +264,17 @@ class Session:
             self._names.case_sensitive = statement.case_sensitive
 
     async def _all_answered(self, waiting: int) -> None:
-        """Wait until the client has still to get this many ReadyForQuery messages."""
+        """Wait until at most this number of ReadyForQuery messages is outstanding."""
         while self._waiting > waiting:
             self._settled.clear()
             await self._settled.wait()
 
     @contextlib.asynccontextmanager
     async def _own_exchange(self) -> AsyncIterator[None]:
-        """Use PostgreSQL between two exchanges of the client."""
+        """Reserve the PostgreSQL connection for the front between two exchanges of the client."""
         synced = self._in_batch
         if synced:
-            # As behind the BEGIN that the JDBC driver sends together with the first statement.
+            # For example, the JDBC driver sends BEGIN together with the first statement.
             self._own_sync, self._in_batch = True, False
             self._waiting += 1
             self._out.write(wire.message(b"S"))
@@ -286,7 +287,7 @@ class Session:
             self._backend.captured = None
 
     async def _settle(self, statement: Statement) -> Statement:
-        """Replace each alias that PostgreSQL does not find as a column with its value."""
+        """Replace each alias that is not a column in PostgreSQL with the alias's value."""
         reuse = statement.reuse
         assert reuse is not None
         for _ in range(_ALIASES):
@@ -306,13 +307,13 @@ class Session:
         return translate_one(reuse.tokens, self._names, settled=True)
 
     def _refuse(self, reason: str | SqlError) -> str:
-        """Return SQL that PostgreSQL cannot parse, so that the error comes at the right place."""
+        """Return SQL that PostgreSQL cannot parse, so that the error comes at the right position."""
         mark = f"refused_statement_{next(self._numbers)}_"
         self._refusals[mark] = reason if isinstance(reason, SqlError) else SqlError(reason, "0A000")
         return mark
 
     def _plain(self, statement: Statement) -> str:
-        """Return what PostgreSQL runs for a plain or refused statement, or raise ConnectionError."""
+        """Return the SQL that PostgreSQL runs for a plain or refused statement, or raise ConnectionError."""
         trouble = self._cluster.strike(statement.text) if statement.kind == "plain" else None
         if isinstance(trouble, LostAfterwards):
             self._losing = True
@@ -326,7 +327,7 @@ class Session:
         name, sql, rest = payload.split(b"\0", 2)
         self._prepared.pop(name, None)
         if name and name == self._unread:
-            # The driver believes that it failed, and takes its name again.
+            # The driver assumes that the statement failed, and reuses its name.
             async with self._own_exchange():
                 await self._backend.query(f'deallocate "{name.decode()}"')
             self._unread = b""
@@ -334,7 +335,7 @@ class Session:
         statements = translate(sql.decode("utf-8", "replace"), self._names)
         text = sql
         if len(statements) > 1:
-            # PostgreSQL's own words, which are Redshift's as well.
+            # PostgreSQL's message, which is the same as Redshift's.
             text = self._refuse("cannot insert multiple commands into a prepared statement").encode()
         elif statements:
             statement = statements[0]
@@ -388,7 +389,7 @@ class Session:
     # Statements that the front runs ----------------------------------------------------------------------
 
     async def _perform(self, statement: Statement) -> SqlError | None:
-        """Run one statement and send the client its tag. Return the error, if any, after failing its block."""
+        """Run one statement and send the client its tag. On an error, fail the transaction block and return it."""
         backend = self._backend
         trouble = self._cluster.strike("query" if statement.kind == "query" else statement.text)
         try:
@@ -446,7 +447,7 @@ class Session:
             return failure
 
     async def _vacuum(self, sql: str) -> None:
-        """Run the only VACUUM of the cluster. Raise SqlError while there is another one."""
+        """Run VACUUM. Raise SqlError if another VACUUM is running on the cluster."""
         if self._cluster.vacuuming:
             raise VACUUM_IS_RUNNING
         self._cluster.vacuuming = True

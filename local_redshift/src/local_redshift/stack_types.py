@@ -1,4 +1,4 @@
-"""The resource types of stacks that are made through the API: how each is created, changed and deleted."""
+"""Create, change and delete, through the API, the resources of CloudFormation stacks, by type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Properties = dict[str, Any]
 
 
 class Resource(CloudFormationModel):
-    """One resource of a stack. A subclass has the calls of its type, and moto's map of resources calls the class."""
+    """One resource of a stack. Each subclass has the API calls of a type. moto's map of resources calls the class."""
 
     endpoint: ClassVar[str]
     type: ClassVar[str]
@@ -39,7 +39,7 @@ class Resource(CloudFormationModel):
         cls, name: str, given: Properties, account_id: str, region: str, **named: Any
     ) -> Resource:
         stack = cloudformation_backends[account_id][region].stacks[named["StackId"]]
-        # AWS makes up names in lower case for what must have one.
+        # AWS generates a lowercase name for a resource that must have a name.
         resource = cls(name.lower(), given.get("Properties", {}), stack.tags, region)
         resource.create(**resource.properties)
         return resource
@@ -56,14 +56,14 @@ class Resource(CloudFormationModel):
 
     @property
     def api(self) -> Any:
-        """Return a client of the service that the type belongs to."""
+        """Return a client of the service to which the type belongs."""
         return boto3.client(
             self.service,
             endpoint_url=self.endpoint,
             region_name=self.region,
             aws_access_key_id="local",
             aws_secret_access_key="local",
-            # A call that is slow is not repeated: it would find its own resource.
+            # Do not retry a slow call, because the retry would find the resource that the call created.
             config=boto3.session.Config(
                 s3={"addressing_style": "path"}, read_timeout=600, retries={"total_max_attempts": 1}
             ),
@@ -91,7 +91,7 @@ class Resource(CloudFormationModel):
         raise NotImplementedError
 
     def remove(self) -> None:
-        """Delete the resource, also one that was deleted by hand."""
+        """Delete the resource. Succeed if it was already deleted by hand."""
         try:
             self.delete()
         except ClientError as error:
@@ -317,7 +317,7 @@ class Cluster(Resource):
         fixed = ("ClusterIdentifier", "ClusterSubnetGroupName", "DBName", "MasterUsername")
         if self._changes(given, *fixed):
             super().update(**given)
-        # As AWS's handler: "aws-cloudformation-resource-providers-redshift" on GitHub.
+        # AWS's handler does the same: "aws-cloudformation-resource-providers-redshift" on GitHub.
         if self._changes(given, "NodeType", "NumberOfNodes", "ClusterType"):
             nodes = {"NumberOfNodes": int(given["NumberOfNodes"])} if "NumberOfNodes" in given else {}
             self.api.resize_cluster(
@@ -365,8 +365,8 @@ class Workgroup(Resource):
         return found
 
     def update(self, **given: Any) -> None:
-        # As AWS's handler, "aws-cloudformation-resource-providers-redshift-serverless" on GitHub: one call with all
-        # that differs from the workgroup, and nothing for a property that is removed.
+        # AWS's handler does the same ("aws-cloudformation-resource-providers-redshift-serverless" on GitHub): one call
+        # with all properties that differ from the workgroup's, and no change for a property that is removed.
         found = self._describe()
         wanted = _lower({key: value for key, value in given.items() if key != "NamespaceName"})
         changed = {key: value for key, value in wanted.items() if _sorted(value) != _sorted(found.get(key))}
@@ -391,7 +391,7 @@ def _sorted(value: Any) -> Any:
 
 
 def _lower(given: Any) -> Any:
-    """Return properties with the names of the JSON API, which begin with a small letter."""
+    """Return properties with the names of the JSON API, which begin with a lowercase letter."""
     if isinstance(given, list):
         return [_lower(one) for one in given]
     if isinstance(given, dict):

@@ -1,6 +1,6 @@
-"""Errors of a busy cluster on demand: conflicts of transactions and lost connections, at random, repeatable by seed.
+"""Cause errors of a busy cluster on demand: transaction conflicts and lost connections, random but repeatable by seed.
 
-A client that passes here with trouble switched on tries again where Redshift wants it to.
+A client that succeeds here with trouble enabled has the retries that Redshift requires.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ VACUUM_IS_RUNNING = SqlError("VACUUM is running", hint="re-execute after other v
 
 
 class Lost(ConnectionResetError):
-    """The connection is lost before the statement has run."""
+    """The loss of the connection before the statement has run."""
 
 
 class LostAfterwards(ConnectionResetError):
-    """The connection is lost after the statement has run, and the client gets no answer."""
+    """The loss of the connection after the statement has run, but before the client gets an answer."""
 
 
 class Cluster:
     """The state that the sessions of a server share."""
 
     def __init__(self, trouble: float = 0.0, seed: int = 0) -> None:
-        """:param trouble: the share of statements that meet some."""
+        """:param trouble: the share of statements that fail with such an error."""
         self._trouble, self._random = trouble, random.Random(seed)
         self.vacuuming = False
 
     def strike(self, sql: str) -> Exception | None:
-        """Return the trouble that a statement meets, or None. LostAfterwards is only for COMMIT and COPY."""
+        """Return the error for a statement, or None. LostAfterwards is only for COMMIT and COPY."""
         if not self._trouble or self._random.random() >= self._trouble:
             return None
         found = _VERB.match(sql)

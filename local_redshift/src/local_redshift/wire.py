@@ -1,4 +1,4 @@
-"""Messages of PostgreSQL's protocol, version 3."""
+"""Build and parse messages of PostgreSQL's protocol, version 3."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BLOCK = 1 << 16  # bytes read at a time
 
 
 def message(kind: bytes, payload: bytes = b"") -> bytes:
-    """Return one message: its letter, its length, its payload."""
+    """Return one message: its letter, length and payload."""
     return kind + struct.pack("!I", len(payload) + 4) + payload
 
 
@@ -19,7 +19,7 @@ def query(sql: str) -> bytes:
 
 
 def fields(payload: bytes) -> dict[str, str]:
-    """Return the fields of an ErrorResponse or NoticeResponse by their letter."""
+    """Return the fields of an ErrorResponse or NoticeResponse by their letters."""
     return {part[:1].decode(): part[1:].decode("utf-8", "replace") for part in payload.split(b"\0") if part}
 
 
@@ -45,7 +45,7 @@ def row(payload: bytes) -> list[str | None]:
 
 
 def columns(payload: bytes) -> list[tuple[str, int, int]]:
-    """Return name, type and type modifier of the columns of a RowDescription."""
+    """Return the name, type and type modifier of each column of a RowDescription."""
     found = []
     position = 2
     for _ in range(struct.unpack_from("!H", payload)[0]):

@@ -1,5 +1,5 @@
--- The pipeline of most public projects on this data, in our words: every run empties the staging tables and copies the lake
--- into them, appends to the fact, and replaces the dimensions by DISTINCT rows.
+-- Our version of the pipeline in most public projects on this data: every run empties the staging tables, copies the
+-- lake into them, appends to the fact table, and replaces the rows of the dimensions with DISTINCT rows.
 create schema if not exists usual;
 
 create table if not exists usual.staging_events (

@@ -1,6 +1,6 @@
-"""The DAG of most public projects on this data, in our words: 11 tasks by the providers' operators.
+"""Our version of the DAG in most public projects on this data: 11 tasks with the providers' operators.
 
-A run takes the log file of the day ``start``. Airflow runs no process for `begin` and `end`.
+A run loads the log file of the day ``start``. Airflow starts no process for `begin` and `end`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2018, 11, 1, tzinfo=UTC),
     is_paused_upon_creation=False,
-    # Airflow sees this file through a link.
+    # Airflow reads this file through a symbolic link.
     template_searchpath=[str(Path(__file__).resolve().parent)],
     params={"start": "2018-11-01", "end": "2018-11-02"},
 ):

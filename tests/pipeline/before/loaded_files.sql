@@ -1,7 +1,7 @@
--- one row per loaded file and interval loaded of it (songs: one row, no interval), and per absent interval of a day
+-- one row per file and loaded interval (songs: one row without an interval), and per absent interval of a day
 -- key: source_key, interval_start
 -- load: the ledger; written in the transaction that publishes the rows
--- late data: a file that is new, or has another ETag than here, is due
+-- late data: a file that is new, or whose ETag differs from this row, is due
 create table {{ ops() }}.loaded_files (
     source_key varchar(1024) not null sortkey,
     kind varchar(16) not null,

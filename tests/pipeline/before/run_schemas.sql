@@ -1,4 +1,4 @@
--- one row per schema of a run that was not dropped yet
+-- one row per run schema that has not been dropped yet
 -- key: run_schema
 -- load: inserted before the schema is created, deleted after it is dropped
 -- late data: none; the schema of a dead run is dropped after two days

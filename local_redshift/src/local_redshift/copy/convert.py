@@ -1,4 +1,4 @@
-"""SQL that turns the text of loaded lines into the columns of a table, as COPY does."""
+"""Generate the SQL that converts the text of loaded lines to the columns of a table, as COPY does."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from .options import Copy
 
-# Replaces a byte that is not UTF-8: three code points that no text has in a row, and one that says which byte.
+# The replacement for a byte that is not UTF-8: three code points that no text has in a row, and one for the byte.
 INVALID = "\U0010ffff\U0010fffe\U0010ffff"
 INVALID_BYTE = 0x10FE00
-# Code points that are UTF-8 but not characters, by their number of bytes: only ACCEPTINVCHARS replaces them.
+# Code points that are valid UTF-8 but not characters, by their number of bytes. Only ACCEPTINVCHARS replaces them.
 # https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
 _NO_CHARACTERS = {
     3: "\ufdd0-\ufdef\ufffe\uffff",
@@ -30,7 +30,7 @@ _INTEGERS = ("int2", "int4", "int8")
 
 @dataclass(frozen=True)
 class Column:
-    """A target column. `size` is a string's length in bytes, or (precision, scale), or None."""
+    """A target column. `modifier` is PostgreSQL's type modifier: the length of a string, or precision and scale."""
 
     name: str
     type: str
@@ -56,34 +56,34 @@ class Column:
 
 
 def literal(value: str) -> str:
-    """Return a string of SQL."""
+    """Return the text as an SQL string literal."""
     return "E'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def quote_name(value: str) -> str:
-    """Return an identifier of SQL."""
+    """Return the name as a quoted SQL identifier."""
     return '"' + value.replace('"', '""') + '"'
 
 
-# A blank line is not a record. (The first test is the cheap one.)
+# A blank line is not a record. The first test is the cheaper one.
 NOT_BLANK = "(l.raw ^@ '{' or btrim(l.raw, E' \\t') <> '')"
 
 
 @dataclass
 class Conversion:
-    """SQL that reads the text of each column from `local_copy_lines l`, and converts it to the type of the column."""
+    """SQL that reads the text of each column from `local_copy_lines l`, and converts it to the column's type."""
 
     copy: Copy
     columns: list[Column]
     texts: list[str] = field(default_factory=list)  # SQL of each column's text
-    record: str = ""  # FROM clause that yields them from the line {raw}. Empty if the line is already split
-    # The same with the types of the columns, converted by PostgreSQL's JSON functions. That is several times as fast as
-    # our conversion, and has the same result where it succeeds. Empty if it cannot be used.
+    record: str = ""  # FROM clause that extracts them from the line {raw}; empty if the line is already split
+    # The same clause, but PostgreSQL's JSON functions convert the fields to the columns' types. That is several times
+    # as fast as our conversion and has the same result where it succeeds. Empty if it cannot be used.
     typed_record: str = ""
-    arrays: bool = False  # records are JSON arrays
+    arrays: bool = False  # whether the records are JSON arrays
 
     def by_position(self, paths: list[list[str]]) -> None:
-        """Read the columns by path from records that are arrays: `$[0]`."""
+        """Read the columns from records that are arrays, by paths such as `$[0]`."""
         self.arrays = True
         self.record = "(select {raw}::json as j) as r"
         for path, column in zip(paths, self.columns, strict=True):
@@ -92,7 +92,7 @@ class Conversion:
             self.texts.append(f"local_by_double(r.j #> {place})" if by_double else f"(r.j #>> {place})")
 
     def by_path(self, paths: list[list[str]]) -> None:
-        """Select columns by path: the outermost keys become a record, the rest is read from JSON."""
+        """Read the columns by path: the outermost keys become fields of a record, deeper keys are read from JSON."""
         nested = {path[0] for path in paths if len(path) > 1}
         by_double = {
             path[0] for path, column in zip(paths, self.columns, strict=True) if self.is_by_double(column)
@@ -117,7 +117,7 @@ class Conversion:
                 self.texts.append(f"({field} #>> {rest})" if path[0] in nested | by_double else field)
 
     def is_by_double(self, column: Column) -> bool:
-        """Return whether COPY reads a bare JSON number for this column as a double, and so truncates it."""
+        """Return whether COPY reads an unquoted JSON number for this column as a double, and so truncates it."""
         return (
             self.copy.format == "json"
             and column.type == "numeric"
@@ -137,7 +137,7 @@ class Conversion:
         return column.type
 
     def _time(self, column: Column) -> str:
-        """Return how a date or time is read: epoch, a pattern, "default", "any" for ACCEPTANYDATE, or nothing."""
+        """Return how to read a date or time: epoch, a pattern, "default", "any" (ACCEPTANYDATE), or an empty string."""
         if column.type != "date" and self.copy.timeformat.startswith("epoch"):
             return "epoch"
         pattern = self.copy.dateformat if column.type == "date" else self.copy.timeformat
@@ -146,7 +146,7 @@ class Conversion:
         return "any" if self.copy.accept_any_date else "" if pattern else "default"
 
     def value(self, column: Column, typed: bool = False) -> str:
-        """Return SQL that turns `s.v` of this column, a text or a typed field, into its type, as COPY does."""
+        """Return SQL that converts this column's `s.v`, a text or a typed field, to the column's type, as COPY does."""
         text = f"s.{quote_name(column.name)}"
         if not typed or self._field_type(column) in ("text", "json"):
             return self.converted(column, text)
@@ -158,7 +158,7 @@ class Conversion:
         return f"((timestamp '1970-01-01' + {number} * interval '1 {unit}'){zone})"
 
     def converted(self, column: Column, text: str) -> str:
-        """Return SQL that turns a text into the column's type."""
+        """Return SQL that converts a text to the column's type."""
         if column.is_string:
             for size, characters in _NO_CHARACTERS.items() if self.copy.invalid_characters else ():
                 other = self.copy.invalid_characters.replace("\\", "\\\\") * size
@@ -169,12 +169,12 @@ class Conversion:
                 text = f"(case when btrim({text}, E' \\t') <> '' then {text} end)"
             if self.copy.trim_blanks:
                 text = f"rtrim({text}, E' \\t')"
-            # The assignment to VARCHAR(n) refuses what is longer, an explicit cast cuts it off. (A CASE here would
-            # keep the planner from writing that cast into the query, which costs nine tenths of the speed.)
+            # Assignment to VARCHAR(n) refuses a longer string, and an explicit cast truncates it. A CASE here would
+            # prevent the planner from inlining that cast, and the load would be ten times slower.
             return f"{text}::{column.spelled}" if self.copy.truncate else text
         text = f"nullif({text}, '')"
         if column.type == "numeric":
-            # Digits behind the scale are cut off, and rounded with ROUNDEC.
+            # COPY truncates decimals beyond the scale, or rounds them with ROUNDEC.
             cuts = column.modifier > 0 and not self.copy.round_decimals
             return f"trunc({text}::numeric, {column.scale})" if cuts else f"{text}::numeric"
         if column.type in ("timestamp", "timestamptz", "date") and (kind := self._time(column)):
@@ -188,7 +188,7 @@ class Conversion:
                 return f"local_of_form({text}, {literal(_DEFAULT_FORMATS[column.type])})::{column.type}"
             return f"local_parse_time({text}, {literal(kind)})::{column.type}"
         if column.type in _INTEGERS:
-            # PostgreSQL reads 0x1F and 1_000 as well.
+            # PostgreSQL would also accept 0x1F and 1_000.
             return f"local_of_form({text}, {literal(_DIGITS)})::{column.type}"
         return f"{text}::{column.type}"
 

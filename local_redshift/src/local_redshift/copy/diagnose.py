@@ -6,7 +6,7 @@ import re
 
 from .convert import INVALID, INVALID_BYTE, NOT_BLANK, Column, Conversion, literal
 
-# Error codes of stl_load_errors by the type of the column.
+# Error codes of stl_load_errors, by column type.
 _CODES = {
     "int2": 1207, "int4": 1207, "int8": 1207, "float4": 1208, "float8": 1208, "numeric": 1209, "bool": 1210,
     "date": 1205, "timestamp": 1206, "timestamptz": 1206, "varchar": 1204, "bpchar": 1204, "text": 1204,
@@ -38,7 +38,7 @@ def is_covered(column: Column) -> bool:
 
 
 def reason(code: int, column: Column | None, value: str) -> str:
-    """Return the words of stl_load_errors.err_reason."""
+    """Return the text of stl_load_errors.err_reason."""
     if code == 1220 and column and column.type == "bpchar" and INVALID not in value:
         wide = next(character for character in value if not character.isascii())
         return f"{_CHAR} Invalid char: {wide.encode().hex(' ')}"
@@ -48,7 +48,7 @@ def reason(code: int, column: Column | None, value: str) -> str:
 
 
 def _sequence(text: str) -> str:
-    """Return the first bytes that are not UTF-8 in hex, and the number of their error.
+    """Return the first bytes that are not valid UTF-8, in hex, and their error number.
 
     https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
     """
@@ -75,7 +75,7 @@ def _sequence(text: str) -> str:
 
 
 def find_bad_lines(conversion: Conversion) -> str:
-    """Return a query of the bad lines: line (ctid), n, col (index, -1: the whole line), raw, value, code."""
+    """Return a query for the bad lines: line (ctid), n, col (index, or -1 for the whole line), raw, value, code."""
     if conversion.copy.format != "json":
         numbered = (
             "select ctid as line, row_number() over (order by ctid) n, true as ok, * from local_copy_lines"

@@ -1,4 +1,4 @@
-"""Write the rows that the load views show, outside the client's transaction, so that they outlive its rollback."""
+"""Write the rows of the load views outside the client's transaction, so that they survive its rollback."""
 
 from __future__ import annotations
 

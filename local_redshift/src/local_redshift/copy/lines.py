@@ -1,4 +1,4 @@
-"""The lines of all objects as one stream for PostgreSQL."""
+"""Join the lines of all S3 objects into one stream for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .objects import Objects
 from .options import Copy
 from .unpack import unpack
 
-GROUP = 100  # objects asked for at once
-CHUNK = 1 << 20  # bytes of a long object read at a time
+GROUP = 100  # objects per request
+CHUNK = 1 << 20  # bytes per read of a long object
 
 
 @dataclass
 class File:
-    """One object: lines that reached PostgreSQL, and header lines that did not."""
+    """One object: the numbers of lines sent to PostgreSQL and of skipped header lines."""
 
     name: str
     lines: int = 0
@@ -31,18 +31,18 @@ class File:
 
 
 class Lines:
-    """All objects' lines as one stream of bytes for PostgreSQL, with a record of where each line came from."""
+    """The lines of all objects as one stream of bytes for PostgreSQL, with a record of each line's origin."""
 
     def __init__(self, objects: Objects, copy: Copy) -> None:
         self._objects, self._copy = objects, copy
         self.files: list[File] = []
         self.has_invalid = (
-            False  # there are bytes that are not UTF-8, and ACCEPTINVCHARS does not replace them
+            False  # whether there are bytes that are not UTF-8 and that ACCEPTINVCHARS does not replace
         )
         self._replacement = _replacing(copy.invalid_characters)
 
     async def chunks(self, columns: Sequence[Column]) -> AsyncIterator[bytes]:
-        """Yield whole lines, about CHUNK bytes at a time. The next are read while PostgreSQL takes these."""
+        """Yield whole lines, about CHUNK bytes at a time. The next batch is read while PostgreSQL takes this one."""
         found = self._gathered(columns)
         following = asyncio.ensure_future(anext(found, None))
         try:
@@ -116,9 +116,9 @@ class Lines:
                 yield self._clean(data)
 
     def _is_spread(self, body: Any) -> bool:
-        """Return whether this short S3 object has JSON objects over several lines, or several on a line.
+        """Return whether this short S3 object has JSON objects that span lines, or several on one line.
 
-        Its first line says so, or else two brackets. (A long object has one object per line.)
+        Its first line or two adjacent brackets show that. A long S3 object must have one JSON object per line.
         """
         if self._copy.format != "json" or not isinstance(body, bytes):
             return False
@@ -152,7 +152,7 @@ class Lines:
         return data
 
     def _clean(self, data: bytes) -> bytes:
-        """Return valid UTF-8 without the control characters that serve as delimiters."""
+        """Return the data as valid UTF-8, without the control characters that serve as delimiters."""
         if not data.isascii():
             try:
                 data.decode()
@@ -161,7 +161,7 @@ class Lines:
                 data = data.decode("utf-8", "surrogateescape").encode("utf-8", self._replacement)
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b" ")
-        # Three searches for one byte each are ten times as fast as one for a class.
+        # Three searches for single bytes are ten times as fast as one search for a character class.
         if b"\0" in data:
             if self._copy.format != "json":
                 raise SqlError(
@@ -173,7 +173,7 @@ class Lines:
         return data
 
     def locate(self, number: int) -> tuple[str, int]:
-        """Return the file, and the line number in it (from 1), of the n-th line of the stream (from 1)."""
+        """Return the file and its line number of line `number` of the stream. Both numbers begin at 1."""
         for file in self.files:
             if number <= file.lines:
                 return file.name, number + file.skipped
@@ -182,7 +182,7 @@ class Lines:
 
 
 def one_per_line(text: str) -> str:
-    """Return JSON values one per line, each on the line where it began. Anything that is not JSON stays as it is."""
+    """Return the text with one JSON value per line, each on the line where it began. Leave other text unchanged."""
     decoder, out, position = json.JSONDecoder(), [], 0
     while (start := _NOT_SPACE.search(text, position)) is not None:
         out.append("\n" * text.count("\n", position, start.start()))
@@ -193,7 +193,7 @@ def one_per_line(text: str) -> str:
             end = len(text) if end < 0 else end
         value = text[start.start() : end]
         out.append(value.replace("\n", " ") + "\n" * (value.count("\n") + 1))
-        # The line's own end is written already.
+        # The end of this line is already written.
         rest = re.compile("[ \\t]*\\n").match(text, end)
         position = rest.end() if rest else end
     return "".join(out)
@@ -203,7 +203,7 @@ _NOT_SPACE = re.compile(r"\S")
 
 
 def _replacing(text: str) -> str:
-    """Return the name of an error handler that writes `text`, or a mark, for each byte that was no UTF-8."""
+    """Return the name of an error handler that writes `text`, or else a mark, for each byte that is not UTF-8."""
     name = f"local-{text.encode().hex()}"
 
     def handler(error: UnicodeError) -> tuple[bytes, int]:

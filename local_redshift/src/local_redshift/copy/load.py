@@ -1,7 +1,7 @@
-"""One COPY: the lines into a temporary table, and one INSERT ... SELECT that converts them.
+"""Run one COPY: load the lines into a temporary table, and convert them with one INSERT ... SELECT.
 
-PostgreSQL reads the JSON. The lines go unparsed into a temporary table on the client's own connection,
-so that the load is part of the client's transaction. Only when that fails are the bad lines looked for.
+PostgreSQL reads the JSON. The lines go unparsed into a temporary table on the client's own connection, so that the
+load is part of the client's transaction. Only if the INSERT fails does this module search for the bad lines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Load:
 
     @property
     def message(self) -> str:
-        """Return what psql prints after a COPY."""
+        """Return the message that psql prints after a COPY."""
         if self.rejected:
             return (
                 f"Load into table '{self._bare_table}' completed, {self.rejected} record(s) could not be loaded.  "
@@ -51,7 +51,7 @@ class Load:
         return self._copy.table.rsplit(".", 1)[-1].strip('"')
 
     async def run(self) -> None:
-        """Load in the client's transaction, if there is one. Raise SqlError without ending the transaction."""
+        """Load in the client's transaction, if it has one. Raise SqlError without ending the transaction."""
         backend = self._backend
         own = backend.status == "I"
         await backend.query("begin" if own else "savepoint local_copy")
@@ -101,7 +101,7 @@ class Load:
         return columns
 
     async def _fill(self) -> None:
-        """Put the lines into a temporary table and say how each column's text is found in them."""
+        """Load the lines into a temporary table, and determine how to read each column's text from them."""
         copy = self._copy
         paths: list[str] | None = None
         if copy.format != "json":
@@ -142,18 +142,18 @@ class Load:
                 )
 
     def _csv_options(self) -> str:
-        """Return how PostgreSQL reads the stream of lines that are split already, or by a delimiter."""
+        """Return PostgreSQL's COPY options for a stream of rewritten records, or of lines with a delimiter."""
         copy = self._copy
         if copy.format == "parquet":
             return "format csv, null ''"
         if records.is_needed(copy):
             return "format csv, null E'\\\\N'"
-        # A quote that no line contains is none.
+        # A quote character that no line contains has no effect.
         quote = literal(copy.quote) if copy.format == "csv" else "E'\\x01'"
         return f"format csv, quote {quote}, delimiter {literal(copy.delimiter)}, null {literal(copy.null)}"
 
     async def _ignore_case(self) -> None:
-        """Make a field of each spelling of a key. The first one with a value wins."""
+        """Read a field for each spelling of a key. The first spelling with a value wins."""
         keys_of = (
             "select distinct k from local_copy_lines l, lateral json_object_keys({}) k where {} order by 1"
         )
@@ -211,7 +211,7 @@ class Load:
                     await self._reject(error)
 
     async def _reject(self, error: SqlError) -> None:
-        """Record the bad lines. Remove them if MAXERROR allows this number, and fail the load otherwise."""
+        """Record the bad lines. Remove them if MAXERROR allows their number. Otherwise, fail the load."""
         backend, limit = self._backend, max(1, self._copy.max_error)
         await backend.query(
             f"create temp table local_copy_bad on commit drop as {find_bad_lines(self._conversion)}"
@@ -262,7 +262,7 @@ class Load:
         await asyncio.to_thread(self._history.record_errors, rows)
 
     async def _structural_error(self, error: SqlError) -> None:
-        """Record a CSV line with too few or too many fields, as PostgreSQL's reader reports it."""
+        """Record a line that cannot be split into fields, such as a CSV line with too few, and fail the load."""
         where = re.search(r"line (\d+)(?:, column \w+)?: ?\"?(.*?)\"?$", error.fields.get("W", ""), re.DOTALL)
         number, raw = (where[1], where[2]) if where else ("0", "")
         code = "1202" if "extra data" in str(error) else "1203" if self._copy.format == "csv" else "1214"
@@ -279,8 +279,8 @@ class Load:
             f"select set_config('local.last_copy_count', '{self.rows}', false),"
             f" set_config('local.last_copy_id', '{query}', false)"
         )
-        # Without statistics, the first join after a load can take minutes. Redshift's STATUPDATE does the same.
-        # A small sample is enough, and takes a tenth of the time.
+        # Without statistics, the first join after a load can take minutes. Redshift's STATUPDATE also analyzes.
+        # A small sample is enough and takes a tenth of the time.
         await backend.query("set local default_statistics_target = 10")
         await backend.query(f"analyze {self._copy.table}")
         await backend.query("set local default_statistics_target to default")

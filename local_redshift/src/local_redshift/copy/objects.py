@@ -1,4 +1,4 @@
-"""The S3 objects that a COPY names."""
+"""Find and read the S3 objects that a COPY names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def from_client_error(error: ClientError, context: str) -> SqlError:
 
 
 class Place(Protocol):
-    """The fields of a COPY or an UNLOAD that say where in S3, and by which role."""
+    """The fields of a COPY or an UNLOAD that name the place in S3 and the role."""
 
     bucket: str
     key: str
@@ -40,7 +40,7 @@ class Place(Protocol):
 
 
 async def check_assumerole(backend: Backend, role: str, command: str) -> str | None:
-    """Return the client's user, who may name the role in COPY or UNLOAD, or raise SqlError."""
+    """Return the client's user if they may use the role in this command. Otherwise, raise SqlError."""
     ((user, allowed),) = await backend.query(
         f"select current_user, pg_catalog.local_may_assume({literal(role)}, '{command}')"
     )
@@ -54,7 +54,7 @@ async def check_assumerole(backend: Backend, role: str, command: str) -> str | N
 
 def authorize(s3: Any, iam: Any, place: Place, user: str | None) -> None:
     """Raise as Redshift does for a role or a bucket that does not exist, or is in another region."""
-    # The default role is the one that the services created at their start. A chain names several, without blanks:
+    # The services create the default role when they start. A role chain names several roles, without blanks:
     # https://docs.aws.amazon.com/redshift/latest/mgmt/authorizing-redshift-service.html
     for arn in place.role.split(",") if place.role != DEFAULT_ROLE else ():
         try:
@@ -72,7 +72,7 @@ def authorize(s3: Any, iam: Any, place: Place, user: str | None) -> None:
 
 
 def check_region(s3: Any, bucket: str, place: Place) -> None:
-    """Raise SqlError for a bucket that is not there, or in another region than the statement says."""
+    """Raise SqlError for a bucket that does not exist, or is in a region other than the statement's."""
     try:
         region = s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] or "us-east-1"
     except ClientError as error:
@@ -104,7 +104,7 @@ class Objects:
             raise SqlError(f"Problem reading {what} file - {found}", detail=found.fields["D"]) from None
 
     def jsonpaths(self) -> list[str] | None:
-        """Return the paths of a jsonpaths file, or None, as for 'auto', if its object has another name.
+        """Return the paths of a jsonpaths file. Return None, which means 'auto', if it has no array named jsonpaths.
 
         https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html
         """
@@ -156,7 +156,7 @@ class Objects:
         return names
 
     def read_ahead(self, names: Sequence[tuple[str, str, bool]]) -> list[bytes | None]:
-        """Return the content of each object, None if it is missing or beyond the first 4 MB."""
+        """Return the content of each object, or None if it is missing or does not fit into the first 4 MB."""
         return read_many(self._s3.meta.endpoint_url, [(bucket, key) for bucket, key, _ in names])
 
     def open(self, bucket: str, key: str, mandatory: bool) -> Any:
@@ -170,7 +170,7 @@ class Objects:
 
 
 def steps(path: Any) -> list[str]:
-    """Return '$.a.b[0]' as ['a', 'b', '0'], and '$['a']['b']' as ['a', 'b']."""
+    """Split a JSONPath: '$.a.b[0]' into ['a', 'b', '0'], and '$['a']['b']' into ['a', 'b']."""
     if not isinstance(path, str) or not path.startswith("$"):
         raise SqlError(
             f"Invalid JSONPath format: {path!r}. Supported notations are 'dot-notation' and 'bracket-notation'"

@@ -1,4 +1,4 @@
-"""The text of a COPY statement: its options, read and checked."""
+"""Parse a COPY statement and check its options."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def unquote(token: Token) -> str:
 
 
 class Reader:
-    """The options of a COPY, read from left to right."""
+    """A reader of a COPY's options, from left to right."""
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
@@ -107,7 +107,7 @@ def not_covered(what: str) -> SqlError:
 
 
 def parse(sql: str) -> Copy:
-    """Parse the statement. Raise SqlError for an error and, with its name, for a feature that is not covered."""
+    """Parse the statement. Raise SqlError for an error, or with the name of a feature that is not covered."""
     reader = Reader(visible(tokenize(sql)))
     reader.take()
     name = [reader.take()]
@@ -136,7 +136,7 @@ def parse(sql: str) -> Copy:
     return copy
 
 
-# Options that are one word, and the field that they set to true.
+# Options of one word, and the fields that they set to true.
 _FLAGS = {
     "manifest": "manifest",
     "truncatecolumns": "truncate",
@@ -151,7 +151,7 @@ _FLAGS = {
     "roundec": "round_decimals",
 }
 _COMPRESSIONS = ("gzip", "bzip2", "zstd")
-# Options that are one string, and their field.
+# Options with one string, and their fields.
 _STRINGS = {
     "region": "region", "timeformat": "timeformat", "dateformat": "dateformat", "delimiter": "delimiter",
     "quote": "quote",
@@ -196,7 +196,7 @@ def _option(reader: Reader, copy: Copy) -> None:
     elif option in ("maxerror", "ignoreheader"):
         setattr(copy, {"maxerror": "max_error"}.get(option, "ignore_header"), reader.number(option.upper()))
     elif option in ("compupdate", "statupdate"):
-        # Both affect only speed. The local Redshift always analyzes.
+        # Both options affect only speed. The local Redshift always analyzes.
         if reader.peek() in ("on", "off", "true", "false", "preset"):
             reader.take()
     else:
@@ -204,7 +204,7 @@ def _option(reader: Reader, copy: Copy) -> None:
 
 
 def read_role(reader: Reader, option: str) -> str:
-    """Return the role of IAM_ROLE or CREDENTIALS, DEFAULT_ROLE for IAM_ROLE DEFAULT. Raise SqlError for keys."""
+    """Return the role that IAM_ROLE or CREDENTIALS names (DEFAULT_ROLE for DEFAULT), or raise SqlError for keys."""
     if option == "iam_role":
         if reader.peek() == "default":
             reader.take()
@@ -239,7 +239,7 @@ def _check(copy: Copy) -> None:
     if octal := re.fullmatch(r"([0-7]{3})", copy.delimiter):
         copy.delimiter = chr(int(octal[1], 8))
     if copy.format == "parquet":
-        # https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html (dlt sends MAXERROR 0)
+        # https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html; dlt sends MAXERROR 0.
         allowed = {
             "parquet", "format", "manifest", "iam_role", "credentials", "statupdate", "compupdate", "fillrecord",
             "acceptinvchars", *(["maxerror"] if not copy.max_error else []),
@@ -266,7 +266,7 @@ def _check_format(copy: Copy) -> None:
         and copy.json not in ("auto", "auto ignorecase")
     ):
         raise not_covered(f"JSON '{copy.json}' (only 'auto', 'auto ignorecase', 's3://...')")
-    # These words are case-sensitive.
+    # These values are case-sensitive.
     if copy.timeformat not in ("", "auto", "epochsecs", "epochmillisecs"):
         copy.timeformat = read_pattern("TIMEFORMAT", copy.timeformat)
     if copy.dateformat not in ("", "auto"):
@@ -277,7 +277,7 @@ _PATTERN = re.compile(r"YYYY|YY|MM|MON|DD|HH24|HH12|HH|MI|SS|AM|PM|[-/,.:; _T]",
 
 
 def read_pattern(option: str, pattern: str) -> str:
-    """Return PostgreSQL's spelling of a date or time pattern, in which a plain HH is an hour from 1 to 12."""
+    """Return PostgreSQL's spelling of a date or time pattern. A plain HH is an hour from 1 to 12."""
     parts, position = [], 0
     while position < len(pattern):
         part = _PATTERN.match(pattern, position)

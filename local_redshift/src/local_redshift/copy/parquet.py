@@ -1,4 +1,4 @@
-"""Parquet objects, read and written by pyarrow (the extra `parquet` of this package)."""
+"""Read Parquet objects with pyarrow, which this package's extra `parquet` installs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import SqlError
 from .convert import Column
 
-# Columns of the warehouse, and the Parquet types that each of them takes.
+# The types of columns, and the Parquet types that each accepts.
 _TAKES = {
     "int2": ("int8", "int16"),
     "int4": ("int8", "int16", "int32", "uint8", "uint16"),
@@ -28,7 +28,7 @@ _TAKES = {
 
 
 def import_pyarrow() -> Any:
-    """Return pyarrow with its modules csv and parquet, or raise SqlError."""
+    """Import and return pyarrow with its modules csv and parquet, or raise SqlError."""
     try:
         import pyarrow
         import pyarrow.csv
@@ -43,11 +43,11 @@ def import_pyarrow() -> Any:
 
 
 def to_csv(data: bytes, columns: Sequence[Column], name: str, fill: bool = False) -> tuple[bytes, int]:
-    """Return the rows as CSV, every value in quotes and NULL as nothing, and their number, or raise SqlError.
+    """Return the rows as CSV, with every value in quotes and NULL empty, and their number, or raise SqlError.
 
-    :param fill: the last columns may lack (FILLRECORD).
+    :param fill: whether the file may lack the last columns (FILLRECORD).
     """
-    if not data:  # an empty object is skipped, as that of a folder
+    if not data:  # an empty object, such as a folder's, is skipped
         return b"", 0
     pyarrow = import_pyarrow()
     try:
@@ -70,7 +70,7 @@ def to_csv(data: bytes, columns: Sequence[Column], name: str, fill: bool = False
                 f"Column type: {column.spelled.upper()}, Parquet schema: {spelled}"
             )
         if pyarrow.types.is_timestamp(field.type):
-            # In microseconds. If the table's column has no time zone, the moment is in UTC.
+            # Redshift has microseconds. If the table's column has no time zone, it gets the time in UTC.
             zone = field.type.tz and ("UTC" if column.type == "timestamp" else field.type.tz)
             field = field.with_type(pyarrow.timestamp("us", zone))
         fields.append(field.with_type(pyarrow.string()) if column.is_string and spelled != "null" else field)

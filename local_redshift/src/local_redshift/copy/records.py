@@ -1,4 +1,4 @@
-"""Records of text that PostgreSQL reads in another way than Redshift: ESCAPE, REMOVEQUOTES, FILLRECORD, blank lines."""
+"""Rewrite text records that PostgreSQL would read differently: ESCAPE, REMOVEQUOTES, FILLRECORD, blank lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .options import Copy
 
 
 class BadRecord(SqlError):
-    """A record that cannot be split: its first line (from 1), its text, and a code of stl_load_errors."""
+    """A record that cannot be split: its first line (from 1), its text, and its error code in stl_load_errors."""
 
     def __init__(self, line: int, raw: str, reason: int) -> None:
         super().__init__(f"line {line}: {raw}")
@@ -24,16 +24,16 @@ def is_needed(copy: Copy) -> bool:
 
 
 def rewrite(copy: Copy, text: str, columns: int) -> str:
-    """Return a whole object's records as CSV with QUOTE and DELIMITER, NULL unquoted.
+    """Return the records of a whole object as CSV with every value in quotes, and NULL as an unquoted \\N.
 
-    Each record ends in a newline. `columns` is the number that FILLRECORD fills up to. A bad record raises BadRecord.
+    Each record ends in a newline. FILLRECORD fills up to `columns` fields. A bad record raises BadRecord.
     """
     out = io.StringIO()
     for fields in _split_csv(copy, text) if copy.format == "csv" else _split_text(copy, text):
         if copy.ignore_blank_lines and len(fields) == 1 and not (fields[0] or "").strip():
             continue
         if copy.fill_record and len(fields) < columns:
-            # A zero-length string is NULL for all types but VARCHAR.
+            # An empty string is NULL for all types but VARCHAR.
             fields += [""] * (columns - len(fields))
         cells = ["\\N" if field is None else '"' + field.replace('"', '""') + '"' for field in fields]
         out.write(",".join(cells) + "\n")
@@ -47,7 +47,7 @@ def _split_csv(copy: Copy, text: str) -> Iterator[list[str | None]]:
 
 
 def _split_text(copy: Copy, text: str) -> Iterator[list[str | None]]:
-    """Yield the fields between delimiters. A backslash escapes the next character, and quotes keep delimiters."""
+    """Yield the fields of each record. A backslash escapes the next character, and quotes may enclose delimiters."""
     fields: list[str | None] = []
     field: list[str] = []
     quote, closed, escaped, line, begin, first = "", False, False, 1, 0, 1
@@ -63,7 +63,7 @@ def _split_text(copy: Copy, text: str) -> Iterator[list[str | None]]:
         position += 1
         line += character == "\n"
         if escaped:
-            # \N, the null string, stays what it is.
+            # \N, the null string, remains unchanged.
             field.append("\\N" if character == "N" else character)
             escaped = False
         elif copy.escape and character == "\\":

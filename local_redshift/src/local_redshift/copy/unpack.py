@@ -1,4 +1,4 @@
-"""Decompression of COPY's objects, piece by piece."""
+"""Decompress COPY's objects piece by piece."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _STATES: dict[str, Callable[[], Any]] = {
 
 
 def unpack(compression: str, name: str) -> Callable[[bytes, bool], bytes]:
-    """Return a function of the next piece, and of whether it is the last one. Several streams may follow each other.
+    """Return a function that decompresses the next piece. An object may have several streams in a row.
 
-    It raises SqlError, which names the object, for what is not of this compression or ends too early.
+    The function's second argument says whether the piece is the last one. The function raises SqlError, with the
+    object's name, for data that does not have this compression or ends too early.
     """
     state = _STATES[compression]()
 

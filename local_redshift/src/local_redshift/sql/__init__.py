@@ -1,1 +1,1 @@
-"""Redshift's SQL, statement by statement: edited, refused, or handed to the front."""
+"""Edit or refuse Redshift's SQL statement by statement, or pass a statement to the front."""

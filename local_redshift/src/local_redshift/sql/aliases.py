@@ -1,7 +1,7 @@
-"""Aliases of a select list that the same SELECT uses again, in later columns, WHERE or HAVING.
+"""Resolve aliases of a select list that the same SELECT uses in later columns, WHERE or HAVING.
 
-Redshift takes such a name for a column of FROM first, and only then for the alias. Only the database knows the
-columns of FROM, so it is asked which name it misses, and that one is replaced.
+In Redshift, a column of FROM takes precedence over an alias with the same name. Only the database knows the columns of
+FROM, so the front asks it which name it does not find, and replaces that name.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ _AFTER = (
     "where",
     "having",
     "group",
-)  # clauses in which PostgreSQL does not know an alias, or only a bare one
+)  # clauses in which PostgreSQL does not accept an alias, or accepts it only as a whole item
 
 
 class AliasReuse:
-    """A statement with a select list whose aliases may be used again."""
+    """A statement that may use the aliases of its select list again."""
 
     def __init__(self, tokens: Tokens, rows: Sequence[tuple[str, str]] = ()) -> None:
-        """:param rows: pairs of a relation and of a column of the same name that it must have."""
+        """:param rows: pairs of a relation and the name of a column that it must have."""
         self.tokens = list(tokens)
         self.rows = rows
 
     def query(self, render: Callable[[Tokens], str]) -> str:
-        """Return the query of the statement as PostgreSQL reads it, without parameters, to be explained."""
+        """Return the statement's query in PostgreSQL's SQL, with NULL for parameters, so that it can be analyzed."""
         depth = 0
         for i, token in enumerate(self.tokens):
             depth += {"(": 1, ")": -1}.get(token.text, 0)
@@ -37,7 +37,7 @@ class AliasReuse:
         return ""
 
     def substitute(self, name: str) -> bool:
-        """Replace each use of this alias with its value. Return False if there is none."""
+        """Replace each use of this alias with its value. Return False if there is no use."""
         for block in reversed(selects(self.tokens)):
             for end, alias, value in aliases(self.tokens, block):
                 if alias == name:
@@ -53,7 +53,7 @@ class AliasReuse:
         for start, end in sorted(ranges, reverse=True):
             if start < end:
                 out[start:end] = spelled(out[start:end], values)
-        # A column that is nothing but the alias keeps its name.
+        # A column that consists only of the alias keeps its name.
         items = ",".join(
             f'{text_of(spelled(item, values))} as "{_only_name(item)}"'
             if _only_name(item) in values
@@ -75,7 +75,7 @@ def reuses_aliases(tokens: Tokens) -> bool:
         for end, name, _ in aliases(tokens, block):
             ranges = [block.clause(clause) for clause in _AFTER] + [(end, block.list_end)]
             for start, stop in ranges:
-                # PostgreSQL knows an alias that is all of a GROUP BY item.
+                # PostgreSQL accepts an alias that is a whole GROUP BY item.
                 if start == block.clause("group")[0] and not any(t.text == "(" for t in tokens[start:stop]):
                     continue
                 if any(token.low == name or token.text == f'"{name}"' for token in tokens[start:stop]):

@@ -1,4 +1,4 @@
-"""ALTER TABLE: Redshift has less of it than PostgreSQL."""
+"""Translate ALTER TABLE, of which Redshift has fewer forms than PostgreSQL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 
 
 def _action(tokens: Tokens) -> tuple[str, int]:
-    """Return the verb of ALTER TABLE name verb, and the index of the verb."""
+    """Return the verb of `ALTER TABLE name verb`, and its index."""
     at = next(i for i, token in enumerate(tokens) if token.low == "table")
     i = next_visible(tokens, at)
     if i < len(tokens) and tokens[i].low == "only":

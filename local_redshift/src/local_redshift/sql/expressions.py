@@ -1,4 +1,4 @@
-"""Edit the expressions of a statement for PostgreSQL. Anything that needs no edit stays byte for byte."""
+"""Edit the expressions of a statement for PostgreSQL. All other text stays byte for byte."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def render(tokens: Tokens) -> str:
     return "".join(out)
 
 
-# Types of text with a length, and for each PostgreSQL's spelling and the greatest length.
+# Text types with a length, and for each PostgreSQL's spelling and the maximum length.
 _TEXT_TYPES = {
     "varchar": ("varchar", 65535), "nvarchar": ("varchar", 65535), "varying": ("varying", 65535),
     "char": ("char", 4096), "character": ("character", 4096), "nchar": ("char", 4096), "bpchar": ("char", 4096),
@@ -61,7 +61,7 @@ _TEXT_TYPES = {
 
 
 def text_type(name: str, size: str) -> str:
-    """Return a type of text as PostgreSQL spells it. Raise Refused for a length that Redshift does not have.
+    """Return a text type in PostgreSQL's spelling. Raise Refused for a length that Redshift does not have.
 
     https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
     """
@@ -105,7 +105,7 @@ _YEARS = {
 
 
 def _date_function(name: str) -> Call:
-    """Return an editor that quotes the bare first word of dateadd(day, ...). `name` is the name of its column."""
+    """Return an editor that quotes the first word of dateadd(day, ...). `name` becomes the function and column name."""
 
     def edit(tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
         first, *rest = parts(tokens[opening + 1 : end])
@@ -120,7 +120,7 @@ def _date_function(name: str) -> Call:
 
 
 def _extract(tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """Translate extract(day from x) into date_part('day', x), because its column is named so."""
+    """Translate extract(day from x) to date_part('day', x), because Redshift names the column date_part."""
     part = next_visible(tokens, opening)
     from_ = next_visible(tokens, part)
     if tokens[part].kind not in ("word", "string") or tokens[from_].low != "from":
@@ -130,7 +130,7 @@ def _extract(tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
 
 
 def _decode(tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """Translate decode(value, a, b, ..., default), where NULL equals NULL."""
+    """Translate decode(value, a, b, ..., default), in which NULL equals NULL."""
     value, *rest = (render(argument).strip() for argument in parts(tokens[opening + 1 : end]))
     default = f" else {rest.pop()}" if len(rest) % 2 else ""
     if not rest:

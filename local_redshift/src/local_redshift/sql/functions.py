@@ -1,4 +1,4 @@
-"""CREATE FUNCTION of Redshift's SQL functions."""
+"""Translate CREATE FUNCTION for Redshift's SQL functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BEFORE_NAME = {"create", "or", "replace", "function"}
 
 
 def create_function(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """Edit the body of a SQL function, a SELECT of its arguments $1, $2 and so on. Other languages are not covered."""
+    """Edit the body of an SQL function, a SELECT of its arguments $1, $2 and so on. Refuse other languages."""
     if "language" not in words or words[words.index("language") + 1] != "sql":
         raise not_covered("CREATE FUNCTION in another language than SQL")
     if not set(words) & {"volatile", "stable", "immutable"}:

@@ -15,16 +15,16 @@ _CLAUSES = {"into", "from", "where", "group", "having", "qualify", "order", "lim
 
 @dataclass(frozen=True)
 class Select:
-    """One SELECT block inside a list of tokens: `start` is the word SELECT, `end` is behind its last token."""
+    """One SELECT block inside a list of tokens: `start` is the word SELECT, and `end` follows its last token."""
 
     start: int
     end: int
-    items: int  # where its select list begins
-    clauses: dict[str, int]  # where its clauses begin
+    items: int  # index at which the select list begins
+    clauses: dict[str, int]  # indexes at which the clauses begin
     in_set: bool  # part of a UNION, INTERSECT, EXCEPT or MINUS
 
     def clause(self, name: str) -> tuple[int, int]:
-        """Return the range of a clause's tokens without its keyword, an empty range if there is no such clause."""
+        """Return the range of a clause's tokens without its keyword, or an empty range if there is no such clause."""
         if name not in self.clauses:
             return self.end, self.end
         at = self.clauses[name]
@@ -55,7 +55,7 @@ def _select(tokens: Tokens, start: int) -> Select:
             in_set = True
             break
         elif token.kind == "word" and token.low in _CLAUSES and before not in (".", "as"):
-            clauses.setdefault(token.low, i)  # IS DISTINCT FROM comes second, behind FROM
+            clauses.setdefault(token.low, i)  # ignore a later FROM, as in IS DISTINCT FROM
         if tokens[i].kind != "space":
             before = tokens[i].low
         i += 1
@@ -71,7 +71,7 @@ def _follows_set_operator(tokens: Tokens, start: int) -> bool:
 
 
 def rewrite(tokens: Tokens) -> list[Token]:
-    """Return the statement without TOP, QUALIFY, MINUS and their like."""
+    """Return the statement with TOP, QUALIFY, MINUS and similar syntax rewritten."""
     found = list(tokens)
     first = next_visible(found, -1)
     words = {token.low for token in found if token.kind == "word"}
@@ -94,7 +94,7 @@ def rewrite(tokens: Tokens) -> list[Token]:
 
 
 def _convert(tokens: list[Token]) -> list[Token]:
-    """Write CONVERT(type, value) as a cast. https://docs.aws.amazon.com/redshift/latest/dg/r_CONVERT_function.html"""
+    """Rewrite CONVERT(type, value) as a cast: https://docs.aws.amazon.com/redshift/latest/dg/r_CONVERT_function.html"""
     for i in reversed(range(len(tokens))):
         opening = next_visible(tokens, i)
         if tokens[i].low == "convert" and opening < len(tokens) and tokens[opening].text == "(":
@@ -126,7 +126,7 @@ def _into_temporary(tokens: list[Token]) -> list[Token]:
 
 
 def _rewrite_each(tokens: list[Token], word: str) -> list[Token]:
-    """Rewrite the blocks that have this word from the innermost on, one after the other."""
+    """Rewrite the blocks that have this word one by one, innermost first."""
     while True:
         blocks = [block for block in selects(tokens) if _has(tokens, block, word)]
         if not blocks:
@@ -157,7 +157,7 @@ def _without_top(tokens: Tokens, block: Select) -> list[Token]:
 
 
 def _without_qualify(tokens: Tokens, block: Select) -> list[Token]:
-    """Return the block as a subquery that computes the condition, in a query that filters by it."""
+    """Return a query that filters by QUALIFY's condition, which a subquery made from the block computes."""
     if "from" not in block.clauses:
         raise Refused("syntax error: QUALIFY needs a FROM clause")
     names = {name: value for _, name, value in aliases(tokens, block)}
@@ -186,7 +186,7 @@ def _without_qualify(tokens: Tokens, block: Select) -> list[Token]:
 
 
 def _relations(tokens: Tokens, block: Select) -> list[str]:
-    """Return the names by which the tables of FROM are known, for `*`."""
+    """Return the names or aliases of the tables in FROM, to expand `*`."""
     start, end = block.clause("from")
     found, i, expected = [], next_visible(tokens, start - 1), True
     while i < end:
@@ -220,7 +220,7 @@ _JOINS = {"join", "inner", "left", "right", "full", "cross", "natural", "on", "u
 
 
 def _own_name(value: Tokens) -> str:
-    """Return the name that a column without an alias has."""
+    """Return the name that a column has without an alias."""
     shown = visible(value)
     if shown[-1].kind in ("word", "name") and (len(shown) == 1 or shown[-2].text == "."):
         return shown[-1].text.strip('"').lower() if shown[-1].kind == "word" else shown[-1].text.strip('"')
@@ -230,7 +230,7 @@ def _own_name(value: Tokens) -> str:
 
 
 def split_alias(item: Tokens) -> tuple[Tokens, str]:
-    """Return an item of a select list without its alias, and the alias or ''."""
+    """Return an item of a select list without its alias, and the alias or an empty string."""
     at = [i for i, token in enumerate(item) if token.kind != "space"]
     if len(at) < 2 or item[at[-1]].kind not in ("word", "name"):
         return item, ""
@@ -259,7 +259,7 @@ _NO_NAME = {
 
 
 def aliases(tokens: Tokens, block: Select) -> list[tuple[int, str, Tokens]]:
-    """Return the aliases of a select list: index behind the item, name, value."""
+    """Return the aliases of a select list: the index after the item, the name, and the value."""
     found = []
     at = block.items
     for item in parts(tokens[block.items : block.list_end]):
@@ -272,7 +272,7 @@ def aliases(tokens: Tokens, block: Select) -> list[tuple[int, str, Tokens]]:
 
 
 def spelled(tokens: Tokens, values: dict[str, Tokens]) -> list[Token]:
-    """Return the tokens with each bare name that is in `values` replaced by that value in brackets."""
+    """Return the tokens with each unqualified name in `values` replaced by its value in parentheses."""
     out: list[Token] = []
     before = ""
     for i, token in enumerate(tokens):
@@ -294,6 +294,6 @@ def spelled(tokens: Tokens, values: dict[str, Tokens]) -> list[Token]:
 
 
 def visible_ends(tokens: Tokens) -> list[Token]:
-    """Return the tokens without white space at both ends."""
+    """Return the tokens without leading and trailing white space."""
     at = [i for i, token in enumerate(tokens) if token.kind != "space"]
     return list(tokens[at[0] : at[-1] + 1]) if at else []

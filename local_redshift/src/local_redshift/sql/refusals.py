@@ -1,4 +1,4 @@
-"""Statements that only one of the two databases understands: refused by name, never guessed at."""
+"""Refuse by name the statements that only one of the two databases supports."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ COVERAGE = "see what it covers in the README of local-redshift"
 
 
 def redshift_lacks(what: str) -> Refused:
-    """Return the refusal of something that only PostgreSQL has."""
+    """Return the refusal of a feature that only PostgreSQL has."""
     return Refused(
         f"Amazon Redshift has no {what}; PostgreSQL has, but the stand-in refuses what would fail there"
     )
 
 
 def not_covered(what: str) -> Refused:
-    """Return the refusal of something that only Redshift has."""
+    """Return the refusal of a Redshift feature that the stand-in does not cover."""
     return Refused(f"the local stand-in for Amazon Redshift does not cover {what}: {COVERAGE}")
 
 
-# PostgreSQL's parser takes these for something that Redshift has too, so the tree does not tell them apart.
+# PostgreSQL's parser returns the same tree for these as for forms that Redshift has, so the tree cannot identify them.
 _POSTGRES_PAIRS = {
     ("fetch", "first"): "FETCH FIRST (use LIMIT)",
     ("fetch", "next"): "FETCH NEXT ... ROWS (use LIMIT)",
@@ -40,7 +40,7 @@ _POSTGRES_PAIRS = {
     ("as", "materialized"): "AS MATERIALIZED",
     ("not", "materialized"): "AS NOT MATERIALIZED",
 }
-# Redshift has these, and PostgreSQL's parser does not know them.
+# Redshift has these, but PostgreSQL's parser does not support them.
 _REDSHIFT_PAIRS = {
     ("connect", "by"): "CONNECT BY (use WITH RECURSIVE)",
     ("by", "all"): "GROUP BY ALL (name the columns)",
@@ -50,7 +50,7 @@ _REDSHIFT_PAIRS = {
     ("unpivot", "include"): "UNPIVOT (use UNION ALL)",
     ("unpivot", "exclude"): "UNPIVOT (use UNION ALL)",
 }
-# Statements of Redshift, by their words: https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
+# Redshift's statements that are not covered: https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
 _REDSHIFT_STATEMENTS = re.compile(
     r"(?:attach|detach|show) (?:rls|masking) polic(?:y|ies)|show policies|show column grants|cancel\b|use\b"
     r"|copy job (?:list|show|alter|run|drop)\b|desc (?:datashare|identity provider)"
@@ -77,7 +77,7 @@ _VERBS = {
     "grant",
     "revoke",
 }
-# A table may have such a column (catalog/types.sql), but no value of it.
+# A table may have such a column (catalog/types.sql), but the column cannot have values.
 _NO_VALUES = "values of the types SUPER, GEOMETRY and HLLSKETCH (such a column can only be NULL)"
 
 
@@ -100,12 +100,12 @@ RESERVED = frozenset(
 
 
 def refuse_value() -> Refused:
-    """Return the refusal of a value of a type that can only be declared."""
+    """Return the refusal of a value whose type can only be declared."""
     return not_covered(_NO_VALUES)
 
 
 def check_name(token: Token) -> None:
-    """Raise Refused for a reserved word that is not quoted in the place of a name."""
+    """Raise Refused for an unquoted reserved word used as a name."""
     if token.kind == "word" and token.low in RESERVED:
         raise Refused(
             f'syntax error at or near "{token.low}": a reserved word of Amazon Redshift; quote it as a name'
@@ -123,13 +123,13 @@ _NUMBERS = {
 
 
 def _check_number(token: Token) -> None:
-    """Raise Refused for a number in a string that only PostgreSQL reads, such as '0x1F' or '1_000'."""
+    """Raise Refused for a number in a string that only PostgreSQL accepts, such as '0x1F' or '1_000'."""
     if re.fullmatch(r"'\s*[-+]?(?:0[xob]\w+|\d[\d_]*_\d+)\s*'", token.low):
         raise Refused(f'invalid input syntax for integer: "{token.text[1:-1]}"')
 
 
 def refuse_words(seen: Tokens, words: Sequence[str]) -> None:
-    """Raise Refused for what the tree of a statement (documented/) does not show."""
+    """Raise Refused for features that a statement's tree (documented/) does not show."""
     if words[0] in ("savepoint", "release") or words[:1] == ["rollback"] and "to" in words:
         raise Refused(
             f'SQL command "{words[0].upper()}" not supported on Amazon Redshift: use transactions only'

@@ -1,4 +1,4 @@
-"""SET, SHOW, RESET and current_setting() of settings that only Redshift has, kept under a name of ours."""
+"""Translate SET, SHOW, RESET and current_setting() for Redshift's own settings, stored with the prefix `local.`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ DEFAULTS = {
     "max_concurrency_scaling_clusters": "1",
     "max_cursor_result_set_size": "0",
     "mv_enable_aqmv_for_session": "on",
-    # The value of the default parameter group.
+    # The value in the default parameter group.
     "query_group": "default",
     "spectrum_query_maxerror": "-1",
     "stored_proc_log_min_messages": "log",
     "use_fips_ssl": "off",
     "wlm_query_slot_count": "1",
 }
-# Settings that affect the results of queries. Only the default value is accepted.
+# Settings that affect the results of queries. Only their default values are accepted.
 FIXED = {
     "server_version": "8.0.2",
     "enable_numeric_rounding": "off",
@@ -44,8 +44,8 @@ FIXED = {
     "parse_super_null_on_error": "off",
     "enable_case_sensitive_super_attribute": "off",
 }
-# PostgreSQL's function, which knows the names of ours too, and no others than SHOW. The placeholders are a JSON
-# object of the defaults, and an array of names. A cluster calls its encoding UNICODE unless the client has set one:
+# PostgreSQL's function, extended by Redshift's settings and limited to the settings that SHOW accepts. The placeholders
+# are a JSON object of the defaults, and an array of names. A cluster's encoding is UNICODE unless the client sets one:
 # https://github.com/psycopg/psycopg/issues/122
 CURRENT_SETTING = """
 alter function pg_catalog.current_setting(text) rename to local_current_setting;

@@ -1,6 +1,6 @@
-"""SHOW DATABASES, SCHEMAS, TABLES, COLUMNS, VIEW and GRANTS ON TABLE, as queries of the catalog.
+"""Translate SHOW DATABASES, SCHEMAS, TABLES, COLUMNS, VIEW and GRANTS ON TABLE to queries of the catalog.
 
-Columns as in https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_TABLES.html and its neighbors.
+The columns are those of https://docs.aws.amazon.com/redshift/latest/dg/r_SHOW_TABLES.html and the related pages.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ order by 5{limit}
 """
 _VIEW = 'select pg_catalog.pg_get_viewdef({view}::regclass, true)::varchar as "Show View DDL statement"'
 
-# A group is a role whose name begins with a slash.
+# SHOW GRANTS lists a group as a role whose name begins with a slash.
 _GRANTS = """
 select current_database()::varchar as database_name, namespace_name::varchar as schema_name,
        relation_name::varchar as object_name, 'TABLE'::varchar as object_type,
@@ -88,14 +88,14 @@ _COLUMN_OF_LIKE = {
     "tables": "c.relname",
     "columns": "c.column_name",
 }
-_PARTS = {"databases": -1, "schemas": 1, "tables": 2, "columns": 3}  # of a name that begins with the database
+_PARTS = {"databases": -1, "schemas": 1, "tables": 2, "columns": 3}  # parts of a name with the database
 _OTHERS = {
     "table", "grants", "procedures", "functions", "parameters", "constraints", "model", "datashares", "external",
 }  # fmt: skip
 
 
 def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | None:
-    """Translate SHOW of database objects. Return None for a setting."""
+    """Translate a SHOW of database objects. Return None for a setting."""
     seen = visible(tokens)
     what = words[1] if len(words) > 1 else ""
     if what == "view":
@@ -139,7 +139,7 @@ def _grants(seen: Tokens, database: str) -> Statement:
 
 
 def _from(seen: Tokens) -> tuple[list[str], Tokens]:
-    """Return the name behind FROM DATABASE | SCHEMA | TABLE, and what follows it."""
+    """Return the name after FROM DATABASE | SCHEMA | TABLE, and the tokens that follow it."""
     i, names = 2, []
     if i < len(seen) and seen[i].low == "from":
         i += 2

@@ -1,4 +1,4 @@
-"""One statement, and how the front handles it."""
+"""Describe one statement and how the front handles it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Result:
-    """A column of a query: its name, and its type by Redshift's rules where PostgreSQL's says less."""
+    """A column of a query: its name, and its type by Redshift's rules where PostgreSQL's is less precise."""
 
     name: str
     type: Type | None
@@ -27,14 +27,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement: `kind` is plain (PostgreSQL's answer goes through), script, copy, unload, truncate, vacuum,
+    """One statement: `kind` is plain (the client gets PostgreSQL's answer), script, copy, unload, truncate, vacuum,
     aliases, query or refused.
 
-    `text` is what to run, or the reason of a refusal. A script has more to run in the same transaction, unseen by
-    the client. `reuse` is a statement whose aliases have to be settled first. `case_sensitive` is the session's new
-    way to read quoted names, if the statement sets it. A statement that makes something of a query (kind query, in
-    `text`) is finished once the query's columns are known. `unbound` says what to run if the query's relations or
-    columns do not exist. `tag` is what the client is told when it is done, if not PostgreSQL's word.
+    `text` is the SQL to run, or the reason of a refusal. A script also has SQL to run `before` and `after` it in the
+    same transaction, unseen by the client. `reuse` is a statement whose aliases must be resolved first.
+    `case_sensitive` is the session's new rule for quoted names, if the statement sets it. If a statement creates
+    something from a query (the kind is query, and `text` is the query), `finish` completes it once the query's columns
+    are known. `unbound` is the statement to run if the query's relations or columns do not exist. `tag` is the command
+    tag for the client, if not PostgreSQL's.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Redshift's SQL for PostgreSQL: small edits of tokens that leave the rest of a statement byte for byte."""
+"""Translate Redshift's SQL for PostgreSQL by small edits of tokens. The rest of a statement stays byte for byte."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .views import (
     refresh,
 )
 
-# An INSERT of literals needs no edit and no check, and is not taken to pieces.
+# An INSERT of literals needs no edit and no check, so it is not tokenized.
 _LITERAL = (
     r"(?:E?'(?:[^'\\]|\\.|'')*+'|[-+]?\d++(?:\.\d*+)?+|null|true|false|default|\$\d++|getdate\(\)|current_date|(?:date|timestamp)\s*'[^'\\]*+')"
     r"(?:::(?:date|timestamp|timestamptz|varchar|int|integer|bigint|boolean|float8))?+"
@@ -37,16 +37,16 @@ _PLAIN_INSERT = re.compile(
     rf"(?:\s*+\((?:\s*+{_LITERAL}\s*+,?+)++\)\s*+,?+)++\s*+;?+\s*+",
     re.IGNORECASE,
 )
-# Their text is checked before it is edited. Of the others, the text that is sent on is checked.
+# The check of these statements reads their original text. For all others, it reads the text sent to PostgreSQL.
 _QUERIES = {"select", "with", "insert", "update", "delete", "merge", "explain", "declare", "prepare", "("}
 _DEFAULT_NAMES = Names()
 _LONGEST = 16_777_216  # bytes: https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
-_KEPT, _KEPT_STATEMENTS = 20_000, 1_000  # characters of a statement, statements whose translation is kept
+_KEPT, _KEPT_STATEMENTS = 20_000, 1_000  # limits of the cache: characters per statement, and statements
 _translated: dict[tuple[str, str, bool], list[Statement]] = {}
 
 
 def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
-    """Split a message into statements and return how to run each, or an empty list for a message without any."""
+    """Split a message into statements and return how to run each. The list is empty if the message has none."""
     if len(sql) > _LONGEST // 4 and (size := len(sql.encode())) > _LONGEST:
         too_long = f"Statement is too large. Statement Size: {size} bytes. Maximum Allowed: {_LONGEST} bytes"
         return [Statement("refused", too_long)]
@@ -56,7 +56,7 @@ def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
     if key in _translated:
         return _translated[key]
     found = [translate_one(tokens, names) for tokens in split(tokenize(sql))]
-    # A refusal may end with a CREATE FUNCTION, and aliases are settled in their object.
+    # Do not cache a refusal, which a CREATE FUNCTION may end, or an object in which aliases are resolved.
     if len(sql) < _KEPT and all(each.kind != "refused" and each.reuse is None for each in found):
         if len(_translated) >= _KEPT_STATEMENTS:
             _translated.clear()
@@ -65,13 +65,13 @@ def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
 
 
 def translate_one(tokens: Tokens, names: Names, settled: bool = False) -> Statement:
-    """Return how to run one statement. If it is `settled`, its aliases need no further look."""
+    """Return how to run one statement. If `settled` is true, its aliases are already resolved."""
     try:
         return _translate(tokens, names, settled)
     except Refused as refused:
         return Statement("refused", str(refused))
     except (IndexError, StopIteration, ValueError):
-        # A handler looked for a word that a complete statement has.
+        # A handler looked for a word that only a complete statement has.
         return Statement("refused", f"syntax error at end of input: {text_of(tokens).strip()[:60]}")
 
 
@@ -83,7 +83,7 @@ def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
     if not names.case_sensitive:
         tokens = fold(tokens)
     if words[0] == "unload":
-        # Its query is a string, and translated on its own.
+        # Its query is a string that is translated separately.
         return Statement("unload", text_of(tokens))
     refuse_words(visible(tokens), words)
     tokens = rewrite(tokens)
@@ -110,7 +110,7 @@ def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
 
 
 def _query(tokens: Tokens, words: Sequence[str]) -> Tokens:
-    """Return the query of CREATE TABLE AS or CREATE MATERIALIZED VIEW, all of CREATE VIEW, or nothing."""
+    """Return the query of CREATE TABLE AS or CREATE MATERIALIZED VIEW, the whole CREATE VIEW, or else no tokens."""
     if not {"table", "view"} & set(words[1:5]):
         return []
     depth, plain_view = 0, "view" in words[1:5] and "materialized" not in words[1:3]
@@ -131,7 +131,7 @@ def _words(tokens: Tokens) -> list[str]:
 
 
 def _without_database(tokens: Tokens, database: str) -> Tokens:
-    """Remove the database from CREATE and DROP SCHEMA "dev"."name". It may only be this one."""
+    """Remove the database from CREATE and DROP SCHEMA "dev"."name". Refuse any database but the current one."""
     for i, token in enumerate(tokens):
         if token.text == ".":
             if identifier(tokens[i - 1]) != database:
@@ -267,7 +267,7 @@ def _lock(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 
 
 def _declare(tokens: Tokens, words: Sequence[str]) -> Statement:
-    """Allow a session one cursor at a time. https://docs.aws.amazon.com/redshift/latest/dg/declare.html"""
+    """Allow a session one cursor at a time: https://docs.aws.amazon.com/redshift/latest/dg/declare.html"""
     return Statement("script", render(tokens), before="select pg_catalog.local_one_cursor()")
 
 

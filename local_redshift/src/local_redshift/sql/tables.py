@@ -1,4 +1,4 @@
-"""CREATE TABLE and ALTER TABLE: what PostgreSQL does not know goes to the catalog instead."""
+"""Translate CREATE TABLE and ALTER TABLE, and store in the catalog the clauses that PostgreSQL does not support."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def create_table(tokens: Tokens, words: Sequence[str]) -> Statement:
     return finish([])
 
 
-PARAMETER = re.compile(r"\$\d")  # of a prepared statement: its types are known only when it runs
+PARAMETER = re.compile(r"\$\d")  # a parameter of a prepared statement, whose type is known only when it runs
 
 
 def types_of(function: str, name: str, columns: Sequence[Result]) -> str:
-    """Return the call of a function that takes a relation and the types of its columns."""
+    """Return a call of a function whose arguments are a relation and the types of its columns."""
     types = ", ".join(str(column.type.number if column.type else 0) for column in columns)
     modifiers = ", ".join(str(column.type.modifier if column.type else 0) for column in columns)
     arrays = f"array[{types}]::oid[], array[{modifiers}]::integer[]"
@@ -71,7 +71,7 @@ def types_of(function: str, name: str, columns: Sequence[Result]) -> str:
 
 
 def _typed(query: str, columns: Sequence[Result]) -> str:
-    """Return `as query` with its numbers in Redshift's types. Strings have the right length already."""
+    """Return `as query` with its numbers in Redshift's types. Strings already have the right length."""
     items, numbers = [], 0
     for column in columns:
         name = '"' + column.name.replace('"', '""') + '"'
@@ -80,12 +80,12 @@ def _typed(query: str, columns: Sequence[Result]) -> str:
         numbers += number is not None
     if not numbers:
         return query
-    # A new line, because the query may end in a comment.
+    # The newline is needed because the query may end in a comment.
     return f" as select {', '.join(items)} from ({query.strip()[2:]}\n) as local_query"
 
 
 def table_name(tokens: Tokens, start: int) -> tuple[str, int]:
-    """Return the name of one to three parts that begins at `start`, and the index behind it."""
+    """Return the name of one to three parts that begins at `start`, and the index after it."""
     i = start
     while i < len(tokens) and (tokens[i].kind in ("name", "word", "temp") or tokens[i].text == "."):
         following = next_visible(tokens, i)
@@ -98,7 +98,7 @@ def table_name(tokens: Tokens, start: int) -> tuple[str, int]:
 
 
 def lay_out(name: str, layout: Layout) -> str:
-    """Return the SQL that keeps what PostgreSQL does not know of a table."""
+    """Return the SQL that stores the properties of a table that PostgreSQL does not support."""
     keep = [
         f"{literal(name)}::regclass",
         literal(layout.diststyle),
@@ -121,7 +121,7 @@ def lay_out(name: str, layout: Layout) -> str:
 
 
 class Layout:
-    """The parts of a CREATE TABLE that PostgreSQL does not know."""
+    """The parts of a CREATE TABLE that PostgreSQL does not support."""
 
     def __init__(self, table: str = "") -> None:
         self._table = table.rsplit(".", 1)[-1].strip('"')
@@ -133,10 +133,10 @@ class Layout:
         self.interleaved = False
         self.nullable_identities: list[str] = []
         self.encodings: dict[str, str] = {}
-        self.foreign_keys: list[tuple[str, str]] = []  # the table that is referenced, and the constraint
+        self.foreign_keys: list[tuple[str, str]] = []  # the referenced table and the constraint
 
     def column(self, name: str) -> str:
-        """Return a column's name as an error has it."""
+        """Return a column's name in the form in which errors show it."""
         return f"{self._table}.{name}" if self._table else name
 
     @property
@@ -146,7 +146,7 @@ class Layout:
 
 
 def edit_element(tokens: Tokens, layout: Layout) -> str | None:
-    """Edit a column or table constraint in the brackets of CREATE TABLE. Return None if nothing is left of it."""
+    """Edit a column or table constraint in the parentheses of CREATE TABLE. Return None if nothing is left of it."""
     seen = visible(tokens)
     if not seen:
         raise Refused("syntax error: an empty column definition")
@@ -185,7 +185,7 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
         token = tokens[i]
         following = next_visible(tokens, i)
         if token.kind != "word":
-            # Parts of a default: operators, strings, brackets.
+            # Part of a default: an operator, a string or parentheses.
             end = closing(tokens, i) + 1 if token.text == "(" else i + 1
             out.append(render(tokens[i:end]))
             i = end
@@ -259,7 +259,7 @@ _DEFAULT_TYPES = {
 
 
 def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
-    """Read the type of a column at i. Return the index after it, and the type in PostgreSQL's spelling."""
+    """Parse a column's type at i. Return the index after it, and the type in PostgreSQL's spelling."""
     start = next_visible(tokens, i - 1)
     if start >= len(tokens):
         return i, ""  # CREATE TABLE t (a, b) AS ...
@@ -293,7 +293,7 @@ def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
 
 
 def table_attributes(tokens: Tokens, layout: Layout) -> str:
-    """Read the clauses after the column list. Return `as select ...`, or nothing."""
+    """Parse the clauses after the column list. Return `as select ...`, or an empty string."""
     i = next_visible(tokens, -1)
     while i < len(tokens):
         low = tokens[i].low

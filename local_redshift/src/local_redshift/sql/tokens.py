@@ -1,4 +1,4 @@
-"""Split SQL into tokens that keep every character, and find a way around in them."""
+"""Split SQL into tokens that keep every character, and navigate them."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ _AFTER_NUMBER = {
 
 
 def separate_numbers(tokens: Tokens) -> list[Token]:
-    """Return the tokens with a space between a number and the word that is glued to it, as in 4WHEN.
+    """Return the tokens with a space between a number and a word that follows it directly, as in 4WHEN.
 
-    Raise Refused for PostgreSQL's 1_000 and 0x1F.
+    Raise Refused for PostgreSQL's forms 1_000 and 0x1F.
     """
     out: list[Token] = []
     for token in tokens:
@@ -76,7 +76,7 @@ def separate_numbers(tokens: Tokens) -> list[Token]:
 
 
 def fold(tokens: Tokens) -> list[Token]:
-    """Return the tokens with quoted names in lower case, as Redshift reads them unless a setting says otherwise."""
+    """Return the tokens with quoted names in lower case, which is Redshift's default."""
     return [
         token._replace(text=_ascii_lower(token.text)) if token.kind == "name" else token for token in tokens
     ]
@@ -91,7 +91,7 @@ def text_of(tokens: Tokens) -> str:
 
 
 def next_visible(tokens: Tokens, i: int) -> int:
-    """Return the index of the next visible token after i, or the length."""
+    """Return the index of the next visible token after i, or the number of tokens."""
     i += 1
     while i < len(tokens) and tokens[i].kind == "space":
         i += 1
@@ -99,7 +99,7 @@ def next_visible(tokens: Tokens, i: int) -> int:
 
 
 def closing(tokens: Tokens, i: int) -> int:
-    """Return the index of the bracket that closes the one at i."""
+    """Return the index of the parenthesis that closes the one at i."""
     depth = 0
     for j in range(i, len(tokens)):
         if tokens[j].text == "(":
@@ -112,7 +112,7 @@ def closing(tokens: Tokens, i: int) -> int:
 
 
 def parts(tokens: Tokens) -> list[Tokens]:
-    """Split at the commas that lie outside brackets."""
+    """Split the tokens at commas outside parentheses."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:

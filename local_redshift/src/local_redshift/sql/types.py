@@ -1,8 +1,8 @@
-"""The types of a query's columns by Redshift's rules, where PostgreSQL's have no precision or length.
+"""Determine the types of a query's columns by Redshift's rules, where PostgreSQL's have no precision or length.
 
-A table or a view that is made of a query has them: `sum(price)` of NUMERIC(8,2) is NUMERIC(38,2), `'abc'` is
-VARCHAR(3). PostgreSQL's own tree of the query, in the text of its catalog, says what every column is made of.
-https://docs.aws.amazon.com/redshift/latest/dg/r_numeric_computations201.html
+A table or a view that is created from a query has these types: `sum(price)` of NUMERIC(8,2) is NUMERIC(38,2), and
+`'abc'` is VARCHAR(3). PostgreSQL's tree of the query, as text in its catalog, has the expression of every column. The
+rules are from https://docs.aws.amazon.com/redshift/latest/dg/r_numeric_computations201.html.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Node = Any  # a dict with the node's kind under "", a list, a word or None
+Node = Any  # a dict with the node's kind under the key "", a list, a word or None
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Type:
 
     @property
     def modifier(self) -> int:
-        """Return PostgreSQL's modifier: precision and scale, or length."""
+        """Return PostgreSQL's type modifier: precision and scale, or length."""
         if self.name == "integer":
             return -1
         return (self.size << 16 | self.scale if self.name == "numeric" else self.size) + 4
@@ -47,8 +47,8 @@ _TOKEN = re.compile(r'[(){}]|"(?:\\.|[^"\\])*"|(?:\\.|[^\s(){}\\])+')
 _NUMERIC, _VARCHAR = "1700", "1043"
 _INTEGERS = {"21": Type("integer", 5), "23": Type("integer", 10), "20": Type("integer", 19)}
 _TEXTS = {"25", "1043"}
-# Numbers of PostgreSQL's functions, aggregates and operators.
-_SAME = {"1740", "1781", "1782", "1705"}  # an integer to NUMERIC, abs()
+# OIDs of PostgreSQL's functions, aggregates and operators.
+_SAME = {"1740", "1781", "1782", "1705"}  # conversion of an integer to NUMERIC, abs()
 _EXTREMES = {"2130", "2146", "2129", "2145"}  # max and min of NUMERIC and text
 _SUM, _SUM_OF_BIGINT, _AVERAGE = "2114", "2107", "2103"
 _PLUS_MINUS, _TIMES, _DIVIDE, _NEGATE = ("1758", "1759"), "1760", "1761", "1751"
@@ -56,17 +56,17 @@ _MOST = 38
 
 
 def column_types(tree: str, known: Mapping[tuple[str, str], Type]) -> list[Type | None]:
-    """Return the type of each column of the query, None where PostgreSQL's is taken.
+    """Return the type of each column of the query, or None where PostgreSQL's type applies.
 
     :param tree: pg_rewrite.ev_action of a view of the query.
-    :param known: types of columns of views: (relation's number, column's number).
+    :param known: types of views' columns, by the relation's OID and the column's number.
     """
     ((query,),) = _read(iter(_TOKEN.findall(tree)))
     return [_Query([query], known).column(i) for i in range(len(_targets(query)))]
 
 
 def of_modifier(type_: str, modifier: int) -> Type | None:
-    """Return the type that PostgreSQL keeps as a type's number and a modifier."""
+    """Return the type for PostgreSQL's type OID and modifier."""
     if modifier < 4:
         return None
     if type_ == _NUMERIC:
@@ -75,7 +75,7 @@ def of_modifier(type_: str, modifier: int) -> Type | None:
 
 
 def _read(tokens: Iterator[str]) -> list[Node]:
-    """Read nodes up to the bracket that closes them."""
+    """Read nodes up to the closing parenthesis or bracket."""
     nodes: list[Node] = []
     for token in tokens:
         if token in (")", "}"):
@@ -90,7 +90,7 @@ def _read(tokens: Iterator[str]) -> list[Node]:
 
 
 def _fields(parts: Sequence[Node]) -> dict[str, Node]:
-    """Return kind, :field, value, :field, value ... as a dict, in which a value of several words is a list."""
+    """Return `kind :field value :field value ...` as a dict. A value of several words becomes a list."""
     fields: dict[str, list[Node]] = {}
     name = ""
     for part in parts[1:]:
@@ -107,7 +107,7 @@ def _targets(query: Node) -> list[Node]:
 
 
 class _Query:
-    """A query inside of the queries that are around it."""
+    """A query, with the queries that enclose it."""
 
     def __init__(self, around: list[Node], known: Mapping[tuple[str, str], Type]) -> None:
         self._around, self._known = around, known
@@ -124,7 +124,7 @@ class _Query:
         return self.type(targets[index]) if index < len(targets) else None
 
     def type(self, node: Node) -> Type | None:
-        """Return the type of an expression, None if PostgreSQL's is as good."""
+        """Return the type of an expression, or None if PostgreSQL's type applies."""
         if not isinstance(node, dict):
             return None
         read = _KINDS.get(node[""])
@@ -167,14 +167,14 @@ class _Query:
         value = node["constvalue"]
         if not isinstance(value, list) or node["constbyval"] == "true":
             return None
-        content = bytes(int(each) & 0xFF for each in value[2:-1])[4:]  # behind the length
+        content = bytes(int(each) & 0xFF for each in value[2:-1])[4:]  # without the length
         if node["consttype"] == "25":
             return Type("varchar", max(1, len(content)))
         return _number(content) if node["consttype"] == _NUMERIC else None
 
     def call(self, node: Node) -> Type | None:
         arguments = node["args"] or []
-        # A cast with a precision or length is a function of the value and the modifier.
+        # A cast with a precision or length is a function call with the value and the modifier.
         if node["funcformat"] in ("1", "2") and len(arguments) > 1 and arguments[1][""] == "CONST":
             modifier = bytes(int(each) & 0xFF for each in arguments[1]["constvalue"][2:6])
             return of_modifier(node["funcresulttype"], int.from_bytes(modifier, "little", signed=True))
@@ -223,7 +223,7 @@ class _Query:
         return _union([self.type(each) for each in (*results, node["defresult"])])
 
     def relabeled(self, node: Node) -> Type | None:
-        # An explicit cast has its own length on Redshift.
+        # On Redshift, an explicit cast has its own length.
         return self.type(node["arg"]) if node["relabelformat"] != "1" else None
 
     def first_argument(self, node: Node) -> Type | None:
@@ -250,7 +250,7 @@ _KINDS: dict[str, Callable[[_Query, Node], Type | None]] = {
 
 
 def _references(node: Node) -> list[int]:
-    """Return the numbers of the queries that a UNION, INTERSECT or EXCEPT puts together."""
+    """Return the numbers of the queries that a UNION, INTERSECT or EXCEPT combines."""
     if node[""] == "RANGETBLREF":
         return [int(node["rtindex"])]
     return [*_references(node["larg"]), *_references(node["rarg"])]
@@ -261,7 +261,7 @@ def _numeric(size: int, scale: int) -> Type:
 
 
 def _union(types: Sequence[Type | None]) -> Type | None:
-    """Return the type that has room for all of these."""
+    """Return the smallest type that can hold the values of all of these."""
     found = [each for each in types if each != _NULL]
     if not found or any(each is None for each in found):
         return None
@@ -274,7 +274,7 @@ def _union(types: Sequence[Type | None]) -> Type | None:
 
 
 def _number(content: bytes) -> Type | None:
-    """Return the type of a constant of NUMERIC, in PostgreSQL's short form of it."""
+    """Return the type of a NUMERIC constant in PostgreSQL's short binary form."""
     header = int.from_bytes(content[:2], "little")
     if header & 0xC000 != 0x8000:
         return None

@@ -1,4 +1,4 @@
-"""CREATE USER, ALTER USER, GRANT and REVOKE: Redshift's options and its rules for a password."""
+"""Translate CREATE USER, ALTER USER, GRANT and REVOKE, with Redshift's options and password rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .tokens import Tokens, literal, text_of, visible
 
 
 def create_or_alter_user(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """Translate CREATE USER or ALTER USER by Redshift's rules for a password, which PostgreSQL does not have."""
+    """Translate CREATE USER or ALTER USER, and apply Redshift's password rules, which PostgreSQL does not have."""
     for word, reason in (
         ("createuser", "CREATEUSER (a superuser)"),
         ("nocreateuser", "NOCREATEUSER"),
@@ -42,7 +42,7 @@ def create_or_alter_user(tokens: Tokens, words: Sequence[str]) -> Statement | No
 
 
 def _password(tokens: Tokens, password: str) -> Statement | None:
-    """Check a password by Redshift's rules. 'sha256|password' is kept as any other."""
+    """Check a password by Redshift's rules. The password in 'sha256|password' is stored like any other."""
     kind, _, rest = password.partition("|")
     if kind == "sha256":
         if "|" in rest:

@@ -1,4 +1,4 @@
-"""CREATE VIEW and CREATE MATERIALIZED VIEW."""
+"""Translate the statements for views and materialized views."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .tokens import Tokens, literal, next_visible, parts, text_of, visible
 
 
 def create_view(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """Keep the types of the columns (catalog/types.sql), and a late-binding view's definition.
+    """Translate CREATE VIEW. Store the columns' types (catalog/types.sql) and a late-binding view's definition.
 
     A late-binding view is recreated when its tables change (catalog/views.sql).
     """
@@ -47,7 +47,7 @@ def create_view(tokens: Tokens, words: Sequence[str]) -> Statement | None:
 
 
 def create_materialized_view(tokens: Tokens) -> Statement:
-    """Make the relation of the rows, with BACKUP, DISTSTYLE and the like, and a view of it (catalog/views.sql)."""
+    """Create a relation for the rows, with BACKUP, DISTSTYLE and so on, and a view of it (catalog/views.sql)."""
     at = next(i for i, token in enumerate(tokens) if token.low == "view")
     name, i = table_name(tokens, next_visible(tokens, at))
     start = _query(tokens, i, "MATERIALIZED VIEW")
@@ -109,7 +109,7 @@ def drop_materialized_view(tokens: Tokens, words: Sequence[str]) -> Statement:
 
 
 def _query(tokens: Tokens, i: int, what: str) -> int:
-    """Return where the query behind AS begins."""
+    """Return the index at which the query after AS begins."""
     at = next((j for j in range(i, len(tokens)) if tokens[j].low == "as"), None)
     if at is None:
         raise Refused(f"syntax error: CREATE {what} needs AS")

@@ -1,4 +1,4 @@
-"""Window functions that PostgreSQL has in another form: IGNORE NULLS, RATIO_TO_REPORT, LISTAGG with OVER."""
+"""Translate window functions with another form in PostgreSQL: IGNORE NULLS, RATIO_TO_REPORT, LISTAGG with OVER."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BEFORE, _BEHIND = (
 
 
 def over(tokens: Tokens, end: int) -> tuple[Tokens, int] | None:
-    """Return the tokens inside OVER (...) behind `end` and the index of its last bracket, or None without OVER."""
+    """Return the tokens inside OVER (...) after `end` and the index of its last parenthesis, or None without OVER."""
     word = next_visible(tokens, end)
     if word >= len(tokens) or tokens[word].low != "over":
         return None
@@ -29,7 +29,7 @@ def over(tokens: Tokens, end: int) -> tuple[Tokens, int] | None:
 
 
 def _without_nulls_clause(tokens: Tokens) -> tuple[Tokens, str]:
-    """Return an argument list without IGNORE NULLS or RESPECT NULLS at its end, and the word that was there."""
+    """Return an argument list without IGNORE NULLS or RESPECT NULLS at its end, and the word that it had."""
     at = [i for i, token in enumerate(tokens) if token.kind != "space"]
     if len(at) > 2 and tokens[at[-1]].low == "nulls" and tokens[at[-2]].low in ("ignore", "respect"):
         return tokens[: at[-2]], tokens[at[-2]].low
@@ -37,7 +37,7 @@ def _without_nulls_clause(tokens: Tokens) -> tuple[Tokens, str]:
 
 
 def value_function(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """Translate FIRST_VALUE, LAST_VALUE, LAG or LEAD with IGNORE NULLS into an aggregate over the rows of the frame."""
+    """Translate FIRST_VALUE, LAST_VALUE, LAG or LEAD with IGNORE NULLS to an aggregate over the frame's rows."""
     name = tokens[i].low
     inside, word = _without_nulls_clause(tokens[opening + 1 : end])
     following = next_visible(tokens, end)
@@ -54,13 +54,13 @@ def value_function(render: Render, tokens: Tokens, i: int, opening: int, end: in
         raise not_covered(f"{name.upper()} of more than one row away with IGNORE NULLS")
     aggregate = "local_last_value" if name in ("last_value", "lag") else "local_first_value"
     frame = {"lag": _BEFORE, "lead": _BEHIND}.get(name, "")
-    # Inside of a function of that name, which is the column's name.
+    # Wrap the aggregate in a function with the original name, because the column gets the function's name.
     text = f"pg_catalog.{aggregate}({render(value)}) over ({render(window)}{frame})"
     return f"pg_catalog.{name}({text}, true)", close + 1
 
 
 def ratio_to_report(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """Translate ratio_to_report(x) over (w) into x / sum(x) over (w)."""
+    """Translate ratio_to_report(x) over (w) to x / sum(x) over (w)."""
     found = over(tokens, end)
     if found is None:
         raise Refused("syntax error: RATIO_TO_REPORT needs OVER (...)")
@@ -70,7 +70,7 @@ def ratio_to_report(render: Render, tokens: Tokens, i: int, opening: int, end: i
 
 
 def listagg(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> tuple[str, int]:
-    """Translate listagg(x, ',') within group (order by y) into listagg(x, ',' order by y), an aggregate here."""
+    """Translate listagg(x, ',') within group (order by y) to listagg(x, ',' order by y), our own aggregate."""
     first, *rest = parts(tokens[opening + 1 : end])
     distinct = visible(first)[0].low == "distinct"
     value = render(first[next_visible(first, next_visible(first, -1)) :] if distinct else first).strip()
@@ -86,6 +86,6 @@ def listagg(render: Render, tokens: Tokens, i: int, opening: int, end: int) -> t
     if distinct:
         raise not_covered("LISTAGG(DISTINCT ...) as a window function")
     window, close = found
-    # Without a frame, ORDER BY would end the list at the current row.
+    # If no frame were given, ORDER BY would end the list at the current row.
     frame = _WHOLE if order else ""
     return f"pg_catalog.listagg({value}, {separator}) over ({render(window)}{order}{frame})", close + 1

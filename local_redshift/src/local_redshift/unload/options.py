@@ -1,4 +1,4 @@
-"""The text of an UNLOAD statement: its query and its options, read and checked."""
+"""Parse an UNLOAD statement, and check its query and options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..sql.tokens import Token, identifier, tokenize, visible
 
 @dataclass
 class Options:
-    """A parsed UNLOAD. `query` is in PostgreSQL's words, once its aliases are settled."""
+    """A parsed UNLOAD. `query` is in PostgreSQL's SQL once its aliases are resolved."""
 
     query: Statement
     bucket: str
@@ -38,8 +38,8 @@ class Options:
     clean_path: bool = False
     max_size: int = 6_200_000_000  # bytes per file
     partition_by: list[str] = field(default_factory=list)
-    include: bool = False  # the columns of PARTITION BY are in the files too
-    # Arguments of PutObject. Without ENCRYPTED AUTO, it is not the bucket that chooses.
+    include: bool = False  # whether the files also have the columns of PARTITION BY
+    # Arguments of PutObject. The bucket's default encryption applies only with ENCRYPTED AUTO.
     encryption: dict[str, str] = field(default_factory=lambda: {"ServerSideEncryption": "AES256"})
     options: set[str] = field(default_factory=set)
 
@@ -49,7 +49,7 @@ def _not_covered(what: str) -> SqlError:
 
 
 def parse(sql: str, names: Names) -> Options:
-    """Parse the statement. Raise SqlError for an error and, with its name, for a feature that is not covered."""
+    """Parse the statement. Raise SqlError for an error, or with the name of a feature that is not covered."""
     reader = Reader(visible(tokenize(sql)))
     reader.take()
     _expect(reader, "(")
@@ -86,7 +86,7 @@ def _query(token: Token) -> str:
 
 
 def select(statement: Statement) -> str:
-    """Return the query that an UNLOAD runs, or raise SqlError."""
+    """Return the query that an UNLOAD runs, or raise SqlError if it is not a valid SELECT."""
     if statement.kind == "refused":
         raise SqlError(statement.text, "0A000")
     tokens = visible(tokenize(statement.text))

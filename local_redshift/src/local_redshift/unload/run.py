@@ -1,4 +1,4 @@
-"""One UNLOAD: the query inside the client's snapshot, its rows to files, the files to S3."""
+"""Run one UNLOAD: query in the client's snapshot, write the rows to files, and put the files into S3."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 class Unload:
-    """One UNLOAD on one client connection. All rows come from one slice: one file, unless MAXFILESIZE cuts it."""
+    """One UNLOAD on one client connection. There is one slice, so it writes one file unless MAXFILESIZE splits it."""
 
     def __init__(self, backend: Backend, clients: tuple[Any, Any], options: Options) -> None:
         self._backend, self._options = backend, options
         self._s3, self._iam = clients
         self._columns: list[Column] = []
-        self._kept: list[int] = []  # indexes of the columns that are in the files
+        self._kept: list[int] = []  # indexes of the columns in the files
         self._partition: list[int] = []
         self._writers: dict[tuple[str | None, ...], Writer] = {}
         self._parts: dict[tuple[str | None, ...], int] = {}
@@ -36,7 +36,7 @@ class Unload:
 
     @property
     def message(self) -> str:
-        """Return what psql prints after an UNLOAD."""
+        """Return the message that psql prints after an UNLOAD."""
         return f"UNLOAD completed, {self.rows} record(s) unloaded successfully."
 
     async def run(self) -> None:
@@ -55,7 +55,7 @@ class Unload:
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 await self._add(_row(line.decode()))
-        # JSON without rows has no file: https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html
+        # UNLOAD to JSON without rows writes no file: https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html
         for partition in list(self._writers) if self.rows or options.format != "json" else ():
             await self._close(partition)
         if options.manifest:
@@ -75,7 +75,7 @@ class Unload:
             raise SqlError("UNLOAD needs a column besides those of PARTITION BY: use INCLUDE", "42601")
 
     def _make_room(self) -> None:
-        """Delete what CLEANPATH says, or raise SqlError for a destination that is not empty."""
+        """Delete existing objects if CLEANPATH is given, or raise SqlError if the destination is not empty."""
         options = self._options
         if options.allow_overwrite:
             return
@@ -135,7 +135,7 @@ class Unload:
             raise from_client_error(error, f"Writing s3://{self._options.bucket}/{key}") from None
 
     def _entries(self) -> list[dict[str, Any]]:
-        """Return the manifest's entries. COPY of Parquet needs their lengths."""
+        """Return the manifest's entries. They have lengths because COPY of Parquet needs them."""
         return [
             {"url": f"s3://{self._options.bucket}/{key}", "meta": {"content_length": size}}
             for key, size in self._files

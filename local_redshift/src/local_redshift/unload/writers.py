@@ -1,4 +1,4 @@
-"""The rows of an UNLOAD as bytes of a file, by format."""
+"""Convert the rows of an UNLOAD to the bytes of a file in each format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Row = Sequence[str | None]
 
 
 class Column(NamedTuple):
-    """A column of the query: its name, and PostgreSQL's number and modifier of its type."""
+    """A column of the query: its name, and the OID and modifier of its PostgreSQL type."""
 
     name: str
     type: int
@@ -49,7 +49,7 @@ _NUMBERS = {20, 21, 23, 700, 701, 1700}
 
 
 class TextWriter:
-    """CSV, delimited text or JSON lines."""
+    """A writer of CSV, delimited text or JSON lines."""
 
     def __init__(self, columns: Sequence[Column], options: Options) -> None:
         self._columns, self._options, self.size = columns, options, 0
@@ -110,7 +110,7 @@ def _json_value(column: Column, value: str | None) -> str:
 
 
 class ParquetWriter:
-    """Parquet, snappy as Redshift's."""
+    """A writer of Parquet with snappy compression, which Redshift also uses."""
 
     def __init__(self, columns: Sequence[Column], options: Options) -> None:
         self._pyarrow = import_pyarrow()

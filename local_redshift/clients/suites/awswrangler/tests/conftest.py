@@ -1,4 +1,4 @@
-"""The fixtures of awswrangler's tests of Redshift, without a stack of CloudFormation: the local Redshift and its S3."""
+"""Fixtures for awswrangler's Redshift tests, on the local Redshift and its S3 instead of a CloudFormation stack."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ redshift_connector.connect = _without_tls(redshift_connector.connect)
 
 
 def _connect(*names: Any, **given: Any) -> Any:
-    """Return the connection that the tests keep in Glue or in Secrets Manager."""
+    """Return a connection to the local Redshift instead of one that is stored in Glue or Secrets Manager."""
     login = {name: PARAMETERS["redshift"][name] for name in ("host", "port", "database")}
     login |= {name: PARAMETERS[name] for name in ("user", "password")}
     return redshift_connector.connect(**(login | {"port": int(login["port"])}))

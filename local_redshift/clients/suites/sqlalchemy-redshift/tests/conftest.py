@@ -1,4 +1,4 @@
-"""The fixtures that sqlalchemy-redshift's tests ask for, on the local Redshift, with each of two drivers."""
+"""Fixtures that sqlalchemy-redshift's tests need, on the local Redshift and with each of two drivers."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ def _migrated(redshift_dialect_flavor):
         models.Base.metadata.drop_all(connection)
         tables = [table for table in models.Base.metadata.sorted_tables if table is not LONG]
         models.Base.metadata.create_all(connection, tables=tables)
-    # In its own transaction: PostgreSQL's names end at 63 bytes, Redshift's at 127.
+    # This table has its own transaction, because it may fail: PostgreSQL limits names to 63 bytes, Redshift to 127.
     with contextlib.suppress(sa.exc.DBAPIError), engine.begin() as connection:
         LONG.create(connection)
     yield engine

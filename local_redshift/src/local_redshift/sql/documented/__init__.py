@@ -1,1 +1,1 @@
-"""The functions, operators, types and forms that Amazon Redshift documents. Anything else is refused by name."""
+"""Refuse by name all functions, operators, types and forms that Amazon Redshift does not document."""

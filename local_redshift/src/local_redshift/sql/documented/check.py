@@ -23,17 +23,17 @@ functions: set[str] = set()
 
 
 Rows = tuple[tuple[str, str], ...]
-"""Pairs of a relation and of its name in a query, which is used as the name of a column."""
+"""Pairs of a relation and its name in a query that uses that name as a column."""
 
 
 def check(tokens: Tokens) -> Rows:
-    """Raise Refused with the name of anything undocumented. Return what only the database can decide."""
+    """Raise Refused with the name of an undocumented feature. Return the pairs that only the database can check."""
     text = shape(tokens)
     try:
         with contextlib.suppress(Refused):
             if not check_shape(_rename(text)):
                 return ()
-        # Messages and rows have the names of the statement.
+        # Check the original text, so that messages and rows have the statement's own names.
         return check_shape(text)
     except Refused as refused:
         if not str(refused).startswith(("syntax error", "Amazon Redshift has no")):
@@ -42,7 +42,7 @@ def check(tokens: Tokens) -> Rows:
             raise not_covered("EXCLUDE (name the columns)") from None
         if re.search(r"\(\s*\+\s*\)", text):
             raise not_covered("(+) in a join (use LEFT JOIN)") from None
-        # PostgreSQL's parser does not read some of Redshift's functions as functions.
+        # PostgreSQL's parser does not parse calls of some of Redshift's functions.
         for i, token in enumerate(tokens):
             function = FUNCTIONS.get(token.low) if token.kind == "word" else None
             following = next_visible(tokens, i)
@@ -52,9 +52,9 @@ def check(tokens: Tokens) -> Rows:
 
 
 def _rename(text: str) -> str:
-    """Return the shape with one name for each qualifier that has a digit, such as the schema of a run or of a test.
+    """Rename each qualifier that has a digit, such as the schema of a run or of a test, to qualifier_n.
 
-    No rule looks at such a name, and without it the statements of all runs have one shape.
+    No rule depends on such a name. With the new name, the statements of all runs have the same shape.
     """
     names = dict.fromkeys(_NUMBERED.findall(text))
     for number, name in enumerate(names):
@@ -64,7 +64,7 @@ def _rename(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def check_shape(text: str) -> Rows:
-    """Check one shape of statement, once. (A refusal is not kept: a function may be created later.)"""
+    """Check a shape of statement once. Refusals are not cached, because a function may be created later."""
     rows: list[tuple[str, str]] = []
     for tree in parse(text):
         if "CallStmt" in tree:

@@ -1,4 +1,4 @@
-"""The nodes of PostgreSQL's tree, and their fields, that a statement may have. Any other is refused.
+"""The nodes and fields of PostgreSQL's parse tree that a statement may have. All others are refused.
 
 The documentation of each statement and clause is below https://docs.aws.amazon.com/redshift/latest/dg/, most of it in
 c_SQL_commands.html, r_SELECT_synopsis.html and c_expressions.html.
@@ -75,7 +75,7 @@ _FIELDS = {
     "ObjectWithArgs": "objname objargs objfuncargs args_unspecified",
     "CommentStmt": "objtype object comment",
     "RoleSpec": "roletype rolename",
-    # Databases, schemas, users, rights
+    # Databases, schemas, users, privileges
     "CreateSchemaStmt": "schemaname authrole if_not_exists",
     "CreatedbStmt": "dbname options",
     "DropdbStmt": "dbname missing_ok",
@@ -89,7 +89,7 @@ _FIELDS = {
     "AlterDefaultPrivilegesStmt": "options action",
     "CreateFunctionStmt": "replace funcname parameters returnType options",
     "FunctionParameter": "argType mode",
-    # Sessions, cursors and upkeep
+    # Sessions, cursors and maintenance
     "TransactionStmt": "kind options",
     "VariableSetStmt": "kind name args is_local",
     "VariableShowStmt": "name",
@@ -107,13 +107,13 @@ _FIELDS = {
 }
 FIELDS = {node: frozenset(fields.split()) for node, fields in _FIELDS.items()}
 
-# Where the text went, and what only PostgreSQL's analysis fills in.
+# Fields with positions in the text, and fields that only PostgreSQL's analysis fills in.
 UNREAD = frozenset(
     "location list_start list_end typemod typmod is_local defaction stmt_location stmt_len funcformat row_format"
     " rexpr_list_start rexpr_list_end jumble_args".split()
 )
 
-# Fields that have a node without the name of its type around it.
+# Fields whose node is not wrapped in the name of its type.
 INSIDE = {
     ("SelectStmt", "larg"): "SelectStmt",
     ("SelectStmt", "rarg"): "SelectStmt",
@@ -148,7 +148,7 @@ INSIDE = {
     if field in FIELDS[node] and node not in ("FetchStmt",)
 }
 
-# Values of a field that may be there. A field that is not here may have any.
+# The allowed values of a field. A field that is not listed may have any value.
 VALUES = {
     ("RangeVar", "relpersistence"): {"p", "t"},
     ("CreateStmt", "oncommit"): {"ONCOMMIT_NOOP"},
@@ -193,8 +193,8 @@ VALUES = {
     },
 }  # fmt: skip
 
-# Nodes and fields that may be in a query that reads nothing but the catalog, and nowhere else: what the leader node has
-# from PostgreSQL 8.0 (https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-datatypes.html).
+# Nodes and fields that are allowed only in a query that reads only the catalog. The leader node has them from
+# PostgreSQL 8.0 (https://docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-datatypes.html).
 CATALOG = {
     "A_ArrayExpr": "ARRAY[...]",
     "RowExpr": "row constructor (write the comparisons one by one)",
@@ -205,7 +205,7 @@ CATALOG = {
     "TypeName.arrayBounds": "array type",
 }
 
-# Names of nodes, fields and values in a refusal. Others have PostgreSQL's own name.
+# Names of nodes, fields and values in refusals. All others appear with PostgreSQL's name.
 CALLED = {
     "SelectStmt.limitCount": "LIMIT of anything but a number",
     "SelectStmt.limitOffset": "OFFSET of anything but a number",

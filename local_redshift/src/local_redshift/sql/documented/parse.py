@@ -1,4 +1,4 @@
-"""PostgreSQL's own parser."""
+"""Parse SQL with PostgreSQL's own parser."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Node = dict[str, Any]
 
 
 def parse(text: str) -> list[Node]:
-    """Return the tree of each statement, as libpg_query's JSON has it. Raise Refused for a syntax error.
+    """Return the tree of each statement in libpg_query's JSON form. Raise Refused for a syntax error.
 
-    The JSON instead of postgast.parse(): protobuf refuses a tree that is as deep as fifty `||` in a row.
+    This does not use postgast.parse(), because protobuf refuses a tree as deep as that of 50 `||` in a row.
     """
     result = lib.pg_query_parse(text.encode())
     try:

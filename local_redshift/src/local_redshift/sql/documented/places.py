@@ -1,7 +1,7 @@
 """Check where a query runs: some features exist only on the leader node or only on the compute nodes.
 
-A query that reads a table of a user runs on the compute nodes. One that reads nothing or the catalog runs on the leader
-node. https://docs.aws.amazon.com/redshift/latest/dg/c_sql-functions-leader-node.html
+A query that reads a user's table runs on the compute nodes. A query that reads no table or only the catalog runs on the
+leader node. https://docs.aws.amazon.com/redshift/latest/dg/c_sql-functions-leader-node.html
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from ..refusals import redshift_lacks
 from .tables import Function, Type
 
 _SYSTEM = re.compile(r"(?:stl|stv|svl|svv|svcs|sys)_")
-# https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html: these use functions of the leader node.
+# https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html: these views use functions of the leader node.
 _LEADER_VIEWS = {"pg_stats", "pg_tables", "pg_views", "pg_indexes", "pg_rules", "pg_table_def"}
 
 
-# The catalog of PostgreSQL 8.0 (https://www.postgresql.org/docs/8.0/catalogs.html, .../monitoring-stats.html) and what
-# Redshift adds. The driver's own tests read them and leave out the newer ones:
+# The catalog of PostgreSQL 8.0 (https://www.postgresql.org/docs/8.0/catalogs.html, .../monitoring-stats.html) and
+# Redshift's additions. The tests of Redshift's driver read them and omit newer tables:
 # https://github.com/aws/amazon-redshift-python-driver/blob/master/test/integration/datatype/test_system_table_queries.py
 _PG = frozenset(
     """
@@ -33,11 +33,11 @@ _PG = frozenset(
 
 
 class Places:
-    """Notes what a statement reads and calls, and checks that both can be in one place."""
+    """Records the relations and features that a statement uses, and checks that one node type has all of them."""
 
     def __init__(self) -> None:
-        self.queries: set[str] = set()  # names of WITH
-        self.writes = False  # makes rows of a table
+        self.queries: set[str] = set()  # names of the queries of WITH
+        self.writes = False  # whether the statement writes rows of a table
         self._relations: list[tuple[str, str]] = []
         self._leader: list[str] = []
         self._compute: list[str] = []
@@ -45,11 +45,11 @@ class Places:
         self._apart: list[str] = []
 
     def relation(self, schema: str, name: str) -> None:
-        """Note a relation that is read or written."""
+        """Record a relation that the statement reads or writes."""
         self._relations.append((schema, name))
 
     def function(self, function: Function) -> None:
-        """Note the call of a function."""
+        """Record a function call."""
         called = f"function {function.name}()"
         if function.place == "leader":
             self._leader.append(called)
@@ -59,23 +59,23 @@ class Places:
             self._catalog.append(called)
 
     def type(self, found: Type) -> None:
-        """Note a cast to a type of the leader node."""
+        """Record a cast to a type that only the leader node or only the catalog has."""
         (self._leader if found.place == "leader" else self._catalog).append(f"type {found.name}")
 
     def on_leader(self, what: str) -> None:
-        """Note what only the leader node has."""
+        """Record a feature that only the leader node has."""
         self._leader.append(what)
 
     def only_in_catalog(self, what: str) -> None:
-        """Note what only a query of the catalog may have."""
+        """Record a feature that is allowed only in a query of the catalog."""
         self._catalog.append(what)
 
     def not_beside_table(self, message: str) -> None:
-        """Note an error that compute nodes answer."""
+        """Record an error that applies if the statement runs on the compute nodes."""
         self._apart.append(message)
 
     def check(self) -> bool:
-        """Return whether the leader node runs it on the catalog. Raise Refused for what is not there."""
+        """Return whether the statement reads only the catalog. Raise Refused for a feature that its node type lacks."""
         kinds = {self._kind(schema, name) for schema, name in self._relations}
         kinds |= {"user"} if self.writes else set()
         if self._catalog and ("user" in kinds or not kinds & {"catalog", "system"}):

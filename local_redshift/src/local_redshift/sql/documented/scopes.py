@@ -1,4 +1,4 @@
-"""The names that a query block knows, and whose columns its expressions use. Only qualified names are certain."""
+"""Resolve which relations a query block knows and which it uses. Only qualified names are certain."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from .parse import Node
 
 @dataclass
 class Block:
-    """One query block: the relations of its FROM, and those of their columns that are untyped literals."""
+    """One query block: the relations of its FROM, and for each its columns that are untyped literals."""
 
     untyped: dict[str, set[str]] = field(default_factory=dict)
 
     def is_untyped(self, fields: list[str]) -> bool:
-        """Return whether a column, by its name or by relation and name, is an untyped literal of a subquery."""
+        """Return whether a column, given by name or by relation and name, is an untyped literal of a subquery."""
         if len(fields) == 1:
             return any(fields[0] in columns for columns in self.untyped.values())
         return fields[-1] in self.untyped.get(fields[-2], ())
 
 
 def names_of(column: Node) -> list[str]:
-    """Return the parts of a column's name, * for a star."""
+    """Return the parts of a column's name, with * for a star."""
     return [part["String"]["sval"] if "String" in part else "*" for part in column["fields"]]
 
 
 def column_of(value: Any) -> list[str] | None:
-    """Return the parts of the name if this expression is nothing but a column."""
+    """Return the parts of the name if this expression is only a column, or else None."""
     return names_of(value["ColumnRef"]) if isinstance(value, dict) and "ColumnRef" in value else None
 
 
 def nodes(value: Any, into_queries: bool = False) -> Iterator[tuple[str, Node]]:
-    """Yield each node of an expression with its kind, without those of subqueries unless they are wanted."""
+    """Yield each node of an expression with its kind. Include nodes of subqueries only if `into_queries` is true."""
     pending = [value]
     while pending:
         each = pending.pop()
@@ -49,7 +49,7 @@ def nodes(value: Any, into_queries: bool = False) -> Iterator[tuple[str, Node]]:
 
 
 def from_items(clause: list[Node]) -> Iterator[tuple[str, Node]]:
-    """Yield kind and node of each relation of FROM, those of joins too, and the joins themselves."""
+    """Yield the kind and node of each relation of FROM, including relations in joins, and of the joins themselves."""
     pending = list(clause)
     while pending:
         for kind, body in pending.pop().items():

@@ -1,6 +1,6 @@
-"""The shape of a statement: its text without what no rule looks at, as PostgreSQL's parser takes it.
+"""Compute the shape of a statement: its text in PostgreSQL's syntax, without the parts that no rule reads.
 
-Statements of one shape differ in their constants only, so each shape is parsed and checked once.
+Statements with the same shape differ only in their constants, so each shape is parsed and checked once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ROWS = re.compile(r"(\((?:[^()]*)\))(?:\s*,\s*\1)+")
 
 
 def shape(tokens: Tokens) -> str:
-    """Return the text that is parsed: constants replaced, Redshift's own words in PostgreSQL's form."""
+    """Return the text to parse, with constants replaced and Redshift's own words in PostgreSQL's form."""
     out: list[str] = []
     before = Token("space", "", "")  # the last visible token
     skipped = -1
@@ -51,7 +51,7 @@ def _string(tokens: Tokens, i: int, before: Token) -> str:
 
 
 def _skip(tokens: Tokens, i: int, before: Token) -> int:
-    """Return the index of the last token to leave out, or -1: what only Redshift has and says nothing to a rule."""
+    """Return the index of the last token to omit here because only Redshift has it and no rule needs it, or -1."""
     low = tokens[i].low
     following = next_visible(tokens, i)
     after = tokens[following] if following < len(tokens) else Token("space", "", "")
@@ -65,7 +65,7 @@ def _skip(tokens: Tokens, i: int, before: Token) -> int:
 
 
 def _called(tokens: Tokens, i: int) -> str:
-    """Return the name in front of the bracket that is in front of i, or an empty string if there is none."""
+    """Return the name before the parenthesis that precedes i, or an empty string if there is none."""
     seen = [token for token in tokens[max(0, i - 6) : i] if token.kind != "space"]
     if len(seen) < 2 or seen[-1].text != "(":
         return ""
@@ -73,10 +73,10 @@ def _called(tokens: Tokens, i: int) -> str:
 
 
 def _word(tokens: Tokens, i: int) -> str:
-    """Return a word. Raise Refused for a constant in a form that only PostgreSQL reads."""
+    """Return a word. Raise Refused for a constant in a form that only PostgreSQL accepts."""
     token = tokens[i]
     if _called(tokens, i) == "extract":
-        return "day"  # `dec` is another keyword to PostgreSQL
+        return "day"  # `dec` is a different keyword in PostgreSQL
     if token.low == "max" and _called(tokens, i) in ("varchar", "nvarchar", "varying"):
         return "1"
     glued = tokens[i + 1] if i + 1 < len(tokens) else Token("space", "", "")

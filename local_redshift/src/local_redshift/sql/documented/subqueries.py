@@ -1,4 +1,4 @@
-"""Subqueries that Redshift cannot plan: correlated ones, and untyped literals that are read from one.
+"""Refuse subqueries that Redshift cannot plan: some correlated ones, and uses of a subquery's untyped literals.
 
 https://docs.aws.amazon.com/redshift/latest/dg/r_correlated_subqueries.html. Redshift leaves a literal without a cast
 `unknown`, as PostgreSQL did before version 10: https://github.com/calogica/dbt-expectations/issues/99, and
@@ -36,12 +36,12 @@ class Queries:
     """Checks the query blocks of one statement from the outside in."""
 
     def __init__(self) -> None:
-        self._with: dict[str, set[str]] = {}  # the untyped columns of each query of WITH
+        self._with: dict[str, set[str]] = {}  # the untyped columns of each query in WITH
         self.rows: list[tuple[str, str]] = []
-        """Relations whose name is used as a column: PostgreSQL's whole row, unless there is such a column."""
+        """Relations whose name is used as a column. It is the whole row in PostgreSQL, unless the column exists."""
 
     def statement(self, tree: Node) -> None:
-        """Check every query of a statement. Raise Refused."""
+        """Check every query of a statement, and raise Refused if Redshift could not plan it."""
         for kind, body in tree.items():
             if kind == "SelectStmt":
                 self.select(body, [])
@@ -88,7 +88,7 @@ class Queries:
             self._with[cte["ctename"]] = _renamed(query, untyped, cte.get("aliascolnames", []))
 
     def _block(self, clause: list[Node], outer: list[Block]) -> Block:
-        """Return the names that FROM makes known, having checked its subqueries and conditions."""
+        """Check the subqueries and conditions of FROM, and return the names that it defines."""
         block = Block()
         for kind, item in from_items(clause):
             name = name_of(kind, item)
@@ -97,7 +97,7 @@ class Queries:
                 if outer:
                     self._correlated(query, [*outer, Block()])
                 columns = item.get("alias", {}).get("colnames", [])
-                # A derived table is a block of its own between this one and the outer ones.
+                # A derived table has its own block between this one and the outer ones.
                 block.untyped[name] = _renamed(query, self.select(query, [*outer, Block()]), columns)
             elif kind == "RangeVar":
                 block.untyped[name] = (
@@ -126,7 +126,7 @@ class Queries:
                 self.select(query, blocks)
 
     def _correlated(self, query: Node, blocks: list[Block]) -> bool:
-        """Return whether a block names a column of the block around it. Refuse one that skips a block."""
+        """Return whether a query names a column of the block around it. Refuse a name that skips a block."""
         known = [block.untyped.keys() for block in blocks]
         own = {name_of(kind, item) for kind, item in from_items(query.get("fromClause", []))}
         found = False
@@ -180,7 +180,7 @@ class Queries:
             if kind == "RangeVar" and ("schemaname" in item or item["relname"] not in self._with)
         }
         targets = [each["ResTarget"] for each in select.get("targetList", [])]
-        # QUALIFY with a star takes the row on purpose (queries.py).
+        # The rewrite of QUALIFY with a star uses the whole row on purpose (queries.py).
         written = [each["val"] for each in targets if not each.get("name", "").startswith("local_")]
         for kind, body in nodes([written, *(select.get(clause) for clause in _EXPRESSIONS[1:])]):
             if kind == "ColumnRef" and len(names := names_of(body)) == 1 and names[0] in relations:
@@ -202,7 +202,7 @@ class Queries:
         return found
 
     def _reads_untyped(self, value: Any, block: Block) -> None:
-        """Raise Refused where such a column is compared, joined to text, or sorted, grouped or counted by."""
+        """Raise Refused if such a column is compared, concatenated, sorted, used as a key, or aggregated by value."""
         if not any(block.untyped.values()):
             return
         for kind, body in nodes(value):
@@ -228,7 +228,7 @@ class Queries:
 
 
 def _keys(select: Node) -> list[Any]:
-    """Return what a query groups by or keeps apart: by value, by number or by alias."""
+    """Return the expressions of GROUP BY or DISTINCT, and those that aliases in GROUP BY or ORDER BY name."""
     values = [each["ResTarget"]["val"] for each in select.get("targetList", [])]
     if "distinctClause" in select:
         return values
@@ -242,7 +242,7 @@ def _keys(select: Node) -> list[Any]:
 
 
 def _sorts_once(select: Node) -> None:
-    """Raise Refused for aggregates that sort by different values, or beside a DISTINCT one.
+    """Raise Refused for aggregates that sort by different values, or next to a DISTINCT aggregate.
 
     https://docs.aws.amazon.com/redshift/latest/dg/r_MEDIAN.html, usage notes
     """
@@ -265,7 +265,7 @@ def _sorts_once(select: Node) -> None:
 
 
 def _spelled(value: Any) -> str:
-    """Return a tree as text, without its places in the statement."""
+    """Return a tree as text, without its positions in the statement."""
     return re.sub(r",? ?'(?:location|rexpr_list_\w+)': -?\d+", "", repr(value))
 
 
@@ -276,7 +276,7 @@ def _names(condition: Node, relations: set[str]) -> bool:
 
 
 def _renamed(query: Node, untyped: set[str], names: list[Node]) -> set[str]:
-    """Return the untyped columns by the names that an alias gives them, as in `as q (a, b)`."""
+    """Return the names of the untyped columns after renaming by an alias such as `as q (a, b)`."""
     if not names or not untyped:
         return untyped
     own = [

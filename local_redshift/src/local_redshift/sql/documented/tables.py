@@ -1,4 +1,4 @@
-"""The tables of documented functions, operators and types. Each line has the address of its page."""
+"""Read the tables of documented functions, operators and types. Each line has the URL of its page."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_ANY = 1_000_000  # arguments: any number
+_ANY = 1_000_000  # any number of arguments
 
 
 @dataclass(frozen=True)
 class Function:
-    """One function: how many arguments it takes, and where it may be called.
+    """One function: the number of its arguments, and where it may be called.
 
-    `place` is empty (anywhere), leader (not beside a user's table), compute (only beside one) or catalog (only in a
-    query that reads nothing but the catalog). `here`: whether the stand-in has it.
+    `place` is empty (anywhere), leader (not together with a user's table), compute (only together with one) or catalog
+    (only in a query that reads only the catalog). `here` says whether the stand-in has the function.
     """
 
     name: str
@@ -26,13 +26,13 @@ class Function:
     page: str
 
     def takes(self, arguments: int) -> bool:
-        """Return whether it takes this many arguments."""
+        """Return whether the function takes this number of arguments."""
         return self.least <= arguments <= self.most
 
 
 @dataclass(frozen=True)
 class Type:
-    """One type by the name that the parser gives it. `place` and `here` are as for a function."""
+    """One type, with the parser's name for it. `place` and `here` are as for a function."""
 
     name: str
     place: str

@@ -1,4 +1,4 @@
-"""UPDATE ... FROM and DELETE: what may be said of the target.
+"""Check how UPDATE ... FROM and DELETE refer to their target.
 
 https://docs.aws.amazon.com/redshift/latest/dg/r_UPDATE.html (usage notes), .../r_DELETE.html
 """
@@ -14,7 +14,7 @@ _NO_EQUALITY = "Target table must be part of an equijoin predicate"
 
 
 def check_update(body: Node) -> None:
-    """Raise Refused for an outer join in FROM, or without an equality of the target with a table of FROM."""
+    """Raise Refused for an outer join in FROM, or if no equality compares the target with a table of FROM."""
     if "fromClause" not in body:
         return
     for kind, item in from_items(body["fromClause"]):
@@ -28,7 +28,7 @@ def check_update(body: Node) -> None:
 
 
 def _joins(operation: Node, target: str) -> bool:
-    """Return whether one side can be the target's and the other side FROM's. A bare column can be of both."""
+    """Return whether one side can be the target's and the other FROM's. An unqualified column can belong to both."""
     owners = []
     for side in ("lexpr", "rexpr"):
         columns = [names_of(node) for kind, node in nodes(operation[side]) if kind == "ColumnRef"]
@@ -39,6 +39,6 @@ def _joins(operation: Node, target: str) -> bool:
 
 
 def check_delete(body: Node) -> None:
-    """Raise Refused for an alias of the target."""
+    """Raise Refused if the target has an alias."""
     if "alias" in body["relation"]:
         raise redshift_lacks("alias for the target of DELETE (write the name of the table)")

@@ -1,4 +1,4 @@
-"""Walk through a statement's tree: every node, field, function, operator and type must be a documented one."""
+"""Check that every node, field, function, operator and type in a statement's tree is documented."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .tables import FUNCTIONS, OPERATORS, TYPES
 _NO_COLUMNS = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 # https://docs.aws.amazon.com/redshift/latest/dg/r_Date_and_time_literals.html, .../r_interval_data_types.html
 _LITERAL_TYPES = {"date", "time", "timetz", "timestamp", "timestamptz", "interval"}
-# https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html and .../r_SET.html, and what drivers set
-# when they connect. Redshift's own are under a name of ours by now (settings.py).
+# PostgreSQL's settings in https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html and
+# .../r_SET.html, and those that drivers set when they connect. settings.py has already renamed Redshift's own.
 _SETTINGS = {
     "", "search_path", "statement_timeout", "datestyle", "timezone", "client_encoding", "extra_float_digits", "seed",
     "application_name", "session_authorization", "client_min_messages", "standard_conforming_strings", "TRANSACTION",
@@ -38,16 +38,16 @@ _LEADER_WORDS = {
 
 
 class Walk:
-    """One statement. `functions` are the names of those that its users created."""
+    """The check of one statement. `functions` has the names of the functions that users created."""
 
     def __init__(self, functions: set[str]) -> None:
         self._functions = functions
         self.places = Places()
 
     def statement(self, tree: Node) -> bool:
-        """Check a statement, and return whether it reads nothing but the catalog, on the leader node.
+        """Check a statement, and return whether it reads only the catalog, on the leader node.
 
-        Raise Refused with the name of what Redshift does not have.
+        Raise Refused with the name of a feature that Redshift does not have.
         """
         self._descend("", "", tree)
         return self.places.check()
@@ -147,7 +147,7 @@ class Walk:
     def _view(self, body: Node) -> None:
         if body["view"]["relpersistence"] != "p":
             raise redshift_lacks("TEMPORARY view")
-        del body["view"]  # is made, not read
+        del body["view"]  # the view is created, not read
 
     def _relation(self, body: Node) -> None:
         if not body.get("inh"):
@@ -163,14 +163,14 @@ class Walk:
             self.places.only_in_catalog(f"column {last}")
 
     def _target(self, body: Node) -> None:
-        # The star that the parser makes of TABLE t has no place in the text.
+        # The star that the parser generates for TABLE t has no position in the text.
         if body.get("location") == -1 and "A_Star" in body["val"].get("ColumnRef", {}).get("fields", [{}])[0]:
             raise redshift_lacks("TABLE t in the place of a query (use SELECT *)")
 
     def _indirection(self, body: Node) -> None:
         columns = [names_of(value["ColumnRef"]) for value in [body["arg"]] if "ColumnRef" in value]
         if columns and columns[0][-1].startswith("local_"):
-            return  # QUALIFY with a star (queries.py)
+            return  # the rewrite of QUALIFY with a star (queries.py)
         if any("String" in each or "A_Star" in each for each in body["indirection"]):
             self.places.only_in_catalog("field of a row")
 
@@ -226,11 +226,11 @@ class Walk:
     def _column_definition(self, body: Node) -> None:
         found = TYPES.get(body.get("typeName", {}).get("names", [{}])[-1].get("String", {}).get("sval"))
         if found is not None and not found.here:
-            del body["typeName"]  # may be declared, without values (tables.py)
+            del body["typeName"]  # such a column may be declared, but has no values (tables.py)
 
     def _type(self, body: Node) -> None:
         *schema, name = (part["String"]["sval"] for part in body["names"])
-        # The keyword CHAR is bpchar to the parser: this is the type in quotes.
+        # The parser returns bpchar for the keyword CHAR, so this is the type "char" in quotes.
         found = TYPES.get('"char"' if name == "char" else name)
         if found is None or schema not in ([], ["pg_catalog"]):
             raise redshift_lacks(f"type {'.'.join((*schema, name))}")
@@ -249,7 +249,7 @@ class Walk:
             raise redshift_lacks(f"operator {name}")
         escape = body.get("rexpr", {}).get("FuncCall") if body["kind"] in _PATTERNS else None
         if escape and escape["funcname"][-1]["String"]["sval"] in ("like_escape", "similar_to_escape"):
-            # The parser makes a call of ESCAPE.
+            # The parser turns ESCAPE into a function call.
             del body["rexpr"]
             self._descend("A_Expr", "rexpr", escape["args"])
         if name in ("+", "-") and any(_is_months(body.get(side)) for side in ("lexpr", "rexpr")):
@@ -311,7 +311,7 @@ class Walk:
 
 
 _PATTERNS = ("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR")
-# The parser makes operators of these keywords.
+# The parser turns these keywords into operators.
 _KEYWORDS = (*_PATTERNS, "AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_NULLIF", "AEXPR_IN")
 _RULES: dict[str, Callable[[Walk, Node], None]] = {
     "SelectStmt": Walk._select,
@@ -350,12 +350,12 @@ _RULES: dict[str, Callable[[Walk, Node], None]] = {
 
 
 def _lacks(what: str) -> Refused:
-    """Return the refusal of a node, a field or a value of one."""
+    """Return the refusal of a node, a field or a field's value."""
     return redshift_lacks(CALLED.get(what) or CATALOG.get(what) or _readable(what))
 
 
 def _readable(what: str) -> str:
-    """Return a node, a field or a value in words, such as DROP INDEX for DropStmt.removeType=OBJECT_INDEX."""
+    """Return a readable name of a node, field or value, such as DROP INDEX for DropStmt.removeType=OBJECT_INDEX."""
     kind, _, rest = what.partition(".")
     field, _, value = rest.partition("=")
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.removesuffix("Stmt")).upper()
@@ -385,7 +385,7 @@ def _reads(value: Any, relation: str) -> bool:
 
 
 def _lists(*items: Node) -> None:
-    """Take rows for expression lists: https://docs.aws.amazon.com/redshift/latest/dg/r_expression_lists.html."""
+    """Treat rows as expression lists: https://docs.aws.amazon.com/redshift/latest/dg/r_expression_lists.html."""
     if all("RowExpr" in item for item in items):
         for item in items:
             item["List"] = {"items": item.pop("RowExpr")["args"]}

@@ -1,4 +1,4 @@
-"""Window functions: https://docs.aws.amazon.com/redshift/latest/dg/c_Window_functions.html."""
+"""Check window functions: https://docs.aws.amazon.com/redshift/latest/dg/c_Window_functions.html."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ...errors import Refused
 from ..refusals import not_covered, redshift_lacks
 from .parse import Node
 
-# These need a frame beside ORDER BY. The others must not have one.
+# With ORDER BY, these functions need a frame. The others must not have one.
 _FRAMED = {
     "avg", "count", "max", "min", "sum", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp",
     "first_value", "last_value", "nth_value",
@@ -16,12 +16,12 @@ _UNFRAMED = {
     "listagg", "median",
 }  # fmt: skip
 _ORDERED = {"lag", "lead"}
-# Bits of FRAMEOPTION_... in PostgreSQL's parsenodes.h
+# Bits of FRAMEOPTION_... in PostgreSQL's parsenodes.h.
 _GIVEN, _RANGE, _GROUPS, _EXCLUDE = 0x1, 0x2, 0x8, 0x38000
 
 
 def check(name: str, window: Node) -> None:
-    """Raise Refused for a function that has no OVER, a frame that Redshift does not have, or one that is missing."""
+    """Raise Refused for a function that cannot have OVER, an unsupported frame, or a missing frame or ORDER BY."""
     options = window.get("frameOptions", 0)
     given, ordered = bool(options & _GIVEN), "orderClause" in window
     if name in ("percentile_cont", "percentile_disc"):

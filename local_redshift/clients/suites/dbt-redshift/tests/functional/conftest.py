@@ -1,11 +1,11 @@
-"""The profile of dbt-redshift's functional tests, on the local Redshift."""
+"""The profile for dbt-redshift's functional tests on the local Redshift."""
 
 import os
 
 import pytest
 from dbt.adapters.redshift.connections import RedshiftSSLConfig
 
-# The local Redshift listens on loopback only and has no TLS, and some tests bring a profile that does not disable it.
+# The local Redshift listens on loopback only and has no TLS, and some tests have a profile that does not disable TLS.
 RedshiftSSLConfig.parse = classmethod(lambda cls, mode: cls(ssl=False, sslmode=None))
 
 
@@ -20,6 +20,6 @@ def dbt_profile_target():
         "pass": os.environ["REDSHIFT_PASSWORD"],
         "region": os.environ["AWS_DEFAULT_REGION"],
         "threads": 1,
-        # A failed statement fails again. Six tries with pauses would take hours.
+        # A failed statement would fail again, and six tries with pauses would take hours.
         "retries": 0,
     }

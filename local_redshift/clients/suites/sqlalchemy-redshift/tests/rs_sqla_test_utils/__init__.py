@@ -1,1 +1,1 @@
-"""The package that sqlalchemy-redshift's tests import and its source distribution leaves out, written again."""
+"""Our replacement for a package that sqlalchemy-redshift's tests import and its source distribution lacks."""

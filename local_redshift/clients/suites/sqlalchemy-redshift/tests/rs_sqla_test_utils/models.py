@@ -1,4 +1,4 @@
-"""The tables whose DDL the tests of reflection spell out."""
+"""The tables whose DDL the reflection tests contain."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import declarative_base
@@ -8,7 +8,7 @@ EVEN = {"redshift_diststyle": "EVEN"}
 
 
 def model(name, table, *parts, **options):
-    """Return a mapped class for ``table``. Columns are given as (name, keyword arguments)."""
+    """Return a mapped class for ``table``. A part is a constraint or a column: name, type, arguments, keywords."""
     body = {"__tablename__": table}
     constraints = []
     for part in parts:

@@ -1,4 +1,4 @@
-"""How the tests compare SQL: without layout, encodings and names of constraints."""
+"""Compare SQL without layout, encodings and constraint names, as the tests need it."""
 
 import re
 
