@@ -10,8 +10,8 @@ from include.sparkify.settings import AWS_CONN_ID
 def client(service: str, region: str | None = None) -> Any:
     """Return the boto3 client of a service, by default in the region of the connection.
 
-    This function does not call ``hook.get_conn()``, which inspects the stack for the User-Agent header. That takes 0.3 CPU
-    seconds in each task.
+    This function does not call ``hook.get_conn()``, which inspects the stack for the User-Agent header. That takes
+    0.3 CPU seconds in each task.
     """
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
