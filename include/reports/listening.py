@@ -30,7 +30,7 @@ WEEKS_OF_ITEM, WEEKS_OF_YEAR, DAYS = 26, 53, 400
 # Rows per list of songs or artists. A shorter list is used if the data would be larger than LIMIT.
 LENGTHS = (50, 25, 10, 5)
 LIMIT = 2_000_000
-"""Maximum bytes of data in the page, unless it is larger with the shortest lists, too."""
+"""Maximum bytes of data in the page, unless even the shortest lists need more."""
 CHARACTERS = 120
 """Maximum characters of a title or name on the page. In the data, it may have 1,024 bytes."""
 # One column instead of three, because the driver's work per value costs more than the scan.
@@ -156,7 +156,7 @@ def _condition(keys: Iterable[str]) -> str:
     for key in keys:
         period, start = key.split("/")
         starts[period].add(start)
-    # By columns of the sort key, so that a scan can skip the other periods.
+    # Conditions on the columns of the sort key, so that a scan can skip the other periods.
     found = (
         f"period = '{period}' and start in ({', '.join(map(repr, sorted(of)))})"
         for period, of in sorted(starts.items())

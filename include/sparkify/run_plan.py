@@ -35,9 +35,9 @@ class Plan(TypedDict):
     interval_end: str
     """The interval of the run, in ISO 8601."""
     files: int
-    """Files to read."""
+    """Number of files to read."""
     chunks: int
-    """Tasks of `validate`."""
+    """Number of `validate` tasks."""
     listed: dict[str, int]
     """Number of files in the lake by kind, for the sources without days that the run lists."""
     refused_of: dict[str, int]

@@ -22,7 +22,7 @@ class Source:
     """One kind of source file: its place in the lake, and the tables for its rows."""
 
     kind: str
-    """Its name in the ledger."""
+    """The name of the kind in the ledger."""
     prefix: str
     """The key of the Variable ``sparkify`` that has the prefix of its files."""
     path: str

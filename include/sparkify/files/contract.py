@@ -33,7 +33,7 @@ import orjson
 # COPY accepts lines of JSON of at most 4 MB
 # (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html).
 MAX_LINE_BYTES = 4 * 1024 * 1024
-# Bytes of a rejected line that are kept. The file has all of them.
+# Maximum bytes of a rejected line that are kept. The file has the whole line.
 RAW_BYTES = 4096
 
 _MIN_TS = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -206,9 +206,9 @@ SONG_FIELDS = (
     Field("num_songs", "num_songs", Integer(0, _INTEGER_MAX)),
 )
 LEVELS = ("free", "paid")
-# The page of a play.
+# The value of ``page`` for a play.
 PLAY = "NextSong"
-# Required in a play, optional on other pages.
+# Columns that are required in a play and optional on other pages.
 _PLAY_FIELDS = ("user_id", "artist", "song", "length")
 
 
@@ -291,7 +291,7 @@ def _decoder(unknown: frozenset[str]) -> Callable[[bytes], Any]:
 
 _COLUMNS = len(EVENT_FIELDS)
 _SCALE = 10**5
-# The end of a text with a trailing blank in JSON. Little else looks like this.
+# The end of a JSON text with a trailing blank. Little else in a line looks like this.
 _BLANK_ENDS = tuple(b' "' + end for end in (b",", b"}", b" ", b"\t", b"\r"))
 
 

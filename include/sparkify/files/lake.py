@@ -214,7 +214,7 @@ class ManyObjects:
                 client_options={"allow_http": endpoint.startswith("http://")},
                 retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
             )
-        except Exception as error:  # boto3 says what is wrong, if anything is
+        except Exception as error:  # boto3 reports the cause if it fails, too
             self._give_up(error)
 
     def list_objects(self, prefix: str, after: str = "") -> Iterator[LakeObject]:

@@ -137,7 +137,7 @@ class Reading:
             )
 
     def refuse_empty(self) -> None:
-        """Refuse a file without lines if another version of it is loaded, because the rows of that would be deleted."""
+        """Refuse a file without lines if another version of it is loaded, because its rows would be deleted."""
         if not (self.file.lines or self.refusal) and self.file.ledger_etag not in ("", self.file.etag):
             self.refusal = (
                 "it is empty, and a version of it is loaded, whose rows stay; to delete them, delete the file and run "

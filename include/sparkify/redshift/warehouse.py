@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def statement_timeout() -> str:
-    """Return the statement that limits the time of all later ones of its session, for scripts and transactions."""
+    """Return the statement that limits the time of later statements in its session, for scripts and transactions."""
     return f"set statement_timeout to {int(settings().statement_minutes * 60_000)}"
 
 
@@ -38,7 +38,7 @@ _kept = threading.local()
 
 
 def _take() -> redshift_connector.Connection:
-    """Return the connection that this thread keeps, or a new one. The thread keeps none that a transaction uses."""
+    """Return the connection that this thread keeps, or a new one. A connection in use is not kept."""
     connection, _kept.connection = getattr(_kept, "connection", None), None
     return connection or connect()
 
@@ -197,7 +197,7 @@ def describe_blockers() -> str:
 
 
 def describe_load_error(prefix: str) -> str:
-    """Return why the last COPY of objects below ``prefix`` failed. The error of COPY only says where to find that.
+    """Return why the last COPY of objects below ``prefix`` failed. COPY's own error only says where to find the reason.
 
     SYS_LOAD_ERROR_DETAIL: https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html. Values are left
     out, because they may name people.

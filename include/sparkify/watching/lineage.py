@@ -162,7 +162,7 @@ def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
 
     :param scripts: path below ``include/sql``, or template, by table. A script that is one SELECT writes this table.
     """
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))  # no page is rendered
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))  # renders SQL, not HTML
     environment.globals.update(
         dag.user_defined_macros,
         run_schema=lambda *_: run_schema(),
