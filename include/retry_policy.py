@@ -1,4 +1,4 @@
-"""Stop retries that cannot help, on Airflow 3.3 and later, because operators of the providers raise drivers' errors."""
+"""Stop retries that cannot help, on Airflow 3.3 and later. Operators of the providers raise the drivers' own errors."""
 
 from __future__ import annotations
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ua_parser
 
-# Longer names are cut: a family is a name, and a hostile header must not break its column.
+# Longer names are truncated, because a family has a short name, and a hostile header must not exceed its column.
 FAMILY_CHARACTERS = 64
 
 
 def families(user_agent: str) -> tuple[str, str, str]:
-    """Return device, operating system and browser family, and Other for one that ua-parser does not know.
+    """Return device, operating system and browser family, with Other for a family that ua-parser does not know.
 
     :param user_agent: the header as delivered, often in quotes, and possibly empty.
     """

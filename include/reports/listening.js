@@ -1,5 +1,5 @@
 "use strict";
-// What the listening page does in the browser. It adds up nothing: every number was counted in the warehouse.
+// The script of the listening page. It does not add numbers: the warehouse has counted every one of them.
 (() => {
   const facts = JSON.parse(document.getElementById("data").textContent);
   const levels = {all: "All", free: "Free", paid: "Paid"};
@@ -13,7 +13,7 @@
   const range = () => facts.ranges.find((one) => one.id === state.range);
   const rows = (of, key) => of[`${key}/${state.level}`];
 
-  // Text only ever becomes text: no markup is parsed.
+  // Text is always inserted as text, so that no markup is parsed.
   const make = (name, attributes = {}, ...children) => {
     const element = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) {
@@ -23,10 +23,10 @@
     element.append(...children.filter((child) => child !== null));
     return element;
   };
-  // Names may run from right to left.
+  // Names may be written from right to left.
   const name = (text) => make("bdi", {}, text);
 
-  // The metrics of the tiles, from the counts of a range: plays, listeners, sessions, hours, paid and known plays.
+  // The metrics of the tiles, computed from the counts of a range: plays, listeners, sessions, hours, paid and known plays.
   const tiles = {
     plays: (t) => t[0],
     listeners: (t) => t[1],
@@ -42,7 +42,7 @@
 
   function change(metric, now, before) {
     if (!range().before) return null;
-    if (before === null || now === null) return make("p", {class: "soft"}, "no play in the range before");
+    if (before === null || now === null) return make("p", {class: "soft"}, "no plays in the previous range");
     if (isShare(metric)) {
       const points = Number(((now - before) * 100).toPrecision(2));
       return make("p", {class: "soft"}, `${points > 0 ? "+" : ""}${points} points, from ${share.format(before)}`);
@@ -75,7 +75,7 @@
     );
   }
 
-  // A chart is one picture for a screen reader: its numbers are in the table behind it.
+  // A chart is one picture for a screen reader, because its numbers are in the table below it.
   function picture(chart, label) {
     const svg = chart.tagName === "svg" ? chart : chart.querySelector("svg");
     svg.setAttribute("role", "img");
@@ -102,7 +102,7 @@
     );
   }
 
-  // A cell that a spreadsheet would take for a formula begins with an apostrophe.
+  // Put an apostrophe before a value that a spreadsheet would take for a formula.
   function csv(columns, body) {
     const quoted = (value) => {
       const text = value === null || value === undefined ? "" : String(value);
@@ -118,7 +118,7 @@
     setTimeout(() => URL.revokeObjectURL(address), 1000);
   }
 
-  // One panel: a question, a chart, what it means, and the table with its CSV.
+  // One panel: a question, a chart, its explanation, and the table with its CSV.
   function panel({id, title, about, colors, chart, columns, body, open, wide, visible}) {
     const data = make("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": `${title}: table`}, table(columns, body, open));
     const button = make("button", {type: "button", class: "csv", onclick: () => save(id, columns, body)}, "Save as CSV");
@@ -146,9 +146,9 @@
     return Math.max(260, half - 34);
   };
   const stacked = ["free", "paid"];
-  // What a chart says of one mark under the pointer; the table behind it says the same to everyone.
+  // The tooltip of one mark of a chart. The table below the chart has the same numbers for everyone.
   const tip = (title) => ({title, tip: {fill: "var(--card)", stroke: "var(--soft)"}});
-  // An axis of weeks has its ticks on Mondays, at most seven of them.
+  // The axis of a chart by week, with at most seven ticks, all on Mondays.
   const mondays = (weeks) => {
     const step = Math.ceil(weeks.length / 7);
     return {type: "utc", label: null, ticks: weeks.map(day).filter((_, i) => (weeks.length - 1 - i) % step === 0), tickFormat: d3.utcFormat("%-d %b")};
@@ -177,7 +177,7 @@
     const columns = [["Rank"], ...(range().before === null ? [] : [["Change", "short"]]), ...(kind === "song" ? [["Song"]] : []), ["Artist"], ["Plays"], ["Listeners"], ["Known song", "share"]];
     return panel({
       id: `top-${kind}s`, title: kind === "song" ? "Which songs?" : "Which artists?", visible: true,
-      about: `By the names that the events have. Change is against the range before; new: not among its first 100. ${means("plays")}`,
+      about: `Names are as in the events. Change compares with the previous range; new means not among its first 100. ${means("plays")}`,
       columns, body, open: {column: range().before === null ? 1 : 2, items: found.map((row) => row[0])},
     });
   }
@@ -204,7 +204,7 @@
     const body = part("hour").map(([text, plays]) => [...text.split("/").map(Number), plays]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
     const most = Math.max(1, ...body.map((row) => row[2]));
     return panel({
-      id: "hours", title: "When in the week?", about: "Plays by weekday and hour of their start, UTC. A stronger color is more.",
+      id: "hours", title: "When during the week?", about: "Plays by weekday and hour of their start, UTC. A stronger color means more plays.",
       columns: [["Weekday", "short"], ["Hour"], ["Plays"]], body: body.map((row) => [weekdays[row[0]], row[1], row[2]]),
       chart: Plot.plot({
         style, width: widthOf(false), height: 224, marginTop: 8, marginBottom: 40, padding: 0.04, x: {label: "hour, UTC", labelOffset: 34, domain: d3.range(24), ticks: [0, 6, 12, 18], tickFormat: (hour) => (hour % 3 ? "" : String(hour))}, y: {label: null, domain: [1, 2, 3, 4, 5, 6, 0], tickFormat: (weekday) => weekdays[weekday]},
@@ -231,7 +231,7 @@
   function changes() {
     const long = facts.changes.flatMap(([week, up, down]) => [{week: day(week), what: "up", users: up}, {week: day(week), what: "down", users: -down}]);
     return panel({
-      id: "level-changes", title: "Who pays, who stops to?", colors: {"free to paid": "paid", "paid to free": "free"},
+      id: "level-changes", title: "Who starts to pay, and who stops?", colors: {"free to paid": "paid", "paid to free": "free"},
       about: "Changes between free and paid from one play of a user to the next, per ISO week, for all users and the last 53 weeks with a change.",
       columns: [["Week from", "short"], ["Free to paid"], ["Paid to free"]], body: facts.changes,
       chart: Plot.plot({
@@ -246,7 +246,7 @@
     const labels = [...new Set(body.map((row) => row[0]))];
     return panel({
       id: "retention", title: "Who comes back?",
-      about: "Of the users whose first play was in a week: the share that played in the weeks after it. Weeks are ISO weeks from Monday, UTC; all levels, the last 13 first weeks.",
+      about: "The share of users with their first play in a week who also played in the weeks after it. Weeks are ISO weeks from Monday, UTC; all levels, the last 13 first weeks.",
       columns: [["First week from", "short"], ["Weeks since"], ["Users"], ["Came back"], ["Share", "share"]], body,
       chart: Plot.plot({
         style, width: widthOf(false), height: 26 * labels.length + 48, marginTop: 8, marginLeft: 80, marginBottom: 40, padding: 0.04, x: {label: "weeks since", labelOffset: 34, type: "band", tickFormat: (n) => String(n)}, y: {label: null, domain: labels},
@@ -289,7 +289,7 @@
   const loads = () =>
     panel({
       id: "loads", title: "What was loaded, and what was left out?", visible: true, wide: true,
-      about: "Of all files so far. A line that breaks the contract is rejected; a file with too many of them is refused as a whole. Times are UTC.",
+      about: "All files so far. A line that breaks the contract is rejected; a file with too many of them is refused as a whole. Times are UTC.",
       columns: [["Kind", "short"], ["Files"], ["Lines"], ["Accepted"], ["Rejected"], ["Files refused"], ["Published", "short"]], body: facts.loads,
     });
 
@@ -302,14 +302,14 @@
     const long = body.flatMap((row) => stacked.map((level, i) => ({week: day(row[0]), level, plays: row[1 + i]})));
     const found = panel({
       id: "item", title: kind === "song" ? "Song, week by week" : "Artist, week by week", colors: {Free: "free", Paid: "paid"},
-      about: "Plays per ISO week in the last 26 weeks, all levels, by the names that the events have.",
+      about: "Plays per ISO week in the last 26 weeks, all levels. Names are as in the events.",
       columns: [["Week from", "short"], ["Free plays"], ["Paid plays"]], body,
       chart: Plot.plot({
         style, width: widthOf(false), height: 200, x: mondays(body.map((row) => row[0])), y: {label: "plays", grid: true}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
         marks: [Plot.rectY(long, {x: "week", y: "plays", fill: "level", interval: d3.utcMonday, inset: 1, ...tip((one) => `${from(one.week)}\n${number.format(one.plays)} ${one.level} plays`)}), Plot.ruleY([0])],
       }),
     });
-    const where = panel({id: "item-places", title: "Where it is heard most", about: "Plays in the last 26 weeks; the first five places.", columns: [["Place"], ["Plays"]], body: places, visible: true});
+    const where = panel({id: "item-places", title: "Where is it played most?", about: "Plays in the last 26 weeks; the top five places.", columns: [["Place"], ["Plays"]], body: places, visible: true});
     const title = make("h2", {tabindex: "-1", id: "item-name"}, name(kind === "song" ? `${song} – ${artist}` : artist));
     const close = make("button", {type: "button", onclick: () => go({item: null})}, "Close");
     place.replaceChildren(make("p", {class: "controls"}, title, close), make("div", {class: "grid"}, found, where));
@@ -328,13 +328,13 @@
     document.getElementById("panels").replaceChildren(
       activity(), listOf("song"), listOf("artist"), hours(), growth(), retention(), changes(),
       parts("state", "places", "Where?", "Plays by the first state in the name of the listener's metropolitan area.", "State"),
-      parts("device", "devices", "With which devices?", "Device families by the User-Agent header, as ua-parser reads it, or the system where it names no device. A listener with several counts for each.", "Device"),
+      parts("device", "devices", "With which devices?", "Device families by the User-Agent header, as ua-parser reads it, or the system if it names no device. A listener with several devices counts for each.", "Device"),
       funnel(), known(), loads(),
     );
     document.documentElement.dataset.ready = "yes";
   }
 
-  // The address holds what is shown, so it can be sent to someone, and the browser's Back works.
+  // The URL has the range, level and item shown, so that it can be shared and the browser's Back button works.
   function read() {
     const given = new URLSearchParams(location.hash.slice(1));
     state.range = facts.ranges.some((one) => one.id === given.get("range")) ? given.get("range") : facts.ranges[0].id;

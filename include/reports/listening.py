@@ -1,7 +1,7 @@
-"""The listening page shows what people listen to, in one HTML file that needs only a browser.
+"""Write the listening page, which shows what people listen to, in one HTML file that needs only a browser.
 
-The warehouse counts all numbers, for each range and level. The page adds nothing, because distinct listeners do not
-add up. Observable Plot draws the charts. It needs no `eval` and, with d3, half the bytes of Vega-Lite.
+The warehouse counts all numbers, for each range and level. The page does not add them, because distinct listeners do
+not add up. Observable Plot draws the charts. It does not need `eval` and, with d3, has half the bytes of Vega-Lite.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from include.sparkify.settings import environment, reports, settings
 FOLDER = Path(__file__).parent
 SCRIPTS = (FOLDER / "vendor" / "d3.min.js", FOLDER / "vendor" / "plot.umd.min.js", FOLDER / "listening.js")
 MONTHS = WEEKS = 13
-# Weeks of an opened song or artist, weeks of growth and changes of level, and days of the chart of activity.
+# Number of weeks for an opened song or artist, of weeks for growth and changes of level, and of days for activity.
 WEEKS_OF_ITEM, WEEKS_OF_YEAR, DAYS = 26, 53, 400
-# Rows per list of songs or artists, fewer if the data would be larger than LIMIT.
+# Rows per list of songs or artists. A shorter list is used if the data would be larger than LIMIT.
 LENGTHS = (50, 25, 10, 5)
 LIMIT = 2_000_000
-"""Bytes of data in the page."""
+"""Maximum bytes of data in the page, unless even the shortest lists need more."""
 CHARACTERS = 120
-"""Characters of a title or name on the page. Without a limit, one may have 1,024 bytes."""
+"""Maximum characters of a title or name on the page. In the data, it may have 1,024 bytes."""
 # One column instead of three, because the driver's work per value costs more than the scan.
 KEY = "period || '/' || start::varchar || '/' || level"
 Ask = Callable[[str], list[tuple[Any, ...]]]
@@ -67,11 +67,11 @@ def _ask(cursor: Any) -> Ask:
 
 
 def render(facts: dict[str, Any]) -> str:
-    """Return the page of the facts that :func:`gather` found. Text from the data is inert: JSON in a data block."""
+    """Return the page for the facts of :func:`gather`. Text from the data is inert: it is JSON in a data block."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     scripts = [path.read_text() for path in SCRIPTS]
     digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
-    # In a data block only `<` could end it.
+    # Only `<` could end the data block.
     data = orjson.dumps(facts).decode().replace("<", "\\u003c")
     return environment.from_string((FOLDER / "listening.html").read_text()).render(
         scripts=scripts, digests=digests, data=data, empty=not facts["ranges"]
@@ -113,7 +113,7 @@ def gather(ask: Ask) -> dict[str, Any]:
 
 
 def _ranges(first: date, last: date) -> list[dict[str, Any]]:
-    """Return the ranges of the page with the keys (``period/start``) of their rows and of those of the range before."""
+    """Return the ranges of the page with the keys (``period/start``) of their rows and of the previous range's rows."""
     found = [_range("all", "All time", "all", first, last, None)]
     for days in (7, 28):
         start = last - timedelta(days=days - 1)
@@ -156,7 +156,7 @@ def _condition(keys: Iterable[str]) -> str:
     for key in keys:
         period, start = key.split("/")
         starts[period].add(start)
-    # By columns of the sort key, so that a scan can skip the other periods.
+    # Conditions on the columns of the sort key, so that a scan can skip the other periods.
     found = (
         f"period = '{period}' and start in ({', '.join(map(repr, sorted(of)))})"
         for period, of in sorted(starts.items())
@@ -174,7 +174,7 @@ def _totals(ask: Ask, wanted: str) -> dict[str, list[Any]]:
 
 
 def _parts(ask: Ask, shown: str) -> dict[str, dict[str, list[Any]]]:
-    """Return [name, count, listeners] of hours, states, devices and pages, the largest first but for hours."""
+    """Return [name, count, listeners] of hours, states, devices and pages, with the largest first except for hours."""
     found: dict[str, dict[str, list[Any]]] = defaultdict(dict)
     # The hours of a range are one row, because the driver's work per row costs more than the query.
     for key, hours in ask(
@@ -192,7 +192,7 @@ def _parts(ask: Ask, shown: str) -> dict[str, dict[str, list[Any]]]:
 
 
 def _days(ask: Ask, last: date) -> list[list[Any]]:
-    """Return day, free plays, paid plays, and listeners of all levels, of free and of paid, for the last days."""
+    """Return [day, free plays, paid plays, listeners, free listeners, paid listeners] for the last days."""
     since = last - timedelta(days=DAYS - 1)
     days: dict[str, list[Any]] = {}
     for day, level, plays, listeners in ask(
@@ -211,7 +211,7 @@ def _days(ask: Ask, last: date) -> list[list[Any]]:
 def _weekly(ask: Ask, last: date) -> dict[str, list[Any]]:
     """Return retention, growth and the changes of level, by week."""
     monday = _monday(last, WEEKS_OF_YEAR)
-    # As in level_history, from the last day of each user before these weeks on: the view reads all days.
+    # As in level_history, but only from each user's last day before these weeks, because the view reads all days.
     changes = ask(
         f"""
         with recent as (
@@ -256,9 +256,9 @@ def _plain(rows: Any) -> list[list[Any]]:
 
 
 def _lists(ask: Ask, shown: str, wanted: str, length: int, last: date) -> dict[str, Any]:
-    """Return the lists, the songs and artists in them, and the details that the page shows of an opened one."""
+    """Return the lists, the songs and artists in them, and the details that the page shows when one is opened."""
     listed = f"{shown} and rank <= {length}"
-    # In the order of `item` below.
+    # This order must be that of `item` below.
     items = ask(
         f"select kind, song, artist from {{r}}.period_tops where {listed} "
         "group by kind, song, artist order by kind, song, artist"

@@ -1,4 +1,4 @@
-"""The working tables of the reports, made by plain operators where the Astro SDK is not installed (Airflow 3)."""
+"""Create the working tables of the reports with plain operators, where the Astro SDK is not installed (Airflow 3)."""
 
 from __future__ import annotations
 

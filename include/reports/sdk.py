@@ -1,11 +1,11 @@
-"""The working tables of the reports, made by the Astro SDK: the one file that imports it.
+"""Create the working tables of the reports with the Astro SDK. Only this file imports it.
 
-It imports the SDK inside its tasks, because the import, with pandas, costs each process that reads the DAG more than a
-second and 95 MB. The SDK's decorators must be imported to read the DAG, so the tasks call its databases, as the
-decorators do.
+It imports the SDK inside its tasks, because the import, with pandas, costs each process that parses the DAG more than a
+second and 95 MB. The SDK's decorators would have to be imported to parse the DAG, so the tasks call the SDK's database
+classes, as the decorators do.
 
-The SDK drops its output table, commits, and creates it again. So it makes only the working tables, each a named table
-that one run owns. The published tables change elsewhere, in one transaction.
+The SDK drops its output table, commits, and recreates it. So it creates only the working tables, which are named tables
+of one run. The published tables change elsewhere, in one transaction.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Airflow's Datasets: one per published table, so that the Dataset view shows the lineage."""
+"""Airflow Datasets of the star and of the report tables, so that the Dataset view shows the lineage."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ MODES = {
     "replay": "files with rejected lines and refused files (all of them, or of the interval given)",
     "full_refresh": "everything, from all files in the lake",
 }
-# The next step for a run whose tasks do not fit together.
+# The next step for a run whose tasks are inconsistent.
 CLEAR = "Next: clear the task `plan` with everything downstream; the run starts over, which is safe."
 
 
@@ -28,24 +28,24 @@ class Plan(TypedDict):
     """The schema of this try of the run. The name is its identity."""
     mode: str
     version: int
-    """The version of the star before the ledger was read. The plan does not include later versions."""
+    """The version of the star before the ledger was read. The plan does not take later versions into account."""
     began_at: str
-    """Start of this try of `plan`, ISO, UTC. Older rows and objects are from an earlier try of the run."""
+    """Start of this try of `plan` in ISO 8601, UTC. Older rows and objects are from an earlier try of the run."""
     interval_start: str
     interval_end: str
-    """The interval of the run, ISO."""
+    """The interval of the run, in ISO 8601."""
     files: int
-    """Files to read."""
+    """Number of files to read."""
     chunks: int
-    """Tasks of `validate`."""
+    """Number of `validate` tasks."""
     listed: dict[str, int]
-    """Files in the lake by kind, of the sources without days that the run lists."""
+    """Number of files in the lake by kind, for the sources without days that the run lists."""
     refused_of: dict[str, int]
-    """Listed files that are refused at their present version and not read again, by kind."""
+    """Number of those files, by kind, whose current version is refused and not read again."""
     refused: list[str]
-    """``key: reason`` of daily files of the interval that are refused at their present version and not read again."""
+    """``key: reason`` of daily files of the interval whose current version is refused and not read again."""
     unrecognized: list[str]
-    """Keys and folders in the lake that do not have the place or the name of a source file (the first 100)."""
+    """Keys and folders in the lake whose path is not that of a source file (the first 100)."""
 
 
 def of_run(context: Mapping[str, Any]) -> Plan | None:
@@ -66,7 +66,7 @@ def run_schema_of(context: Mapping[str, Any]) -> str:
 
 
 def is_of_ended_run(error: str) -> bool:
-    """Return whether a task has failed because the schema of its run is dropped: it was cleared on its own.
+    """Return whether a task failed because the schema of its run is dropped, as happens to a task cleared on its own.
 
     The warehouse names the relation or the schema: ``relation "sparkify_run_x_0123456789ab.plays" does not exist``.
     """
@@ -75,7 +75,7 @@ def is_of_ended_run(error: str) -> bool:
 
 @jinja2.pass_context
 def run_schema(variables: jinja2.runtime.Context) -> str:
-    """Return the schema of the run, for SQL templates. They name it often, so one task asks Airflow once."""
+    """Return the schema of the run, for SQL templates. They name it often, so a task asks Airflow only once."""
     ti = variables["ti"]
     task = (ti.run_id, ti.task_id, ti.map_index, ti.try_number)
     if _known.get("task") != task:

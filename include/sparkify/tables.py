@@ -1,6 +1,6 @@
-"""The registry: every table that the pipeline makes, its group and order, and what its file says about it.
+"""The registry of all tables of the pipeline: their groups, their order, and the declarations in their files.
 
-DAGs, checks, docs, the local world and tests read the names here. A table is declared in one file: a script of
+DAGs, checks, docs, the local world and tests read the table names here. A table is declared in one file: a script of
 ``include/sql/create`` (published tables), ``open_run`` (tables that a run begins with) or ``build`` (derived tables),
 or, for a report table, a script of ``include/sql/reports``.
 """
@@ -19,10 +19,10 @@ SQL = INCLUDE / "sql"
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """One kind of source file: where it is in the lake, and the tables that its rows go to."""
+    """One kind of source file: its place in the lake, and the tables for its rows."""
 
     kind: str
-    """Its name in the ledger."""
+    """The name of the kind in the ledger."""
     prefix: str
     """The key of the Variable ``sparkify`` that has the prefix of its files."""
     path: str
@@ -32,7 +32,7 @@ class Source:
     history: str
     """Published table that keeps the accepted rows, each with its file."""
     daily: bool
-    """A file belongs to a day, and a run reads the files of its days. Otherwise, every run reads the new files."""
+    """True if a file belongs to a day and a run reads the files of its days. Otherwise, a run reads all new files."""
 
 
 SOURCES = (
@@ -70,16 +70,16 @@ OPS = (
     "quality_results",
 )
 PUBLISHED = (*OPS, *HISTORY, *STAR)
-# Published tables that an earlier version declared otherwise.
+# Published tables that an earlier version of this project declared differently.
 UPGRADED = ("run_schemas", "loaded_files", "time")
 
-# The run's own schema. COPY fills the staging tables, one task each.
+# The run's own schema. COPY fills the staging tables, with one task per table.
 STAGING = ("staging_files", *(source.staging for source in SOURCES))
 OPEN_RUN = ("base_version", *STAGING)
-# ROUNDEC: COPY reads a number of JSON as a double and would cut it, 269.58322 to 269.58321.
+# ROUNDEC, because COPY reads a JSON number as a double and would truncate it: 269.58322 to 269.58321.
 COPY_OPTIONS = ("manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'", "roundec")
-# The tasks of the build and the tables that each derives, in order, in one transaction. The first derives what the
-# others share, and they are independent of each other.
+# The tasks of the build and the tables that each derives, in order, in one transaction. The first task derives the
+# tables that the others share. The others are independent of each other.
 BUILD: dict[str, tuple[str, ...]] = {
     "changes": ("superseded_files", "affected_days", "plays", "touched_songs", "ranked_song_files"),
     "songplays": ("song_matches", "songplays", "repointed_songplays"),
@@ -118,7 +118,7 @@ class Table:
 def scripts(folder: str, names: Iterable[str]) -> dict[str, str]:
     """Return the script of each table below ``include/sql``, for Airflow to render: a path, or a template.
 
-    The staging table and the history of every source are made by the same scripts.
+    The same two scripts create the staging table, and publish the history, of every source.
     """
     same = {("open_run", source.staging): ("staging", source.kind) for source in SOURCES}
     same |= {("publish", source.history): ("history", source.kind) for source in SOURCES}
@@ -146,13 +146,13 @@ class Guarded:
 
     name: str
     is_ops: bool
-    """In the schema of the pipeline's own tables."""
+    """True if the table is in the schema of the pipeline's own tables."""
     key: tuple[str, ...]
     text: str
     """SQL expression: the key as text, from the alias ``p``."""
     scope: str
-    """The rows that a run may change: ``day``, those of the affected days; ``lines``, those of the run's files; else
-    the table of the run that has the key's first column of each of them."""
+    """The rows that a run may change: ``day`` for those of the affected days, ``lines`` for those of the run's files,
+    or the name of the run's table that has the first key column of each of these rows."""
 
 
 def guarded() -> list[Guarded]:

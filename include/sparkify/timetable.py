@@ -1,7 +1,7 @@
-"""The schedule of the pipeline: one run per interval, without an end or, where the data ends, up to its last day.
+"""The schedule of the pipeline: one run per interval, with no end or, if the data ends, up to its last day.
 
-The end is the timetable's, not the DAG's ``end_date``: Airflow copies that date to every task and then refuses to run
-any task of a manual run that is triggered later.
+The timetable defines the end. The DAG's ``end_date`` does not, because Airflow copies that date to every task and then
+refuses to run any task of a manual run that is triggered later.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class SparkifyTimetable(CronDataIntervalTimetable):
     def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
         """Return the data interval of a manual run with this logical date: the interval that contains it.
 
-        While that has not ended, return the one before. Airflow's own timetable always returns the one before, so that
-        a run for 5 November would load the 4th.
+        If that interval has not ended, return the previous one. Airflow's own timetable always returns the previous
+        one, so that a run for November 5 would load November 4.
         """
         before = super().infer_manual_data_interval(run_after=run_after)
-        # Hours and days of UTC all have the same length.
+        # In UTC, all hours and all days have the same length.
         around = DataInterval(before.end, before.end + (before.end - before.start))
         return around if around.end <= pendulum.now("UTC") else before
 
@@ -53,7 +53,7 @@ class SparkifyTimetable(CronDataIntervalTimetable):
         return found
 
     def serialize(self) -> dict[str, Any]:
-        """Return what :meth:`deserialize` needs."""
+        """Return the arguments that :meth:`deserialize` needs."""
         return {"cron": self._expression, "last_day": self._last_day and self._last_day.date().isoformat()}
 
     @classmethod

@@ -189,7 +189,7 @@ def test_a_file_that_s3_does_not_hand_out_costs_only_itself_until_it_does(fresh)
             world.load("2018-11-01", "2018-11-03", audited=False)
         for key in archived:
             assert re.search(f"{key}: could not read s3://.* archived .*restore it in S3", str(failed.value))
-        assert "The next run reads it." in str(failed.value)
+        assert "The next run tries to read it again." in str(failed.value)
         assert not archived.keys() & world.ledger().keys() and len(world.ledger()) == 3
 
     for key, body in archived.items():

@@ -248,7 +248,7 @@ def test_an_empty_star_has_a_page_that_says_so(world):
     world.load("2018-11-01", "2018-11-02", audited=False)
     update()
     page = listening.render(listening.read())
-    assert "There is no play in the star yet" in page and "<script" not in page
+    assert "The star has no plays yet" in page and "<script" not in page
 
 
 # In a browser ---------------------------------------------------------------------------------------------------

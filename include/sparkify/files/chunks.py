@@ -12,8 +12,8 @@ import orjson
 from include.sparkify.files import lake
 from include.sparkify.files.lake import LakeObject
 
-# Bounds on the work of one task: it takes seconds, so that a large load spreads over the workers. They double after
-# every CHUNKS_OF_A_SIZE chunks: Airflow maps a task over at most 1,024 of them (core.max_map_length).
+# Limits on the work of one task, which takes seconds, so that a large load spreads over the workers. The limits double
+# after every CHUNKS_OF_A_SIZE chunks, because Airflow maps a task over at most 1,024 of them (core.max_map_length).
 CHUNK_BYTES = 64 << 20
 CHUNK_FILES = 5_000
 CHUNKS_OF_A_SIZE = 128
@@ -28,9 +28,9 @@ class Entry(NamedTuple):
     etag: str
     size: int
     last_modified: str
-    """ISO."""
+    """In ISO 8601."""
     day: str | None
-    """ISO, or None for a file without a day."""
+    """In ISO 8601, or None for a file without a day."""
     ledger_etag: str
 
 
@@ -38,9 +38,9 @@ class Chunk(TypedDict):
     """The files that one task validates."""
 
     files: dict[str, list[Entry]]
-    """By source."""
+    """The files to read, by kind of source."""
     vanished: list[tuple[str, str, str]]
-    """(kind, key, ETag in the ledger) of loaded files that left the lake."""
+    """(kind, key, ETag in the ledger) of loaded files that are no longer in the lake."""
 
 
 def parse(entry: Entry) -> tuple[LakeObject, str]:
@@ -52,13 +52,13 @@ def parse(entry: Entry) -> tuple[LakeObject, str]:
 
 
 class Chunks:
-    """Write the list of due files to the work bucket in chunks of about the same size. One of them is in memory."""
+    """Write the list of due files to the work bucket in chunks of about the same size. Only one chunk is in memory."""
 
     def __init__(self, s3: Any, bucket: str, prefix: str, expected: int = 0) -> None:
         """Begin the first chunk.
 
-        :param expected: bytes that are certain to come. They are divided evenly, so that the last chunk is not a small
-            remainder.
+        :param expected: the number of bytes that are certain to be added. They are divided evenly, so that the last
+            chunk is not a small remainder.
         """
         self._s3, self._bucket, self._prefix = s3, bucket, prefix
         self._limit = CHUNK_BYTES
@@ -86,9 +86,9 @@ class Chunks:
         self._close_if_full()
 
     def close(self, at_least: int = 1) -> list[str]:
-        """Write the last chunk and return the keys of all of them.
+        """Write the last chunk and return the keys of all chunks.
 
-        :param at_least: the lowest number of chunks. Empty ones make up for those that are missing.
+        :param at_least: the minimum number of chunks. Empty chunks are added up to this number.
         """
         while self._entries or len(self._keys) < max(at_least, 1):
             self._write()

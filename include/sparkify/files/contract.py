@@ -1,21 +1,21 @@
-"""The contract of the source lines: their fields, types and ranges, and what happens to lines that break it.
+"""The contract of the source lines: their fields, types and ranges, and the treatment of lines that break it.
 
-A line is accepted or rejected as a whole. Nothing is guessed. The only repairs are stated here: a number is accepted
-for text and digits for a number (all-digit artist names arrive as numbers), text loses its trailing blanks, and free
-text longer than its column is truncated at the edge of a character. Values that lose something are counted. If a JSON
-key is repeated, the last value counts.
+A line is accepted or rejected as a whole. Nothing is guessed. There are only these repairs: a number is accepted as
+text, and digits are accepted as a number (all-digit artist names arrive as numbers); text loses its trailing blanks;
+and free text longer than its column is truncated at a character boundary. Values that lose characters are counted. If a
+JSON key is repeated, the last value counts.
 
-A key that is left out is null, as for COPY with JSON 'auto' and for eventsim, which made Sparkify's data. A rule on the
-file guards against a renamed field: see :class:`include.sparkify.files.presence.Presence`.
+A missing key means null, as it does for COPY with JSON 'auto' and for eventsim, which generated Sparkify's data. A rule
+on the whole file guards against a renamed field: see :class:`include.sparkify.files.presence.Presence`.
 
 A reason never repeats a value of the line, because reasons reach mailboxes and values may be personal. The line is in
 ``rejected_lines``.
 
-Trailing blanks are lost because Redshift does not compare them: a key with and one without them would be the same row
-(https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html, "Significance of trailing blanks").
+Trailing blanks are removed because Redshift ignores them in comparisons: a key with them and one without them would be
+the same row (https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html, "Significance of trailing blanks").
 
 :func:`event` and :func:`song` are the contract. Nearly all lines need no repair and break no rule: :func:`plain_events`
-recognizes and parses such a line in a fraction of the time.
+recognizes and parses such lines in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import orjson
 # COPY accepts lines of JSON of at most 4 MB
 # (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html).
 MAX_LINE_BYTES = 4 * 1024 * 1024
-# Bytes of a rejected line that are kept. The file has all of them.
+# Maximum bytes of a rejected line that are kept. The file has the whole line.
 RAW_BYTES = 4096
 
 _MIN_TS = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -51,7 +51,7 @@ class Reject(Exception):
 
 @dataclasses.dataclass
 class Tally:
-    """Counts of values that lost blanks or an end, and the unknown fields, of one file."""
+    """The number of values of one file that lost blanks or were truncated, and its unknown fields."""
 
     cut_values: int = 0
     unknown_fields: set[str] = dataclasses.field(default_factory=set)
@@ -69,7 +69,7 @@ class Text:
 
     @property
     def plain(self) -> Any:
-        """Return the type of values that :meth:`read` returns as they are, if they have no NUL or trailing blank."""
+        """Return the type of values that :meth:`read` returns unchanged, if they have no NUL or trailing blank."""
         # A character has at most four bytes.
         return Annotated[str, msgspec.Meta(max_length=self.width // 4)]
 
@@ -99,7 +99,7 @@ class Integer:
 
     @property
     def plain(self) -> Any:
-        """Return the type of values that :meth:`read` returns as they are."""
+        """Return the type of values that :meth:`read` returns unchanged."""
         return Annotated[int, msgspec.Meta(ge=self.low, le=self.high)]
 
     def read(self, value: Any, name: str, tally: Tally) -> int:
@@ -128,12 +128,12 @@ class Decimal:
 
     @property
     def plain(self) -> Any:
-        """Return the type of values that :meth:`read` returns as they are, if they have at most ``scale`` decimals."""
+        """Return the type of values that :meth:`read` returns unchanged, if they have at most ``scale`` decimals."""
         return Annotated[float, msgspec.Meta(ge=self.low, le=self.high)]
 
     def read(self, value: Any, name: str, tally: Tally) -> float:
         if isinstance(value, str):
-            # float() would accept blanks, 1_000, nan and non-ASCII digits too.
+            # float() would also accept blanks, 1_000, nan and non-ASCII digits.
             if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
                 raise Reject(name, f"number expected, not {_kind(value)}")
             value = float(value)
@@ -166,9 +166,9 @@ class Field:
     column: str
     rule: Text | Integer | Decimal
     required: bool = False
-    """Must not be null (nor, for text, empty)."""
+    """True if the value must not be null or, for text, empty."""
     on_every_line: bool = False
-    """Is on every line of a delivery, not only on those of plays (so are the required ones)."""
+    """True if every line of a delivery has the field, not only lines of plays. Every line also has required fields."""
 
 
 _MS = " ms since 1970 (2005 to 2099)"
@@ -206,9 +206,9 @@ SONG_FIELDS = (
     Field("num_songs", "num_songs", Integer(0, _INTEGER_MAX)),
 )
 LEVELS = ("free", "paid")
-# The page of a play.
+# The value of ``page`` for a play.
 PLAY = "NextSong"
-# Required in a play, optional on other pages.
+# Columns that are required in a play and optional on other pages.
 _PLAY_FIELDS = ("user_id", "artist", "song", "length")
 
 
@@ -217,7 +217,7 @@ def event(line: bytes, tally: Tally, latest: int = _MAX_TS) -> dict[str, Any]:
 
     ``start_time`` repeats ``ts``, for COPY to read as a timestamp.
 
-    :param latest: the latest possible ``ts`` in ms since 1970: an event cannot be younger than its file.
+    :param latest: the latest possible ``ts`` in ms since 1970, because an event cannot be later than its file.
     :raises Reject: the line is not a JSON object, lacks a field, or a value breaks the contract.
     """
     source = _object(line)
@@ -239,8 +239,8 @@ def event(line: bytes, tally: Tally, latest: int = _MAX_TS) -> dict[str, Any]:
     return row
 
 
-# Types that the source usually delivers where the rule's own is too narrow: whole numbers with a decimal point, digits
-# in quotes, texts longer than a quarter of their column.
+# Types that the source usually delivers, where the type of the rule is too narrow: whole numbers with a decimal point,
+# digits in quotes, texts longer than a quarter of their column.
 _DELIVERED = {
     "registration": Annotated[float, msgspec.Meta(ge=_MIN_TS, le=_MAX_TS)],
     "user_id": Annotated[str, msgspec.Meta(max_length=10)]
@@ -254,11 +254,11 @@ EventRow: Any = msgspec.defstruct(
     ["source_key", "line_number", "file_date", *(field.column for field in EVENT_FIELDS), "start_time"],
     gc=False,
 )
-# Types of unknown fields that the fast path skips. They are not deeper, because orjson and msgspec differ in how deep
-# JSON may be, and have no larger whole numbers, because orjson takes none above the largest double.
+# Types of unknown fields that the fast path skips. Deeper nesting is left out, because orjson and msgspec limit it
+# differently. Larger whole numbers are left out, because orjson accepts none above the largest double.
 _Scalar = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | bool | None
 _Ignored = _Scalar | list[_Scalar] | dict[str, _Scalar]
-# Unknown fields that the fast path skips in one file, at most.
+# Maximum number of unknown fields that the fast path skips in one file.
 _MOST_UNKNOWN = 16
 
 
@@ -266,10 +266,10 @@ _MOST_UNKNOWN = 16
 def _decoder(unknown: frozenset[str]) -> Callable[[bytes], Any]:
     """Return the decoder of a plain event, which raises ValueError for any other line.
 
-    :param unknown: fields without a column that the line may have. A line with another one is left to the exact rules,
-        which name the field.
+    :param unknown: fields without a column that the line may have. A line with any other unknown field is left to the
+        exact rules, which name the field.
     """
-    # msgspec takes few names.
+    # msgspec does not accept every name.
     ignored = sorted(name for name in unknown if re.fullmatch(r"[\w -]+", name))[:_MOST_UNKNOWN]
     fields = [
         (field.column, plain) if field.required else (field.column, Optional[plain], None)  # noqa: UP045
@@ -291,7 +291,7 @@ def _decoder(unknown: frozenset[str]) -> Callable[[bytes], Any]:
 
 _COLUMNS = len(EVENT_FIELDS)
 _SCALE = 10**5
-# The end of a text with a trailing blank in JSON. Little else looks like this.
+# The end of a JSON text with a trailing blank. Little else in a line looks like this.
 _BLANK_ENDS = tuple(b' "' + end for end in (b",", b"}", b" ", b"\t", b"\r"))
 
 
@@ -303,16 +303,17 @@ def plain_events(
     latest: int = _MAX_TS,
     unknown: Collection[str] = (),
 ) -> list[Any]:
-    """Return a row for each line: an :data:`EventRow` with what :func:`event` returns, or None.
+    """Return a row for each line: an :data:`EventRow` with the values that :func:`event` returns, or None.
 
-    None is for every line that breaks the contract or needs a repair, and for a few more. :func:`event` decides on it.
+    The row is None for every line that breaks the contract or needs a repair, and for a few others. :func:`event`
+    decides on these lines.
 
     :param number: the number of the first line.
-    :param latest: the last ``ts`` that a row may have, in ms since 1970.
+    :param latest: the latest ``ts`` that a row may have, in ms since 1970.
     :param unknown: the fields without a column that are known to be in the file.
     """
     decode = _decoder(frozenset(unknown))
-    # Rare, and much faster to find in many lines at once.
+    # Both are rare, and a search in all lines at once is much faster.
     block = b"".join(lines)
     escapes = b"\\u00" in block
     blanks = any(end in block for end in _BLANK_ENDS)
@@ -328,7 +329,7 @@ def plain_events(
             continue
         try:
             line = decode(text)
-        # Not UTF-8, not JSON, not of the type or not in its bounds.
+        # The line is not UTF-8 or not JSON, or a value has another type or is out of bounds.
         except ValueError:
             continue
         length, user_id, registration = line.length, line.user_id, line.registration
@@ -339,7 +340,7 @@ def plain_events(
             continue
         if line.ts > latest:
             continue
-        # Is it the float that is nearest to a number of five decimals?
+        # Accept only the float that is nearest to a number with five decimals.
         if length is not None and int(length * _SCALE + 0.5) / _SCALE != length:
             continue
         if isinstance(user_id, str):
@@ -383,14 +384,14 @@ class Contract:
 
     fields: tuple[Field, ...]
     read: Callable[..., dict[str, Any]]
-    """Return the columns of the staging table for one line, or document. A line comes with its latest possible time."""
+    """Return the columns of the staging table for one line or document. For a line, pass its latest possible time."""
     read_plain: Callable[..., list[Any]] | None = None
     """Read most lines of a block faster (see :func:`plain_events`)."""
 
 
 CONTRACTS = {"events": Contract(EVENT_FIELDS, event, plain_events), "songs": Contract(SONG_FIELDS, song)}
 
-# Errors of orjson for a line of an object that is on several lines, and for objects that share a line.
+# Errors of orjson for one line of an object that spans several lines, and for objects that share a line.
 _SPREAD = ("unexpected end of data", "unexpected content after document")
 
 

@@ -26,7 +26,7 @@ from include.sparkify.settings import AWS_CONN_ID
 
 # Objects of at most this many bytes may be read whole.
 SMALL_BYTES = 1 << 20
-# LIST requests at once.
+# Parallel LIST requests.
 LISTERS = 8
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class UnreadableObject(Exception):
 
 
 class MisnamedObject(Exception):
-    """The name of the object says gzip or bzip2 and its content does not, or the other way round."""
+    """The name and the content of the object disagree about compression, or the name ends with a slash."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +51,9 @@ class LakeObject:
     key: str
     etag: str
     size: int
-    """Bytes."""
+    """In bytes."""
     last_modified: datetime
-    """Naive UTC, whole seconds."""
+    """Naive UTC, in whole seconds."""
     file_date: date | None = None
     """The UTC day of a daily file, or None for others."""
 
@@ -64,7 +64,7 @@ class Listing:
 
     files: list[LakeObject]
     unrecognized: list[str]
-    """Keys (or folders, ending with a slash) that do not have the place or the name of a file of this kind."""
+    """Keys, and folders (which end with a slash), whose path is not that of a file of this kind."""
 
 
 def client() -> Any:
@@ -75,12 +75,12 @@ def client() -> Any:
 def list_daily(s3: Any, bucket: str, prefix: str, path: str, interval: Interval) -> Listing:
     """List the files of a daily source for the days of an interval.
 
-    They are in the folder ``YYYY/MM/`` of their day below the prefix. The months of the interval are listed whole, and
-    the folders above them by name, so that a file with another name or in another folder is found.
+    They are in the folder ``YYYY/MM/`` of their day below the prefix. The months of the interval are listed completely,
+    and the folders above them without their subfolders, so that a file with another name or in another folder is found.
 
     :param path: regular expression of a file, see :class:`include.sparkify.tables.Source`.
-    :raises ConfigurationError: no such bucket, not allowed to list it, wrong region.
-    :raises TransientError: throttled or unreachable.
+    :raises ConfigurationError: the bucket does not exist, is in another region, or may not be listed.
+    :raises TransientError: S3 throttles the request or cannot be reached.
     """
     if interval == ALL_TIME:
         listed = list(list_objects(s3, bucket, prefix))
@@ -127,9 +127,9 @@ def explain_name(path: str) -> str:
     """Return why the path of an unrecognized object is not that of a source file."""
     name = path.rpartition("/")[2]
     if not name:
-        return "a folder here is YYYY/ or YYYY/MM/, and the name of a file does not end with a slash"
+        return "a folder here must be YYYY/ or YYYY/MM/, and the name of a file must not end with a slash"
     if re.search(r"\.(zst|zstd|lzo|lz4|xz|snappy|zip|7z)$", name, re.I):
-        return "compressed as no source file may be: compress it with gzip (.json.gz) or bzip2 (.json.bz2)"
+        return "its compression is not supported: compress it with gzip (.json.gz) or bzip2 (.json.bz2)"
     if not re.search(r"\.json(\.gz|\.bz2)?$", name):
         if re.search(r"\.json(\.gz|\.bz2)?$", name, re.I):
             return "the end of its name must be in lower case: .json, .json.gz or .json.bz2"
@@ -140,7 +140,7 @@ def explain_name(path: str) -> str:
 def list_objects(s3: Any, bucket: str, prefix: str, after: str = "") -> Iterator[LakeObject]:
     """Return the objects below a prefix in key order, without folder markers.
 
-    :param after: only those whose key is greater.
+    :param after: return only objects whose key is greater.
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     for item, _ in _list(s3, bucket, prefix, StartAfter=after):
@@ -153,7 +153,7 @@ def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[tuple[L
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **given)
         for page in pages:
-            # A proxy may answer with its own page, and status 200.
+            # A proxy may answer with its own page and status 200.
             if "KeyCount" not in page or (page["IsTruncated"] and not page.get("NextContinuationToken")):
                 raise TransientError(
                     f"could not list s3://{bucket}/{prefix}: an answer is not S3's, or is cut short. Is there a proxy "
@@ -183,15 +183,15 @@ _NO_OBJECT = LakeObject("", "", 0, datetime.min)
 
 
 class ManyObjects:
-    """A second client, for many small objects. It lists and reads them at an eighth of boto3's CPU time, or less.
+    """A second client, for many small objects. It lists and reads them in at most an eighth of boto3's CPU time.
 
-    It never raises an error. boto3 lists and reads what it cannot, or reports the reason.
+    It never raises an error of its own. boto3 lists and reads the objects that this client cannot, or raises the error.
     """
 
     def __init__(self, s3: Any, bucket: str) -> None:
         """Take credentials, region and endpoint of connection ``aws_default``.
 
-        :param s3: its boto3 client.
+        :param s3: the boto3 client of that connection.
         """
         # Only the tasks that list and read song files need these.
         from obstore.auth.boto3 import Boto3CredentialProvider
@@ -199,7 +199,7 @@ class ManyObjects:
 
         hook, endpoint = AwsBaseHook(AWS_CONN_ID, client_type="s3"), s3.meta.endpoint_url
         self._s3, self._bucket, self._store = s3, bucket, None
-        # Only boto3 knows the proxy or the certificate authority of a connection that names one.
+        # Only boto3 uses the proxy or the certificate authority of a connection that names one.
         if s3.meta.config.proxies or hook.verify not in (None, True):
             return
         try:
@@ -208,13 +208,13 @@ class ManyObjects:
                 endpoint=endpoint,
                 region=s3.meta.region_name,
                 virtual_hosted_style_request=False,
-                # Assumes the role of the connection, and renews what expires. It may keep credentials for less than
-                # the ten minutes before their end at which botocore renews them.
+                # It assumes the role of the connection and renews expiring credentials. It must keep them for less than
+                # ten minutes, because botocore renews them ten minutes before they expire.
                 credential_provider=Boto3CredentialProvider(hook.get_session(), ttl=timedelta(minutes=5)),
                 client_options={"allow_http": endpoint.startswith("http://")},
                 retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
             )
-        except Exception as error:  # boto3 says what is wrong, if anything is
+        except Exception as error:  # boto3 reports the cause if it fails, too
             self._give_up(error)
 
     def list_objects(self, prefix: str, after: str = "") -> Iterator[LakeObject]:
@@ -232,16 +232,17 @@ class ManyObjects:
                             continue
                         yield _object(meta["path"], meta["e_tag"] or "", meta["size"], meta["last_modified"])
                         after = meta["path"]
-            # An error of one key, which this client cannot name, or of all.
+            # The error concerns one key that this client cannot represent, or all keys.
             except (OSError, ValueError, obstore.exceptions.BaseError) as error:
                 log.info("boto3 lists s3://%s/%s, too: %s", self._bucket, prefix, _first_line(error))
-        # Usually one request, which finds nothing. The other client takes an answer that is not from S3 for the end.
+        # Usually one request, which finds nothing. It is needed because obstore takes an answer that is not from S3 for
+        # the end of the list.
         yield from list_objects(self._s3, self._bucket, prefix, after)
 
     def list_ranges(self, prefix: str, bounds: list[str]) -> Iterator[LakeObject]:
-        """Return the objects after the first of some ascending keys, up to and including the last, in key order.
+        """Return, in key order, the objects after the first key of ``bounds``, up to and including the last.
 
-        The ranges between the keys are listed in parallel, and are in memory.
+        The ranges between the bounds, which ascend, are listed in parallel and kept in memory.
         """
 
         def list_range(after: str, last: str) -> list[LakeObject]:
@@ -252,7 +253,7 @@ class ManyObjects:
                 yield from found
 
     def read(self, item: LakeObject) -> tuple[LakeObject, io.BufferedReader] | None:
-        """Return an object as it is now, and its bytes, or None if boto3 has to read it."""
+        """Return the current version of an object and its bytes, or None if boto3 has to read it."""
         import obstore
 
         if self._store is None or item.size > SMALL_BYTES:
@@ -262,7 +263,7 @@ class ManyObjects:
             if answer.meta["size"] > SMALL_BYTES or not answer.meta["e_tag"]:
                 return None
             body = answer.bytes()
-        # An error of this object: deleted, not allowed, archived, or a key with an empty segment.
+        # The error concerns only this object: it is deleted, forbidden or archived, or its key has an empty segment.
         except (OSError, ValueError, obstore.exceptions.PermissionDeniedError):
             return None
         except obstore.exceptions.BaseError as error:
@@ -287,10 +288,10 @@ def open_object(
 ) -> Iterator[tuple[LakeObject, io.BufferedIOBase]]:
     """Open the latest version of an object. Yield the object as it is read, and its bytes, decompressed if needed.
 
-    :param small: reads the object if it can.
+    :param small: a client that reads the object if it can.
     :raises ObjectGone: it was deleted since it was listed.
     :raises UnreadableObject: it is archived, or the role may not read it.
-    :raises MisnamedObject: its name and its content disagree on its compression.
+    :raises MisnamedObject: its name and its content disagree about compression, or its name ends with a slash.
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     try:
@@ -321,9 +322,9 @@ def open_object(
             yield found, cast(io.BufferedIOBase, bz2.BZ2File(stream) if packed else stream)
 
 
-# Codes with which S3 refuses one object: by a policy, the storage class, the key that encrypts it.
+# Codes with which S3 refuses one object, because of a policy, its storage class, or its encryption key.
 _OF_ONE_OBJECT = ("AccessDenied", "InvalidObjectState", "KMS.")
-# The first bytes of compressed content by the end of its name, and the name of the format.
+# The first bytes of compressed content, and the name of its format, by the end of the object's name.
 _STARTS = {".gz": b"\x1f\x8b", ".bz2": b"BZh"}
 _KINDS = {".gz": "gzip", ".bz2": "bzip2"}
 
@@ -337,7 +338,7 @@ def _get(s3: Any, bucket: str, key: str) -> tuple[LakeObject, io.BufferedReader]
 
 
 def find_etag(s3: Any, bucket: str, key: str) -> str | None:
-    """Return the ETag of an object as it is now, or None if there is no such object.
+    """Return the ETag of the current version of an object, or None if there is no such object.
 
     It uses LIST, because a GET or HEAD of a missing key returns 403 to a role that may list only some prefixes.
 

@@ -1,4 +1,4 @@
-"""The fields of a log file: the guard against a renamed field."""
+"""Guard against a renamed field in a log file."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from include.sparkify.files.contract import PLAY, Field
 
 
 class Presence:
-    """The fields of the lines of a log file: the guard against a renamed field, whose column would be null.
+    """The fields that the lines of a log file have. They show a renamed field, whose column would be null.
 
-    One line does not show whether a field was renamed or left out. A file does, because every field is on some line of
-    it. A file is refused if no line has a field that some lines need: plays need every field, and all lines need the
-    fields that every line has.
+    A single line does not show whether a field was renamed or left out. A file does, because at least one of its lines
+    has the field. A file is refused if none of its lines has a field that some of them need: plays need every field,
+    and all lines need the fields that are required or on every line.
 
-    In a usual file, only the lines up to the first play are looked at.
+    In a usual file, only the lines up to the first play are inspected.
     """
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
         self._absent = {field.source: field for field in fields}
         self._known = frozenset(self._absent)
         self.unknown: set[str] = set()
-        """Fields without a column, of the lines that were looked at."""
+        """Fields without a column, on the lines that were inspected."""
         self._has_lines = False
         self._has_plays = False
 
     def note(self, lines: list[bytes]) -> None:
-        """Record the fields of lines, which takes time only while one of the fields has not been seen."""
+        """Record the fields of lines. This takes time only until every field has been seen."""
         for line in lines:
             if not self._absent:
                 return
@@ -42,7 +42,7 @@ class Presence:
                     del self._absent[name]
 
     def refusal(self) -> str:
-        """Return why the file is refused, empty if it has the fields that its lines need."""
+        """Return the reason to refuse the file, or an empty string if it has the fields that its lines need."""
         absent = [
             field.source
             for field in self._absent.values()

@@ -2,8 +2,8 @@
 
 A file is loaded or refused as a whole. A log file is refused if more of its lines are rejected than the threshold
 allows, if none is accepted, or if it cannot be read to its end. A song file is refused if its document is rejected. So
-the verdict on a file does not depend on the other files of the run. A file that S3 does not return is refused, too,
-but none of its versions is.
+the verdict on a file does not depend on the other files of the run. A file that S3 does not return is also refused, but
+none of its versions is, so that the next run tries to read it again.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from include.sparkify.files.presence import Presence
 from include.sparkify.settings import settings
 from include.sparkify.tables import Source
 
-# Bytes per piece before compression: within the 1 MB to 1 GB that COPY reads best
+# Bytes per piece before compression, within the range of 1 MB to 1 GB that AWS recommends for COPY
 # (https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-files.html).
 PIECE_BYTES = 64 << 20
-# Bytes of one file that are buffered in memory until its verdict. More goes to disk.
+# Maximum bytes of one file that are buffered in memory until its verdict. A larger file is buffered on disk.
 SPOOL_BYTES = 8 << 20
 # Bytes of a file that are split into lines, checked and written together.
 BLOCK_BYTES = 1 << 20
-# Song files read at once: each costs a round trip.
+# Song files that are read in parallel, because each costs a round trip.
 READERS = 16
-# Rejected lines kept per file, so that memory stays bounded. All are counted.
+# Maximum number of rejected lines kept per file, so that memory stays bounded. All of them are counted.
 KEPT_PER_FILE = 1_000
-# The clock of an event may be ahead of the clock of the lake by this many milliseconds.
+# The clock of an event may be ahead of the clock of the lake by at most this many milliseconds.
 CLOCK_SKEW = 24 * 60 * 60 * 1000
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class ValidatedFile:
     last_modified: int | None
     file_date: str | None
     ledger_etag: str
-    """The version that the ledger had when the run was planned, empty if none."""
+    """The version that the ledger had when the run was planned, or an empty string if it had none."""
     vanished: bool = False
     """The file was loaded and is no longer in the lake (a full refresh deletes its rows)."""
     lines: int = 0
@@ -96,7 +96,7 @@ class Reading:
     tally: contract.Tally = dataclasses.field(default_factory=contract.Tally)
     rejects: list[RejectedLine] = dataclasses.field(default_factory=list)
     refusal: str = ""
-    """Why the file is refused, empty if it is accepted."""
+    """The reason for the refusal, or an empty string if the file is accepted."""
 
     def __post_init__(self) -> None:
         self.presence = Presence(contract.CONTRACTS[self.file.kind].fields)
@@ -112,7 +112,7 @@ class Reading:
             self.file.rejected += 1
             if len(self.rejects) < KEPT_PER_FILE:
                 raw = _without_nul(text[: contract.RAW_BYTES].decode(errors="replace"))
-                # Replacing makes text longer: truncate again, at the edge of a character.
+                # Replacement characters make the text longer, so truncate it again, at a character boundary.
                 raw = raw.encode()[: contract.RAW_BYTES].decode(errors="ignore")
                 key, etag, reason = self.file.source_key, self.file.etag, _without_nul(reject.reason)[:500]
                 self.rejects.append(RejectedLine(key, etag, number, reject.column, reason, raw))
@@ -123,7 +123,7 @@ class Reading:
     def judge(self, threshold: float) -> None:
         """Set the refusal of a log file that was read to its end."""
         file = self.file
-        # If no line has a field, say so instead of naming the lines that are rejected for it.
+        # If no line has a field, report that instead of the lines that are rejected because of it.
         if file.lines and (refusal := self.presence.refusal()):
             self.refusal = refusal
         elif file.lines and not file.accepted:
@@ -137,16 +137,16 @@ class Reading:
             )
 
     def refuse_empty(self) -> None:
-        """Refuse a file without a line if another version of it is loaded, whose rows it would take away."""
+        """Refuse a file without lines if another version of it is loaded, because its rows would be deleted."""
         if not (self.file.lines or self.refusal) and self.file.ledger_etag not in ("", self.file.etag):
             self.refusal = (
-                "it is empty, and a version of it is loaded, whose rows stay; to take them away, delete the file and "
-                "run mode=full_refresh"
+                "it is empty, and a version of it is loaded, whose rows stay; to delete them, delete the file and run "
+                "with mode=full_refresh"
             )
 
     def refuse_unreadable(self, error: Exception) -> None:
-        """Refuse a file that may not be read, but none of its versions, so that the next run tries again."""
-        self.file.etag, self.refusal = "", f"{error} The next run reads it."
+        """Refuse a file that cannot be read, but none of its versions, so that the next run tries again."""
+        self.file.etag, self.refusal = "", f"{error} The next run tries to read it again."
 
     def close(self) -> None:
         self.file.cut_values = self.tally.cut_values
@@ -168,7 +168,7 @@ class Pieces:
         if not count:
             return
         if self._file is None:
-            # On disk, so that memory stays bounded however much comes in.
+            # On disk, so that memory stays bounded however many lines are appended.
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the piece)
             self._gzip = igzip.IGzipFile(fileobj=self._file, mode="wb", mtime=0)
         lines.seek(0)
@@ -267,7 +267,7 @@ def _read_lines(
 def read_documents(
     kind: str, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
 ) -> Iterator[Reading]:
-    """Validate files of one JSON object each, several at once, in order, and write accepted ones to ``pieces``."""
+    """Validate files of one JSON object each, several in parallel, and write accepted ones to ``pieces`` in order."""
     small = lake.ManyObjects(s3, bucket)
 
     def read(item: LakeObject, ledger_etag: str) -> tuple[Reading, bytes] | None:
@@ -315,14 +315,14 @@ class _Corrupt(Exception):
 
 
 def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator[list[bytes]]:
-    """Return lines, many at a time, without newline and byte order mark, and only the start of a line over 4 MB."""
+    """Return batches of lines without newlines and byte order mark. Of a line over 4 MB, return only the start."""
     number, start = 0, True
     rest = b""
     try:
         # `read1` reads the underlying stream at most once, so that data before a corrupt part is returned.
         while block := stream.read1(BLOCK_BYTES):
             lines = (rest + block).split(b"\n")
-            # One byte more than the contract takes, and one for a carriage return.
+            # One byte more than the contract accepts, and one for a carriage return.
             rest = lines.pop()[: contract.MAX_LINE_BYTES + 2]
             if start and lines:
                 lines[0], start = lines[0].removeprefix(codecs.BOM_UTF8), False
@@ -333,7 +333,7 @@ def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
     except (botocore.exceptions.BotoCoreError, OSError) as error:
-        # The type of bz2's error for bad content. Errors of the connection have narrower types.
+        # bz2 raises a plain OSError for bad content. Errors of the connection are of its subclasses.
         if type(error) is OSError and isinstance(stream, bz2.BZ2File):
             raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
         raise TransientError(f"lost s3://{bucket}/{item.key} after line {number}: {error}") from error
@@ -359,5 +359,5 @@ def _ms(moment: datetime) -> int:
 
 
 def _without_nul(text: str) -> str:
-    """Return text with NUL as JSON writes it, because the warehouse has no such character."""
+    """Return text with NUL in the notation of JSON, because the warehouse does not store that character."""
     return text.replace("\x00", "\\u0000")

@@ -1,8 +1,9 @@
 """The grants of analysts: the tables and columns that group ``sparkify_analysts`` may read.
 
-They read the star and the report tables, but no names of people: of ``users`` they may read the other columns, by a
-grant on columns, so the table keeps its one name. They do not read ``events``, which has every page that a person
-opened, and nothing of the pipeline's own tables. Grants end with their table, so whatever creates a table grants again.
+Analysts read the star and the report tables, but no names of people. On ``users``, they have a grant on the other
+columns, so that they need no view with another name. They read neither ``events``, which has every page that a person
+opened, nor the pipeline's own tables. A grant ends when its table is dropped, so code that creates a table must grant
+again.
 
 A grant on columns: https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT.html
 """
@@ -36,15 +37,15 @@ def has_group(cursor: Any) -> bool:
 
 
 def create_group(cursor: Any) -> None:
-    """Create the group if it is missing. Only a superuser may."""
+    """Create the group if it is missing. Only a superuser may do this."""
     if not has_group(cursor):
         cursor.execute(f"create group {group()}")
 
 
 def _try_group() -> None:
-    """Create the group, in its own transaction, in a warehouse that ``provision`` has not made.
+    """Create the group in its own transaction, for a warehouse that the DAG ``provision`` did not create.
 
-    If our user may not, an administrator creates it. The next run that publishes then grants access.
+    If our user may not create it, an administrator must. The next run that publishes then grants access.
 
     :raises TransientError: the warehouse cannot be reached.
     """
@@ -61,15 +62,15 @@ def _try_group() -> None:
 def open_door(report_tables: Sequence[str] = ()) -> None:
     """Let the group read the star and these report tables, and create the group if our user may.
 
-    This runs in its own transaction, because a GRANT fails if another session changes the catalog entry of its table
-    meanwhile.
+    This runs in its own transaction, because a GRANT fails if another session changes the catalog entry of its table at
+    the same time.
     """
 
     def grant(cursor: Any) -> bool:
         if not grant_star(cursor):
             return False
         if report_tables:
-            # By name: the schema may hold tables of others.
+            # By name, because the schema may have tables of other owners.
             tables = ", ".join(f"{reports()}.{name}" for name in report_tables)
             cursor.execute(f"grant usage on schema {reports()} to group {group()}")
             cursor.execute(f"grant select on {tables} to group {group()}")
@@ -82,7 +83,7 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
 
 
 def grant_star(cursor: Any) -> bool:
-    """Let the group read the tables of the star, and return whether there is a group. Without one, nothing is done."""
+    """Let the group read the tables of the star, and return whether the group exists. Without it, do nothing."""
     if not has_group(cursor):
         return False
     whole = [table for table in STAR if table not in NAMES]

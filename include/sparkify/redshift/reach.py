@@ -1,8 +1,8 @@
-"""Ask whether the warehouse answers, before anything waits for it.
+"""Check that the warehouse answers before a task waits for it.
 
 The driver has no time limit for the login only: its ``timeout`` also applies to every later read, and would end a long
-COPY. Without one, a paused cluster and a closed security group let a connect wait for about two minutes, because they
-drop the packet, and the hook of Airflow's provider repeats it five times.
+COPY. Without a time limit, a connection attempt to a paused cluster, or through a closed security group, waits for
+about two minutes, because the packets are dropped. The hook of Airflow's provider makes five attempts.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 from include.sparkify.errors import TransientError
 
 CONN_ID = "redshift_default"
-# Seconds for the connect, and for the answer.
+# Time limit in seconds for the connection attempt, and again for the answer.
 PATIENCE = 10
-# "Do you speak TLS?", to which every server of the PostgreSQL family answers with one byte before any login:
+# SSLRequest, which every server of the PostgreSQL family answers with one byte before any login:
 # https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 _QUESTION = struct.pack("!ii", 8, 80877103)
 
 
 class UnreachableError(TransientError):
-    """The warehouse does not answer: no statement was sent."""
+    """The warehouse does not answer, so no statement was sent."""
 
 
 def connect() -> redshift_connector.Connection:
     """Open a connection of ``redshift_default`` with autocommit off.
 
-    It is tried once: the caller repeats its whole transaction, or Airflow the task.
+    There is only one attempt: the caller retries its whole transaction, or Airflow retries the task.
 
     :raises UnreachableError: see :func:`assert_answers`.
     :raises redshift_connector.Error: the login is refused.
@@ -44,7 +44,7 @@ def connect() -> redshift_connector.Connection:
 
 
 def before_task(context: Any) -> None:
-    """Fail a task before its operator waits for a warehouse that does not answer: an operator's ``pre_execute``.
+    """Fail a task before its operator waits for a warehouse that does not answer, as the operator's ``pre_execute``.
 
     :raises UnreachableError: see :func:`assert_answers`.
     """
@@ -52,7 +52,7 @@ def before_task(context: Any) -> None:
 
 
 def assert_hook_answers(hook: RedshiftSQLHook) -> None:
-    """Ask the warehouse of a connection, unless the driver looks up its address by the name of the cluster.
+    """Check that the warehouse of a connection answers, unless the driver looks up its address by cluster name.
 
     :raises UnreachableError: see :func:`assert_answers`.
     """
@@ -63,8 +63,8 @@ def assert_hook_answers(hook: RedshiftSQLHook) -> None:
 def assert_answers(host: str, port: int) -> None:
     """Return once a server of the PostgreSQL family has answered.
 
-    :raises UnreachableError: it has not, within :data:`PATIENCE` seconds for each of connect and answer. The message
-        names the likely reason and the next step.
+    :raises UnreachableError: the connection failed, or the connection attempt or the answer took longer than
+        :data:`PATIENCE` seconds. The message names the likely reason and the next step.
     """
     where = f"the warehouse at {host}:{port}"
     try:
@@ -73,7 +73,7 @@ def assert_answers(host: str, port: int) -> None:
             if link.recv(1) in (b"S", b"N"):
                 return
         raise UnreachableError(
-            f"{where} closed the connection before the login. It restarts or is full, or another service has this "
+            f"{where} closed the connection before the login. It is restarting or full, or another service has this "
             "port. Next: check host and port of connection redshift_default; then clear the task."
         )
     except TimeoutError as error:
@@ -89,6 +89,6 @@ def assert_answers(host: str, port: int) -> None:
         ) from error
     except OSError as error:
         raise UnreachableError(
-            f"{where} cannot be reached ({error}). It restarts, or is paused or deleted. Next: see its status in AWS, "
+            f"{where} cannot be reached ({error}). It is restarting, paused or deleted. Next: check its status in AWS, "
             "and host and port of connection redshift_default; then clear the task."
         ) from error

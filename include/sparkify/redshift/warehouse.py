@@ -1,4 +1,4 @@
-"""Queries and transactions on the warehouse: bounded in time, and tried again after a lost connection."""
+"""Run queries and transactions on the warehouse with time limits, and retry them after a lost connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from include.sparkify.settings import ops, settings
 CONN_ID = reach.CONN_ID
 # Attempts per transaction, including the first. More failures mean an outage.
 ATTEMPTS = 5
-# Rows per INSERT: with at most 14 columns well below the 32,767 values that a statement can bind.
+# Rows per INSERT. With at most 14 columns, this is well below the 32,767 values that a statement can bind.
 ROWS_PER_INSERT = 500
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def statement_timeout() -> str:
-    """Return the statement that bounds every later one of its session, for scripts and transactions."""
+    """Return the statement that limits the time of later statements in its session, for scripts and transactions."""
     return f"set statement_timeout to {int(settings().statement_minutes * 60_000)}"
 
 
@@ -38,7 +38,7 @@ _kept = threading.local()
 
 
 def _take() -> redshift_connector.Connection:
-    """Return the connection that this thread keeps, or a new one: none is kept while a transaction uses it."""
+    """Return the connection that this thread keeps, or a new one. A connection in use is not kept."""
     connection, _kept.connection = getattr(_kept, "connection", None), None
     return connection or connect()
 
@@ -50,11 +50,11 @@ def transaction(
 ) -> T | None:
     """Run ``work`` in one transaction and commit. After a transient error, run it again on a new connection.
 
-    A connection that was kept and has died meanwhile is such an error.
+    A kept connection that has died in the meantime causes such an error.
 
     :param work: gets a cursor inside an open transaction, and may be called several times.
     :param doing: the action in a few words, for error messages.
-    :param is_done: returns, on a new connection, whether an earlier attempt did commit although its acknowledgment was
+    :param is_done: returns, on a new connection, whether an earlier attempt committed although its acknowledgment was
         lost. If so, ``work`` is not called again, and None is returned.
     :raises TransientError: the last attempt failed too, or a statement took too long. Nothing is committed.
     :raises ConfigurationError, DataError: the server's answer is final. Nothing is committed.
@@ -70,12 +70,12 @@ def transaction(
                     log.info("%s: an earlier attempt committed, but its acknowledgment was lost", doing)
                     connection.close()
                     return None
-                # End the snapshot of the question: the one of the work must begin after its wait for the lock.
+                # End the snapshot of this query: the snapshot of the work must begin after its wait for the lock.
                 connection.commit()
             result = work(cursor)
             connection.commit()
         except BaseException:
-            # Closing rolls back what was not committed. A dead connection has nothing left to close.
+            # Closing rolls back uncommitted changes. Closing a dead connection may fail.
             with contextlib.suppress(redshift_connector.Error, OSError):
                 connection.close()
             raise
@@ -117,7 +117,7 @@ KINDS = {"delete": "deleted", "insert": "inserted", "update": "updated", "merge"
 def execute(cursor: redshift_connector.Cursor, script: str) -> dict[str, int]:
     """Run the statements of a script one by one, because the driver takes one per call.
 
-    :returns: the rows ``deleted``, ``inserted`` and ``updated``, which are also those of MERGE.
+    :returns: the number of rows ``deleted``, ``inserted`` and ``updated``. Rows of MERGE count as updated.
     """
     changed = {"deleted": 0, "inserted": 0, "updated": 0}
     for statement in RedshiftSQLHook.split_sql_string(script, strip_semicolon=True):
@@ -150,13 +150,13 @@ def delete_keys(cursor: redshift_connector.Cursor, table: str, keys: Sequence[st
 
 
 def lock(cursor: redshift_connector.Cursor) -> None:
-    """Wait for the right to write. This is the first statement of every transaction that changes published tables.
+    """Wait for the lock on writes. Every transaction that changes published tables begins with this.
 
-    One table without readers represents all, so writers queue up, and readers neither wait nor make a writer wait.
-    The snapshot of the transaction begins after the wait and sees what the one before it committed.
+    The lock is on one table that no query reads, so writers queue up, and readers neither wait nor make a writer wait.
+    The snapshot of the transaction begins after the wait and includes the changes of the previous writer.
 
-    :raises TransientError: not granted within ``lock_minutes``. The message names the sessions that hold the lock, as
-        far as the warehouse shows them.
+    :raises TransientError: the lock was not granted within ``lock_minutes``. The message names the sessions that hold
+        it, as far as the warehouse shows them.
     """
     minutes = settings().lock_minutes
     cursor.execute(f"set statement_timeout to {int(minutes * 60_000)}")
@@ -197,7 +197,7 @@ def describe_blockers() -> str:
 
 
 def describe_load_error(prefix: str) -> str:
-    """Return the reason of the last failed COPY of objects below ``prefix``. The error of COPY only says where it is.
+    """Return why the last COPY of objects below ``prefix`` failed. COPY's own error only says where to find the reason.
 
     SYS_LOAD_ERROR_DETAIL: https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html. Values are left
     out, because they may name people.

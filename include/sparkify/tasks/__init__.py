@@ -1,1 +1,1 @@
-"""The work of the tasks: one module per task, and the callback for those that fail."""
+"""The work of the tasks: one module per task, and the callback for failed tasks."""

@@ -1,9 +1,9 @@
-"""Checks: declared in ``include/checks``, one file per table, and run by the provider's check operators.
+"""Run the checks that ``include/checks`` declares, in one file per table, with the provider's check operators.
 
-A check with severity ``fail`` is part of SQLColumnCheckOperator or SQLTableCheckOperator and stops the run. Checks
-with severity ``warn`` are run by `publish`, before it waits for the lock. If the candidates have to be rebuilt
-under the lock, every check runs again in the same transaction. The results of all are kept in ``quality_results``,
-with a sample of the failing rows.
+A check with severity ``fail`` runs in a SQLColumnCheckOperator or SQLTableCheckOperator, and stops the run if it fails.
+`publish` runs the checks with severity ``warn``, before it waits for the lock. If the candidates have to be rebuilt
+under the lock, every check runs again in the same transaction. The results of all checks are kept in
+``quality_results``, with a sample of the failing rows.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from include.sparkify.tables import INCLUDE, STAGING, STAR
 from include.sparkify.tasks import notify
 
 FOLDER = INCLUDE / "checks"
-# The tables that have checks: every table of the star, and staging tables with a file.
+# The tables that have checks: every table of the star, and every staging table with a file of checks.
 CHECKED = (*(table for table in STAGING if (FOLDER / f"{table}.yaml").exists()), *STAR)
-# The provider's bounds in words, and the comparison that is true of a value beyond one.
+# The provider's bounds in words, and the comparison that is true for a value beyond a bound.
 WORDS = {"geq_to": "at least", "leq_to": "at most"}
 BEYOND = {"geq_to": "<", "leq_to": ">"}
 # Key of the XCom of a check task that passed.
 PASSED = "passed"
-# Failing rows kept with a result, and the bytes they may take.
+# Maximum number of failing rows kept with a result, and of their bytes.
 SAMPLE_ROWS = 5
 SAMPLE_BYTES = 8192
 
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One check of a table: it passes when ``failing_rows`` selects no row."""
+    """One check of a table: it passes if ``failing_rows`` selects no row."""
 
     table: str
     name: str
@@ -71,7 +71,7 @@ written: list[Result] = []
 
 @functools.cache
 def declaration(table: str) -> dict[str, Any]:
-    """Return the checks of a table: ``columns`` in the provider's words, ``rows`` as in the file."""
+    """Return the checks that the file of a table declares: ``columns`` in the provider's terms, and ``rows``."""
     path = FOLDER / f"{table}.yaml"
     if table in STAGING and not path.exists():
         return {}
@@ -82,7 +82,7 @@ def declaration(table: str) -> dict[str, Any]:
 def row_checks(table: str) -> list[Check]:
     """Return the checks declared under ``rows``.
 
-    :raises TypeError: a check lacks its description, severity or failing_rows, or has anything else.
+    :raises TypeError: a check lacks its description, severity or failing_rows, or has another key.
     """
     return [Check(table, name, **check) for name, check in declaration(table).get("rows", {}).items()]
 
@@ -120,12 +120,12 @@ def required() -> list[Check]:
 def operators(
     task_id: str, *tables: str, **arguments: Any
 ) -> list[SQLColumnCheckOperator | SQLTableCheckOperator]:
-    """Return the tasks that run the checks of the tables that stop the run.
+    """Return the tasks that run the tables' checks with severity ``fail``.
 
-    Each task costs Airflow about a second, so one of them runs the row checks of all tables. SQLColumnCheckOperator
-    has one table, so each table with column checks has its own task.
+    Each task costs Airflow about a second, so one task runs the row checks of all tables. SQLColumnCheckOperator checks
+    one table, so each table with column checks has its own task.
 
-    :param task_id: the id of the task for the row checks. Those of the others are ``<table>_columns``.
+    :param task_id: the ID of the task for the row checks. The IDs of the other tasks are ``<table>_columns``.
     :param arguments: further arguments of the operators.
     """
     found: list[SQLColumnCheckOperator | SQLTableCheckOperator] = []
@@ -135,7 +135,7 @@ def operators(
         found.append(
             SQLTableCheckOperator(
                 task_id=task_id,
-                # The operator reads it once per check, and each check names its own tables, so use one with one row.
+                # The operator reads this table once per check, but each check names its own tables. So use one row.
                 table="{{ run_schema() }}.base_version",
                 checks={_alias(check): {"check_statement": _statement(check)} for check in rows},
                 post_execute=functools.partial(keep_passed, rows),
@@ -171,10 +171,10 @@ def _alias(check: Check) -> str:
 def _statement(check: Check) -> str:
     """Return the condition of a row check for SQLTableCheckOperator.
 
-    A check that compares the candidates with published rows says nothing if another run has published since they were
-    derived. It passes then, because `publish` derives them again and runs every check on the result.
+    A check that compares the candidates with published rows is meaningless if another run has published since they were
+    derived. In this case it passes, because `publish` rebuilds the candidates and runs every check on the result.
     """
-    # The aggregate makes it one row: over an empty table the provider would find no result.
+    # The aggregate returns one row even for an empty table. Without a row, the provider would find no result.
     condition = f"count(*) >= 0 and ((select count(*) from ({check.failing_rows}) as failing) = 0"
     if "{{ star() }}" in check.failing_rows or "{{ ops() }}" in check.failing_rows:
         condition += (
@@ -185,7 +185,7 @@ def _statement(check: Check) -> str:
 
 
 def keep_passed(checks: list[Check], context: Mapping[str, Any], result: Any = None) -> None:
-    """Keep for `publish` which checks passed, and in which schema: Airflow's ``post_execute``."""
+    """Keep the checks that passed, and their schema, for `publish`. Airflow calls this as ``post_execute``."""
     passed = {"run_schema": run_schema_of(context), "checks": [[check.table, check.name] for check in checks]}
     context["ti"].xcom_push(key=PASSED, value=passed)
 

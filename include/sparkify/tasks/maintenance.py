@@ -15,7 +15,7 @@ from include.sparkify.redshift.schema import schema_of
 from include.sparkify.settings import environment, ops, settings
 from include.sparkify.tables import PUBLISHED
 
-# Tables whose rows expire, and the column with their age.
+# Tables whose rows expire, and the column that gives their age.
 EXPIRING = {
     "quality_results": "checked_at",
     "rejected_lines": "rejected_at",
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 
 def delete_old_rows() -> dict[str, int]:
-    """Delete rows of the pipeline's own tables older than ``keep_days``, and return how many by table.
+    """Delete rows of the pipeline's own tables older than ``keep_days``, and return their number by table.
 
-    The latest version stays however old it is, because the next one counts on from it.
+    The latest version stays, however old it is, because the next version number follows from it.
     """
     days = settings().keep_days
 
@@ -55,8 +55,9 @@ def delete_old_rows() -> dict[str, int]:
 
 
 def delete_old_files() -> int:
-    """Delete old files of the work bucket, and return how many: files for COPY after ``keep_run_days``, run reports
-    after ``keep_days``.
+    """Delete old files of the work bucket, and return their number.
+
+    Files for COPY are deleted after ``keep_run_days``, and run reports after ``keep_days``.
 
     :raises ConfigurationError, TransientError: AWS did not answer, or refused access.
     """
@@ -72,7 +73,7 @@ def delete_old_files() -> int:
         if item.last_modified < now - timedelta(days=days)
     ]
     try:
-        # One call takes at most a thousand.
+        # One call deletes at most 1,000 objects.
         for start in range(0, len(old), 1000):
             batch = [{"Key": key} for key in old[start : start + 1000]]
             errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True}).get(
@@ -90,17 +91,17 @@ def delete_old_files() -> int:
 def vacuum_and_analyze() -> list[str]:
     """VACUUM and ANALYZE every published table, and return their names.
 
-    VACUUM may not run inside a transaction, and the cluster vacuums one table at a time. It may take longer than other
+    VACUUM cannot run inside a transaction, and the cluster vacuums one table at a time. It may take longer than other
     statements, so only the time limit of the task stops it.
 
     :raises ConfigurationError, DataError, TransientError: see
-        :func:`include.sparkify.redshift.warehouse.transaction`. The first error is raised after all tables.
+        :func:`include.sparkify.redshift.warehouse.transaction`. The first error is raised after all tables are done.
     """
     done: list[str] = []
     failed: list[Exception] = []
     for table in PUBLISHED:
         name = f"{schema_of(table)}.{table}"
-        # One session per table, so that a lost one affects only its table.
+        # One session per table, so that a lost session affects only one table.
         connection = warehouse.connect()
         try:
             connection.autocommit = True

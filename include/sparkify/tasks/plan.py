@@ -1,4 +1,4 @@
-"""Decide which files a run has to read: compare the lake with the ledger. Only names and versions are read."""
+"""Decide which files a run has to read, by comparing names and versions in the lake with those in the ledger."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from include.sparkify.settings import (
 )
 from include.sparkify.tables import SOURCES, Source
 
-# Unrecognized keys that a plan names.
+# Maximum number of unrecognized keys in a plan.
 KEPT_KEYS = 100
-# Files of the ledger for which the lake is listed at once: some LIST requests, each for 1,000 objects.
+# Files of the ledger per range of keys that is listed at once: a few LIST requests, each for 1,000 objects.
 FILES_OF_A_RANGE = 6_000
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Compared(NamedTuple):
     item: LakeObject | None
     """The object in the lake, or None if there is none."""
     loaded: str
-    """The loaded version, empty if none."""
+    """The loaded version, or an empty string if none."""
 
 
 @dataclasses.dataclass
@@ -55,7 +55,7 @@ class Due:
     files: list[tuple[str, LakeObject]] = dataclasses.field(default_factory=list)
     """(kind, file)."""
     vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
-    """(kind, key, loaded version) of files that left the lake."""
+    """(kind, key, loaded version) of files that are no longer in the lake."""
     absent: dict[str, list[date]] = dataclasses.field(default_factory=dict)
     """Days of the interval without a file, by kind."""
     refused: list[str] = dataclasses.field(default_factory=list)
@@ -65,7 +65,7 @@ class Due:
 def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     """Decide which files are due, and write the list of them to the work bucket in chunks.
 
-    Only the lake and the ledger decide: a file is due if it is not loaded at its present version.
+    Only the lake and the ledger decide: a file is due if it is not loaded at its current version.
 
     :param context: the Airflow context of a task in the run.
     :returns: the plan, and the keys of the chunks in the work bucket (at least one).
@@ -82,7 +82,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     if mode not in MODES:
         raise ConfigurationError(f"mode must be one of {sorted(MODES)}, not {mode!r}")
     interval = intervals.of_run(context)
-    # A scheduled run also looks for files that came late or changed.
+    # A run of mode load without a given interval also looks for files that came late or changed.
     back = config.look_back_days if mode == "load" and not params.get("start") else 0
     looked_at = Interval(interval.start - timedelta(days=back), interval.end)
 
@@ -134,11 +134,11 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
 
 
 def _earlier_chunks(context: Mapping[str, Any]) -> int:
-    """Return how many tasks of `validate` an earlier try of the run had.
+    """Return the number of `validate` tasks that an earlier try of the run had.
 
-    Airflow 2 marks those that no longer have a chunk as removed, and then never starts `open_run`, because removed is
+    Airflow 2 marks tasks that no longer have a chunk as removed, and then never starts `open_run`, because removed is
     not success: https://github.com/apache/airflow/blob/2.11.2/airflow/ti_deps/deps/trigger_rule_dep.py. Airflow 3
-    starts it, and tells a task nothing about other tasks this way.
+    starts `open_run`, and its ``dag_run`` does not give a task the other tasks.
     """
     run: Any = context.get("dag_run")
     if not hasattr(run, "get_task_instances"):
@@ -149,8 +149,8 @@ def _earlier_chunks(context: Mapping[str, Any]) -> int:
 def check_refused(source: Source, refused: int, listed: int, reasons: list[str]) -> None:
     """Stop before anything is loaded if too many of the files of a source without days are refused.
 
-    :param reasons: ``key: reason`` of refused files, some of this source among them.
-    :raises DataError: more than ``reject_threshold`` of them are.
+    :param reasons: ``key: reason`` of refused files, including files of other sources.
+    :raises DataError: the share of refused files is above ``reject_threshold``.
     """
     threshold, prefix = settings().reject_threshold, prefix_of(source)
     if refused > threshold * listed:
@@ -179,7 +179,7 @@ def describe_left_out(refused: list[str], replaced: list[str]) -> str:
     if replaced:
         text.append(
             f"{len(replaced)} files were loaded by another run at another version while this run was reading them: "
-            f"{', '.join(replaced[:10])}. Next: run the interval again; it loads the present version."
+            f"{', '.join(replaced[:10])}. Next: run the interval again; it loads the current version."
         )
     return " ".join(text)
 
@@ -187,7 +187,7 @@ def describe_left_out(refused: list[str], replaced: list[str]) -> str:
 def decide(
     mode: str, etag: str, loaded: str, is_refused: bool, is_replayed: bool
 ) -> Literal["due", "loaded", "refused"]:
-    """Return whether a file of the lake is due, by its version there and the loaded one (empty if none).
+    """Return the verdict on a file, given its version in the lake and the loaded version (empty if none).
 
     :param is_refused: an earlier run has refused this version.
     :param is_replayed: mode ``replay`` has to read the file.
@@ -202,7 +202,7 @@ def decide(
 def _find_due(
     s3: Any, mode: str, interval: Interval, looked_at: Interval, loaded: ledger.Ledger, replayed: set[str]
 ) -> Due:
-    """Return the files of the daily sources that are not loaded at their present version, or that the mode asks for."""
+    """Return the files of the daily sources that are not loaded at their current version, or that the mode asks for."""
     due, present = Due(), set()
     for source in SOURCES:
         if not source.daily:
@@ -233,8 +233,8 @@ def _find_due(
 def _is_listed(run_id: str, interval: Interval) -> bool:
     """Return whether the run looks for new files of the sources without days.
 
-    The scheduled run whose interval ends a day does, and so does every run by hand. Others do not, because listing
-    song files costs one request per 1,000 of them, every time.
+    A scheduled or backfill run does so only if its interval ends at midnight, and a manual run always does. Other runs
+    do not, because each listing costs one request per 1,000 song files.
     """
     return interval.end.time() == time() or not run_id.startswith(("scheduled__", "backfill__"))
 
@@ -248,9 +248,9 @@ def _add_due(
     replayed: set[str],
     unrecognized: list[str],
 ) -> tuple[int, int]:
-    """Add the files that are due to the chunks, and the keys that are not named as a file to ``unrecognized``.
+    """Add due files to the chunks, and keys whose path is not that of a source file to ``unrecognized``.
 
-    :returns: the number of files in the lake, and of those that are refused at their present version.
+    :returns: the number of files in the lake, and the number of those whose current version is refused.
     """
     prefix, listed, refused = prefix_of(source), 0, 0
     for key, item, etag in compared:
@@ -261,7 +261,7 @@ def _add_due(
                 chunks.add_vanished(source.kind, key, etag)
             continue
         listed += 1
-        # Only files of days are reloaded. Otherwise, a run by hand would read a million songs.
+        # Mode reload applies only to daily files. Otherwise, a manual run would read a million songs.
         asked = "load" if mode == "reload" else mode
         verdict = decide(asked, item.etag, etag, (key, item.etag) in loaded.refused, key in replayed)
         if verdict == "due":
@@ -284,7 +284,7 @@ def _compare(objects: lake.ManyObjects, source: Source) -> Iterator[Compared]:
 
 
 def compare(listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]) -> Iterator[Compared]:
-    """Return every key of the lake or the ledger, the object in the lake, and the loaded version.
+    """Return every key of the lake or the ledger, with the object in the lake and the loaded version.
 
     Both are sorted by byte value and merged in one pass, so that memory does not grow with the lake.
 
@@ -309,7 +309,7 @@ def compare(listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]) -> 
 def _ascending(pairs: Iterator[tuple[str, T]], what: str) -> Iterator[tuple[str, T]]:
     last = ""
     for pair in pairs:
-        # Python compares code points, which are in the order of their bytes in UTF-8.
+        # Python compares code points, whose order is that of their bytes in UTF-8.
         if pair[0] < last:
             raise ConfigurationError(
                 f"{what} in another order than that of bytes: {pair[0]!r} comes after {last!r}. Next: use a general "

@@ -33,7 +33,7 @@ class Published(TypedDict):
     refused: list[str]
     """``key: reason`` of the files that the run refused."""
     replaced: list[str]
-    """Keys of files that were left out, because another run had loaded another version, and it is the present one."""
+    """Keys of files that were left out, because this run's version is not the current one."""
 
 
 def publish(
@@ -46,11 +46,11 @@ def publish(
 ) -> Published:
     """Publish the candidates of the run.
 
-    Writers queue up on one lock. Files that another run has published since the plan are left out. The candidates are
+    Writers queue up for one lock. Files that another run has published since the plan are left out. The candidates are
     published as they were audited, unless files are left out or another run has published since the schema of the run
-    was created. In these cases, they are rebuilt, under the lock, by the same SQL from the staged lines, and every
-    check runs on the result in the same transaction. So nothing is published that was not audited, and any order of any
-    number of runs ends in the same rows.
+    was created. In these cases, the same SQL rebuilds them from the staged lines under the lock, and every check runs
+    on the result in the same transaction. So only audited rows are published, and any number of runs, in any order,
+    ends in the same rows.
 
     :param context: the Airflow context of the task.
     :param validated: the results of all chunks.
@@ -58,8 +58,8 @@ def publish(
     :param build: rendered scripts of ``include/sql/build`` by table, in their order.
     :param apply: rendered scripts of ``include/sql/publish`` by table, in their order.
     :param duplicate_keys: rendered script that selects (table, key) of published rows that share a key.
-    :raises DataError: the schema of the run is not what was staged and audited, a check failed under the lock, or a key
-        would be published twice. Nothing is changed.
+    :raises DataError: the schema of the run does not have the rows that were staged and audited, a check failed under
+        the lock, or a key would be published twice. Nothing is changed.
     :raises TransientError, ConfigurationError: the warehouse did not answer, or refused access. Nothing is changed.
     """
     run_id, plan = context["run_id"], of_run(context)
@@ -116,14 +116,14 @@ def publish(
                 f"rows with the same key would be published; nothing was changed. {keys}. {CLEAR}"
             )
         checks.insert_results(cursor, context, results)
-        # Not returned by `work`: the acknowledgment of the commit may be lost.
+        # Set here, because a return value would be lost with the acknowledgment of the commit.
         result.update({"version": now + 1, "changed": changed, "replaced": replaced})
 
     def is_done(cursor: Any) -> bool:
         cursor.execute(f"select count(*) from {ops()}.publish_log where commit_id = %s", (commit_id,))
         return bool(cursor.fetchone()[0])
 
-    # Before the lock, so that no writer waits for it.
+    # Before the lock is taken, so that no writer waits for these checks.
     warehouse.transaction(count_warnings, "count warnings")
     warehouse.transaction(work, f"publish {run_id}", is_done)
     for table, rows in result["changed"].items():
@@ -145,9 +145,9 @@ def check_complete(published: Published | None) -> None:
 
 
 def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
-    """Refuse a schema that is dropped, or created again and empty, which happens if single tasks are cleared.
+    """Refuse a schema that was dropped, or recreated and is empty, which happens if single tasks are cleared.
 
-    :raises DataError: not everything validated is staged.
+    :raises DataError: the schema does not have all files and lines that were validated.
     """
     cursor.execute(f"select count(*) from {ops()}.run_schemas where run_schema = %s", (schema,))
     if not cursor.fetchone()[0]:
@@ -171,7 +171,7 @@ def _audit_again(cursor: Any, context: Mapping[str, Any]) -> list[checks.Result]
     results = checks.run_checks(cursor, context, checks.all_checks())
     failed = [result for result in results if result.failing and result.check.severity == "fail"]
     if failed:
-        # The rows may name people, so they are in the log, not in a message that is sent on.
+        # The rows may name people, so write them to the log, not to a message that is sent on.
         for result in failed:
             log.error("%s", checks.describe(result))
         described = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
@@ -188,9 +188,9 @@ class StagedFile(NamedTuple):
 
     key: str
     etag: str
-    """The version that the run has read, empty if the file has vanished from the lake."""
+    """The version that the run has read, or an empty string if the file has vanished from the lake."""
     planned: str
-    """The version that the ledger had when the run was planned, empty if none."""
+    """The version that the ledger had when the run was planned, or an empty string if it had none."""
     loaded: str
     """The version that the ledger has now."""
 
@@ -213,12 +213,12 @@ class StagedFile(NamedTuple):
 
 
 def _leave_out(cursor: Any, plan: Plan) -> tuple[list[str], list[str]]:
-    """Take files out of the run that another run has published since the plan, at the same version or at another one.
+    """Leave out the files that another run has published since the plan, at the same version or another.
 
-    If there are two versions, the lake decides which one is present. After a full refresh, files that left the lake are
-    taken out, too.
+    If the two runs read different versions, this run's version stays only if it is the one in the lake now. After a
+    full refresh, files that are no longer in the lake are also left out.
 
-    :returns: the keys of the files whose present version is not this run's, and of all that are left out.
+    :returns: the keys of the files whose current version is not this run's, and the keys of all files left out.
     """
     schema = plan["run_schema"]
     cursor.execute(

@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 
 def results_of(plan: Plan, validated: Iterable[Validated] | None) -> list[Validated]:
-    """Return only the results of this try's chunks, because Airflow keeps those of an earlier try that had more.
+    """Return only the results of this try's chunks, because Airflow keeps results of an earlier try with more chunks.
 
     :param validated: None if the task was marked as successful by hand.
-    :raises DataError: one is missing.
+    :raises DataError: a result is missing.
     """
     prefix = f"{run_prefix(plan['run_schema'])}/"
     found = [result for result in validated or () if result["chunk"].startswith(prefix)]
@@ -45,7 +45,7 @@ def open_run(
 
     :param scripts: rendered scripts of ``include/sql/open_run``.
     :returns: the key of the manifest in the work bucket by staging table.
-    :raises DataError: no file is left to load because all were refused, or too many song files were.
+    :raises DataError: no file is left to load, or too many song files were refused.
     :raises TransientError, ConfigurationError: AWS or the warehouse did not answer, or refused access.
     """
     chunks = results_of(plan, validated)
@@ -64,13 +64,13 @@ def open_run(
             )
         )
     schema = plan["run_schema"]
-    # The time limit of this deployment: another one that shares the star may have a shorter one.
+    # The time limit of this deployment, because another one that shares the star may have a shorter limit.
     seconds = int((run_limit() + timedelta(days=1)).total_seconds())
 
     def create(cursor: Any) -> None:
         _sweep(cursor)
         _drop(cursor, schema)
-        # In one transaction, so that `sweep` finds the schema whenever the worker dies.
+        # All in one transaction, so that `sweep` finds the schema whenever the worker dies.
         cursor.execute(
             f"insert into {ops()}.run_schemas (run_schema, run_id, expires_at) "
             f"values (%s, %s, dateadd(second, {seconds}, getdate()))",

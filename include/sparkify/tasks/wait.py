@@ -13,10 +13,10 @@ from include.sparkify.tables import SOURCES
 
 
 def has_waited_enough(context: Mapping[str, Any]) -> bool:
-    """Return whether the log file of the interval's last day is there, or need not be waited for any longer.
+    """Return whether the log file of the interval's last day is there, or the run need not wait for it any longer.
 
-    A run waits until ``wait_minutes`` after the end of its interval, so a backfill does not wait. Neither does a mode
-    that takes the lake as it is. ``plan`` decides whether an absent file is a failure.
+    A run waits until ``wait_minutes`` after the end of its interval, so a backfill does not wait. Runs of modes
+    ``replay`` and ``full_refresh`` do not wait either. ``plan`` decides whether an absent file is a failure.
 
     :raises ConfigurationError, TransientError: the bucket cannot be listed (see :mod:`include.sparkify.files.lake`).
     """

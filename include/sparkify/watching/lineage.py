@@ -1,9 +1,9 @@
-"""Lineage in OpenLineage: what each task of the DAGs `sparkify` and `reports` reads and writes, down to the columns.
+"""Lineage in OpenLineage: the tables and columns that each task of the DAGs `sparkify` and `reports` reads and writes.
 
-Airflow's OpenLineage provider imports this file, where ``AIRFLOW__OPENLINEAGE__EXTRACTORS`` names :class:`Extractor`,
-and only if lineage is sent at all. Without it the provider would connect to the warehouse again for each task, send its
-SQL, and make new datasets of every run, because a run's tables are in a schema with its own name. Here, a dataset has
-the same name in every run, nothing is asked of the warehouse, and no SQL is sent.
+Airflow's OpenLineage provider imports this file, because ``AIRFLOW__OPENLINEAGE__EXTRACTORS`` names :class:`Extractor`,
+and only if lineage is sent. Without this extractor, the provider would connect to the warehouse again for each task,
+send the task's SQL, and create new datasets in every run, because each run's tables are in its own schema. Here, a
+dataset has the same name in every run, the warehouse is not queried, and no SQL is sent.
 
 Names follow https://openlineage.io/docs/spec/naming: ``redshift://<cluster>.<region>:<port>`` with
 ``<database>.<schema>.<table>``, and ``s3://<bucket>`` with a prefix. The tables of a run are in schema ``<star>_run``.
@@ -36,7 +36,7 @@ from include.sparkify.files import contract
 from include.sparkify.redshift.reach import CONN_ID
 from include.sparkify.tasks import checks
 
-# Our word for a severity, and that of OpenLineage.
+# OpenLineage's name for each of our severities.
 SEVERITY = {"fail": "error", "warn": "warn"}
 
 Column = tuple[str, str]
@@ -60,11 +60,11 @@ Flows = dict[str, Flow]
 
 
 class Extractor(BaseExtractor):
-    """Answer the provider about the tasks of our two DAGs, and leave all other tasks to its default extractor."""
+    """Describe the tasks of our two DAGs to the provider, and leave all other tasks to its default extractor."""
 
     @classmethod
     def get_operator_classnames(cls) -> list[str]:
-        """Return the classes of our tasks: the provider chooses by class."""
+        """Return the classes of our tasks, because the provider chooses an extractor by class."""
         return [
             "S3ToRedshiftOperator",
             "SQLExecuteQueryOperator",
@@ -76,7 +76,7 @@ class Extractor(BaseExtractor):
     def _execute_extraction(self) -> OperatorLineage | None:
         if self.operator.dag_id not in ("sparkify", "reports"):
             return DefaultExtractor(self.operator).extract()
-        # Its results come later, but without a dataset the provider would look for another source of lineage.
+        # Results of checks come later, but without a dataset the provider would look for another source of lineage.
         return as_events(flows_of(self.operator), {run_table(name): [] for name in checked(self.operator)})
 
     def extract_on_complete(self, task_instance: Any) -> OperatorLineage | None:
@@ -86,7 +86,7 @@ class Extractor(BaseExtractor):
 
 
 def flows_of(operator: Any) -> Flows:
-    """Return what a task writes, by dataset: ``schema.table`` of the warehouse, or an ``s3://`` address."""
+    """Return a task's flows by dataset that it writes: ``schema.table`` of the warehouse, or an ``s3://`` address."""
     name = operator.task_id
     if operator.dag_id == "reports":
         if name == "new_families":
@@ -126,13 +126,13 @@ def flows_of(operator: Any) -> Flows:
 
 
 def lake_files(source: tables.Source) -> str:
-    """Return the dataset of the source files of a kind: all of them, because a dataset per file would have no end."""
+    """Return the one dataset of all source files of a kind, because one dataset per file would be too many."""
     prefix = getattr(settings.settings(), source.prefix).rstrip("/")
     return f"s3://{settings.settings().source_bucket}/{prefix}"
 
 
 def run_files() -> str:
-    """Return the prefix below which runs write what COPY reads."""
+    """Return the prefix below which runs write the files that COPY reads."""
     return f"s3://{settings.settings().work_bucket}/runs"
 
 
@@ -142,27 +142,27 @@ def staged_files(source: tables.Source) -> str:
 
 
 def run_schema() -> str:
-    """Return the name that the schema of every run has here."""
+    """Return the name that the schema of every run has in lineage."""
     return f"{settings.star()}_run"
 
 
 def run_table(name: str) -> str:
-    """Return the name that a run's table has here."""
+    """Return the name that a run's table has in lineage."""
     return f"{run_schema()}.{name}"
 
 
 def schema_of(dag: Any, folder: str) -> str:
-    """Return the schema of the tables of a folder of ``include/sql``: by the macro of its name, if there is one."""
+    """Return the schema of the tables of a folder of ``include/sql``: from the macro of its name, or else the name."""
     macro = dag.user_defined_macros.get(folder)
     return str(macro()) if macro else folder
 
 
 def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
-    """Return what scripts write, each rendered with names that are the same in every run.
+    """Return the flows of scripts, each rendered with names that are the same in every run.
 
-    :param scripts: path below ``include/sql`` by table. A script that is one SELECT makes this table.
+    :param scripts: path below ``include/sql``, or template, by table. A script that is one SELECT writes this table.
     """
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))  # no page is rendered
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))  # renders SQL, not HTML
     environment.globals.update(
         dag.user_defined_macros,
         run_schema=lambda *_: run_schema(),
@@ -180,9 +180,9 @@ def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
 
 
 def add_statement(found: Flows, statement: str, default: str) -> None:
-    """Add what one statement writes. ``default`` is the table that a SELECT makes."""
+    """Add the flows of one statement. ``default`` is the table that a SELECT writes."""
     text = re.sub(r"--.*", "", statement).strip().rstrip(";")
-    # A table that is only declared, or deleted, has no data from anywhere.
+    # These statements, and a CREATE TABLE without a query, move no data.
     if re.match(r"(drop|comment|grant|set|analyze)\b|create table \S+ \(", text, re.I):
         return
     meta = openlineage_sql.parse([text], dialect="redshift", default_schema=TEMPORARY)
@@ -197,7 +197,7 @@ def add_statement(found: Flows, statement: str, default: str) -> None:
         found.setdefault(output, Flow()).add(inputs - {output}, columns)
 
 
-# The schema that the parser gives to names without one: temporary tables, which end with their transaction.
+# The schema that the parser gives to names without one, which are temporary tables and end with their transaction.
 TEMPORARY = "temporary"
 
 
@@ -238,7 +238,7 @@ def checked(operator: Any) -> set[str]:
 
 
 def assertions_of(operator: Any) -> dict[str, list[data_quality_assertions_dataset.Assertion]]:
-    """Return the results of the checks that a task has run, by dataset: names and verdicts, no value and no SQL."""
+    """Return the results of the checks that a task has run, by dataset: names and verdicts, but no values or SQL."""
     declared = {f"{check.table}__{check.name}": check for check in checks.all_checks()}
     found: dict[str, list[data_quality_assertions_dataset.Assertion]] = {}
 

@@ -23,7 +23,7 @@ TEMPLATE = Path(__file__).with_name("run_report.html")
 def write(context: Mapping[str, Any]) -> str:
     """Write ``report.html`` and ``report.json`` of the run to the work bucket, and return the address of the page.
 
-    :param context: the Airflow context of a task in the run, all others of which have ended.
+    :param context: the Airflow context of a task in the run. All other tasks of the run have ended.
     :raises ConfigurationError, TransientError: the work bucket cannot be written.
     """
     facts = run_facts.gather(context)
@@ -41,7 +41,7 @@ def _folder_name(run_id: str) -> str:
 
 
 def render(facts: Mapping[str, Any]) -> str:
-    """Return the page. Everything from outside is text in it, never markup."""
+    """Return the page, in which data from outside is always text, never markup."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters.update(number=_number, percent=_percent, duration=_duration, moment=_moment)
     return environment.from_string(TEMPLATE.read_text()).render(facts)

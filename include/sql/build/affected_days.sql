@@ -1,7 +1,7 @@
 -- one row per UTC day whose rows change
 -- key: day_start
 -- load: derived from the lines of the run's files, and from the published lines that they replace
--- late data: a line of another day than its file's affects its own day
+-- late data: a line that belongs to another day than its file affects its own day
 drop table if exists {{ run_schema() }}.affected_days;
 create table {{ run_schema() }}.affected_days diststyle all sortkey (day_start) as
 select date_trunc('day', start_time) as day_start from {{ run_schema() }}.staging_events
@@ -9,7 +9,7 @@ union
 select date_trunc('day', e.start_time) as day_start
 from {{ star() }}.events as e
 inner join {{ run_schema() }}.superseded_files as f on e.source_key = f.source_key
--- A scan skips only what a condition on its own column leaves out.
+-- Redundant with the join, but a scan can skip blocks only by a condition on its own column.
 where
     e.start_time >= (select min(s.first_event) from {{ run_schema() }}.superseded_files as s)
     and e.start_time <= (select max(s.last_event) from {{ run_schema() }}.superseded_files as s);

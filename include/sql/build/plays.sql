@@ -1,6 +1,6 @@
 -- one row per delivery of a play on the affected days, from any file
 -- key: source_key, line_number
--- load: derived from the staged lines, and from the published ones of other files
+-- load: derived from the staged lines, and from the published lines of other files
 -- late data: a play belongs to the day of its own start_time
 drop table if exists {{ run_schema() }}.plays;
 create table {{ run_schema() }}.plays distkey (start_time) sortkey (start_time) as
@@ -15,6 +15,6 @@ left join {{ run_schema() }}.staging_files as f on e.source_key = f.source_key
 where
     e.page = 'NextSong'
     and f.source_key is null
-    -- The join says the same, but a scan skips only what a condition on its own column leaves out.
+    -- Redundant with the join, but a scan can skip blocks only by a condition on its own column.
     and e.start_time >= (select min(a.day_start) from {{ run_schema() }}.affected_days as a)
     and e.start_time < (select dateadd(day, 1, max(a.day_start)) from {{ run_schema() }}.affected_days as a);

@@ -12,7 +12,7 @@ select
 from {{ star() }}.songplays as p
 inner join {{ run_schema() }}.song_matches as m
     on p.song = m.title and p.artist = m.artist_name and p.length = m.duration
--- The candidates replace the plays of the affected days: a corrected play has another text than the published one.
+-- Skip the affected days: the candidates replace their plays, and a corrected play may name another song.
 left join {{ run_schema() }}.affected_days as d on date_trunc('day', p.start_time) = d.day_start
 where
     m.touched

@@ -1,4 +1,4 @@
--- one row per user whose published row may come from a play that is deleted, with no newer play on the affected days
+-- one row per user whose published row may come from a deleted play: no play on the affected days is that late
 -- key: user_id
 -- load: derived. The whole history of these users decides their rows
 -- late data: none

@@ -1,4 +1,4 @@
--- one row per play on the affected days, as it will be
+-- one row per play on the affected days, as it will be published
 -- key: songplay_id
 -- load: derived. If a play is delivered several times, the first file by key decides, then the first line
 -- late data: a play belongs to the day of its own start_time

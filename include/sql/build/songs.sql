@@ -1,4 +1,4 @@
--- one row per song that the run touches, as it will be
+-- one row per song that the run touches, as it will be published
 -- key: song_id
 -- load: derived from all versions of the song
 -- late data: none

@@ -1,7 +1,7 @@
 -- one row per distinct start_time of the plays on the affected days
 -- key: start_time
 -- load: derived from plays
--- late data: a moment belongs to its own day
+-- late data: a start_time belongs to its own day
 drop table if exists {{ run_schema() }}.time;
 create table {{ run_schema() }}.time (like {{ star() }}.time);
 insert into {{ run_schema() }}.time (start_time, hour, day, week, month, year, weekday, iso_year)
@@ -13,6 +13,6 @@ select distinct
     extract(month from start_time) as month,
     extract(year from start_time) as year,
     extract(dow from start_time) as weekday,
-    -- The year of the week's Thursday, by ISO 8601.
+    -- In ISO 8601, the year of a week is the year of its Thursday.
     extract(year from dateadd(day, 3, date_trunc('week', start_time))) as iso_year
 from {{ run_schema() }}.plays;

@@ -1,4 +1,4 @@
--- one row per user whose row changes, as it will be
+-- one row per user whose row changes, as it will be published
 -- key: user_id
 -- load: derived. The latest play decides (ties: higher session_id, then item_in_session, then first file and line)
 -- late data: a play older than the published row changes nothing

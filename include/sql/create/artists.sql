@@ -1,7 +1,7 @@
 -- one row per artist id
 -- key: artist_id
--- load: merged. Of an artist's variants, the one with coordinates, then the latest song (year, then song_id) decides
--- late data: a better variant replaces the whole row
+-- load: merged. Variants of an artist with coordinates come first, then those of the latest song (year, then song_id)
+-- late data: a variant that comes first replaces the whole row
 create table if not exists {{ star() }}.artists (
     artist_id varchar(32) not null sortkey,
     name varchar(1024) not null,

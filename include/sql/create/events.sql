@@ -1,7 +1,7 @@
 -- one row per accepted line of a loaded log file, all pages: the history that the star is derived from
 -- key: source_key, line_number
--- load: a new version of a file replaces all lines of the version before
--- late data: a line of another day than its file's is kept, and belongs to its own day
+-- load: a new version of a file replaces all lines of the previous version
+-- late data: a line that belongs to another day than its file is kept, and counts for its own day
 create table if not exists {{ star() }}.events (
     source_key varchar(1024) not null,
     line_number integer not null,
@@ -32,15 +32,15 @@ comment on column {{ star() }}.events.source_key is 'S3 key of the file';
 comment on column {{ star() }}.events.line_number is 'Line in that file, from 1';
 comment on column {{ star() }}.events.file_date is 'Day in the file''s name, UTC';
 comment on column {{ star() }}.events.start_time is 'Time of the event, UTC, to the millisecond';
-comment on column {{ star() }}.events.ts is 'The same in ms since 1970';
+comment on column {{ star() }}.events.ts is 'start_time in ms since 1970';
 comment on column {{ star() }}.events.page is 'Page of the client; NextSong is a play';
 comment on column {{ star() }}.events.user_id is 'User; NULL if logged out';
-comment on column {{ star() }}.events.level is 'Subscription at that moment: free or paid';
+comment on column {{ star() }}.events.level is 'Subscription at the time of the event: free or paid';
 comment on column {{ star() }}.events.session_id is 'Session of the client';
 comment on column {{ star() }}.events.item_in_session is 'Number of the event in its session, from 0';
-comment on column {{ star() }}.events.song is 'Title of a play';
-comment on column {{ star() }}.events.artist is 'Artist name of a play';
-comment on column {{ star() }}.events.length is 'Length of a played song in seconds';
+comment on column {{ star() }}.events.song is 'Title of the played song';
+comment on column {{ star() }}.events.artist is 'Artist name of the played song';
+comment on column {{ star() }}.events.length is 'Length of the played song in seconds';
 comment on column {{ star() }}.events.first_name is 'First name of the user';
 comment on column {{ star() }}.events.last_name is 'Last name of the user';
 comment on column {{ star() }}.events.gender is 'F or M, as delivered';
@@ -49,4 +49,4 @@ comment on column {{ star() }}.events.user_agent is 'User-Agent header, as deliv
 comment on column {{ star() }}.events.auth is 'Logged In or Logged Out';
 comment on column {{ star() }}.events.method is 'HTTP method';
 comment on column {{ star() }}.events.status is 'HTTP status';
-comment on column {{ star() }}.events.registration is 'Registration of the user, ms since 1970';
+comment on column {{ star() }}.events.registration is 'Time of the user''s registration in ms since 1970';

@@ -1,7 +1,7 @@
 -- one row per loaded file
 -- key: source_key
--- load: the ledger, written in the transaction that publishes the rows
--- late data: a file that is new, or has another ETag than here, is due
+-- load: written in the transaction that publishes the rows of the file
+-- late data: a file that is not in this table, or has another ETag, is due
 create table if not exists {{ ops() }}.loaded_files (
     source_key varchar(1024) not null sortkey,
     kind varchar(16) not null,
@@ -17,10 +17,10 @@ create table if not exists {{ ops() }}.loaded_files (
     run_id varchar(256) not null,
     loaded_at timestamp not null
 ) diststyle all;
-comment on table {{ ops() }}.loaded_files is 'Ledger: which file is loaded at which version';
+comment on table {{ ops() }}.loaded_files is 'Ledger: the loaded files and their loaded versions';
 comment on column {{ ops() }}.loaded_files.source_key is 'S3 key of the file';
 comment on column {{ ops() }}.loaded_files.kind is 'events or songs';
-comment on column {{ ops() }}.loaded_files.etag is 'ETag of the version loaded; one version per file';
+comment on column {{ ops() }}.loaded_files.etag is 'ETag of the loaded version; one version per file';
 comment on column {{ ops() }}.loaded_files.size is 'Bytes of that version';
 comment on column {{ ops() }}.loaded_files.last_modified is 'Time at which that version was written, UTC';
 comment on column {{ ops() }}.loaded_files.file_date is 'Day in the name of a log file, UTC; NULL for songs';

@@ -1,6 +1,6 @@
--- one row at most, never written: the table exists to be locked
+-- one row at most, but none is ever written: the table exists only to be locked
 -- key: none
--- load: none. The session that locks it may change published tables. No query needs it, so no reader blocks a writer
+-- load: none. The session that locks it may change published tables. No query reads it, so no reader blocks a writer
 -- late data: none
 create table if not exists {{ ops() }}.publish_lock (
     unused smallint

@@ -1,4 +1,4 @@
--- one row per version of the star: a transaction that published
+-- one row per version of the star, which is one publishing transaction
 -- key: version
 -- load: appended in that transaction
 -- late data: none

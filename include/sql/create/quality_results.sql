@@ -22,8 +22,8 @@ comment on column {{ ops() }}.quality_results.interval_end is 'End of the run''s
 comment on column {{ ops() }}.quality_results.table_name is 'Table checked, in the run''s own schema';
 comment on column {{ ops() }}.quality_results.check_name is 'Check, as declared in include/checks';
 comment on column {{ ops() }}.quality_results.severity is 'fail stops the run, warn does not';
-comment on column {{ ops() }}.quality_results.description is 'What must hold';
+comment on column {{ ops() }}.quality_results.description is 'Condition that the check requires';
 comment on column {{ ops() }}.quality_results.actual is 'Result of the check';
-comment on column {{ ops() }}.quality_results.passed is 'Whether it passed';
-comment on column {{ ops() }}.quality_results.sample is 'First failing rows as JSON lines; empty if it passed';
+comment on column {{ ops() }}.quality_results.passed is 'True if the check passed';
+comment on column {{ ops() }}.quality_results.sample is 'First failing rows as JSON lines; empty if the check passed';
 comment on column {{ ops() }}.quality_results.checked_at is 'Time of the check, UTC';

@@ -1,7 +1,7 @@
--- one row per file whose latest version that was read is refused as a whole
+-- one row per file that was refused as a whole when it was last read
 -- key: source_key
 -- load: replaced whenever the file is read, whether the run publishes or not
--- late data: a good version of the file deletes its row. A version loaded before stays loaded
+-- late data: the row is deleted when a version of the file is accepted. A version that was loaded before stays loaded
 create table if not exists {{ ops() }}.refused_files (
     source_key varchar(1024) not null sortkey,
     kind varchar(16) not null,
@@ -12,12 +12,12 @@ create table if not exists {{ ops() }}.refused_files (
     run_id varchar(256) not null,
     refused_at timestamp not null
 ) diststyle all;
-comment on table {{ ops() }}.refused_files is 'Files that were refused as a whole; nothing of that version is loaded';
+comment on table {{ ops() }}.refused_files is 'Files that were refused as a whole; nothing of the refused version is loaded';
 comment on column {{ ops() }}.refused_files.source_key is 'S3 key of the file';
 comment on column {{ ops() }}.refused_files.kind is 'events or songs';
-comment on column {{ ops() }}.refused_files.etag is 'ETag of the refused version, which mode load does not read again; empty if S3 refused it';
+comment on column {{ ops() }}.refused_files.etag is 'ETag of the refused version, which mode load does not read again; empty if S3 did not return it';
 comment on column {{ ops() }}.refused_files.lines is 'Lines that are not blank, in the part of the file that was read';
 comment on column {{ ops() }}.refused_files.rejected is 'Rejected lines among them';
-comment on column {{ ops() }}.refused_files.reason is 'Why the file was refused';
+comment on column {{ ops() }}.refused_files.reason is 'Reason for the refusal';
 comment on column {{ ops() }}.refused_files.run_id is 'DAG run that read it';
-comment on column {{ ops() }}.refused_files.refused_at is 'Time of the reading, UTC';
+comment on column {{ ops() }}.refused_files.refused_at is 'Time at which the file was read, UTC';

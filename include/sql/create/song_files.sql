@@ -1,6 +1,6 @@
 -- one row per loaded song file: the history that songs and artists are derived from
 -- key: source_key
--- load: a loaded file's row is replaced
+-- load: a new version of a file replaces its row
 -- late data: none, because a song has no time
 create table if not exists {{ star() }}.song_files (
     source_key varchar(1024) not null,

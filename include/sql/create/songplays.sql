@@ -1,7 +1,7 @@
 -- one row per play: a NextSong event, however often and in however many files it was delivered
 -- key: songplay_id
 -- load: the affected days are replaced, and a song that arrives later is linked to its plays
--- late data: belongs to the interval of its own start_time
+-- late data: a late play belongs to the interval of its own start_time
 create table if not exists {{ star() }}.songplays (
     songplay_id char(32) not null,
     start_time timestamp not null sortkey distkey,
@@ -22,8 +22,8 @@ comment on table {{ star() }}.songplays is 'Plays: one row per NextSong event';
 comment on column {{ star() }}.songplays.songplay_id is 'MD5 of start_time (ms since 1970), user_id, session_id and item_in_session';
 comment on column {{ star() }}.songplays.start_time is 'Start of the play, UTC, to the millisecond';
 comment on column {{ star() }}.songplays.user_id is 'User who listened; key of users';
-comment on column {{ star() }}.songplays.level is 'Subscription at that moment: free or paid';
-comment on column {{ star() }}.songplays.song_id is 'Song of the same title, artist name and duration; NULL if no song matches';
+comment on column {{ star() }}.songplays.level is 'Subscription at the time of the play: free or paid';
+comment on column {{ star() }}.songplays.song_id is 'Song with the same title, artist name and duration; NULL if no song matches';
 comment on column {{ star() }}.songplays.artist_id is 'Artist of that song; NULL if no song matches';
 comment on column {{ star() }}.songplays.session_id is 'Session of the client';
 comment on column {{ star() }}.songplays.location is 'Metropolitan area of the listener, as delivered';

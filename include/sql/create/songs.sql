@@ -1,8 +1,8 @@
 -- one row per song
 -- key: song_id
--- load: merged. Of several files with one song_id, the first by key decides
+-- load: merged. Of several files with the same song_id, the first by key decides
 -- late data: a song may arrive after its plays, which are then linked to it
--- sort key: plays look songs up by their title
+-- sort key: the title, because plays are matched with songs by title
 create table if not exists {{ star() }}.songs (
     song_id varchar(32) not null,
     title varchar(1024) not null sortkey,
@@ -18,4 +18,4 @@ comment on column {{ star() }}.songs.title is 'Title';
 comment on column {{ star() }}.songs.artist_id is 'Artist; key of artists';
 comment on column {{ star() }}.songs.year is 'Year of release; 0 if unknown';
 comment on column {{ star() }}.songs.duration is 'Duration in seconds';
-comment on column {{ star() }}.songs.artist_name is 'Name of the artist in the deciding song file, which plays are matched by';
+comment on column {{ star() }}.songs.artist_name is 'Name of the artist in the deciding song file; plays are matched by it';

@@ -1,7 +1,7 @@
 -- one row per user with a play
 -- key: user_id
 -- load: merged. The latest play decides (ties: higher session_id, then item_in_session)
--- late data: changes the row only if it is the user's latest play
+-- late data: a late play changes the row only if it is the user's latest play
 create table if not exists {{ star() }}.users (
     user_id integer not null sortkey,
     first_name varchar(256),
@@ -17,4 +17,4 @@ comment on column {{ star() }}.users.first_name is 'First name';
 comment on column {{ star() }}.users.last_name is 'Last name';
 comment on column {{ star() }}.users.gender is 'F or M, as delivered';
 comment on column {{ star() }}.users.level is 'Subscription at the latest play: free or paid';
-comment on column {{ star() }}.users.updated_at is 'Time of that latest play, UTC';
+comment on column {{ star() }}.users.updated_at is 'Time of the latest play, UTC';

@@ -1,6 +1,6 @@
 -- one row per file that the run loads, or that has vanished from the lake (full refresh)
 -- key: source_key
--- load: COPY of what `validate` found in each file
+-- load: COPY of the facts that `validate` found about each file
 -- late data: none. The run's schema is dropped when the run ends
 create table {{ run_schema() }}.staging_files (
     kind varchar(16) not null,

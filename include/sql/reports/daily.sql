@@ -1,7 +1,7 @@
 -- one row per day with a play, UTC
 -- key: day
 -- load: a view of session_days
--- late data: counts for the day of its own start_time
+-- late data: a late play counts for the day of its own start_time
 -- columns:
 --   day date: The day, UTC
 --   plays bigint: Plays

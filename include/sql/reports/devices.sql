@@ -1,13 +1,13 @@
 -- one row per device, system and browser family
 -- key: device, os, browser
 -- load: a view of user_agents and agents
--- late data: counts like any other
+-- late data: a late play counts like any other play
 -- columns:
---   device varchar(256): Device family by ua-parser (Mac, iPhone ...); Other if it says none
---   os varchar(256): Operating system family (Windows, Mac OS X, iOS ...); Other if it says none
---   browser varchar(256): Browser family (Chrome, Safari ...); Other if it says none
+--   device varchar(256): Device family by ua-parser (Mac, iPhone, ...); Other if ua-parser names none
+--   os varchar(256): Operating system family (Windows, Mac OS X, iOS, ...); Other if ua-parser names none
+--   browser varchar(256): Browser family (Chrome, Safari, ...); Other if ua-parser names none
 --   plays bigint: Plays
---   listeners bigint: Users with a play; one who uses several counts for each
+--   listeners bigint: Users with a play; a user with several devices counts for each
 select
     a.device,
     a.os,

@@ -1,14 +1,14 @@
 -- one row per day, listener and stretch of plays on one level
 -- key: day, user_id, place
 -- load: the changed days are replaced
--- late data: may split, lengthen or join the stretches of its day
+-- late data: a late play may split, lengthen or join the stretches of its day
 -- columns:
 --   day date: The day, UTC
---   user_id integer: Who listened; key of users
---   place bigint: Number of its first play among those of the user on that day, from 1
+--   user_id integer: Listener; key of users
+--   place bigint: Number of the stretch's first play among the plays of the user on that day, from 1
 --   level varchar(16): free or paid
---   since timestamp: Start of its first play, UTC
---   plays bigint: Plays
+--   since timestamp: Start of the first play of the stretch, UTC
+--   plays bigint: Plays in the stretch
 with numbered as (
     select
         day,
@@ -25,7 +25,7 @@ with numbered as (
     where page = 'NextSong'
 )
 
--- Within a stretch both numbers grow by one from play to play.
+-- Within a stretch, both numbers increase by one from play to play, so their difference identifies the stretch.
 select
     day,
     user_id,

@@ -1,14 +1,14 @@
 -- one row per stretch of a user's plays on one level
 -- key: user_id, number
 -- load: a view of level_days
--- late data: may split, lengthen or join stretches
+-- late data: a late play may split, lengthen or join stretches
 -- columns:
---   user_id integer: Whose; key of users
---   number bigint: Of the stretch among those of the user, from 1; two may begin in the same millisecond
+--   user_id integer: Listener; key of users
+--   number bigint: Number of the stretch among those of the user, from 1; two may begin in the same millisecond
 --   level varchar(16): free or paid
 --   since timestamp: First play on this level, UTC
 --   plays bigint: Plays in the stretch
---   change varchar(16): What began it: start, upgrade (free to paid) or downgrade (paid to free)
+--   change varchar(16): Change that began the stretch: start, upgrade (free to paid) or downgrade (paid to free)
 --   until timestamp: First play on the next level, UTC, exclusive; NULL if there is none yet
 with marked as (
     select

@@ -1,10 +1,10 @@
 -- one row per location and level
 -- key: location, level
 -- load: a view of session_days
--- late data: counts like any other
+-- late data: a late play counts like any other play
 -- columns:
 --   location varchar(1024): Metropolitan area of the listener, as delivered
---   level varchar(16): Subscription at the play: free or paid
+--   level varchar(16): Subscription at the time of the play: free or paid
 --   plays bigint: Plays
 --   listeners bigint: Users with a play there on that level
 --   sessions bigint: Sessions with a play

@@ -1,14 +1,14 @@
--- one row per day, part of it, level and user: an hour of the week, a state, a device, or a page of a change of level
+-- one row per day, part, level and user; a part is an hour of the week, a state, a device, or a page of a change of level
 -- key: day, kind, name, level, user_id
 -- load: the changed days are replaced
--- late data: counts for its own day
+-- late data: a late event counts for its own day
 -- columns:
 --   day date: The day, UTC
 --   kind varchar(8): hour, state, device or page
---   name varchar(1024): Weekday (0 is Sunday) and hour, as 0/23; first state of the area, or Other; device, or else system; page
---   level varchar(16): Subscription at that moment: free or paid
---   user_id integer: Who listened, or opened the page
---   counted bigint: Plays; of a page, how often it was opened
+--   name varchar(1024): Weekday (0 is Sunday) and hour, as 0/23; first state of the area, or Other; device, or system if the device is Other; page
+--   level varchar(16): Subscription at the time of the event: free or paid
+--   user_id integer: User who listened or opened the page
+--   counted bigint: Plays; for a page, the number of times it was opened
 with parts as (
     select
         s.day,
@@ -32,7 +32,7 @@ with parts as (
     ) as k
     where
         s.day in (select d.day from {{ reports_state() }}.due_events as d)
-        -- IN says the same, but a scan can skip only what a comparison of the column leaves out.
+        -- Redundant with IN, but a scan can skip blocks only by a comparison of its column.
         and s.day >= (select min(d.day) from {{ reports_state() }}.due_events as d)
     union all
     select

@@ -1,13 +1,13 @@
--- one row per part of the plays, level and user, over all time; parts as in part_days
+-- one row per part, level and user, over all time; the parts are those of part_days
 -- key: kind, name, level, user_id
 -- load: a run subtracts the old values of the changed days, and adds the new ones
--- late data: counts like any other
+-- late data: a late event counts like any other event
 -- columns:
 --   kind varchar(8): hour, state, device or page
---   name varchar(1024): Weekday (0 is Sunday) and hour, as 0/23; first state of the area, or Other; device, or else system; page
---   level varchar(16): Subscription at that moment: free or paid
---   user_id integer: Who listened, or opened the page
---   counted bigint: Plays; of a page, how often it was opened
+--   name varchar(1024): Weekday (0 is Sunday) and hour, as 0/23; first state of the area, or Other; device, or system if the device is Other; page
+--   level varchar(16): Subscription at the time of the event: free or paid
+--   user_id integer: User who listened or opened the page
+--   counted bigint: Plays; for a page, the number of times it was opened
 select
     kind,
     name,
@@ -17,6 +17,6 @@ select
 from {{ reports() }}.part_days
 where
     day in (select d.day from {{ reports_state() }}.due_events as d)
-    -- IN says the same, but a scan can skip only what a comparison of the column leaves out.
+    -- Redundant with IN, but a scan can skip blocks only by a comparison of its column.
     and day >= (select min(d.day) from {{ reports_state() }}.due_events as d)
 group by kind, name, level, user_id

@@ -1,18 +1,18 @@
--- one row per period, level and song, or artist, by the names that the events have; the 100 most played, 1,000 over all time and levels
+-- one row per period, level, and song or artist as named in the events: the 100 most played, or 1,000 over all time and levels
 -- key: period, start, level, kind, rank
--- load: the months and weeks of changed days are replaced, and all periods that end with the last day
--- late data: counts for the periods of its own day
+-- load: the months and weeks of changed days are replaced, and so are all periods that end with the last day
+-- late data: a late play counts for the periods of its own day
 -- columns:
 --   period varchar(8): all, month, week, last_7 or last_28, as in period_totals
 --   start date: First day of the period, UTC
 --   level varchar(16): free, paid, or all
 --   kind varchar(8): song or artist
---   rank bigint: Place by plays, then by listeners and name, from 1
+--   rank bigint: Rank by plays, then by listeners and name, from 1
 --   song varchar(1024): Title as in the event; empty for an artist
 --   artist varchar(1024): Artist name as in the event
 --   plays bigint: Plays
---   listeners bigint: Users with a play of it
---   songs bigint: Titles played
+--   listeners bigint: Users who played it
+--   songs bigint: Distinct titles played
 --   paid_plays bigint: Plays while on level paid
 --   matched_plays bigint: Plays whose song is in the song data
 with heard as (
@@ -25,7 +25,7 @@ with heard as (
             s.artist,
             s.user_id,
             s.plays,
-            -- Not in the aggregate below: no page of AWS says which value a column that ROLLUP groups by has there.
+            -- Not in the aggregate below, because AWS does not document the value that a column of ROLLUP has there.
             s.song as title,
             case when s.level = 'paid' then s.plays else 0 end as paid_plays,
             s.matched_plays

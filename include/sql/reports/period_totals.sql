@@ -1,10 +1,10 @@
 -- one row per period and level with a play
 -- key: period, start, level
--- load: the months and weeks of changed days are replaced, and all periods that end with the last day
--- late data: counts for the periods of its own day
+-- load: the months and weeks of changed days are replaced, and so are all periods that end with the last day
+-- late data: a late play counts for the periods of its own day
 -- columns:
 --   period varchar(8): all, month, week (ISO, from Monday), last_7 or last_28 (days up to the last one with a play)
---   start date: First day of the period, UTC; of last_7 and last_28 there is the one before, too
+--   start date: First day of the period, UTC; last_7 and last_28 also have a row for the period before
 --   level varchar(16): free, paid, or all
 --   days bigint: Days with a play
 --   plays bigint: Plays
@@ -22,7 +22,7 @@ with heard as (
         s.user_id,
         s.session_id,
         s.plays,
-        -- Not in the aggregate below: no page of AWS says which value a column that ROLLUP groups by has there.
+        -- Not in the aggregate below, because AWS does not document the value that a column of ROLLUP has there.
         case when s.level = 'paid' then s.plays else 0 end as paid_plays,
         s.matched_plays,
         s.seconds
@@ -60,7 +60,7 @@ counted as (
     group by period, start, rollup (level)
 ),
 
--- Each day is in one month: their days add up. The table holds only the months that are not due.
+-- Each day is in one month, so the days of the months add up. The table has only the months that are not due.
 months as (
     select
         m.level,
@@ -78,7 +78,7 @@ months as (
     group by m.level
 ),
 
--- A session may be on both levels. A counted column, because lineage follows columns.
+-- Per level, because a session may have plays on both. A column is counted, not rows, because lineage follows columns.
 sessions as (
     {% for level, plays in (("all", "free_plays + paid_plays"), ("free", "free_plays"), ("paid", "paid_plays")) %}
         select

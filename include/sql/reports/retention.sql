@@ -1,13 +1,13 @@
 -- one row per first week and week since, up to the last week with a play
 -- key: first_week, weeks_since
 -- load: a view of user_weeks
--- late data: may move a user to an earlier first week
+-- late data: a late play may move a user to an earlier first week
 -- columns:
 --   first_week date: Monday of the ISO week of a user's first play, UTC
 --   weeks_since bigint: Weeks after that week; 0 is the week itself
 --   cohort bigint: Users whose first play was in that first week
---   listeners bigint: Those of them with a play in this week
---   rate double precision: Listeners by cohort, 0 to 1
+--   listeners bigint: Users of the cohort with a play in this week
+--   rate double precision: Listeners divided by cohort, 0 to 1
 with digits as (
     {% for digit in range(10) %}
         select {{ digit }} as n
@@ -25,7 +25,7 @@ came as (
     group by first_week, (week - first_week) / 7
 ),
 
--- A week without any play is a row as well, with 0 listeners.
+-- A week without a play also has a row, with 0 listeners.
 numbers as (
     select ones.n + 10 * tens.n + 100 * hundreds.n + 1000 * thousands.n as n
     from digits as ones
@@ -43,5 +43,5 @@ select
 from came as c
 inner join numbers as n on c.weeks >= n.n
 left join came as a on c.first_week = a.first_week and n.n = a.weeks_since
--- All of a cohort came in its first week.
+-- The listeners of a first week are its whole cohort.
 where c.weeks_since = 0

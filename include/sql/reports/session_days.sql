@@ -1,13 +1,13 @@
 -- one row per day, hour, session, level, location and client
 -- key: day, hour, user_id, session_id, level, location, user_agent
 -- load: the changed days are replaced
--- late data: counts for the hour of its own start_time
+-- late data: a late play counts for the hour of its own start_time
 -- columns:
 --   day date: The day, UTC
 --   hour integer: Hour of the day in which the plays begin, 0 to 23, UTC
---   user_id integer: Who listened; key of users
+--   user_id integer: Listener; key of users
 --   session_id integer: Session of the client
---   level varchar(16): Subscription at the play: free or paid
+--   level varchar(16): Subscription at the time of the play: free or paid
 --   location varchar(1024): Metropolitan area of the listener, as delivered
 --   user_agent varchar(2048): User-Agent header of the client, as delivered
 --   plays bigint: Plays

@@ -1,9 +1,9 @@
 -- one row per session, over all time
 -- key: user_id, session_id
 -- load: a run subtracts the old values of the changed days, and adds the new ones
--- late data: counts like any other
+-- late data: a late play counts like any other play
 -- columns:
---   user_id integer: Who listened; key of users
+--   user_id integer: Listener; key of users
 --   session_id integer: Session of the client
 --   free_plays bigint: Plays while on level free
 --   paid_plays bigint: Plays while on level paid
@@ -15,6 +15,6 @@ select
 from {{ reports() }}.session_days
 where
     day in (select d.day from {{ reports_state() }}.due_events as d)
-    -- IN says the same, but a scan can skip only what a comparison of the column leaves out.
+    -- Redundant with IN, but a scan can skip blocks only by a comparison of its column.
     and day >= (select min(d.day) from {{ reports_state() }}.due_events as d)
 group by user_id, session_id

@@ -1,15 +1,15 @@
 -- one row per user and session with a play
 -- key: user_id, session_id
 -- load: a view of session_days
--- late data: lengthens its session
+-- late data: a late play is added to its session
 -- columns:
---   user_id integer: Who listened; key of users
+--   user_id integer: Listener; key of users
 --   session_id integer: Session of the client
---   started_at timestamp: Start of its first play, UTC
---   ended_at timestamp: End of its last play, to the second, UTC
+--   started_at timestamp: Start of the first play, UTC
+--   ended_at timestamp: End of the last play, to the second, UTC
 --   plays bigint: Plays
---   minutes decimal(18, 2): Duration in minutes, pauses included
---   level varchar(16): paid if any of its plays was
+--   minutes decimal(18, 2): Duration in minutes, including pauses
+--   level varchar(16): paid if any play was on level paid, otherwise free
 select
     user_id,
     session_id,

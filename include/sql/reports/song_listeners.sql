@@ -1,12 +1,12 @@
--- one row per song, listener and level, over all time; songs by title and artist as in the events
+-- one row per song, listener and level, over all time; a song is a title and an artist as in the events
 -- key: song, artist, user_id, level
 -- load: a run subtracts the old values of the changed days, and adds the new ones
--- late data: counts like any other
+-- late data: a late play counts like any other play
 -- columns:
 --   song varchar(1024): Title as in the event
 --   artist varchar(1024): Artist name as in the event
---   user_id integer: Who listened; key of users
---   level varchar(16): Subscription at the play: free or paid
+--   user_id integer: Listener; key of users
+--   level varchar(16): Subscription at the time of the play: free or paid
 --   plays bigint: Plays
 --   matched_plays bigint: Plays whose song is in the song data
 --   seconds decimal(18, 5): Length of the songs played, in seconds
@@ -21,6 +21,6 @@ select
 from {{ reports() }}.song_days
 where
     day in (select d.day from {{ reports_state() }}.due_events as d)
-    -- IN says the same, but a scan can skip only what a comparison of the column leaves out.
+    -- Redundant with IN, but a scan can skip blocks only by a comparison of its column.
     and day >= (select min(d.day) from {{ reports_state() }}.due_events as d)
 group by song, artist, user_id, level

@@ -1,10 +1,10 @@
--- one row per user and User-Agent header: what `devices` is made from
+-- one row per user and User-Agent header, from which `devices` is derived
 -- key: user_id, user_agent
 -- load: a view of session_days
--- late data: counts like any other
+-- late data: a late play counts like any other play
 -- columns:
---   user_id integer: Who listened; key of users
---   user_agent varchar(2048): User-Agent header of the client, as delivered; NULL if none was
+--   user_id integer: Listener; key of users
+--   user_agent varchar(2048): User-Agent header of the client, as delivered; NULL if a play has none
 --   plays bigint: Plays
 select
     user_id,

@@ -1,12 +1,12 @@
 -- one row per user and day with a play, UTC
 -- key: day, user_id
 -- load: a view of session_days
--- late data: counts for the day of its own start_time
+-- late data: a late play counts for the day of its own start_time
 -- columns:
---   user_id integer: Who listened; key of users
+--   user_id integer: Listener; key of users
 --   day date: The day, UTC
 --   plays bigint: Plays
---   sessions bigint: Sessions with a play that day; one over midnight counts on both
+--   sessions bigint: Sessions with a play that day; one that crosses midnight counts on both days
 --   minutes decimal(18, 2): Length of the songs played, in minutes
 --   paid_plays bigint: Plays while on level paid
 select

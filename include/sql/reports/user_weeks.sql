@@ -1,14 +1,14 @@
 -- one row per user and ISO week with a play
 -- key: week, user_id
 -- load: a view of level_days
--- late data: may move the first week of its user
+-- late data: a late play may move its user to an earlier first week
 -- columns:
---   user_id integer: Who listened; key of users
+--   user_id integer: Listener; key of users
 --   week date: Monday of the week, UTC
 --   first_week date: Monday of the week of the user's first play, UTC
---   week_before date: Monday of the week with a play before this one; NULL in the first
---   week_after date: Monday of the week with a play after this one; NULL in the last
---   last_week date: Monday of the newest week with a play of anyone
+--   week_before date: Monday of the user's previous week with a play; NULL in the first
+--   week_after date: Monday of the user's next week with a play; NULL in the last
+--   last_week date: Monday of the latest week with a play by any user
 select
     user_id,
     week,

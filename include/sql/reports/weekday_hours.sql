@@ -1,14 +1,14 @@
 -- one row per weekday and hour with a play, UTC
 -- key: weekday, hour
 -- load: a view of session_days
--- late data: counts like any other
+-- late data: a late play counts like any other play
 -- columns:
 --   weekday integer: Day of the week, 0 (Sunday) to 6
 --   hour integer: Hour of the day, 0 to 23, UTC
 --   plays bigint: Plays
 --   listeners bigint: Users with a play
 --   days bigint: Days of that weekday with a play at any hour
---   plays_a_day decimal(18, 2): Plays in that hour on such a day, on average
+--   plays_a_day decimal(18, 2): Average plays in that hour on those days
 with days as (
     select
         extract(dow from day)::integer as weekday,

@@ -1,7 +1,7 @@
 -- one row per day of each period that is due for a recount, and one for all time
 -- key: period, start, day
--- load: a working table, made in the transaction that publishes, and read by the tables of periods
--- late data: a changed day makes its month and week due. Periods that move with the last day, and all time, always are
+-- load: a working table, filled in the publishing transaction, which the tables of periods read
+-- late data: a changed day makes its month and week due. Periods that move with the last day, and all time, are always due
 -- columns:
 --   day date: A day of the period, with or without a play, UTC; NULL for all time, which is not counted from days
 --   period varchar(8): all, month, week, last_7 or last_28
@@ -22,7 +22,7 @@ periods as (
         from {{ reports_state() }}.due_events
         union all
     {% endfor %}
-    -- The days that end with the last one, and as many before.
+    -- The last 7 and 28 days, and the same number of days before each.
     {% for length in (7, 28) %}
         {% for back in (1, 2) %}
             select

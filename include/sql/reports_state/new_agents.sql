@@ -1,6 +1,6 @@
--- one row per User-Agent header that `agents` does not know yet, and the empty one, so that there is always a row
+-- one row per User-Agent header that is not in `agents` yet, and one for the empty header, so that there is always a row
 -- key: agent_id
--- load: a working table, made at the start of every run
+-- load: a working table, created at the start of every run
 -- late data: none
 -- columns:
 --   user_agent varchar(2048): The header; empty if a play has none
