@@ -72,7 +72,7 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             type="array",
             items={"type": "string"},
             title="Subnets",
-            description="Subnets of one VPC; for Serverless, three in three zones (us-west-1: two). Empty: default VPC.",
+            description="Subnets of one VPC; for Serverless, three in three zones (two in us-west-1). Empty: default VPC",
         ),
         "serverless": Param(
             False,
