@@ -72,7 +72,8 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             type="array",
             items={"type": "string"},
             title="Subnets",
-            description="Subnets of one VPC; for Serverless, three in three zones (two in us-west-1). Empty: default VPC",
+            description="Subnets of one VPC; for Serverless, three in three zones (in us-west-1: in two). "
+            "If empty, the default VPC is used.",
         ),
         "serverless": Param(
             False,
