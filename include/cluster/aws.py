@@ -1,4 +1,4 @@
-"""Call AWS through connection aws_default, and sort its errors into the project's classes."""
+"""Call AWS through connection aws_default, and convert its errors into the project's exceptions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BUSY = {
     "InvalidClusterStateFault",
     "OperationAborted",
 }
-# Secrets Manager deletes a secret some time after it has answered.
+# Secrets Manager deletes a secret some time after the call returns. Until then, its errors contain this text.
 _SCHEDULED = "scheduled for deletion"
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 _BAD_KEY = {
@@ -32,17 +32,17 @@ _BAD_KEY = {
 
 @functools.lru_cache
 def client(service: str, region: str) -> Any:
-    """Return the boto3 client of a service, one per process (a task is a process): creating one takes 0.1 s."""
+    """Return the boto3 client of a service. Each process (a task) creates it only once, because that takes 0.1 s."""
     return aws.client(service, region)
 
 
 @contextlib.contextmanager
 def doing(action: str) -> Iterator[None]:
-    """Name the action in any error of AWS.
+    """Name the action in every AWS error.
 
     :param action: verb and object, for example ``create role sparkify-copy``.
     :raises ConfigurationError: a permission is missing, or a key or a value is wrong. A retry does not help.
-    :raises TransientError: AWS is busy or unreachable, or another resource is still in the way.
+    :raises TransientError: AWS is busy or unreachable, or another resource still blocks the action.
     """
     try:
         yield
@@ -64,7 +64,7 @@ def doing(action: str) -> Iterator[None]:
 
 
 def get_code(error: ClientError) -> str:
-    """Return AWS's short name of an error."""
+    """Return the AWS error code."""
     return str(error.response["Error"]["Code"])
 
 

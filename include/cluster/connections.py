@@ -1,4 +1,4 @@
-"""Keep Airflow's connections in Secrets Manager, and nowhere else."""
+"""Read, write and delete Airflow's connections, which are only in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ class Login(TypedDict):
 
 
 def read_login(cluster: Cluster, arn: str) -> Login:
-    """Return the master user's name and password, which Redshift keeps in its own secret and rotates."""
+    """Return the master user's name and password from the secret that Redshift manages and rotates."""
     with doing("read the secret of the master user"):
         login = _read(cluster, arn)
     return {"username": login["username"], "password": login["password"]}
 
 
 def new_password() -> str:
-    """Return 40 letters and digits, with each kind that Redshift requires, and mask them in this process's logs."""
+    """Return a new password, and mask it in this process's logs.
+
+    It has 40 letters and digits, including each kind of character that Redshift requires.
+    """
     from airflow.providers.common.compat.sdk import mask_secret
 
     alphabet = string.ascii_letters + string.digits
@@ -42,9 +45,9 @@ def new_password() -> str:
 
 
 def read_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
-    """Return a secret's JSON content, or None. From now on, its password is masked in this process's logs.
+    """Return a secret's JSON content, or None if it is absent or deleted. Mask its password in this process's logs.
 
-    :raises ConfigurationError: the secret is foreign, or AWS refused a call.
+    :raises ConfigurationError: the secret lacks this warehouse's tags, or AWS refused a call.
     :raises TransientError: AWS is unreachable.
     """
     with doing(f"read secret {name}"):
@@ -66,7 +69,7 @@ def _read(cluster: Cluster, name: str) -> dict[str, Any]:
 
 
 def describe_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
-    """Return a secret as AWS describes it, without its content, or None if there is no such secret."""
+    """Return AWS's description of a secret, without its content, or None if there is no such secret."""
     with absent("ResourceNotFoundException"):
         found: dict[str, Any] = client("secretsmanager", cluster.region).describe_secret(SecretId=name)
         return found
@@ -76,7 +79,7 @@ def describe_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
 def write_secret(cluster: Cluster, name: str, content: Mapping[str, Any]) -> None:
     """Create a secret, or replace its content.
 
-    :raises ConfigurationError: the secret is foreign, or AWS refused a call.
+    :raises ConfigurationError: the secret lacks this warehouse's tags, or AWS refused a call.
     :raises TransientError: the secret is being deleted, or AWS is unreachable.
     """
     with doing(f"write secret {name}"):
@@ -90,7 +93,7 @@ def write_secret(cluster: Cluster, name: str, content: Mapping[str, Any]) -> Non
             return
         _refuse_foreign(cluster, found)
         if "DeletedDate" in found:
-            # A secret deleted by hand keeps its name for up to 30 days.
+            # A manually deleted secret keeps its name for up to 30 days, so it must be restored.
             api.restore_secret(SecretId=name)
         api.put_secret_value(SecretId=name, SecretString=text)
 
@@ -108,12 +111,13 @@ def delete_connections(params: Mapping[str, Any]) -> None:
 
 
 def check_owner(cluster: Cluster) -> None:
-    """Check that the secrets of the connections are this warehouse's, or absent.
+    """Check that each connection's secret belongs to this warehouse or does not exist.
 
-    :raises ConfigurationError: one belongs to another warehouse of this account and region, or to somebody else.
+    :raises ConfigurationError: a secret belongs to another warehouse in this account and region, or provision did not
+        create it.
     """
     for name in (REDSHIFT_CONNECTION, COPY_CONNECTION):
-        with doing(f"look at secret {name}"):
+        with doing(f"describe secret {name}"):
             found = describe_secret(cluster, name)
         if found:
             _refuse_foreign(cluster, found)
@@ -127,6 +131,7 @@ def _refuse_foreign(cluster: Cluster, secret: Mapping[str, Any]) -> None:
     if not cluster.owns(secret.get("Tags")):
         raise ConfigurationError(
             f"secret {secret['Name']} was not created by provision: it lacks the tags {cluster.tags}. Nothing was "
-            "changed in it. Rename that secret, or tag it if it is yours to hand over. If another warehouse owns it, "
-            "use another account or region, because Airflow finds connections by name."
+            "changed in it. Store its content under another name and delete it without a recovery window, or add the "
+            "tags so that provision may replace its content. If another warehouse owns it, use another account or "
+            "region, because Airflow finds connections by name."
         )

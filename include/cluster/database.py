@@ -1,4 +1,4 @@
-"""Give the pipeline its database user and its Airflow connections."""
+"""Create the pipeline's database user and its Airflow connections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from include.sparkify import settings
 from include.sparkify.errors import TransientError, warehouse_error
 from include.sparkify.redshift import analysts, reach
 
-# Firewalls and NAT gateways drop a connection that is silent for about 350 seconds, as during a long COPY:
+# Firewalls and NAT gateways drop a connection that is idle for about 350 seconds, for example during a long COPY:
 # https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-firewall-guidance.html
 KEEPALIVE = {
     "tcp_keepalive": True,
@@ -36,7 +36,7 @@ def write_connections(params: Mapping[str, Any], role: str) -> None:
     """Write the Airflow connections ``redshift_default`` and ``aws_copy_role`` into Secrets Manager.
 
     :param role: ARN of the role for COPY.
-    :raises ConfigurationError: a foreign secret has one of the names, or AWS refused a call.
+    :raises ConfigurationError: a secret of this name lacks the warehouse's tags, or AWS refused a call.
     :raises TransientError: the cluster has no address yet, or AWS is unreachable.
     """
     cluster = Cluster.from_params(params)
@@ -68,11 +68,11 @@ def write_connections(params: Mapping[str, Any], role: str) -> None:
 
 
 def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
-    """Create the pipeline's user, or set its password to the connection's, and grant it what it needs.
+    """Create the pipeline's user, or set its password to that of the connection, and grant the privileges it needs.
 
-    It may create schemas (every run has its own), owns the schemas of the star, the reports and the pipeline's own
-    tables, and is the only user besides the master user that may use the role for COPY. It is not a superuser and
-    cannot read what others own.
+    The user may create schemas (each run has its own), and it owns the schemas of the star, the reports and the
+    pipeline's own tables. No other user, except the master user, may use the role for COPY. The pipeline's user is not
+    a superuser and cannot read other users' tables.
 
     :param role: ARN of the role for COPY.
     :raises ConfigurationError: the master password is wrong, or the warehouse refused a statement.
@@ -94,7 +94,7 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
             **tls_settings(params),
         )
         try:
-            # Each statement may be repeated, and some forms of GRANT refuse to run in a transaction.
+            # Each statement can safely run again, and some forms of GRANT cannot run in a transaction.
             link.autocommit = True
             cursor = link.cursor()
             cursor.execute("select usename from pg_user where usename = %s", (user,))
@@ -115,7 +115,10 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
 
 
 def _password_literal(cluster: Cluster, params: Mapping[str, Any]) -> str:
-    """Return the user's password for CREATE USER: a salted MD5 hash as in PostgreSQL, so that no statement holds it."""
+    """Return the password for CREATE USER or ALTER USER, or ``disable`` for login iam.
+
+    The password is a salted MD5 hash, as in PostgreSQL, so that no statement contains the password itself.
+    """
     if params["login"] == "iam":
         return "disable"
     connection = read_secret(cluster, REDSHIFT_CONNECTION) or {}
@@ -135,9 +138,9 @@ def _list_grants(user: str, role: str) -> Iterator[str]:
 
 
 def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int]:
-    """Return host and port of the cluster or workgroup.
+    """Return the host and port of the cluster or workgroup.
 
-    :raises TransientError: it has none yet.
+    :raises TransientError: it has no address yet.
     """
     found = _describe(params)
     if not found["host"]:
@@ -146,7 +149,7 @@ def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _describe(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return host, port and the ARN of the master password's secret, which Redshift wrote."""
+    """Return the host, the port and the ARN of the secret in which Redshift stores the master password."""
     cluster = Cluster.from_params(params)
     with doing(f"look up the address of {cluster.name}"):
         if params["serverless"]:
@@ -162,5 +165,5 @@ def _describe(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tls_settings(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the driver's settings: verify certificate and host name, except for a local stand-in."""
+    """Return the driver's TLS settings: verify the certificate and the host name, except for a local stand-in."""
     return {"ssl": False} if params["tls"] == "off" else {"ssl": True, "sslmode": "verify-full"}

@@ -1,4 +1,4 @@
-"""Defaults of the cluster's DAGs."""
+"""Default arguments of the cluster's DAGs."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ DAG_ARGUMENTS: dict[str, Any] = {
     "start_date": datetime(2018, 11, 1, tzinfo=UTC),
     "catchup": False,
     "max_active_runs": 1,
-    # They run only when they are triggered, or on a schedule that is set.
+    # The DAGs run only when they are triggered, or on a schedule if the user sets one.
     "is_paused_upon_creation": False,
     "default_args": DEFAULT_ARGS
     | {
-        # AWS takes about this long to change most states.
+        # Most state changes in AWS take about this long.
         "retry_delay": timedelta(seconds=30),
-        # A step makes a few calls to AWS, each with botocore's own time limits.
+        # A task makes a few calls to AWS, each with botocore's own timeouts.
         "execution_timeout": timedelta(minutes=10),
     },
     "tags": ["sparkify", "cluster"],
 }
 WAIT = timedelta(hours=1)
-"""The time limit of a task that waits for the cluster: usually minutes, more with a large final snapshot."""
+"""Time limit of a task that waits for the cluster, usually for minutes, or longer for a large final snapshot."""
 POKE: dict[str, Any] = {
-    # No worker slot is occupied. The interval grows from 2 to 30 seconds.
+    # The task occupies no worker slot between two checks. The interval grows from 2 to 30 seconds.
     "mode": "reschedule",
     "poke_interval": 2,
     "exponential_backoff": True,
@@ -34,4 +34,4 @@ POKE: dict[str, Any] = {
 }
 """Arguments of a sensor that waits for AWS."""
 WAITING_TIMEOUT = WAIT + timedelta(minutes=5)
-"""``execution_timeout`` of a task that waits: later than :data:`WAIT`, whose message names what it waited for."""
+"""``execution_timeout`` of a task that waits. It is longer than :data:`WAIT`, whose error names the awaited state."""

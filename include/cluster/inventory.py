@@ -1,4 +1,4 @@
-"""List what exists of a warehouse, with its cost and the command that removes it."""
+"""List the existing resources of a warehouse, with the cost and the delete command of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STORAGE = f"about {prices.REDSHIFT_GB_MONTH} USD per GB and month"
 # Redshift's own secret with the master user's password is billed, too:
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/integrating_how-services-use-secrets_RS.html
 _MASTER_SECRET = f"{prices.SECRET_MONTH:.2f} USD per month for the secret of its master user"
-# These are listed separately, with their cost.
+# Other functions list the resources of these types, with their cost.
 _TOLD = ("AWS::Redshift::Cluster", "AWS::RedshiftServerless::", "AWS::S3::")
 
 log = logging.getLogger(__name__)
@@ -33,14 +33,14 @@ class Thing:
     name: str
     cost: str
     remove: str
-    """The command that removes it by hand."""
+    """The command that deletes it."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.cost}. Remove by hand: {self.remove}"
 
 
 def list_things(cluster: Cluster) -> list[Thing]:
-    """Return the resources of the warehouse that exist. Ask the services, because a stack can list fewer.
+    """Return the existing resources of the warehouse. Ask the services, because the stack's list can be incomplete.
 
     :raises ConfigurationError, TransientError: AWS refused a call, or is unreachable.
     """
@@ -65,7 +65,7 @@ def log_costs(cluster: Cluster, moment: str) -> list[Thing]:
 
 
 def describe_cluster(cluster: Cluster) -> dict[str, Any] | None:
-    """Return the cluster as AWS describes it, or None if there is none with the tags of this warehouse."""
+    """Return AWS's description of the cluster, or None if there is no cluster with this warehouse's tags."""
     with absent("ClusterNotFound", "ClusterNotFoundFault"):
         found: dict[str, Any] = client("redshift", cluster.region).describe_clusters(
             ClusterIdentifier=cluster.name
@@ -75,7 +75,7 @@ def describe_cluster(cluster: Cluster) -> dict[str, Any] | None:
 
 
 def describe_workgroup(cluster: Cluster) -> dict[str, Any] | None:
-    """Return the Serverless workgroup as AWS describes it, or None if there is none with the tags of this warehouse."""
+    """Return AWS's description of the workgroup, or None if there is no workgroup with this warehouse's tags."""
     return _describe_serverless(cluster, "workgroup")
 
 
@@ -122,7 +122,7 @@ def _find_serverless(cluster: Cluster) -> Iterator[Thing]:
 
 
 def owns_bucket(cluster: Cluster) -> bool:
-    """Return whether the work bucket exists with the tags of this warehouse.
+    """Return whether the work bucket exists and has this warehouse's tags.
 
     :raises ConfigurationError: see :func:`has_bucket`.
     """
@@ -156,7 +156,7 @@ def _find_secrets(cluster: Cluster) -> Iterator[Thing]:
 
 
 def list_snapshots(cluster: Cluster) -> dict[str, str]:
-    """Return name and status of the final snapshots of a cluster or namespace of this name."""
+    """Return the name and status of each final snapshot of a cluster or namespace with this name."""
     pages = client("redshift", cluster.region).get_paginator("describe_cluster_snapshots")
     found = {
         one["SnapshotIdentifier"]: one["Status"]
@@ -183,7 +183,7 @@ def _find_snapshots(cluster: Cluster) -> Iterator[Thing]:
 
 
 def _find_rest(cluster: Cluster) -> Iterator[Thing]:
-    """Yield the resources of the stack that are not listed otherwise."""
+    """Yield the resources of the stack that no other function lists."""
     for one in list_resources(cluster):
         if not one["ResourceType"].startswith(_TOLD):
             yield Thing(

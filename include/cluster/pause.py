@@ -12,24 +12,24 @@ from include.cluster.aws import client, doing
 from include.cluster.request import Cluster
 from include.sparkify.errors import ConfigurationError
 
-# Seconds per data point of the metric. CloudWatch returns at most 1,440 points in one answer.
+# Seconds per data point of the metric. CloudWatch returns at most 1,440 points per call.
 PERIOD = 300
 
 log = logging.getLogger(__name__)
 
 
 class PauseArguments(TypedDict, total=False):
-    """Arguments of the operator that pauses or resumes, empty if there is nothing to do."""
+    """Arguments of the operator that pauses or resumes the cluster. It is empty if there is nothing to do."""
 
     name: str
     region: str
 
 
 def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
-    """Return the cluster to pause, empty if it is already paused or is in use.
+    """Return the cluster to pause, or an empty dictionary if it is already paused or in use.
 
-    :param scheduled: the schedule started this run, so it pauses only an idle cluster.
-    :raises ConfigurationError: there is no such cluster, or it cannot be paused in its state.
+    :param scheduled: whether the schedule started this run. Such a run pauses only an idle cluster.
+    :raises ConfigurationError: there is no such cluster, or it cannot be paused in its current state.
     """
     cluster = Cluster.from_params(params)
     state = _get_state(cluster)
@@ -44,9 +44,9 @@ def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
 
 
 def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
-    """Return the cluster to resume, empty if it is already running.
+    """Return the cluster to resume, or an empty dictionary if it is already running.
 
-    :raises ConfigurationError: there is no such cluster, or it cannot be resumed in its state.
+    :raises ConfigurationError: there is no such cluster, or it cannot be resumed in its current state.
     """
     cluster = Cluster.from_params(params)
     state = _get_state(cluster)
@@ -59,7 +59,7 @@ def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
 
 
 def _get_state(cluster: Cluster) -> str:
-    with doing(f"look at cluster {cluster.name}"):
+    with doing(f"describe cluster {cluster.name}"):
         found = inventory.describe_cluster(cluster)
     if found is None:
         raise ConfigurationError(
@@ -70,7 +70,7 @@ def _get_state(cluster: Cluster) -> str:
 
 
 def _is_idle(cluster: Cluster, minutes: int) -> bool:
-    """Return whether no one was connected in the last minutes. Only the newest data point may be missing."""
+    """Return whether no one was connected in the last ``minutes``. Only the newest data point may be missing."""
     now = datetime.now(UTC)
     with doing(f"read the number of connections to {cluster.name}"):
         points = client("cloudwatch", cluster.region).get_metric_statistics(
@@ -83,7 +83,7 @@ def _is_idle(cluster: Cluster, minutes: int) -> bool:
             Statistics=["Maximum"],
         )["Datapoints"]
     most = max((point["Maximum"] for point in points), default=None)
-    # The newest point may not have arrived yet. Without the others, nothing is known.
+    # The newest point may not have arrived yet. If another point is missing, the cluster may have been in use.
     complete = len(points) >= minutes * 60 // PERIOD - 1
     log.info(
         "most connections to %s in %d minutes: %s, from %d data points",

@@ -1,4 +1,4 @@
-"""List prices of AWS in us-west-2, US dollars, November 2026.
+"""AWS list prices in us-west-2, in US dollars, as of November 2026.
 
 Sources: https://aws.amazon.com/redshift/pricing/, https://aws.amazon.com/s3/pricing/ and
 https://aws.amazon.com/secrets-manager/pricing/. docs/aws.md shows the same figures, and a test compares them.
@@ -16,13 +16,13 @@ NODE_HOUR = {
     "ra3.4xlarge": 3.26,
     "ra3.16xlarge": 13.04,
 }
-"""One node for one hour, by node type. RG: 30 percent less per vCPU than RA3
+"""Price of one node per hour, by node type. RG costs 30 percent less per vCPU than RA3
 (https://aws.amazon.com/blogs/big-data/modernize-amazon-redshift-ra3-to-rg-migration-best-practices/)."""
 RPU_HOUR = 0.375
-"""One Redshift Processing Unit of Serverless for one hour of queries."""
+"""Price of one Redshift Processing Unit of Serverless per hour of queries."""
 REDSHIFT_GB_MONTH = 0.024
-"""One GB of managed storage or of a manual snapshot for one month."""
+"""Price of one GB of managed storage or of a manual snapshot per month."""
 S3_GB_MONTH = 0.023
-"""One GB in S3 Standard for one month."""
+"""Price of one GB in S3 Standard per month."""
 SECRET_MONTH = 0.40
-"""One secret for one month."""
+"""Price of one secret per month."""

@@ -18,13 +18,13 @@ DATABASE = "dev"
 USER = "sparkify_pipeline"
 # A range wider than this counts as the whole internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
 WIDEST_PREFIX = 8
-# Least and most nodes of a type in a new cluster, and whether it may have a single one:
+# Minimum and maximum number of nodes in a new cluster by node type, and whether a single node is possible:
 # https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html
 NODES = {
     "rg.large": (2, 16, True),
     "rg.xlarge": (2, 16, False),
     "rg.4xlarge": (2, 32, False),
-    # AWS allows up to 128, but a property of CloudFormation only up to 100.
+    # AWS allows up to 128 nodes, but the property NumberOfNodes in CloudFormation only up to 100.
     "rg.12xlarge": (2, 100, False),
     "ra3.large": (2, 16, True),
     "ra3.xlplus": (2, 16, True),
@@ -35,7 +35,7 @@ NODES = {
 NAME = Param(
     "sparkify",
     type="string",
-    # EC2 refuses names of security groups that begin with sg-, and this name begins that of the group.
+    # EC2 refuses security group names that begin with sg-, and the group's name begins with this name.
     pattern=r"^(?!sg-)[a-z][a-z0-9]*(-[a-z0-9]+)*$",
     minLength=3,
     maxLength=40,
@@ -46,13 +46,13 @@ REGION = Param(
     None,
     type=["null", "string"],
     title="Region",
-    description="For example us-west-2. Empty: the region of connection aws_default.",
+    description="For example us-west-2. If empty, the region of connection aws_default is used.",
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """A cluster, or a Serverless workgroup: the names of its resources, and the tags that mark them as ours."""
+    """A cluster or a Serverless workgroup, with the names of its resources and the tags that mark them as ours."""
 
     name: str
     region: str
@@ -61,7 +61,7 @@ class Cluster:
     def from_params(cls, params: Mapping[str, Any]) -> Cluster:
         """Return the cluster that a run's parameters name.
 
-        :raises ConfigurationError: no region, or a region without Redshift.
+        :raises ConfigurationError: no region is set, or Redshift is not available in the region.
         """
         region = params["region"] or default_region()
         if region is None or region not in _list_regions("redshift"):
@@ -78,7 +78,7 @@ class Cluster:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Return the tags of the stack, which CloudFormation gives to its resources, and of those created beside it."""
+        """Return the tags of the stack, which CloudFormation copies to its resources, and of resources outside it."""
         return {"project": "sparkify", "managed-by": "sparkify-provision", "warehouse": self.name}
 
     @property
@@ -88,13 +88,13 @@ class Cluster:
 
     def owns(self, tags: list[dict[str, str]] | None) -> bool:
         """Return whether a resource with these tags was created for this cluster."""
-        # Redshift Serverless writes the names of a tag in lower case.
+        # Redshift Serverless returns the fields `key` and `value` of a tag in lowercase.
         found = {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags or ()}
         return all(found.get(key) == value for key, value in self.tags.items())
 
     @property
     def has_serverless(self) -> bool:
-        """Return whether Redshift Serverless exists in the region. Without it, its API has no address."""
+        """Return whether the region has Redshift Serverless. In other regions, its API has no endpoint."""
         return self.region in _list_regions("redshift-serverless")
 
 
@@ -119,26 +119,27 @@ def _list_regions(service: str) -> list[str]:
 
 
 def check_params(params: Mapping[str, Any]) -> None:
-    """Refuse a request that is unsafe, contradicts itself, or would be refused by AWS after a part was created.
+    """Refuse a request that is unsafe or contradicts itself, or that AWS would refuse after creating some resources.
 
-    :raises ConfigurationError: the request is one of these. The message names the parameter.
+    :raises ConfigurationError: the request is refused. The message names the parameter.
     """
     _check_cidrs(params)
     if params["login"] == "iam":
         if params["serverless"]:
             raise ConfigurationError(
-                "parameter login: Serverless names its IAM users after roles, so the pipeline's user needs a password "
-                "there. Set login to password."
+                "parameter login: Serverless names the database user of an IAM login after the role, so the pipeline's "
+                "user needs a password. Set login to password."
             )
         if params["region"] not in (None, default_region()):
             raise ConfigurationError(
-                f"parameter login: with iam the driver asks AWS in the region of connection {AWS_CONN_ID}, which is "
-                f"{default_region()}, not {params['region']}. Set login to password, or region_name of the connection."
+                "parameter login: with iam, the driver requests credentials in the region of connection "
+                f"{AWS_CONN_ID}, which is {default_region()}, not {params['region']}. Set login to password, or change "
+                "region_name of the connection."
             )
         if params["user"] != USER:
             raise ConfigurationError(
                 f"parameter user: with login iam, include/iam/permissions.yaml allows only {USER}, not "
-                f"{params['user']}. Set login to password, or leave user as it is."
+                f"{params['user']}. Set login to password, or user to its default."
             )
     if params["serverless"]:
         cluster = Cluster.from_params(params)
@@ -158,15 +159,15 @@ def _check_cidrs(params: Mapping[str, Any]) -> None:
             network = ipaddress.IPv4Network(text)
         except ValueError as error:
             # The cluster has no IPv6 address.
-            raise ConfigurationError(f"parameter cidrs: {error}; write it as 10.0.0.0/16") from None
+            raise ConfigurationError(f"parameter cidrs: {error}; write a range such as 10.0.0.0/16") from None
         if network.prefixlen < WIDEST_PREFIX and not params["allow_the_whole_internet"]:
             raise ConfigurationError(
-                f"parameter cidrs: {text} lets the whole internet try passwords. Give the addresses of the Airflow "
-                "workers and the analysts only; if you do mean it, set allow_the_whole_internet as well."
+                f"parameter cidrs: {text} lets the whole internet try passwords. List only the addresses of the "
+                "Airflow workers and the analysts. To allow the whole internet anyway, set allow_the_whole_internet."
             )
     if not params["cidrs"]:
         raise ConfigurationError(
-            "parameter cidrs is empty: no one could connect, including this run. Give the address ranges of the "
+            "parameter cidrs is empty: no one could connect, including this run. List the address ranges of the "
             'Airflow workers and the analysts, for example ["10.0.0.0/16"].'
         )
 
@@ -185,8 +186,8 @@ def _check_capacity(params: Mapping[str, Any]) -> None:
     """Check the capacities: https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"""
     base, most = params["base_capacity"], params["max_capacity"]
     if base != 4 and base % 8:
-        raise ConfigurationError(f"parameter base_capacity: 4 or a multiple of 8 RPU, not {base}")
+        raise ConfigurationError(f"parameter base_capacity: must be 4 or a multiple of 8 RPU, not {base}")
     if most % 8 or most < base:
         raise ConfigurationError(
-            f"parameter max_capacity: a multiple of 8 RPU and at least base_capacity ({base}), not {most}"
+            f"parameter max_capacity: must be a multiple of 8 RPU and at least base_capacity ({base}), not {most}"
         )

@@ -1,8 +1,8 @@
 """The schedules of the DAGs pause and resume.
 
-The scheduler reads these values when it parses the DAG files, which must never fail: a DAG with a malformed value is
-scheduled daily, and its first task fails by the variable's name. If a malformed value meant "no schedule", no run would
-fail, and an unpaused cluster would incur cost unnoticed.
+The scheduler reads these values when it parses the DAG files, which must never fail. Therefore, a DAG with a malformed
+value is scheduled daily, and its first task fails with an error that names the variable. If a malformed value meant "no
+schedule", no run would fail, and an unpaused cluster would incur cost unnoticed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def resume_schedule() -> str | None:
 
 
 def check_schedule(variable: str) -> None:
-    """Fail a run that was scheduled only because the variable could not be read.
+    """Fail a run that was scheduled only because the variable is malformed.
 
     :raises ConfigurationError: the variable is neither a preset nor a cron expression.
     """
@@ -51,5 +51,5 @@ def _schedule(variable: str) -> str | None:
 
 
 def _is_valid(value: str) -> bool:
-    # Five fields only: croniter also takes a sixth one for seconds, which Airflow would run every few seconds.
+    # croniter also accepts a sixth field for seconds, with which Airflow would run the DAG every few seconds.
     return value in ("", *PRESETS) or (len(value.split()) == 5 and croniter.is_valid(value))

@@ -1,4 +1,4 @@
-"""The usage limit of a Serverless workgroup, which CloudFormation does not have."""
+"""Set the usage limit of a Serverless workgroup, for which CloudFormation has no resource type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USAGE = "serverless-compute"
 def limit_usage(params: Mapping[str, Any]) -> None:
     """Limit the workgroup to ``usage_limit`` RPU-hours per day, before a login exists.
 
-    :raises AirflowSkipException: there is a cluster, not a workgroup.
+    :raises AirflowSkipException: the warehouse is a cluster, not a workgroup.
     :raises TransientError: AWS is busy or unreachable.
     """
     if not params["serverless"]:

@@ -1,6 +1,6 @@
-"""The warehouse as a stack of AWS CloudFormation: its parameters and its state.
+"""The warehouse as an AWS CloudFormation stack: its parameters and its state.
 
-CloudFormation takes care of order, waiting, rollback and drift. The template is warehouse.yaml.
+CloudFormation handles order, waiting, rollback and drift. The template is warehouse.yaml.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.settings import settings
 
 TEMPLATE = Path(__file__).with_name("warehouse.yaml")
-# For some changes, CloudFormation replaces a resource, which would delete the data.
+# This stack policy prevents changes for which CloudFormation would replace a resource and thereby delete its data.
 POLICY = {
     "Statement": [
         {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"},
@@ -44,12 +44,12 @@ log = logging.getLogger(__name__)
 
 
 def describe_stack(cluster: Cluster) -> dict[str, Any] | None:
-    """Return the warehouse's stack as AWS describes it, or None.
+    """Return AWS's description of the warehouse's stack, or None if there is no stack.
 
     :raises ConfigurationError: a stack of this name is not a warehouse, or AWS refused the call.
     :raises TransientError: AWS is unreachable.
     """
-    with doing(f"look at stack {cluster.name} in {cluster.region}"):
+    with doing(f"describe stack {cluster.name} in {cluster.region}"):
         try:
             (stack,) = client("cloudformation", cluster.region).describe_stacks(StackName=cluster.name)[
                 "Stacks"
@@ -72,7 +72,7 @@ def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
 
 
 def list_resources(cluster: Cluster) -> list[dict[str, Any]]:
-    """Return the resources of the stack as AWS describes them, none if there is no stack."""
+    """Return AWS's descriptions of the stack's resources, or an empty list if there is no stack."""
     if describe_stack(cluster) is None:
         return []
     with doing(f"list the resources of stack {cluster.name}"):
@@ -86,7 +86,7 @@ def list_resources(cluster: Cluster) -> list[dict[str, Any]]:
 def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
     """Validate the request, and return the arguments of the task that creates the stack.
 
-    :raises ConfigurationError: see :func:`check_params`, or the request contradicts what exists.
+    :raises ConfigurationError: see :func:`check_params`, or the request contradicts existing resources.
     :raises TransientError: AWS is unreachable.
     """
     cluster = Cluster.from_params(params)
@@ -108,13 +108,13 @@ def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_paused(cluster: Cluster) -> None:
-    with doing(f"look at cluster {cluster.name}"), absent("ClusterNotFound", "ClusterNotFoundFault"):
+    with doing(f"describe cluster {cluster.name}"), absent("ClusterNotFound", "ClusterNotFoundFault"):
         (found,) = client("redshift", cluster.region).describe_clusters(ClusterIdentifier=cluster.name)[
             "Clusters"
         ]
         if found["ClusterStatus"] in ("paused", "pausing"):
             raise ConfigurationError(
-                f"cluster {cluster.name} is {found['ClusterStatus']}, and AWS changes nothing of it until it runs. "
+                f"cluster {cluster.name} is {found['ClusterStatus']}, and AWS does not change it until it runs. "
                 "Trigger the DAG resume first."
             )
 
@@ -154,10 +154,10 @@ def _arguments(
 
 
 def _take_step(now: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
-    """Return the parameters of a workgroup's next update, because AWS changes one of its settings per call.
+    """Return the parameters for the next update of a workgroup, because AWS changes only one setting per call.
 
-    AWS refuses a base capacity above the maximum, and any base capacity while there is a target. -1 disables a target,
-    because one that is left out of the template would stay.
+    AWS refuses a base capacity above the maximum, and any base capacity while a target is set. A target that is removed
+    from the template stays in force, so the value -1 disables it.
     """
 
     def take(*names: str) -> dict[str, str]:
@@ -188,9 +188,10 @@ def _is_bucket_in(stack: Mapping[str, Any] | None) -> bool:
 def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
     """Return whether the work bucket exists.
 
-    :param account: the account that it must belong to, in the region of the warehouse. None: anywhere.
-    :raises ConfigurationError: it exists in another account or region, or we may not look at it. AWS answers 403 for
-        another account and for a missing permission.
+    :param account: the account that must own the bucket, in the warehouse's region. With None, any account and region
+        are accepted.
+    :raises ConfigurationError: the bucket is in another account or region, or the role may not access it. AWS returns
+        403 both for another account and for a missing permission.
     """
     bucket = settings().work_bucket
     owner = {"ExpectedBucketOwner": account} if account else {}
@@ -202,34 +203,34 @@ def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
                 return False
             if get_code(error) == "403":
                 raise ConfigurationError(
-                    f"s3://{bucket} belongs to another account, because names of buckets are global, or the role of "
-                    "aws_default may not look at it. Set another work_bucket in the Variable `sparkify`, or deploy "
-                    "include/iam/permissions.yaml with this one."
+                    f"s3://{bucket} belongs to another account (bucket names are global), or the role of connection "
+                    "aws_default may not access it. Set another work_bucket in the Variable `sparkify`, or deploy "
+                    "include/iam/permissions.yaml with this bucket."
                 ) from error
             raise
-    # COPY reads another region only with its option REGION:
+    # COPY reads from another region only with its parameter REGION:
     # https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-source-s3.html
     if account and found.get("BucketRegion", cluster.region) != cluster.region:
         raise ConfigurationError(
-            f"s3://{bucket} is in {found['BucketRegion']}, where COPY of a warehouse in {cluster.region} does not "
-            "read. Set another work_bucket in the Variable `sparkify`, or choose the bucket's region."
+            f"s3://{bucket} is in {found['BucketRegion']}, and COPY in {cluster.region} does not read from another "
+            "region. Set another work_bucket in the Variable `sparkify`, or choose the bucket's region."
         )
     return True
 
 
 def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
-    """Return the id of the subnets' VPC, or nothing for the default VPC.
+    """Return the id of the subnets' VPC, or an empty string for the default VPC.
 
     :raises ConfigurationError: the subnets are in several VPCs, or in too few zones for Serverless.
     """
     if not params["subnet_ids"]:
         return ""
-    with doing(f"look at the subnets {params['subnet_ids']}"):
+    with doing(f"describe the subnets {params['subnet_ids']}"):
         subnets = client("ec2", cluster.region).describe_subnets(SubnetIds=params["subnet_ids"])["Subnets"]
     vpcs, zones = {one["VpcId"] for one in subnets}, {one["AvailabilityZone"] for one in subnets}
     if len(vpcs) != 1:
         raise ConfigurationError(
-            f"parameter subnet_ids: they are in {len(vpcs)} VPCs; give subnets of one VPC"
+            f"parameter subnet_ids: the subnets are in {len(vpcs)} VPCs; give subnets of one VPC"
         )
     # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
     needed = 2 if cluster.region == "us-west-1" else 3
@@ -242,9 +243,9 @@ def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
 
 
 def choose_path(params: Mapping[str, Any]) -> str:
-    """Return the id of the task that continues from the state of the stack.
+    """Return the id of the next task, which depends on the state of the stack.
 
-    :raises ConfigurationError: the stack is being deleted, has to be, or could not be rolled back.
+    :raises ConfigurationError: the stack is being deleted, must be deleted, or could not be rolled back.
     """
     cluster = Cluster.from_params(params)
     stack = describe_stack(cluster)
@@ -261,7 +262,7 @@ def choose_path(params: Mapping[str, Any]) -> str:
 
 
 def _stuck(cluster: Cluster) -> ConfigurationError:
-    """Return the error of a stack whose update AWS could not roll back, which it changes only after a command:
+    """Return the error for a stack whose update AWS could not roll back. AWS accepts no update before this call:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html"""
     return ConfigurationError(
         f"stack {cluster.name} is UPDATE_ROLLBACK_FAILED.{_reasons(cluster)}\nFix the cause, and have an administrator "
@@ -271,20 +272,20 @@ def _stuck(cluster: Cluster) -> ConfigurationError:
 
 
 def update_stack(params: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Begin to give an existing stack the parameters and the template of this run.
+    """Start to update an existing stack to the parameters and the template of this run.
 
     :raises AirflowSkipException: there is nothing to change.
     """
     cluster = Cluster.from_params(params)
     state = (describe_stack(cluster) or {}).get("StackStatus", "")
     if state.endswith("IN_PROGRESS"):
-        log.warning("stack %s is %s by an earlier run, whose end is waited for", cluster.name, state)
+        log.warning("stack %s is %s because of an earlier run; wait for its end", cluster.name, state)
     elif not _update(cluster, arguments):
         raise AirflowSkipException(f"stack {cluster.name} is up to date")
 
 
 def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
-    """Begin an update, and return whether there is anything to change."""
+    """Start an update, and return whether there is anything to change."""
     wanted = {key: value for key, value in arguments.items() if key in ("TemplateBody", "Parameters", "Tags")}
     with doing(f"update stack {cluster.name}"):
         try:
@@ -297,11 +298,11 @@ def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
 
 
 def is_settled(params: Mapping[str, Any]) -> bool:
-    """Return whether the stack is complete and as this run wants it, False while AWS works on it.
+    """Return whether the stack is complete and matches the parameters of this run.
 
-    If an update has left something for the next one, begin that one.
+    While AWS works on the stack, return False. If it is complete and needs another update, start that update.
 
-    :raises ConfigurationError: AWS rolled the change back. The message says why. A new stack is deleted.
+    :raises ConfigurationError: AWS rolled the change back, for the reason in the message. A new stack is deleted.
     """
     cluster = Cluster.from_params(params)
     stack = describe_stack(cluster)
@@ -319,9 +320,9 @@ def is_settled(params: Mapping[str, Any]) -> bool:
 
 
 def delete_rolled_back(cluster: Cluster) -> None:
-    """Delete a stack without resources, so that its name is free for the next run."""
+    """Delete a rolled-back stack, which has no resources, so that the next run can use its name."""
     unprotect(cluster)
-    with doing(f"delete the rolled back stack {cluster.name}"):
+    with doing(f"delete the rolled-back stack {cluster.name}"):
         client("cloudformation", cluster.region).delete_stack(StackName=cluster.name)
 
 
@@ -343,14 +344,14 @@ def _reasons(cluster: Cluster) -> str:
             for event in page["StackEvents"]:
                 if event["ResourceStatus"].endswith("_FAILED") and event.get("ResourceStatusReason"):
                     found.append(f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}")
-                # The newest event comes first, and a user's call begins an operation.
+                # AWS returns the newest event first, and an operation begins with a user's call.
                 if event.get("ResourceStatusReason") == "User Initiated":
                     return "".join(f"\n  {line}" for line in reversed(found))
     return ""
 
 
 def get_copy_role(cluster: Cluster) -> str:
-    """Return the ARN of the role for COPY, an output of the stack.
+    """Return the ARN of the role for COPY, which is an output of the stack.
 
     :raises TransientError: the stack is not complete.
     """

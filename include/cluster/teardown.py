@@ -1,4 +1,4 @@
-"""Teardown except the deletion of the stack: final snapshot, work bucket, list of remaining resources."""
+"""Teardown steps other than the deletion of the stack: final snapshot, work bucket, list of remaining resources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.cluster.stack import describe_stack
 from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.settings import settings
 
-# States of a cluster after which it is available or paused.
+# Temporary states of a cluster, after which it is available or paused.
 _PASSING = ("cancelling-resize", "creating", "modifying", "pausing", "rebooting", "resizing", "resuming")
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def check_request(params: Mapping[str, Any]) -> dict[str, str]:
     """Check that the deletion is confirmed, and return the name and region of the warehouse.
 
-    :raises ConfigurationError: not confirmed, or the stack of this name is not a warehouse.
+    :raises ConfigurationError: the deletion is not confirmed, or the stack of this name is not a warehouse.
     """
     cluster = Cluster.from_params(params)
     if params["confirm"] != cluster.name:
@@ -38,12 +38,13 @@ def check_request(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def has_snapshot(context: Mapping[str, Any]) -> bool:
-    """Take the final snapshot, unless it was taken before, and return whether it is complete. Call this until it is.
+    """Take the final snapshot if this run has not taken it yet, and return whether it is complete.
 
-    AWS takes a snapshot only of a running cluster or a namespace with a workgroup, so this comes before the deletion.
+    Call this function until it returns True, and before the deletion: AWS takes a snapshot only of a running cluster or
+    of a namespace with a workgroup.
 
-    :raises AirflowSkipException: no snapshot is wanted, or there is nothing to take one of.
-    :raises ConfigurationError: the snapshot failed, or the cluster is in a state that allows none.
+    :raises AirflowSkipException: no snapshot is requested, or there is no cluster or namespace.
+    :raises ConfigurationError: the snapshot failed, or the state of the cluster does not allow a snapshot.
     """
     params = context["params"]
     if not params["final_snapshot"]:
@@ -78,22 +79,22 @@ def _take_of_cluster(cluster: Cluster, name: str) -> None:
             ClusterIdentifier=cluster.name, SnapshotIdentifier=name, Tags=cluster.tag_list
         )
     elif state == "paused":
-        log.info("resume %s, because a paused cluster takes no snapshot", cluster.name)
+        log.info("resume %s, because AWS takes no snapshot of a paused cluster", cluster.name)
         redshift.resume_cluster(ClusterIdentifier=cluster.name)
     elif state in ("deleting", "final-snapshot"):
-        raise AirflowSkipException(f"cluster {cluster.name} is {state} by an earlier run")
-    # For example `available, resize-cleanup`, which passes:
+        raise AirflowSkipException(f"cluster {cluster.name} is {state} because of an earlier run")
+    # A state such as `available, resize-cleanup` is temporary:
     # https://docs.aws.amazon.com/redshift/latest/APIReference/API_Cluster.html
     elif not state.startswith("available,") and state not in _PASSING:
         raise ConfigurationError(
-            f"cluster {cluster.name} is {state} and takes no snapshot. Run teardown without final_snapshot."
+            f"cluster {cluster.name} is {state}, so AWS takes no snapshot. Run teardown without final_snapshot."
         )
 
 
 def delete_bucket(params: Mapping[str, Any]) -> None:
     """Delete the work bucket and every object in it.
 
-    :raises AirflowSkipException: the parameters do not ask for it, or the bucket is not ours.
+    :raises AirflowSkipException: parameter delete_work_bucket is off, or provision did not create the bucket.
     :raises TransientError: S3 could not delete some objects.
     """
     cluster, bucket = Cluster.from_params(params), settings().work_bucket
@@ -118,7 +119,7 @@ def delete_bucket(params: Mapping[str, Any]) -> None:
 
 
 def list_leftovers(params: Mapping[str, Any]) -> list[str]:
-    """Log the resources that are left, and return them as lines.
+    """Log the resources that are left, and return one line for each.
 
     :raises TransientError: something is left that should have been deleted.
     """

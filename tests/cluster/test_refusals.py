@@ -155,7 +155,7 @@ def test_a_bucket_in_another_region_is_refused(account):
     """COPY does not read it, and the cluster would cost money meanwhile."""
     s3 = account.client("s3", "eu-west-1")
     s3.create_bucket(Bucket=account.work, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    with pytest.raises(ConfigurationError, match="is in eu-west-1, where COPY of a warehouse in us-west-2"):
+    with pytest.raises(ConfigurationError, match="is in eu-west-1, and COPY in us-west-2 does not"):
         stack.check_request(account.params("provision", **account.wanted()))
     s3.delete_bucket(Bucket=account.work)
 
@@ -268,7 +268,9 @@ def test_access_denied_names_the_policy(account, monkeypatch):
     key = iam.create_access_key(UserName=user)["AccessKey"]
     account.enter(monkeypatch, key["AccessKeyId"], key["SecretAccessKey"])
     account.permissions(True)
-    with pytest.raises(AirflowFailException, match=r"could not look at stack.*include/iam/permissions\.yaml"):
+    with pytest.raises(
+        AirflowFailException, match=r"could not describe stack.*include/iam/permissions\.yaml"
+    ):
         stack.check_request(account.params("provision", **account.wanted()))
     # A resource is not considered deleted if the lookup fails.
     with pytest.raises(AirflowFailException, match="could not look"):
@@ -286,7 +288,7 @@ def test_aws_out_of_reach_is_tried_again(account, monkeypatch):
     reachable, account.cloud = account.cloud, types.SimpleNamespace(aws_endpoint="http://127.0.0.1:9")
     account.enter(monkeypatch, key="other")
     account.cloud = reachable
-    with pytest.raises(TransientError, match="could not look at stack"):
+    with pytest.raises(TransientError, match="could not describe stack"):
         stack.check_request(account.params("provision", **account.wanted()))
 
 

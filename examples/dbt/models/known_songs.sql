@@ -1,4 +1,4 @@
--- One row per song of the catalog: who sings it, and how often it was played.
+-- One row per song of the song data, with its artist and its numbers of plays and listeners.
 {{ config(materialized="view") }}
 
 select

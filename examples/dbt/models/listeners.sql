@@ -1,4 +1,4 @@
--- One row per user: how much, since when, and the artist that is heard most.
+-- One row per user with a play: the number of plays, the first and last play, and the artist played most.
 {{ config(dist="all") }}
 
 with plays as (

@@ -1,4 +1,4 @@
--- Plays, listeners and hours per day and level; a run replaces the days that it reads again.
+-- Plays, listeners and hours per day and level. A run replaces the days that it reads again.
 {{ config(materialized="incremental", unique_key="day_level", dist="even", sort="day") }}
 
 select

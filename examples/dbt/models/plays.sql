@@ -1,4 +1,4 @@
--- One row per play: what the metrics are measured on.
+-- One row per play, for the metrics in metrics.yml.
 {{ config(materialized="view") }}
 
 select

@@ -1,5 +1,6 @@
--- Values are converted implicitly where Redshift documents it: numbers, dates and times to VARCHAR, days are added to
--- a timestamp. https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html#r_Type_conversion
+-- Implicit conversions that Redshift documents. Numbers, dates and times become VARCHAR, and an integer added to a
+-- timestamp is a number of days.
+-- https://docs.aws.amazon.com/redshift/latest/dg/c_Supported_data_types.html#r_Type_conversion
 do $$
 declare source text;
 begin
@@ -14,7 +15,7 @@ create function pg_catalog.local_take_days(timestamp, integer) returns timestamp
 $$ select $1 - $2 * interval '1 day' $$;
 create operator pg_catalog.+ (leftarg = timestamp, rightarg = integer, function = pg_catalog.local_add_days);
 create operator pg_catalog.- (leftarg = timestamp, rightarg = integer, function = pg_catalog.local_take_days);
--- A boolean is not cast to text: https://github.com/dbt-labs/dbt-utils/issues/1016
+-- Redshift cannot cast a boolean to text: https://github.com/dbt-labs/dbt-utils/issues/1016
 create function pg_catalog.local_no_text(boolean) returns text language plpgsql immutable strict as $$
 begin
   raise exception 'cannot cast type boolean to character varying' using errcode = 'cannot_coerce';

@@ -1,14 +1,15 @@
--- Dates and times. Everything of the stand-in is in pg_catalog, so that no search_path can lose it.
+-- Dates and times. All objects of the stand-in are in pg_catalog, so that they are found with every search_path.
 set allow_system_table_mods = on;
 set standard_conforming_strings = on;
 
--- Where PostgreSQL would take TIMESTAMPTZ for a bare string or a date, Redshift's functions take TIMESTAMP.
+-- Where PostgreSQL would convert an untyped string or a date to TIMESTAMPTZ, Redshift's functions use TIMESTAMP.
 update pg_type set typispreferred = (typname = 'timestamp') where typname in ('timestamp', 'timestamptz');
 
 create function pg_catalog.getdate() returns timestamp language sql stable as
 $$ select date_trunc('second', statement_timestamp() at time zone current_setting('timezone', false)) $$;
 
--- SYSDATE: a column without an alias has its function's name.
+-- SYSDATE. The function has the name of SYSDATE's result column, because a column without an alias is named after its
+-- function.
 create function pg_catalog."timestamp"() returns timestamp language sql stable as
 $$ select now()::timestamp $$;
 
@@ -40,9 +41,9 @@ create function pg_catalog.local_date_part(part text) returns text language sql 
     when lower(part) in ('epoch', 'timezone', 'timezone_hour', 'timezone_minute') then lower(part)
     else local_unknown_part(part) end $$;
 
--- The parts of DATE_PART (pgdate_part) and EXTRACT (date_part), by their column's name there. Milliseconds and
--- microseconds are those of the second. EXTRACT is an INTEGER, and only of TIMESTAMPTZ a DOUBLE PRECISION. They are not
--- STRICT, so that the planner writes them into the query and refuses a wrong part in a query without rows, too.
+-- DATE_PART (pgdate_part) and EXTRACT (date_part), named after their result columns on Redshift. Milliseconds and
+-- microseconds do not include the seconds. EXTRACT returns an INTEGER, or a DOUBLE PRECISION for TIMESTAMPTZ. The
+-- functions are not STRICT, so that the planner inlines them and refuses a wrong part even in a query without rows.
 do $$
 declare
   moment text;
@@ -74,8 +75,8 @@ create function pg_catalog.local_unit(part text) returns interval language sql i
     when 'epoch' then local_unknown_part(part)::interval
     else ('1 ' || local_date_part(part))::interval end $$;
 
--- DATEADD and DATEDIFF, by their column's name there. They are single expressions and not STRICT, so that the planner
--- writes them into the query and computes what depends only on a constant date part.
+-- DATEADD and DATEDIFF, named after their result columns on Redshift. They are single expressions and not STRICT, so
+-- that the planner inlines them and precomputes the expressions that depend only on a constant date part.
 create function pg_catalog.date_add(part text, n bigint, moment timestamp) returns timestamp language sql immutable as
 $$ select moment + n * local_unit(part) $$;
 create function pg_catalog.date_add(part text, n bigint, moment timestamptz) returns timestamptz language sql stable as
@@ -86,7 +87,7 @@ create function pg_catalog.date_add(part text, n bigint, moment timetz) returns 
 $$ select moment + n * local_unit(part) $$;
 create function pg_catalog.date_add(part text, n bigint, moment text) returns timestamp language sql stable as
 $$ select moment::timestamp + n * local_unit(part) $$;
--- Years: 29 February and a year is 1 March, though 12 months are 28 February.
+-- Years. 29 February plus one year is 1 March, although 29 February plus 12 months is 28 February.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_DATEADD_function.html
 create function pg_catalog.date_add(part text, n bigint, moment timestamp, of_years boolean) returns timestamp
 language sql immutable as $$
@@ -98,7 +99,7 @@ language sql stable as $$ select date_add(part, n, moment at time zone 'UTC', of
 create function pg_catalog.date_add(part text, n bigint, moment text, of_years boolean) returns timestamp
 language sql stable as $$ select date_add(part, n, moment::timestamp, of_years) $$;
 
--- Counts the boundaries crossed, as Redshift does; its weeks begin on Sunday (1970-01-04 was one).
+-- Count the boundaries that are crossed, as Redshift does. Its weeks begin on Sunday (1970-01-04 was a Sunday).
 create function pg_catalog.date_diff(part text, a timestamp, b timestamp) returns bigint language sql immutable as $$
   select case local_date_part(part)
     when 'year' then (local_part('year', b) - local_part('year', a))::bigint
@@ -148,7 +149,8 @@ $$ select case when day::date = last_day(day)
                then last_day(day + n * interval '1 month') + (day - date_trunc('day', day))
                else day + n * interval '1 month' end $$;
 
--- Whole months between equal days of the month or two last days; else the rest counts in months of 31 days.
+-- Return whole months if both days of the month are equal or both are the last of their months. Otherwise, the
+-- remaining days are a fraction of a month of 31 days.
 create function pg_catalog.months_between(a timestamp, b timestamp) returns double precision
 language sql immutable strict as $$
   select 12 * (local_part('year', a) - local_part('year', b)) + local_part('month', a) - local_part('month', b)
@@ -172,11 +174,12 @@ language sql immutable strict as $$ select moment at time zone target $$;
 create function pg_catalog.convert_timezone(target text, moment timestamp) returns timestamp
 language sql immutable strict as $$ select moment at time zone 'UTC' at time zone target $$;
 
--- Only PostgreSQL has the one that takes seconds.
+-- Only PostgreSQL has a TO_TIMESTAMP that takes seconds.
 alter function pg_catalog.to_timestamp(double precision) rename to local_to_timestamp;
 
--- A day behind the end of its month, or an hour behind 23, runs over into the next one, unless the third argument says
--- that this is an error. https://docs.aws.amazon.com/redshift/latest/dg/r_TO_DATE_function.html
+-- A day after the end of its month is carried over into the next month, and an hour after 23 into the next day, unless
+-- the third argument is true, which makes it an error.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_TO_DATE_function.html
 alter function pg_catalog.to_date(text, text) rename to local_to_date;
 alter function pg_catalog.to_timestamp(text, text) rename to local_to_timestamp;
 create function pg_catalog.local_run_over(value text, pattern text) returns timestamp

@@ -1,5 +1,5 @@
--- Sessions and locks are the real ones. There is no history of queries: its views have the columns that Redshift
--- documents, and no rows.
+-- The views of sessions and locks show the real ones. There is no query history: its views have the columns that
+-- Redshift documents, but no rows.
 
 create view pg_catalog.local_sessions as
   select a.pid, a.usename::text as user_name, a.usesysid::integer as user_id, a.datname::text as db_name,

@@ -1,4 +1,4 @@
--- Tables that COPY writes, and the views on loads.
+-- The tables that COPY writes, and the views of loads.
 create sequence pg_catalog.local_query_id start 1001;
 
 create table pg_catalog.local_load_errors (
@@ -11,7 +11,7 @@ create table pg_catalog.local_load_commits (
   userid integer, query bigint, slice integer, name text, filename char(256), byte_offset integer,
   lines_scanned integer, errors integer, curtime timestamp, file_format char(1));
 
--- An ordinary user sees the rows of his own loads, the master all of them.
+-- A regular user sees only the rows of their own loads. The master user sees all rows.
 create view pg_catalog.local_visible_users as
   select oid::integer as userid from pg_roles
   where rolname = current_user
@@ -21,7 +21,8 @@ create view pg_catalog.stl_load_errors as
   select userid, slice, tbl, starttime, session, query, filename, line_number, colname, type, col_length,
          position, raw_line, raw_field_value, err_code, err_reason, is_partial, start_offset
   from local_load_errors where userid in (select userid from local_visible_users);
--- https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOADERROR_DETAIL.html (the bad column, not those before it)
+-- This view has only the failing column of a line, not the columns before it.
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOADERROR_DETAIL.html
 create view pg_catalog.stl_loaderror_detail as
   select userid, slice, session, query, filename, line_number,
          (select attnum::integer from pg_attribute where attrelid = tbl::oid and attname = colname::text) as field,
@@ -41,7 +42,8 @@ $$ select coalesce(nullif(current_setting('local.last_copy_count', true), ''), '
 create function pg_catalog.pg_last_copy_id() returns bigint language sql stable as
 $$ select coalesce(nullif(current_setting('local.last_copy_id', true), ''), '-1')::bigint $$;
 
--- A line as Redshift can read it: an object, whose strings are text. (For the lines of a failed load only.)
+-- Return whether Redshift can read a line: it must be an object whose strings are valid text. Called only for the lines
+-- of a failed load.
 create function pg_catalog.local_is_object(line text) returns boolean language plpgsql immutable strict as $$
 begin
   perform count(value) from json_each_text(line::json);
@@ -50,8 +52,8 @@ exception when others then
   return false;
 end $$;
 
--- The number that a JSON value is to COPY, as text: a string is what it says, a bare number is the double nearest to it,
--- with all its digits (mantissa * 2^exponent is mantissa * 5^-exponent / 10^-exponent).
+-- Return, as text, the number that COPY reads from a JSON value. A string is read as written. A bare number becomes the
+-- nearest double, with all its digits (mantissa * 2^exponent is mantissa * 5^-exponent / 10^-exponent).
 -- https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html, "Loss of numeric precision"
 create function pg_catalog.local_by_double(value json) returns text language plpgsql immutable strict as $$
 declare
@@ -79,7 +81,7 @@ exception when numeric_value_out_of_range then
   return written;
 end $$;
 
--- A text that must be of a form, because PostgreSQL reads more than Redshift.
+-- Return a text that must match a pattern, because PostgreSQL accepts more forms than Redshift.
 create function pg_catalog.local_of_form(value text, form text) returns text language plpgsql immutable strict as $$
 begin
   if value !~ ('^ *(' || form || ') *$') then
@@ -88,8 +90,8 @@ begin
   return value;
 end $$;
 
--- DATEFORMAT and TIMEFORMAT with a pattern. to_timestamp() also takes a value that ends early: its separators and
--- groups of digits must be the pattern's. SS may have a fraction.
+-- DATEFORMAT and TIMEFORMAT with a pattern. Because to_timestamp() also accepts a value that ends early, the separators
+-- and groups of digits are compared with those of the pattern. SS may have a fraction.
 create function pg_catalog.local_parse_time(value text, pattern text) returns timestamp
 language plpgsql stable strict as $$
 declare

@@ -1,6 +1,6 @@
 -- Numbers and aggregates.
 
--- WHERE 1 and a comparison of a flag with 1 are allowed there.
+-- Redshift allows WHERE 1 and the comparison of a boolean with 1.
 update pg_cast set castcontext = 'a' where castsource = 'integer'::regtype and casttarget = 'boolean'::regtype;
 create function pg_catalog.local_equals(boolean, integer) returns boolean language sql immutable as
 $$ select $1 = $2::boolean $$;
@@ -15,9 +15,9 @@ create operator pg_catalog.<> (leftarg = boolean, rightarg = integer, function =
 create operator pg_catalog.= (leftarg = integer, rightarg = boolean, function = pg_catalog.local_equals);
 create operator pg_catalog.<> (leftarg = integer, rightarg = boolean, function = pg_catalog.local_differs);
 
--- An explicit cast of a NUMERIC to another numeric type cuts it; an assignment, as in INSERT, rounds. $2 is the
--- modifier, which holds precision and scale, $3 tells an explicit cast. A FLOAT is rounded. (In PL/pgSQL: what the planner
--- writes into a query no longer says which precision it has.)
+-- An explicit cast of a NUMERIC to another numeric type truncates it. An assignment, as in INSERT, rounds it. A FLOAT
+-- is always rounded. $2 is the type modifier with precision and scale, and $3 is true for an explicit cast. The
+-- functions that return NUMERIC are in PL/pgSQL because an expression that the planner inlines loses its precision.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_enable_numeric_rounding.html
 create function pg_catalog.local_numeric(numeric, integer, boolean) returns numeric
 language plpgsql immutable strict parallel safe as $$
@@ -49,7 +49,7 @@ from (values ('numeric'::regtype, 'numeric'::regtype, 'local_numeric(numeric, in
              ('numeric', 'int8', 'local_bigint(numeric, integer, boolean)')) as own(source, target, function)
 where castsource = own.source and casttarget = own.target;
 
--- PostgreSQL rounds only NUMERIC to a number of digits. Exact types keep their own.
+-- PostgreSQL rounds only NUMERIC to a number of digits. The functions for integers keep their results exact.
 create function pg_catalog.round(double precision, integer) returns double precision
 language sql immutable strict parallel safe as $$ select round($1::numeric, $2)::float8 $$;
 create function pg_catalog.trunc(double precision, integer) returns double precision
@@ -63,7 +63,7 @@ $$ select trunc($1::numeric, $2) $$;
 create function pg_catalog.trunc(integer, integer) returns numeric language sql immutable strict parallel safe as
 $$ select trunc($1::numeric, $2) $$;
 
--- The average of integers is an integer there, without its fraction.
+-- On Redshift, the average of integers is an integer, without its fraction.
 create function pg_catalog.local_whole_average(state bigint[]) returns bigint language sql immutable as
 $$ select state[2] / nullif(state[1], 0) $$;
 alter aggregate pg_catalog.avg(smallint) rename to local_avg;
@@ -76,7 +76,7 @@ create aggregate pg_catalog.avg(integer) (
   sfunc = int4_avg_accum, stype = bigint[], initcond = '{0,0}', finalfunc = local_whole_average,
   msfunc = int4_avg_accum, minvfunc = int4_avg_accum_inv, mstype = bigint[], minitcond = '{0,0}',
   mfinalfunc = local_whole_average);
--- A sum of BIGINTs does not fit in one: their average counts in NUMERIC.
+-- A sum of BIGINTs may not fit in a BIGINT, so their average is computed in NUMERIC.
 create function pg_catalog.local_add(state numeric[], value bigint) returns numeric[] language plpgsql immutable as $$
 begin
   return case when value is null then state else array[state[1] + 1, state[2] + value] end;
@@ -87,7 +87,7 @@ alter aggregate pg_catalog.avg(bigint) rename to local_avg;
 create aggregate pg_catalog.avg(bigint) (
   sfunc = local_add, stype = numeric[], initcond = '{0,0}', finalfunc = local_whole_average);
 
--- Of NUMERIC it has the scale of its argument, and is cut as a division of integers is.
+-- The average of NUMERIC has the scale of its argument and is truncated, like a division of integers.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_AVG.html
 create function pg_catalog.local_add(state numeric[], value numeric) returns numeric[] language plpgsql immutable as $$
 begin
@@ -102,7 +102,7 @@ set aggtransfn = 'local_add(numeric[], numeric)'::regprocedure, aggtranstype = '
     aggmtransspace = 0
 where aggfnoid = 'avg(numeric)'::regprocedure;
 
--- Standard deviations, variances and these functions are DOUBLE PRECISION there, whatever they are taken of.
+-- On Redshift, standard deviations, variances and the functions below return DOUBLE PRECISION for every argument type.
 do $$
 declare f regprocedure;
 begin
@@ -117,8 +117,8 @@ begin
   end loop;
 end $$;
 
--- MEDIAN as a separate aggregate, so that it can have OVER (PARTITION BY ...). It interpolates, like
--- PERCENTILE_CONT(0.5), and is DECIMAL unless it is taken of floating-point numbers.
+-- MEDIAN is a separate aggregate, so that it can have OVER (PARTITION BY ...). It interpolates, like
+-- PERCENTILE_CONT(0.5). For numbers, it returns DECIMAL, unless they are floating-point numbers.
 create function pg_catalog.local_append(numeric[], integer) returns numeric[] language sql immutable as
 $$ select array_append($1, $2::numeric) $$;
 create function pg_catalog.local_append(numeric[], bigint) returns numeric[] language sql immutable as

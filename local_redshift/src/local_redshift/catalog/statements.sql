@@ -1,6 +1,6 @@
 -- Functions that the front calls before it runs a statement.
 
--- The name of a column that a query names and none of its tables has, or NULL. Nothing of the query is run.
+-- Return the name of a column that is in the query but in none of its tables, or NULL. The query is not run.
 create function pg_catalog.local_missing_column(query text) returns text language plpgsql as $$
 begin
   execute 'explain ' || query;
@@ -12,7 +12,7 @@ exception
     return null;
 end $$;
 
--- ALTER COLUMN TYPE changes the length of a VARCHAR column there, and nothing else.
+-- On Redshift, ALTER COLUMN TYPE can only change the length of a VARCHAR column.
 create function pg_catalog.local_require_varchar(tbl regclass, col text) returns void language plpgsql as $$
 begin
   if exists (select from pg_attribute where attrelid = tbl and attname = col and atttypid <> 'varchar'::regtype) then
@@ -21,7 +21,8 @@ begin
   end if;
 end $$;
 
--- GRANT ASSUMEROLE: who may name which role in which command. Until it is revoked from PUBLIC, everybody may.
+-- GRANT ASSUMEROLE: the roles that each user may name in each command. Until it is revoked from PUBLIC, every user may
+-- name every role.
 create table pg_catalog.local_assumerole (
   grantee text not null, role text not null, command text not null, unique (grantee, role, command));
 insert into pg_catalog.local_assumerole values ('public', 'all', 'all');
@@ -52,14 +53,14 @@ create function pg_catalog.local_may_assume(arn text, command text) returns bool
                                    and pg_has_role(current_user, r.oid, 'member'))))
 $$;
 
--- IGNORE NULLS: strict, so that a NULL does not change the state.
+-- IGNORE NULLS. The functions are strict, so that a NULL does not change the state.
 create function pg_catalog.local_keep_first(anyelement, anyelement) returns anyelement
 language sql immutable strict as $$ select $1 $$;
 create function pg_catalog.local_keep_last(anyelement, anyelement) returns anyelement
 language sql immutable strict as $$ select $2 $$;
 create aggregate pg_catalog.local_first_value(anyelement) (sfunc = pg_catalog.local_keep_first, stype = anyelement);
 create aggregate pg_catalog.local_last_value(anyelement) (sfunc = pg_catalog.local_keep_last, stype = anyelement);
--- A column without an alias has the name of its function.
+-- These functions have Redshift's names, because a column without an alias is named after its function.
 create function pg_catalog.first_value(anyelement, boolean) returns anyelement language sql immutable as 'select $1';
 create function pg_catalog.last_value(anyelement, boolean) returns anyelement language sql immutable as 'select $1';
 create function pg_catalog.lag(anyelement, boolean) returns anyelement language sql immutable as 'select $1';
@@ -82,7 +83,7 @@ begin
 end $$;
 create aggregate pg_catalog.listagg(anyelement, text) (sfunc = pg_catalog.local_append, stype = text);
 
--- ALTER TABLE ... ADD PRIMARY KEY or UNIQUE: an index that does not look for duplicates, under the constraint's name.
+-- ALTER TABLE ... ADD PRIMARY KEY or UNIQUE: create an index that allows duplicates, with the constraint's name.
 create function pg_catalog.local_index_for_key(tbl regclass, name text, columns text[]) returns void
 language plpgsql as $$
 begin
@@ -97,7 +98,7 @@ language sql security definer set allow_system_table_mods = on as $$
 -- https://github.com/sqlalchemy-redshift/sqlalchemy-redshift/issues/317
 create function pg_catalog.local_one_cursor() returns void language plpgsql as $$
 begin
-  -- The statement is the whole message, in which DECLARE comes after this function.
+  -- pg_cursors has the whole message as the statement, in which DECLARE follows the call of this function.
   if exists (select from pg_cursors where statement ilike '%declare%cursor%') then
     raise exception 'opening multiple cursors from within the same client connection is not allowed'
       using errcode = 'invalid_cursor_state';

@@ -13,7 +13,8 @@ $$ select encode(case bits when 224 then sha224(convert_to(value, 'UTF8'))
                            when 512 then sha512(convert_to(value, 'UTF8'))
                            when 256 then sha256(convert_to(value, 'UTF8'))
                            when 0 then sha256(convert_to(value, 'UTF8')) end, 'hex') $$;
--- PostgreSQL's crc32 is another function, of bytes. https://docs.aws.amazon.com/redshift/latest/dg/crc32-function.html
+-- PostgreSQL's crc32 is a different function that takes bytes.
+-- https://docs.aws.amazon.com/redshift/latest/dg/crc32-function.html
 alter function pg_catalog.crc32(bytea) rename to local_crc32;
 alter function pg_catalog.crc32c(bytea) rename to local_crc32c;
 create function pg_catalog.crc32(text) returns text language sql immutable strict as
@@ -30,7 +31,8 @@ create function pg_catalog.json_array_length(document text) returns integer lang
 $$ select json_array_length(document::json) $$;
 create function pg_catalog.json_extract_array_element_text(document text, place integer) returns text
 language sql immutable strict as $$ select case when place >= 0 then document::json ->> place end $$;
--- A last argument may say that what is not JSON is NULL. (In PL/pgSQL: the planner would already read a constant.)
+-- If the optional last argument is true, the result for invalid JSON is NULL. The functions are in PL/pgSQL because
+-- otherwise, the planner would already parse a constant.
 create function pg_catalog.json_array_length(document text, null_if_invalid boolean) returns integer
 language plpgsql immutable strict as $$
 begin
@@ -60,17 +62,17 @@ language sql immutable strict as $$ select local_path_text($1, $7, $2, $3, $4, $
 create function pg_catalog.replicate(text, integer) returns text language sql immutable strict as
 $$ select repeat($1, $2) $$;
 
--- `||` has text on both sides: what is none becomes it by itself (casts.sql). So do the arguments of concat(), which has
--- two there, and is NULL if one of them is.
+-- `||` takes text on both sides, and other types are converted implicitly (casts.sql). The same applies to concat(),
+-- which on Redshift takes two arguments and is NULL if one of them is NULL.
 update pg_operator set oprname = '|||'
 where oprname = '||' and (oprleft, oprright) not in (
   ('text'::regtype, 'text'::regtype), ('jsonb'::regtype, 'jsonb'::regtype),
-  -- psql's \d+ joins arrays of the catalog.
+  -- psql's \d+ concatenates arrays of the catalog.
   ('anycompatiblearray'::regtype, 'anycompatiblearray'::regtype));
 alter function pg_catalog.concat("any") rename to local_concat_all;
 create function pg_catalog.concat(text, text) returns text language sql immutable strict as $$ select $1 || $2 $$;
 
--- regexp_substr answers '' where nothing matches; regexp_replace replaces every match, and $1 is a group.
+-- regexp_substr returns '' if nothing matches. regexp_replace replaces every match, and $1 refers to a group.
 alter function pg_catalog.regexp_substr(text, text) rename to local_regexp_substr;
 alter function pg_catalog.regexp_substr(text, text, integer) rename to local_regexp_substr;
 alter function pg_catalog.regexp_substr(text, text, integer, integer) rename to local_regexp_substr;
@@ -110,8 +112,8 @@ begin
     using errcode = 'string_data_right_truncation';
 end $$;
 
--- The cast that PostgreSQL applies to every value of a VARCHAR(n); $2 is n + 4, $3 tells an explicit cast.
--- One CASE, not strict: so the planner writes it into the query.
+-- The cast that PostgreSQL applies to every value of a VARCHAR(n). $2 is n + 4, and $3 is true for an explicit cast.
+-- It is a single CASE and not strict, so that the planner inlines it.
 create function pg_catalog.local_varchar(character varying, integer, boolean) returns character varying
 language sql immutable parallel safe as $$
   select case when $2 >= 4 and octet_length($1) > $2 - 4
@@ -121,7 +123,7 @@ language sql immutable parallel safe as $$
 update pg_cast set castfunc = 'pg_catalog.local_varchar'::regproc
 where castsource = 'varchar'::regtype and casttarget = 'varchar'::regtype;
 
--- CHAR(n) takes characters of one byte only.
+-- CHAR(n) accepts only single-byte characters.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html#r_Character_types-char-or-character
 create function pg_catalog.local_char_refused(character) returns text language plpgsql immutable as $$
 begin

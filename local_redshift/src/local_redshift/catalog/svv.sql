@@ -1,9 +1,9 @@
--- The SVV views: what there is, and who may do what with it. There are no external schemas, datashares or roles.
+-- The SVV views of objects and privileges. There are no external schemas, datashares or roles.
 
 create function pg_catalog.local_is_user_schema(name text) returns boolean language sql immutable as
 $$ select name not like 'pg\_%' and name <> 'information_schema' $$;
 
--- Tables and views that the current user may see, as one row each.
+-- One row per table or view that the current user may see.
 create view pg_catalog.local_relations as
   select c.oid, n.nspname::varchar(128) as schema_name, c.relname::varchar(128) as table_name, c.relkind,
          case c.relkind when 'r' then 'TABLE' else 'VIEW' end as table_type,
@@ -94,7 +94,7 @@ create view pg_catalog.svv_columns as
          null::varchar(128) as domain_name, remarks
   from local_columns where schema_name not like 'pg\_toast%';
 
--- PostgreSQL's statistics come late: a table that they do not know yet is counted.
+-- PostgreSQL collects statistics with a delay, so the rows of a table that has none yet are counted.
 create function pg_catalog.local_rows(tbl oid, known numeric) returns numeric
 language plpgsql stable security definer as $$
 declare counted bigint;
@@ -104,7 +104,7 @@ begin
   return counted;
 end $$;
 
--- Tables without rows are not in it, and sizes are blocks of 1 MB.
+-- SVV_TABLE_INFO does not list empty tables. Sizes are in blocks of 1 MB.
 create view pg_catalog.svv_table_info as
   select current_database()::text as database, n.nspname::text as schema, c.oid as table_id,
          coalesce((select v.relname from local_materialized_views as m join pg_class as v on v.oid = m.relid
@@ -143,7 +143,7 @@ create view pg_catalog.stv_mv_info as
          user_name as owner_user_name, state, autorewrite, autorefresh
   from svv_mv_info;
 
--- External things: the columns that Redshift documents, and no rows.
+-- The views of external objects have the columns that Redshift documents, but no rows.
 create view pg_catalog.svv_external_schemas as
   select null::oid as esoid, null::smallint as eskind, null::text as schemaname, null::integer as esowner,
          null::text as databasename, null::text as esoptions where false;
@@ -174,7 +174,7 @@ create view pg_catalog.svv_datashare_objects as
          null::varchar(512) as object_name, null::varchar(16) as producer_account,
          null::varchar(64) as producer_namespace, null::boolean as include_new where false;
 
--- Users, groups and what they may do. The rights of an owner are not listed, because they were not granted.
+-- Users, groups and their privileges. The privileges of an owner are not listed, because they were not granted.
 create view pg_catalog.local_grantees as
   select oid, rolname::text as identity_name, case when rolcanlogin then 'user' else 'group' end as identity_type
   from pg_roles union all select 0, 'public', 'public';

@@ -1,14 +1,14 @@
--- Who the server is, the grants on all of this, and features of PostgreSQL that Redshift does not have.
+-- The version of the server, the grants on the catalog, and features of PostgreSQL that Redshift does not have.
 
 create or replace function pg_catalog.version() returns text language sql stable as
 $$ select 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 '
        || '(Red Hat 3.4.2-6.fc3), Redshift 1.0.0 (local stand-in on Postgres '
        || current_setting('server_version', false) || ')' $$;
 
--- `'a' + 'b'` is `'a' || 'b'` in the scripts that AWS publishes.
+-- Scripts that AWS publishes use `'a' + 'b'` for `'a' || 'b'`.
 create operator pg_catalog.+ (leftarg = text, rightarg = text, function = pg_catalog.textcat);
 
--- A function that Redshift has not is not found under its name.
+-- Rename the functions that Redshift does not have, so that a query cannot call them.
 do $$
 declare f regprocedure;
 begin
@@ -30,7 +30,7 @@ begin
   end loop;
 end $$;
 
--- Views are for everybody; so are the tables that functions in a client's query read.
+-- Every user may read the views, and the tables that functions in a client's query read.
 do $$
 declare r regclass;
 begin

@@ -1,21 +1,21 @@
--- Tables as Redshift lays them out (DISTSTYLE, DISTKEY, SORTKEY, ENCODE), and what the catalog says of them.
+-- The layout of Redshift's tables (DISTSTYLE, DISTKEY, SORTKEY, ENCODE), and the catalog tables that show it.
 
 create table pg_catalog.local_table_design (
   relid oid primary key, diststyle text not null, distkey text, sortkeys text[] not null,
   encodings jsonb not null default '{}', interleaved boolean not null default false,
   created timestamp not null default statement_timestamp()::timestamp);
 
--- Late-binding views (views.sql). query: what follows its name. statement: all of it. uses: the relations that it reads
--- now; empty when one of them was dropped.
+-- Late-binding views (views.sql). query: the text after the view's name. statement: the whole statement. uses: the
+-- relations that the view currently reads, or an empty array after one of them was dropped.
 create table pg_catalog.local_late_views (
   relid oid primary key, query text not null, uses oid[] not null, statement text not null);
 
--- Materialized views (views.sql). rows: the relation that has their rows. refreshed: AUTO REFRESH.
+-- Materialized views (views.sql). rows: the relation that stores the view's rows. refreshed: the option AUTO REFRESH.
 create table pg_catalog.local_materialized_views (
   relid oid primary key, rows oid not null, statement text not null, refreshed boolean not null);
 
--- PostgreSQL's pg_index also has the index of a sort key, and no key of a table is unique in it. Clients see
--- the view below, which has only the keys, as unique ones (16384 is the first oid of a client's object).
+-- PostgreSQL's pg_index also lists the indexes of sort keys, and in it, no key of a client's table is unique. Clients
+-- see the view below, which lists only the keys and shows them as unique (16384 is the first oid of a client's object).
 alter table pg_catalog.pg_index rename to local_index;
 create view pg_catalog.pg_index as
   select indexrelid, indrelid, indnatts, indnkeyatts, indisunique or indexrelid >= 16384 as indisunique,
@@ -23,9 +23,9 @@ create view pg_catalog.pg_index as
          indisready, indislive, indisreplident, indkey, indcollation, indclass, indoption, indexprs, indpred
   from local_index where not indisclustered;
 
--- Remembers how a new table is laid out. A sort key becomes an index, an honest analogue of zone maps, in a schema
--- that clients skip; temporary tables have none. Keys stay in the catalog, but no longer reject a duplicate:
--- Redshift does not.
+-- Record the layout of a new table. A sort key becomes an index, the counterpart of zone maps, in a schema that clients
+-- skip. Temporary tables have no such index. Keys stay in the catalog but no longer reject duplicates, because Redshift
+-- does not reject them.
 create function pg_catalog.local_lay_out(tbl regclass, diststyle text, distkey text, sortkeys text[], model regclass)
 returns void language plpgsql security definer set allow_system_table_mods = on as $$
 declare
@@ -46,7 +46,7 @@ begin
       values (tbl, coalesce(diststyle, case when distkey is null then 'AUTO' else 'KEY' end), distkey, sortkeys,
               coalesce(encodings, '{}'));
   exception when unique_violation then
-    return; -- another session made the table at the same instant
+    return; -- another session created the table at the same time
   end;
   if cardinality(sortkeys) > 0 and (select relpersistence <> 't' from pg_class where oid = tbl) then
     select string_agg(quote_ident(c), ', ') into columns from unnest(sortkeys) as c;
@@ -57,7 +57,7 @@ begin
   end if;
 end $$;
 
--- Remembers what ENCODE says of the columns: {"column": "zstd"}.
+-- Record the encodings of columns that ENCODE sets, for example {"column": "zstd"}.
 create function pg_catalog.local_encode(tbl regclass, encodings jsonb) returns void
 language plpgsql security definer as $$
 begin
@@ -65,7 +65,8 @@ begin
   on conflict (relid) do update set encodings = local_table_design.encodings || excluded.encodings;
 end $$;
 
--- PostgreSQL lets a foreign key refer only to keys that are unique: so they are while it is declared.
+-- Mark the keys of a table as unique while a foreign key is declared, because in PostgreSQL, a foreign key can refer
+-- only to unique keys.
 create function pg_catalog.local_make_unique(target regclass) returns void
 language sql security definer set allow_system_table_mods = on as $$
   update local_index set indisunique = true
@@ -74,7 +75,8 @@ language sql security definer set allow_system_table_mods = on as $$
 create function pg_catalog.local_interleave(tbl regclass) returns void language sql security definer as
 $$ update local_table_design set interleaved = true where relid = tbl $$;
 
--- PostgreSQL's IDENTITY is NOT NULL; Redshift's is only if it says so, or is in the primary key.
+-- In PostgreSQL, an IDENTITY column is always NOT NULL. On Redshift, it is NOT NULL only if it is declared so or is in
+-- the primary key.
 create function pg_catalog.local_relax_identity(tbl regclass, col text) returns void
 language plpgsql security definer set allow_system_table_mods = on as $$
 declare
@@ -89,8 +91,8 @@ begin
   update local_attribute set attnotnull = false where attrelid = tbl and attnum = place and attnotnull;
 end $$;
 
--- Adds a foreign key that is in the catalog and not enforced. definition: [constraint name] foreign key (...)
--- references target [(...)]. A key that is there already (CREATE TABLE IF NOT EXISTS) is not added again.
+-- Add a foreign key that is in the catalog but not enforced. definition: [constraint name] foreign key (...)
+-- references target [(...)]. A key that already exists (CREATE TABLE IF NOT EXISTS) is not added again.
 create function pg_catalog.local_add_foreign_key(tbl regclass, target regclass, definition text) returns void
 language plpgsql security definer set allow_system_table_mods = on as $$
 begin
@@ -125,7 +127,7 @@ create function pg_catalog.local_encoding(class pg_class, attribute local_attrib
            when attribute.atttypid in ('varchar'::regtype, 'bpchar'::regtype, 'text'::regtype) then 'lzo'
            else 'az64' end) end $$;
 
--- Redshift's own columns of the system tables, written table.column: a function of a row reads like a column.
+-- Columns that only Redshift has in the system tables. In PostgreSQL, table.column can also call a function of a row.
 create function pg_catalog.reldiststyle(class pg_class) returns smallint language sql stable as $$
   select case (select diststyle from local_table_design where relid = class.oid)
     when 'EVEN' then 0 when 'KEY' then 1 when 'ALL' then 8
@@ -151,13 +153,14 @@ create function pg_catalog.relexternid(class pg_class) returns oid language sql 
 create function pg_catalog.relisreplicated(class pg_class) returns boolean language sql stable as
 $$ select reldiststyle(class) = 8 $$;
 create function pg_catalog.relispinned(class pg_class) returns boolean language sql immutable as $$ select false $$;
--- Redshift keeps the encoding as a number; only 0 is documented by use, the others are the stand-in's own.
+-- Redshift stores an encoding as a number. Only the meaning of 0 is known from documented queries. The other numbers
+-- are the stand-in's own.
 create function pg_catalog.local_encodings() returns text[] language sql immutable as $$
   select array['none', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16', 'mostly32', 'runlength',
                'text255', 'text32k', 'zstd', 'az64'] $$;
 create function pg_catalog.format_encoding(number integer) returns text language sql immutable strict as
 $$ select coalesce((local_encodings())[number + 1], 'unknown') $$;
--- Every other column of an interleaved sort key has a negative place.
+-- In an interleaved sort key, every second column has a negative attsortkeyord.
 create view pg_catalog.local_all_attributes as
   select a.attrelid, a.attname, coalesce(t.atttypid, a.atttypid) as atttypid, a.attlen, a.attnum,
          coalesce(t.atttypmod, a.atttypmod) as atttypmod, a.attndims, a.attbyval, a.attalign, a.attstorage,
@@ -185,7 +188,7 @@ $$ select proc.prokind = 'w' $$;
 create function pg_catalog.datlastsysoid(database pg_database) returns oid language sql immutable as
 $$ select 16383::oid $$;
 
--- Defaults, with their text (adsrc) and with IDENTITY, which is a default there.
+-- Defaults, with their text (adsrc). They include IDENTITY, which is a default on Redshift.
 create function pg_catalog.local_identity(attribute local_attribute) returns text language sql stable as $$
   select format('%s(%s, %s, ''%s,%s''::text)',
                 case attribute.attidentity when 'd' then 'default_identity' else '"identity"' end,

@@ -1,5 +1,5 @@
--- Types of Redshift of which only the declaration is covered: a column has its type, with Redshift's number of it, and
--- is NULL in every row.
+-- Redshift types that can only be declared. A column of such a type has Redshift's oid of the type and is NULL in every
+-- row.
 do $$
 declare
   name text;
@@ -17,7 +17,7 @@ begin
   end loop;
 end $$;
 
--- Types by Redshift's rules of the columns of views, where PostgreSQL's have no precision or length (sql/types.py).
+-- Types of view columns by Redshift's rules, where PostgreSQL's types have no precision or length (sql/types.py).
 create table pg_catalog.local_types (
   relid oid, attnum smallint, atttypid oid not null, atttypmod integer not null, primary key (relid, attnum));
 create function pg_catalog.local_keep_types(view regclass, types oid[], modifiers integer[]) returns void
@@ -27,7 +27,8 @@ language sql security definer as $$
     select view, number, type, modifier
     from unnest(types, modifiers) with ordinality as kept(type, modifier, number) where type <> 0 $$;
 
--- A cast to VARCHAR(n) loses its length on the way into a table that is made of a query.
+-- Set the lengths of VARCHAR columns in a table that is created from a query, because a cast to VARCHAR(n) loses its
+-- length there.
 create function pg_catalog.local_set_types(tbl regclass, types oid[], modifiers integer[]) returns void
 language plpgsql security definer set allow_system_table_mods = on as $$
 begin

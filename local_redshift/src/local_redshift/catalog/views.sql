@@ -1,15 +1,14 @@
--- Views that are more to Redshift than to PostgreSQL: late-binding and materialized ones.
+-- The views that Redshift treats differently from PostgreSQL: late-binding and materialized views.
 
--- A late-binding view (WITH NO SCHEMA BINDING) does not depend on its tables. Names are resolved when
--- it is queried. Here it is a view without dependencies, which is recreated when a relation whose name is in its
--- query appears.
+-- A late-binding view (WITH NO SCHEMA BINDING) does not depend on its tables. Redshift resolves the names when the view
+-- is queried. Here, it is a view without dependencies that is recreated when a relation named in its query is created.
 create function pg_catalog.local_missing_relation(view text) returns boolean language plpgsql as $$
 begin
   raise exception 'a relation that the late-binding view % reads does not exist', view
     using errcode = 'undefined_table';
 end $$;
 
--- Called after CREATE VIEW: removes the dependencies of the view.
+-- Remove the dependencies of a view. Called after CREATE VIEW.
 create function pg_catalog.local_bind_late(view regclass, query text, statement text) returns void
 language plpgsql security definer set allow_system_table_mods = on as $$
 declare
@@ -24,7 +23,7 @@ begin
   on conflict (relid) do update set query = excluded.query, uses = excluded.uses, statement = excluded.statement;
 end $$;
 
--- Recreates a late-binding view from its query, and returns it. Its owner and its grants stay.
+-- Recreate a late-binding view from its query, and return it. The owner and the grants do not change.
 create function pg_catalog.local_rebind(view oid) returns oid
 language plpgsql security definer set allow_system_table_mods = on as $$
 declare
@@ -35,7 +34,7 @@ begin
   from local_late_views as v join pg_class as c on c.oid = v.relid where v.relid = view;
   begin
     execute format('create or replace view %s %s', late.name, late.query);
-  exception when invalid_table_definition then -- other columns than before
+  exception when invalid_table_definition then -- the columns have changed
     execute format('drop view %s', late.name);
     execute format('create view %s %s', late.name, late.query);
     execute format('alter view %s owner to %I', late.name, late.owner);
@@ -46,16 +45,16 @@ begin
   perform local_bind_late(again, late.query, late.statement);
   return again;
 exception when others then
-  return view; -- not all that it reads is there yet
+  return view; -- a relation that the view reads does not exist yet
 end $$;
 
--- Whether a query has this name as a word, without its quotes and other marks.
+-- Return whether a query has this name as a word, ignoring quotes and other punctuation.
 create function pg_catalog.local_names(query text, name text) returns boolean language sql immutable as $$
   select position(' ' || regexp_replace(lower(name), '[^a-z0-9_$]+', ' ') || ' '
                   in ' ' || regexp_replace(lower(query), '[^a-z0-9_$]+', ' ') || ' ') > 0 $$;
 
--- Each late-binding view is recreated at most once per statement, after what it reads: the views recreated here
--- call no trigger, or two views that name each other would recreate each other forever.
+-- Recreate each late-binding view at most once per statement, after the relations that it reads. The views that are
+-- recreated here fire no trigger. Otherwise, two views that name each other would recreate each other forever.
 create function pg_catalog.local_after_ddl() returns event_trigger language plpgsql security definer as $$
 declare
   made oid[];
@@ -81,7 +80,7 @@ create event trigger local_after_ddl on ddl_command_end
                'ALTER TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW')
   execute function pg_catalog.local_after_ddl();
 
--- When a relation is dropped, the views that read it are left with their columns and an error.
+-- When a relation is dropped, the late-binding views that read it keep their columns, but a query of them fails.
 create function pg_catalog.local_after_drop() returns event_trigger
 language plpgsql security definer set allow_system_table_mods = on as $$
 declare late record;
@@ -111,8 +110,8 @@ begin
 end $$;
 create event trigger local_after_drop on sql_drop execute function pg_catalog.local_after_drop();
 
--- A view's definition names the table of every column, as PostgreSQL 8 did; PostgreSQL 18 does so only for a query
--- inside of something else: here, inside of an expression. That of a late-binding view is its whole statement.
+-- A view's definition names the table of every column, as in PostgreSQL 8. PostgreSQL 18 does so only for a nested
+-- query, so the query is nested in an expression here. The definition of a late-binding view is its whole statement.
 alter function pg_catalog.pg_get_viewdef(oid) rename to local_viewdef;
 alter function pg_catalog.pg_get_viewdef(oid, boolean) rename to local_viewdef;
 create cast (text as pg_node_tree) without function;
@@ -129,7 +128,7 @@ create function pg_catalog.pg_get_viewdef(view oid, pretty boolean) returns text
 create function pg_catalog.pg_get_viewdef(view oid) returns text language sql stable strict as
 $$ select pg_get_viewdef(view, false) $$;
 
--- Columns of late-binding views, in the form that Redshift's functions answer: a record that the caller describes.
+-- The columns of late-binding views, as Redshift's functions return them: as records whose columns the caller declares.
 create function pg_catalog.pg_get_late_binding_view_cols() returns setof record language sql stable as $$
   select n.nspname, c.relname, a.attname,
          format_type(coalesce(t.atttypid, a.atttypid), coalesce(t.atttypmod, a.atttypmod))::varchar, a.attnum::integer
@@ -139,7 +138,7 @@ create function pg_catalog.pg_get_late_binding_view_cols() returns setof record 
   join local_attribute as a on a.attrelid = c.oid and a.attnum > 0 and a.attname <> 'local_missing'
   left join local_types as t on t.relid = a.attrelid and t.attnum = a.attnum $$;
 
--- information_schema has no columns of a late-binding view.
+-- information_schema does not list the columns of late-binding views.
 do $$
 declare definition text;
 begin
@@ -150,15 +149,15 @@ begin
     || replace(definition, 'local_viewdef', 'pg_get_viewdef');
   definition := replace(pg_get_viewdef('information_schema.columns'::regclass),
                         'a.attnum > 0', 'a.attnum > 0 and c.oid not in (select relid from local_late_views)');
-  -- A column of a view may have a type of its own (types.sql). There are no domains whose type would be the true one.
+  -- A view's column may have its own type (types.sql). There are no domains whose base type would be needed here.
   definition := replace(definition, 'information_schema._pg_truetypid(a.*, t.*)', 'a.atttypid');
   definition := replace(definition, 'information_schema._pg_truetypmod(a.*, t.*)', 'a.atttypmod');
   execute 'create or replace view information_schema.columns as '
     || replace(definition, 'local_attribute a', 'pg_attribute a');
 end $$;
 
--- A materialized view is a view of an inner relation, mv_tbl__NAME__0, which has its rows; on Redshift that is a table.
--- Called after both were created.
+-- A materialized view is a view of an inner relation, mv_tbl__NAME__0, which stores the rows. On Redshift, the inner
+-- relation is a table. Called after both are created.
 create function pg_catalog.local_keep_materialized(view regclass, rows regclass, statement text, refreshed boolean)
 returns void language sql security definer as
 $$ insert into local_materialized_views values (view, rows, statement, refreshed) $$;
