@@ -46,6 +46,7 @@ def stranger(
 TESTS = """
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 
@@ -63,12 +64,22 @@ def test_files_are_loaded_by_copy(redshift):
     with redshift.connect() as connection, connection.cursor() as cursor:
         cursor.execute("select current_database()")
         assert cursor.fetchone() == (redshift.name,)
+
+
+def test_the_history_of_loads_is_that_of_the_database(redshift):
+    Path("bad.csv").write_text("id,title\\nx,Gamma\\n")
+    with pytest.raises(psycopg2.Error, match="Check 'stl_load_errors'"):
+        redshift.load("songs", Path("bad.csv"))
+    assert redshift.run("select trim(colname), err_code from stl_load_errors") == [("id", 1207)]
+    assert redshift.run("select database_name from sys_load_error_detail") == [(redshift.name,)]
+    redshift.load("plays", Path("plays.jsonl"))
+    assert redshift.run("select loaded_rows from sys_load_history where table_name = 'plays'") == [(2,)]
 """
 
 
 def test_every_test_gets_a_clean_database(stranger: pytest.Pytester, local_redshift: Running) -> None:
     stranger.makepyfile(TESTS)
-    stranger.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=3)
+    stranger.runpytest_subprocess("-q", "-p", "no:cacheprovider").assert_outcomes(passed=4)
 
     with psycopg2.connect(**local_redshift.login) as connection, connection.cursor() as cursor:
         cursor.execute("select datname from pg_database where datname like 'test%'")

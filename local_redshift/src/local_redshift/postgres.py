@@ -215,9 +215,9 @@ class Postgres:
         return psycopg2.connect(self.superuser, dbname=database or self._database)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Any]:
+    def transaction(self, database: str) -> Iterator[Any]:
         """Yield a cursor of the superuser and commit at the end."""
-        connection = self.connect()
+        connection = self.connect(database)
         try:
             with connection, connection.cursor() as cursor:
                 yield cursor

@@ -429,7 +429,7 @@ class Session:
                 self._client_out.write(wire.response(b"N", notice))
                 self._complete("UNLOAD")
             else:
-                load = Load(backend, self._history, self._clients, statement.text)
+                load = Load(backend, self._history, self._clients, self._names.database, statement.text)
                 await load.run()
                 if trouble is not None:
                     raise trouble
