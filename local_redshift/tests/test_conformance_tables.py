@@ -69,16 +69,51 @@ def test_like_takes_layout_and_new_tables_come_from_a_query(client: Client) -> N
 
 
 def test_alter_table(client: Client) -> None:
-    client("create table {s}.a (id int)")
+    client("create table {s}.a (id int not null)")
     client("alter table {s}.a add column name varchar(10) encode lzo default 'x'")
     client("alter table {s}.a rename column name to title")
-    client("alter table {s}.a add primary key (id)") if DSN is None else None
+    client("alter table {s}.a add primary key (id)")
     client("alter table {s}.a rename to b")
     client("insert into {s}.b (id) values (1)")
     assert client("select * from {s}.b") == [(1, "x")]
     client("comment on table {s}.b is 'two'")
     client("comment on column {s}.b.id is 'one'")
     client("alter table {s}.b drop column title")
+
+
+def test_alter_table_cannot_change_keys(client: Client) -> None:
+    client("create table {s}.t (id int, d int distkey, s int, x int, primary key (x)) sortkey (s)")
+    client.fails("alter table {s}.t drop column d", 'cannot drop distkey column "d"')
+    client.fails("alter table {s}.t drop column s", 'cannot drop sortkey column "s"')
+    client("alter table {s}.t drop column x")
+    client.fails("alter table {s}.t add primary key (id)", "can not make a nullable column a primary key")
+    for attribute in (
+        "distkey",
+        "sortkey",
+        "references {s}.t (id)",
+        "identity(1, 1)",
+        "unique",
+        "primary key",
+    ):
+        client.fails(f"alter table {{s}}.t add column n int {attribute}")
+    client("alter table {s}.t add column n int encode raw not null default 1")
+
+
+def test_only_the_length_of_a_simple_varchar_changes(client: Client) -> None:
+    client(
+        "create table {s}.t (a varchar(9), b varchar(9) default 'x', c varchar(9) encode bytedict,"
+        " d varchar(9) encode text255, e varchar(9) unique)"
+    )
+    client("alter table {s}.t add column f varchar(9) encode runlength")
+    for column in "bcdef":
+        client.fails(f"alter table {{s}}.t alter column {column} type varchar(20)")
+    client("begin")
+    client.fails(
+        "alter table {s}.t alter column a type varchar(20)",
+        "ALTER TABLE ALTER COLUMN cannot run inside a transaction block",
+    )
+    client("rollback")
+    client("alter table {s}.t alter column a type varchar(20)")
 
 
 def test_encodings_are_kept(client: Client) -> None:

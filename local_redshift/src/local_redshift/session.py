@@ -409,6 +409,10 @@ class Session:
             elif statement.kind == "refused":
                 raise SqlError(statement.text, "0A000")
             elif statement.kind == "script":
+                if statement.outside:
+                    await backend.query("select 1")  # a BEGIN may be on its way: now the status is known
+                    if backend.status == "T":
+                        raise SqlError(f"{statement.outside} cannot run inside a transaction block", "25001")
                 parts = [part for part in (statement.before, statement.text, statement.after) if part]
                 await backend.query("\n;".join(parts), notices=True)
                 self._complete(statement.tag or backend.tags[1 if statement.before else 0])

@@ -35,6 +35,7 @@ class Statement:
     way to read quoted names, if the statement sets it. A statement that makes something of a query (kind query, in
     `text`) is finished once the query's columns are known. `unbound` says what to run if the query's relations or
     columns do not exist. `tag` is what the client is told when it is done, if not PostgreSQL's word.
+    `outside` is the name of a statement that may not be in a transaction block.
     """
 
     kind: str
@@ -46,3 +47,4 @@ class Statement:
     finish: Callable[[Sequence[Result]], Statement] | None = None
     unbound: Statement | None = None
     tag: str = ""
+    outside: str = ""

@@ -108,8 +108,7 @@ def lay_out(name: str, layout: Layout) -> str:
     ]
     statements = [f"select pg_catalog.local_lay_out({', '.join(keep)})"]
     if layout.encodings:
-        encodings = literal(json.dumps(layout.encodings))
-        statements.append(f"select pg_catalog.local_encode({keep[0]}, {encodings})")
+        statements.append(encode(name, layout))
     if layout.interleaved:
         statements.append(f"select pg_catalog.local_interleave({keep[0]})")
     for column in layout.nullable_identities:
@@ -118,6 +117,12 @@ def lay_out(name: str, layout: Layout) -> str:
         reference = f"{keep[0]}, {literal(target)}::regclass, {literal(definition)}"
         statements.append(f"select pg_catalog.local_add_foreign_key({reference})")
     return ";\n".join(statements)
+
+
+def encode(name: str, layout: Layout) -> str:
+    """Return the SQL that keeps the encodings of columns."""
+    encodings = literal(json.dumps(layout.encodings))
+    return f"select pg_catalog.local_encode({literal(name)}::regclass, {encodings})"
 
 
 class Layout:
