@@ -288,6 +288,20 @@ CASES = [(page, statement) for page, statements in REFUSED.items() for statement
 PASS = [
     (DG + "r_WF_RANK.html", "select rank() over () from t"),
     (DG + "r_SET.html", "set time zone 'UTC'"),
+    *(
+        (DG + "r_CREATE_TABLE_NEW.html", f"create table #w_{number} (k int, a {type_} default {value} not null)")
+        for number, (type_, value) in enumerate(
+            (
+                ("timestamp", "sysdate"),
+                ("date", "trunc(sysdate)"),
+                ("int", "date_part(year, getdate())"),
+                ("int", "extract(year from getdate())"),
+                ("int", "decode(1, 2, 3, 4)"),
+                ("varchar(9)", "nvl(null, 'a')"),
+            )
+        )
+    ),
+    (DG + "r_ALTER_TABLE.html", "alter table t add column since timestamp default sysdate"),
     (DG + "r_SET.html", "set session characteristics as transaction isolation level serializable"),
     # AWS's JDBC driver sends it for setReadOnly and setTransactionIsolation.
     (

@@ -59,6 +59,11 @@ def test_alias_of_each_part_of_a_union(sql: Client) -> None:
     assert rows == [(sql.schema, 1), (sql.schema, 2)]
 
 
+def test_a_table_of_a_prepared_query_with_functions_of_redshift(sql: Client) -> None:
+    sql("create table {s}.made as select sysdate as a, decode(1, 1, 2) as b, %s::int as c", 3)
+    assert sql("select b, c, a is not null from {s}.made") == [(2, 3, True)]
+
+
 def test_alias_in_prepared_statement_with_parameters(sql: Client) -> None:
     sql("create table {s}.t (id int)")
     sql("insert into {s}.t values (1), (2)")

@@ -177,6 +177,27 @@ def edit_element(tokens: Tokens, layout: Layout) -> str | None:
     return _column(tokens, layout, identifier(seen[0]))
 
 
+_BEHIND_DEFAULT = {
+    "encode", "distkey", "sortkey", "not", "null", "unique", "primary", "references", "collate", "check", "constraint",
+}  # fmt: skip
+
+
+def defaults(tokens: Tokens, words: Sequence[str]) -> list[Tokens]:
+    """Return the expressions of DEFAULT in CREATE TABLE and ALTER TABLE."""
+    found: list[Tokens] = []
+    for i, token in enumerate(tokens if "table" in words[:5] else []):
+        start = next_visible(tokens, i)
+        if token.kind != "word" or token.low != "default" or tokens[start].low in ("as", "identity"):
+            continue
+        end = start
+        while end < len(tokens) and tokens[end].text not in (",", ")"):
+            if end > start and tokens[end].kind == "word" and tokens[end].low in _BEHIND_DEFAULT:
+                break
+            end = closing(tokens, end) + 1 if tokens[end].text == "(" else end + 1
+        found.append(tokens[start:end])
+    return found
+
+
 def _column(tokens: Tokens, layout: Layout, column: str) -> str:
     out: list[str] = []
     i = 0
