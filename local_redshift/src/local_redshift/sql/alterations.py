@@ -74,6 +74,7 @@ def _add(tokens: Tokens, at: int) -> Statement:
         return Statement("script", text_of(tokens[:start]) + key + " not enforced", again, unique)
     text = text_of(tokens[:start]) + element
     if layout.encodings:
+        layout.check()
         return Statement("script", text, encode(render(table), layout))
     return Statement("plain", text)
 

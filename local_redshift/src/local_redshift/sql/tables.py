@@ -41,6 +41,7 @@ def create_table(tokens: Tokens, words: Sequence[str]) -> Statement:
         out.append(text_of(tokens[i:opening]) + "(" + ",".join(e for e in elements if e is not None) + ")")
         i = end + 1
     query = table_attributes(tokens[i:], layout)
+    layout.check()
     if query and "exists" in words[: words.index("as")]:
         raise redshift_lacks(
             "CREATE TABLE IF NOT EXISTS ... AS (use DROP TABLE IF EXISTS, then CREATE TABLE ... AS)"
@@ -125,6 +126,31 @@ def encode(name: str, layout: Layout) -> str:
     return f"select pg_catalog.local_encode({literal(name)}::regclass, {encodings})"
 
 
+# https://docs.aws.amazon.com/redshift/latest/dg/c_Compression_encodings.html, by the names of types below.
+# A type that is not in its table may have any encoding.
+_NUMBERS, _DATES = "smallint integer bigint decimal", "date timestamp"
+_ENCODINGS = {
+    "raw": f"{_NUMBERS} {_DATES} timestamptz real float boolean char varchar",
+    "az64": f"{_NUMBERS} {_DATES} timestamptz",
+    "bytedict": f"{_NUMBERS} {_DATES} timestamptz real float char varchar",
+    "delta": f"{_NUMBERS} {_DATES}",
+    "delta32k": f"integer bigint decimal {_DATES}",
+    "lzo": f"{_NUMBERS} {_DATES} timestamptz char varchar",
+    "mostly8": _NUMBERS,
+    "mostly16": "integer bigint decimal",
+    "mostly32": "bigint decimal",
+    "runlength": f"{_NUMBERS} {_DATES} timestamptz real float boolean char varchar",
+    "text255": "varchar",
+    "text32k": "varchar",
+    "zstd": f"{_NUMBERS} {_DATES} timestamptz real float boolean char varchar",
+}
+_SPELLINGS = {
+    "int2": "smallint", "int4": "integer", "int": "integer", "int8": "bigint", "numeric": "decimal", "float4": "real",
+    "float8": "float", "double precision": "float", "bool": "boolean", "character": "char", "nchar": "char",
+    "bpchar": "char", "text": "varchar", "nvarchar": "varchar", "character varying": "varchar",
+}  # fmt: skip
+
+
 class Layout:
     """The parts of a CREATE TABLE that PostgreSQL does not know."""
 
@@ -139,6 +165,33 @@ class Layout:
         self.nullable_identities: list[str] = []
         self.encodings: dict[str, str] = {}
         self.foreign_keys: list[tuple[str, str]] = []  # the table that is referenced, and the constraint
+        self.types: dict[str, str] = {}
+        self.has_attributes = False  # behind the list of columns
+
+    def check(self) -> None:
+        """Raise Refused for parts that do not go together (for the columns of keys, see catalog/tables.sql).
+
+        https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+        """
+        for column, encoding in self.encodings.items():
+            type_ = self.types.get(column, "")
+            documented = type_ in _ENCODINGS["raw"].split()
+            if encoding not in _ENCODINGS or documented and type_ not in _ENCODINGS[encoding].split():
+                raise Refused(f'invalid encoding type specified for column "{column}": {encoding}')
+        if self.diststyle == "KEY" and self.distkey is None:
+            raise Refused("DISTSTYLE KEY must name a DISTKEY column")
+        if self.diststyle in ("EVEN", "ALL") and self.distkey is not None:
+            raise Refused(f"DISTSTYLE {self.diststyle} cannot have a DISTKEY")
+        if self.model is not None and self.has_attributes:
+            raise Refused(
+                "CREATE TABLE ... LIKE inherits distribution style, sort keys and BACKUP, and cannot set them"
+            )
+
+    def distribute_by(self, column: str) -> None:
+        """Set the distribution key. Raise Refused for a second one."""
+        if self.distkey is not None:
+            raise Refused("only one column in a table can be the distribution key")
+        self.distkey = column
 
     def column(self, name: str) -> str:
         """Return a column's name as an error has it."""
@@ -207,6 +260,8 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
     out.append(text_of(tokens[: i + 1]))
     i, text = column_type(tokens, i + 1, layout.column(column))
     out.append(text)
+    type_ = text.strip().lower().partition("(")[0].strip()
+    layout.types[column] = type_ = _SPELLINGS.get(type_, type_)
     while i < len(tokens):
         token = tokens[i]
         following = next_visible(tokens, i)
@@ -219,7 +274,7 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
             layout.encodings[column] = tokens[following].low
             i = following + 1
         elif token.low == "distkey":
-            layout.distkey = column
+            layout.distribute_by(column)
             i += 1
         elif token.low == "sortkey":
             layout.sortkeys.append(column)
@@ -234,6 +289,8 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
             layout.foreign_keys.append((target, key + render(tokens[i:end])))
             i = end
         elif token.low == "identity" and following < len(tokens) and tokens[following].text == "(":
+            if type_ not in ("integer", "bigint"):
+                raise Refused(f'the data type of the IDENTITY column "{column}" must be either INT or BIGINT')
             end = closing(tokens, following)
             seed, step = (text_of(part).strip() for part in parts(tokens[following + 1 : end]))
             start = f"(minvalue {min(0, int(seed))} start with {seed} increment by {step})"
@@ -326,6 +383,7 @@ def table_attributes(tokens: Tokens, layout: Layout) -> str:
         following = next_visible(tokens, i)
         if low == "as":
             return " " + render(tokens[i:])
+        layout.has_attributes = True
         if low in ("compound", "interleaved"):
             layout.interleaved = low == "interleaved"
             i = following
@@ -334,6 +392,8 @@ def table_attributes(tokens: Tokens, layout: Layout) -> str:
                 layout.diststyle = tokens[following].text.upper()
                 if layout.diststyle not in ("AUTO", "EVEN", "KEY", "ALL"):
                     raise Refused(f"syntax error: DISTSTYLE {layout.diststyle}")
+            elif tokens[following].low not in (("auto",) if low == "encode" else ("yes", "no")):
+                raise Refused(f'syntax error at or near "{tokens[following].text}": {low.upper()}')
             i = next_visible(tokens, following)
         elif low == "sortkey" and following < len(tokens) and tokens[following].low == "auto":
             i = next_visible(tokens, following)
@@ -343,7 +403,7 @@ def table_attributes(tokens: Tokens, layout: Layout) -> str:
                 identifier(token) for token in visible(tokens[following + 1 : end]) if token.text != ","
             ]
             if low == "distkey":
-                layout.distkey = columns[0]
+                layout.distribute_by(", ".join(columns))
             else:
                 layout.sortkeys.extend(columns)
             i = next_visible(tokens, end)

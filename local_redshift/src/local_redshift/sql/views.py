@@ -56,6 +56,7 @@ def create_materialized_view(tokens: Tokens) -> Statement:
     end = max(j for j, token in enumerate(attributes) if token.low == "as")
     kept, refreshed = _without_auto_refresh(attributes[:end])
     table_attributes(kept, layout)
+    layout.check()
     schema, dot, own = name.rpartition(".")
     rows = f'{schema}{dot}"mv_tbl__{own.strip(chr(34))}__0"'
     if len(own.strip('"').encode()) > 52:
