@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shlex
@@ -12,6 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -120,6 +122,34 @@ def test_one_home_has_one_service(home: Path) -> None:
     assert done.returncode == 1
     assert "already run" in done.stderr
     assert service.status(home) is not None
+
+
+def test_another_process_with_its_id_is_left_alone(home: Path) -> None:
+    running = service.start(home)
+    os.kill(running.pid, signal.SIGKILL)
+    state = home / "local_redshift.json"
+    with subprocess.Popen(["sleep", "60"]) as other:
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"pid": other.pid}))
+        while True:
+            with contextlib.suppress(BlockingIOError), (home / "local_redshift.lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the service has ended
+                break
+            time.sleep(0.02)
+        service.stop(home)
+        assert other.poll() is None
+        assert not state.exists()
+        other.kill()
+
+
+def test_the_process_of_another_user_is_not_the_service(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.start(home)
+
+    def forbidden(number: int, what: int) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "kill", forbidden)
+        assert service.status(home) is None
 
 
 def test_no_other_user_may_read_the_database_files(local_redshift: service.Running) -> None:

@@ -111,8 +111,8 @@ def _recorded(home: Path) -> Running | None:
     try:
         running = Running(**json.loads((home / STATE).read_text()))
         os.kill(running.pid, 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None  # PermissionError: the process of another user has its ID now
     return running
 
 
@@ -217,16 +217,18 @@ def _end(home: Path) -> None:
     running = _recorded(home)
     if running is None:
         return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(running.pid, signal.SIGTERM)
-    deadline = time.monotonic() + 30
-    # The process holds its lock until it ends. Its process ID may remain as that of a zombie.
+    deadline, told = time.monotonic() + 30, False
+    # The process holds its lock until it ends. Its process ID may remain as that of a zombie, or be another's by now.
     with (home / "local_redshift.lock").open() as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                if not told:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(running.pid, signal.SIGTERM)
+                    told = True
                 if time.monotonic() > deadline:
                     raise ServiceError(
                         f"Process {running.pid} did not end. {home / _LOG} ends in:\n{_tail(home)}"
