@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import grp
 import json
 import os
 import shlex
@@ -21,6 +22,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
+from local_redshift.postgres import Postgres
 
 from local_redshift import Options, service
 
@@ -111,6 +113,70 @@ def test_port_in_use(home: Path, setting: str, ports) -> None:
         assert str(taken) in line and setting in line
         with pytest.raises(service.ServiceError, match=setting):
             service.start(home, Options(aws_port=aws_port, redshift_port=redshift_port))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--host", "::1"), ("--host", "192.0.2.1"), ("--aws-port", "70000")]
+)
+def test_an_address_that_is_not_there_is_refused(home: Path, option: str, value: str) -> None:
+    arguments = ["serve", "--home", str(home), "--aws-port", "0", "--redshift-port", "0", option, value]
+    done = subprocess.run(
+        [sys.executable, "-m", "local_redshift", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert value in line and "Next: choose another" in line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+def test_clients_are_told_the_address_that_it_listens_on() -> None:
+    with service.server(Options(host="127.0.0.2")) as running:
+        _log_in(running, running.password)
+        assert running.login["host"] == "127.0.0.2"
+        running.client("redshift").create_cluster(
+            ClusterIdentifier="c",
+            NodeType="ra3.large",
+            MasterUsername=running.user,
+            MasterUserPassword="Secret1234",
+            ClusterType="single-node",
+        )
+        data = running.client("redshift-data")
+        asked = data.execute_statement(
+            ClusterIdentifier="c", Database="dev", DbUser=running.user, Sql="select 1"
+        )
+        while (told := data.describe_statement(Id=asked["Id"]))["Status"] not in ("FINISHED", "FAILED"):
+            time.sleep(0.05)
+        assert told["Status"] == "FINISHED", told
+
+
+def test_neither_a_proxy_nor_a_profile_of_this_machine_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service.session.cache_clear()
+    (tmp_path / "config").write_text("[default]\nendpoint_url = http://127.0.0.1:9\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "missing")
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with service.server() as running:
+        assert running.client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="PostgreSQL runs as nobody only for root")
+def test_no_group_of_a_distribution_is_needed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise KeyError(name)
+
+    monkeypatch.setattr(grp, "getgrnam", missing)
+    for name in ("local_redshift.lock", "postgres.log"):
+        (home / name).touch()
+    postgres = Postgres(home, "u", "p", "d")
+    try:
+        postgres.start()
+    finally:
+        postgres.stop()
 
 
 def test_one_home_has_one_service(home: Path) -> None:

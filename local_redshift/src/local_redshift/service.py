@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import secrets
@@ -24,6 +25,8 @@ import psycopg2.extensions
 
 REGION = "us-west-2"
 STATE, _LOG = "local_redshift.json", "local_redshift.log"
+# Straight to this machine, whatever proxy the environment names.
+urlopen = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 DEFAULT_HOME = Path("~/.local/state/local-redshift").expanduser()
 
 
@@ -80,16 +83,16 @@ class Running:
     def client(self, service: str) -> Any:
         """Return a boto3 client of the local AWS. It reads no credentials or settings of this machine."""
         # Here because importing boto3 takes longer than starting PostgreSQL.
-        import boto3
         from botocore.config import Config
 
-        return boto3.client(
+        return session().client(
             service,
             endpoint_url=self.aws_endpoint,
             region_name=REGION,
             aws_access_key_id="local",
             aws_secret_access_key="local",
             config=Config(
+                proxies={},
                 max_pool_connections=16,
                 retries={"max_attempts": 3, "mode": "standard"},
                 s3={"addressing_style": "path"},
@@ -98,6 +101,17 @@ class Running:
                 request_checksum_calculation="when_required",
             ),
         )
+
+
+@functools.cache
+def session() -> Any:
+    """Return a boto3 session without the profiles and files of this machine."""
+    import boto3
+    import botocore.session
+
+    nothing = {"profile": (None, None, None, None)}
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    return boto3.Session(botocore_session=botocore.session.Session(nothing | files))
 
 
 def _tail(home: Path) -> str:
@@ -118,7 +132,7 @@ def _recorded(home: Path) -> Running | None:
 
 def _answers(running: Running) -> bool:
     try:
-        urllib.request.urlopen(f"{running.aws_endpoint}/moto-api/config", timeout=30).read()
+        urlopen(f"{running.aws_endpoint}/moto-api/config", timeout=30).read()
         psycopg2.connect(**running.login, connect_timeout=30).close()
     except (OSError, psycopg2.Error):
         return False

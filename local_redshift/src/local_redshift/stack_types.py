@@ -6,10 +6,12 @@ import json
 import time
 from typing import Any, ClassVar
 
-import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.cloudformation.models import cloudformation_backends
 from moto.core.common_models import CloudFormationModel
+
+from .service import session
 
 Properties = dict[str, Any]
 
@@ -56,15 +58,18 @@ class Resource(CloudFormationModel):
     @property
     def api(self) -> Any:
         """Return a client of the service that the type belongs to."""
-        return boto3.client(
+        return session().client(
             self.service,
             endpoint_url=self.endpoint,
             region_name=self.region,
             aws_access_key_id="local",
             aws_secret_access_key="local",
             # A call that is slow is not repeated: it would find its own resource.
-            config=boto3.session.Config(
-                s3={"addressing_style": "path"}, read_timeout=600, retries={"total_max_attempts": 1}
+            config=Config(
+                proxies={},
+                s3={"addressing_style": "path"},
+                read_timeout=600,
+                retries={"total_max_attempts": 1},
             ),
         )
 
