@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg2
@@ -94,3 +96,16 @@ def test_a_running_server_is_used_by_option(pytester: pytest.Pytester, tmp_path:
     found = pytester.runpytest_subprocess("-q", "--local-redshift-home", str(tmp_path))
     assert found.ret == 4
     found.stdout.fnmatch_lines(["*no local Redshift runs in*Next: local-redshift serve --home*"])
+
+
+def test_the_plugin_can_be_imported_on_windows() -> None:
+    code = (
+        "import boto3, psycopg2, pytest, subprocess, sys, tempfile, urllib.request\n"
+        "for name in [name for name in sys.modules if name.startswith('local_redshift')]:\n"
+        "    del sys.modules[name]\n"
+        "sys.platform, sys.modules['fcntl'] = 'win32', None\n"
+        "import local_redshift.cli, local_redshift.pytest_plugin\n"
+        "with local_redshift.server(): pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ServiceError: local_redshift runs on Linux and macOS only" in done.stderr

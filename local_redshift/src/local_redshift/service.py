@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import json
 import os
@@ -22,6 +21,9 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extensions
+
+if sys.platform != "win32":  # pytest imports this through the plugin, wherever the package is installed
+    import fcntl
 
 REGION = "us-west-2"
 STATE, _LOG = "local_redshift.json", "local_redshift.log"
@@ -139,8 +141,17 @@ def _answers(running: Running) -> bool:
     return True
 
 
+def check_platform() -> None:
+    """Raise ServiceError on a system that it does not run on."""
+    if sys.platform == "win32":
+        raise ServiceError(
+            "local_redshift runs on Linux and macOS only. Next: use it in WSL, or in a container"
+        )
+
+
 @contextlib.contextmanager
 def _one_at_a_time(home: Path) -> Iterator[None]:
+    check_platform()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with os.fdopen(os.open(home / "start.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -177,6 +188,7 @@ def server(options: Options | None = None, home: Path | None = None) -> Iterator
     :param home: folder of state and logs, by default a temporary one, which is deleted.
     :raises ServiceError: when they do not start.
     """
+    check_platform()
     folder = Path(tempfile.mkdtemp(prefix="local-redshift-home-")) if home is None else home
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     process = _spawn(folder, options or Options(), attached=True, temporary=home is None)
