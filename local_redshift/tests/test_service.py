@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import fcntl
 import grp
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -254,6 +257,25 @@ def test_services_end_with_the_process_that_runs_them() -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(int(number)).wait(30)
     assert not Path(folder).exists()
+
+
+def test_the_extra_has_what_the_tests_import() -> None:
+    tests, modules = Path(__file__).parent, set[str]()
+    for file in tests.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules |= {name.split(".")[0] for name in names}
+    project = tomllib.loads((tests.parent / "pyproject.toml").read_text())["project"]
+    required = project["dependencies"] + project["optional-dependencies"]["test"]
+    named = {re.split(r"[^\w-]", each)[0].replace("-", "_") for each in required}
+    # boto3 and botocore are moto's own, and psycopg2-binary installs psycopg2.
+    known = (
+        named
+        | {"boto3", "botocore", "psycopg2", "local_redshift"}
+        | {file.stem for file in tests.glob("*.py")}
+    )
+    assert not modules - known - sys.stdlib_module_names
 
 
 def test_command_line(home: Path) -> None:
