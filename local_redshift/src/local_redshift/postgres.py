@@ -239,6 +239,9 @@ class Postgres:
             # No PostgreSQL superuser: what it may not do here it should not need there.
             create = sql.SQL("create role {} login createrole createdb password {}")
             cursor.execute(create.format(user, sql.Literal(self._user_password)))
+            # For ALTER USER ... SET.
+            own = ", ".join(f"local.{name}" for name in settings.DEFAULTS | settings.FIXED)
+            cursor.execute(sql.SQL(f"grant set on parameter {own} to {{}}").format(user))
             for subject in _CATALOG:
                 cursor.execute(Path(__file__).with_name("catalog").joinpath(f"{subject}.sql").read_text())
             defaults = sql.Literal(json.dumps(settings.DEFAULTS | settings.FIXED))

@@ -19,6 +19,7 @@ from .results import results
 from .sql.documented.tables import FUNCTIONS
 from .sql.expressions import render
 from .sql.refusals import not_covered, refuse_value
+from .sql.settings import CASE_SENSITIVE, TRUE
 from .sql.statement import Names, Statement
 from .sql.statements import translate, translate_one
 from .sql.tokens import literal
@@ -76,6 +77,7 @@ class Session:
         self._history, self._clients = history, clients
         self._backend = Backend(self._out, self._client_out, self._rewritten)
         self._names = Names()
+        self._knows_names = False  # whether the setting of ALTER USER was asked for
         self._redshift_connector = False
         self._default_encoding = False  # the client has asked for none
         self._parsed = self._unread = b""  # names of prepared statements: the last one, one with an INTERVAL
@@ -233,6 +235,12 @@ class Session:
         if kind == b"H" and not self._logged_in:
             # redshift_connector sends one after the password. Left unread, it would cost the client the refusal's text.
             return
+        if kind in b"QP" and not self._knows_names:
+            self._knows_names = True
+            async with self._own_exchange():
+                question = f"select pg_catalog.current_setting('local.{CASE_SENSITIVE}', true)"
+                ((value,),) = await self._backend.query(question)
+                self._names.case_sensitive = (value or "").lower() in TRUE
         if kind == b"Q":
             await self._simple(payload)
             return

@@ -174,6 +174,9 @@ def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     if what == "schema":
         if "quota" in words:
             raise not_covered("CREATE SCHEMA ... QUOTA")
+        if {"create", "grant"} & set(words[1:]):
+            # https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_SCHEMA.html
+            raise not_covered("CREATE SCHEMA with the objects in it")
         before = in_turn(words, words[5] if len(words) > 5 else "")
         return Statement("script", render(tokens), before=before) if before else None
     if what == "database":

@@ -180,7 +180,7 @@ class Layout:
                 raise Refused(f'invalid encoding type specified for column "{column}": {encoding}')
         if self.diststyle == "KEY" and self.distkey is None:
             raise Refused("DISTSTYLE KEY must name a DISTKEY column")
-        if self.diststyle in ("EVEN", "ALL") and self.distkey is not None:
+        if self.diststyle in ("AUTO", "EVEN", "ALL") and self.distkey is not None:
             raise Refused(f"DISTSTYLE {self.diststyle} cannot have a DISTKEY")
         if self.model is not None and self.has_attributes:
             raise Refused(
@@ -288,11 +288,13 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
             key = "foreign key (" + '"' + column.replace('"', '""') + '") '
             layout.foreign_keys.append((target, key + render(tokens[i:end])))
             i = end
-        elif token.low == "identity" and following < len(tokens) and tokens[following].text == "(":
+        elif token.low == "identity":
             if type_ not in ("integer", "bigint"):
                 raise Refused(f'the data type of the IDENTITY column "{column}" must be either INT or BIGINT')
-            end = closing(tokens, following)
-            seed, step = (text_of(part).strip() for part in parts(tokens[following + 1 : end]))
+            seed, step, end = "1", "1", i
+            if following < len(tokens) and tokens[following].text == "(":
+                end = closing(tokens, following)
+                seed, step = (text_of(part).strip() for part in parts(tokens[following + 1 : end]))
             start = f"(minvalue {min(0, int(seed))} start with {seed} increment by {step})"
             generated = out[-1].rstrip().lower().endswith("as") or any(
                 o.lower().endswith("as") for o in out[-2:]
@@ -301,8 +303,6 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
             if all(other.low != "not" for other in tokens):
                 layout.nullable_identities.append(column)
             i = end + 1
-        elif token.low == "identity":
-            raise redshift_lacks("IDENTITY without (seed, step)")
         elif token.low in ("check", "collate"):
             lacks = token.low == "check"
             raise redshift_lacks("CHECK constraint") if lacks else not_covered("COLLATE")

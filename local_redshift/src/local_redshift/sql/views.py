@@ -81,6 +81,9 @@ def refresh(tokens: Tokens, words: Sequence[str]) -> Statement:
     """Translate REFRESH MATERIALIZED VIEW name."""
     at = next((i for i, token in enumerate(tokens) if token.low == "view"), len(tokens) - 1)
     name, end = table_name(tokens, next_visible(tokens, at))
+    if words[:3] == ["refresh", "materialized", "view"] and words[-1] in ("cascade", "restrict"):
+        # https://docs.aws.amazon.com/redshift/latest/dg/materialized-view-refresh-sql-command.html
+        raise not_covered(f"REFRESH MATERIALIZED VIEW ... {words[-1].upper()}")
     if words[:3] != ["refresh", "materialized", "view"] or next_visible(tokens, end - 1) < len(tokens):
         raise Refused("syntax error: REFRESH MATERIALIZED VIEW name")
     call = f"select pg_catalog.local_refresh({literal(name)}::regclass)"
