@@ -167,7 +167,7 @@ def test_neither_a_proxy_nor_a_profile_of_this_machine_is_used(
         assert running.client("s3").list_buckets()["Buckets"] == []
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="PostgreSQL runs as nobody only for root")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root starts PostgreSQL as another user")
 def test_no_group_of_a_distribution_is_needed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise KeyError(name)

@@ -104,7 +104,7 @@ def _open_to_all(path: Path) -> bool:
 
 
 def _nobody() -> tuple[int, int]:
-    """Return the IDs of the user nobody and of its group, which is nogroup on Debian and nobody on Fedora."""
+    """Return the IDs of the user `nobody` and of its group, which has another name on Debian than on Fedora."""
     found = pwd.getpwnam("nobody")
     return found.pw_uid, found.pw_gid
 

@@ -43,6 +43,13 @@ begin
     from local_table_design as d where relid = model;
   end if;
   sortkeys := coalesce(sortkeys, '{}');
+  begin
+    insert into local_table_design (relid, diststyle, distkey, sortkeys, encodings)
+      values (tbl, coalesce(diststyle, case when distkey is null then 'AUTO' else 'KEY' end), distkey, sortkeys,
+              coalesce(encodings, '{}'));
+  exception when unique_violation then
+    return; -- another session made the table at the same instant
+  end;
   -- https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html, DISTKEY and SORTKEY
   for key, type in
     select k, format_type(a.atttypid, null) from unnest(array_append(sortkeys, distkey)) as k
@@ -52,13 +59,6 @@ begin
     raise exception using errcode = 'undefined_column',
       message = format('column "%s" %s', key, coalesce('of type ' || type || ' cannot be a DISTKEY or SORTKEY', 'does not exist'));
   end loop;
-  begin
-    insert into local_table_design (relid, diststyle, distkey, sortkeys, encodings)
-      values (tbl, coalesce(diststyle, case when distkey is null then 'AUTO' else 'KEY' end), distkey, sortkeys,
-              coalesce(encodings, '{}'));
-  exception when unique_violation then
-    return; -- another session made the table at the same instant
-  end;
   if cardinality(sortkeys) > 0 and (select relpersistence <> 't' from pg_class where oid = tbl) then
     select string_agg(quote_ident(c), ', ') into columns from unnest(sortkeys) as c;
     execute format('create index %I on %s (%s)', name, tbl, columns);
