@@ -5,7 +5,6 @@ Run on the stand-in or a real cluster (see warehouse.py).
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import psycopg2
@@ -406,26 +405,6 @@ def test_no_column_is_taken_for_a_row(tables: Client) -> None:
     tables("create table {s}.level (level int)")
     tables("select level from level")
     tables.fails("select t from t where t is not null", 'column "t" does not exist')
-
-
-@stand_in
-def test_a_session_begins_with_the_settings_of_its_user(tables: Client) -> None:
-    user, password = f"u_{uuid.uuid4().hex[:8]}", "Local-pw-1234"
-    tables(f"create user {user} password '{password}'")
-    tables(f"alter user {user} set enable_case_sensitive_identifier to true")
-    tables(f"alter user {user} set query_group to 'a'")
-    for value, name in ((True, "Ab"), (False, "ab")):
-        for connect in (tables.warehouse.redshift, tables.warehouse.psycopg):
-            connection = connect(user=user, password=password)
-            cursor = connection.cursor()
-            cursor.execute('select 1 as "Ab"')
-            assert cursor.description[0][0] == name
-            cursor.execute("show query_group")
-            assert cursor.fetchone()[0] == "a"
-            connection.close()
-        if value:
-            tables(f"alter user {user} reset enable_case_sensitive_identifier")
-    tables(f"drop user {user}")
 
 
 @stand_in
