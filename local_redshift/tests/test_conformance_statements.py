@@ -41,6 +41,8 @@ QUERIES: list[tuple[str, Any]] = [
     ("select median(id) over (partition by kind) from {s}.t where kind = 'b' and id > 2", [(3,)]),
     ("select date_diff(day, '2018-01-01'::timestamp, '2018-01-03'::timestamp)", [(2,)]),
     ("select id from {s}.t where 1 order by 1 limit 1", [(1,)]),
+    ("select log(2, 8), log(100)", [(3.0, 2.0)]),
+    ("select id from {s}.t where id <> all (select id from {s}.t where id > 1)", [(1,)]),
     ("select sum(id) over (order by id rows unbounded preceding) from {s}.t order by 1", [(1,), (3,), (6,), (10,)]),
 ]  # fmt: skip
 
@@ -57,6 +59,11 @@ def test_alias_of_each_part_of_a_union(sql: Client) -> None:
         " order by part"
     )
     assert rows == [(sql.schema, 1), (sql.schema, 2)]
+
+
+def test_a_table_of_a_prepared_query_with_functions_of_redshift(sql: Client) -> None:
+    sql("create table {s}.made as select sysdate as a, decode(1, 1, 2) as b, %s::int as c", 3)
+    assert sql("select b, c, a is not null from {s}.made") == [(2, 3, True)]
 
 
 def test_alias_in_prepared_statement_with_parameters(sql: Client) -> None:

@@ -76,3 +76,22 @@ def test_assumerole(warehouse: Warehouse, client: Client) -> None:
         client("grant assumerole on all to public for all")
     assert client("select count(*) from {s}.t") == [(3,)]
     other.connection.close()
+
+
+def test_a_session_begins_with_the_settings_of_its_user(sql: Client) -> None:
+    user, password = f"u_{uuid.uuid4().hex[:8]}", "Local-pw-1234"
+    sql(f"create user {user} password '{password}'")
+    sql(f"alter user {user} set enable_case_sensitive_identifier to true")
+    sql(f"alter user {user} set query_group to 'a'")
+    for value, name in ((True, "Ab"), (False, "ab")):
+        for connect in (sql.warehouse.redshift, sql.warehouse.psycopg):
+            connection = connect(user=user, password=password)
+            cursor = connection.cursor()
+            cursor.execute('select 1 as "Ab"')
+            assert cursor.description[0][0] == name
+            cursor.execute("show query_group")
+            assert cursor.fetchone()[0] == "a"
+            connection.close()
+        if value:
+            sql(f"alter user {user} reset enable_case_sensitive_identifier")
+    sql(f"drop user {user}")

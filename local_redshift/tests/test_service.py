@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import fcntl
+import grp
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -12,6 +16,8 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +25,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
+from local_redshift.postgres import Postgres
 
 from local_redshift import Options, service
 
@@ -111,6 +118,70 @@ def test_port_in_use(home: Path, setting: str, ports) -> None:
             service.start(home, Options(aws_port=aws_port, redshift_port=redshift_port))
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--host", "::1"), ("--host", "192.0.2.1"), ("--aws-port", "70000")]
+)
+def test_an_address_that_is_not_there_is_refused(home: Path, option: str, value: str) -> None:
+    arguments = ["serve", "--home", str(home), "--aws-port", "0", "--redshift-port", "0", option, value]
+    done = subprocess.run(
+        [sys.executable, "-m", "local_redshift", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert value in line and "Next: choose another" in line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+def test_clients_are_told_the_address_that_it_listens_on() -> None:
+    with service.server(Options(host="127.0.0.2")) as running:
+        _log_in(running, running.password)
+        assert running.login["host"] == "127.0.0.2"
+        running.client("redshift").create_cluster(
+            ClusterIdentifier="c",
+            NodeType="ra3.large",
+            MasterUsername=running.user,
+            MasterUserPassword="Secret1234",
+            ClusterType="single-node",
+        )
+        data = running.client("redshift-data")
+        asked = data.execute_statement(
+            ClusterIdentifier="c", Database="dev", DbUser=running.user, Sql="select 1"
+        )
+        while (told := data.describe_statement(Id=asked["Id"]))["Status"] not in ("FINISHED", "FAILED"):
+            time.sleep(0.05)
+        assert told["Status"] == "FINISHED", told
+
+
+def test_neither_a_proxy_nor_a_profile_of_this_machine_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    service.session.cache_clear()
+    (tmp_path / "config").write_text("[default]\nendpoint_url = http://127.0.0.1:9\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "missing")
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with service.server() as running:
+        assert running.client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root starts PostgreSQL as another user")
+def test_no_group_of_a_distribution_is_needed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise KeyError(name)
+
+    monkeypatch.setattr(grp, "getgrnam", missing)
+    for name in ("local_redshift.lock", "postgres.log"):
+        (home / name).touch()
+    postgres = Postgres(home, "u", "p", "d")
+    try:
+        postgres.start()
+    finally:
+        postgres.stop()
+
+
 def test_one_home_has_one_service(home: Path) -> None:
     service.start(home)
     arguments = ["serve", "--home", home, "--aws-port", "0", "--redshift-port", "0"]
@@ -120,6 +191,34 @@ def test_one_home_has_one_service(home: Path) -> None:
     assert done.returncode == 1
     assert "already run" in done.stderr
     assert service.status(home) is not None
+
+
+def test_another_process_with_its_id_is_left_alone(home: Path) -> None:
+    running = service.start(home)
+    os.kill(running.pid, signal.SIGKILL)
+    state = home / "local_redshift.json"
+    with subprocess.Popen(["sleep", "60"]) as other:
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"pid": other.pid}))
+        while True:
+            with contextlib.suppress(BlockingIOError), (home / "local_redshift.lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the service has ended
+                break
+            time.sleep(0.02)
+        service.stop(home)
+        assert other.poll() is None
+        assert not state.exists()
+        other.kill()
+
+
+def test_the_process_of_another_user_is_not_the_service(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.start(home)
+
+    def forbidden(number: int, what: int) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "kill", forbidden)
+        assert service.status(home) is None
 
 
 def test_no_other_user_may_read_the_database_files(local_redshift: service.Running) -> None:
@@ -158,6 +257,25 @@ def test_services_end_with_the_process_that_runs_them() -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(int(number)).wait(30)
     assert not Path(folder).exists()
+
+
+def test_the_extra_has_what_the_tests_import() -> None:
+    tests, modules = Path(__file__).parent, set[str]()
+    for file in tests.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules |= {name.split(".")[0] for name in names}
+    project = tomllib.loads((tests.parent / "pyproject.toml").read_text())["project"]
+    required = project["dependencies"] + project["optional-dependencies"]["test"]
+    named = {re.split(r"[^\w-]", each)[0].replace("-", "_") for each in required}
+    # boto3 and botocore are moto's own, and psycopg2-binary installs psycopg2.
+    known = (
+        named
+        | {"boto3", "botocore", "psycopg2", "local_redshift"}
+        | {file.stem for file in tests.glob("*.py")}
+    )
+    assert not modules - known - sys.stdlib_module_names
 
 
 def test_command_line(home: Path) -> None:

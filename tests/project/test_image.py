@@ -224,6 +224,11 @@ def test_workflows_pin_actions_by_commit_and_name_tests_that_exist() -> None:
         assert "| sudo" not in workflow.read_text()
 
 
+def test_only_main_is_deployed() -> None:
+    condition = yaml.safe_load(read(".github/workflows/deploy.yml"))["jobs"]["deploy"]["if"]
+    assert "github.ref == 'refs/heads/main'" in condition.split(" && ")
+
+
 def test_only_the_pinned_cli_gets_the_token_of_a_deploy() -> None:
     steps = yaml.safe_load(read(".github/workflows/deploy.yml"))["jobs"]["deploy"]["steps"]
     (deploys,) = [number for number, step in enumerate(steps) if "ASTRO_API_TOKEN" in str(step)]

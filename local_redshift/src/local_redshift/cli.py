@@ -9,8 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from .server import serve
-from .service import DEFAULT_HOME, Options, ServiceError, status, stop
+from .service import DEFAULT_HOME, Options, ServiceError, check_platform, status, stop
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(given: argparse.Namespace) -> None:
+    check_platform()
+    from .server import serve
+
     options = Options(
         user=given.user,
         database=given.database,

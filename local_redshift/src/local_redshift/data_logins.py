@@ -23,8 +23,8 @@ _SECONDS = 3600
 class Logins:
     """Opens the Data API's connections through the front, like those of any client."""
 
-    def __init__(self, roles: Roles, serverless: Serverless, port: int) -> None:
-        self._roles, self._serverless, self._port = roles, serverless, port
+    def __init__(self, roles: Roles, serverless: Serverless, host: str, port: int) -> None:
+        self._roles, self._serverless, self._host, self._port = roles, serverless, host, port
 
     def check(self, target: Target) -> None:
         """Raise Fault for a cluster, workgroup or secret that does not exist."""
@@ -44,7 +44,7 @@ class Logins:
         """Open a connection. Raise psycopg2.Error if the login fails, or Fault as check() does."""
         user, password = self._login(target)
         return psycopg2.connect(
-            host="127.0.0.1",
+            host=self._host,
             port=self._port,
             user=user,
             password=password,

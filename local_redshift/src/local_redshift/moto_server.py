@@ -18,7 +18,7 @@ from typing import Any
 
 from .aws_json import Application
 from .roles import Address, Roles
-from .service import Running
+from .service import Running, urlopen
 
 _MANY = "/local-redshift/objects"  # beside moto's own paths
 _MANY_BYTES = 4 << 20
@@ -30,7 +30,7 @@ def read_many(endpoint: str, names: Sequence[tuple[str, str]]) -> list[bytes | N
     moto answers about 400 requests per second, so 15,000 song files would otherwise take half a minute.
     """
     request = urllib.request.Request(endpoint + _MANY, json.dumps(names).encode())
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urlopen(request, timeout=60) as answer:
         found: list[bytes | None] = []
         for _ in names:
             (size,) = struct.unpack("!i", answer.read(4))
@@ -161,7 +161,7 @@ def _attach(moto: Application, roles: Roles, running: Running) -> Application:
 
         moto_clusters.attach(roles, address)
         serverless = Serverless(roles, address)
-        logins = Logins(roles, serverless, port)
+        logins = Logins(roles, serverless, running.host, port)
         data_api = DataApi(logins.check, logins.connect)
         beside = aws_json.serve(moto, "RedshiftServerless", serverless.operations)
         return aws_json.serve(beside, "RedshiftData", data_api.operations)

@@ -7,6 +7,7 @@ import ctypes
 import importlib.util
 import json
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -102,6 +103,12 @@ def _open_to_all(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
+def _nobody() -> tuple[int, int]:
+    """Return the IDs of the user `nobody` and of its group, which has another name on Debian than on Fedora."""
+    found = pwd.getpwnam("nobody")
+    return found.pw_uid, found.pw_gid
+
+
 class Postgres:
     """One PostgreSQL server. As root, it runs as `nobody`, because PostgreSQL refuses to run as root."""
 
@@ -142,7 +149,7 @@ class Postgres:
         password_file.chmod(0o600)
         if self._as_root:
             for path in (self._data, self._scratch, password_file):
-                shutil.chown(path, "nobody", "nogroup")
+                os.chown(path, *_nobody())
         self._log.touch(mode=0o600)
         with self._log.open("wb") as log:
             self._run(
@@ -188,9 +195,8 @@ class Postgres:
         self._install = target
 
     def _run(self, log: Any, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        who: dict[str, Any] = (
-            {"user": "nobody", "group": "nogroup", "extra_groups": []} if self._as_root else {}
-        )
+        user, group = _nobody()
+        who: dict[str, Any] = {"user": user, "group": group, "extra_groups": []} if self._as_root else {}
         return subprocess.Popen(
             [str(self._install / "bin" / program), *arguments],
             cwd="/",
@@ -215,9 +221,9 @@ class Postgres:
         return psycopg2.connect(self.superuser, dbname=database or self._database)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Any]:
+    def transaction(self, database: str) -> Iterator[Any]:
         """Yield a cursor of the superuser and commit at the end."""
-        connection = self.connect()
+        connection = self.connect(database)
         try:
             with connection, connection.cursor() as cursor:
                 yield cursor
@@ -233,6 +239,9 @@ class Postgres:
             # The master user is not a PostgreSQL superuser: Redshift's superuser has few of those rights.
             create = sql.SQL("create role {} login createrole createdb password {}")
             cursor.execute(create.format(user, sql.Literal(self._user_password)))
+            # For ALTER USER ... SET.
+            own = ", ".join(f"local.{name}" for name in settings.DEFAULTS | settings.FIXED)
+            cursor.execute(sql.SQL(f"grant set on parameter {own} to {{}}").format(user))
             for subject in _CATALOG:
                 cursor.execute(Path(__file__).with_name("catalog").joinpath(f"{subject}.sql").read_text())
             defaults = sql.Literal(json.dumps(settings.DEFAULTS | settings.FIXED))

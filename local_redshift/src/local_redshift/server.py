@@ -82,10 +82,13 @@ def _listen(host: str, port: int, what: str, option: str) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        sys.exit(f"Port {port} ({what}) is in use: choose another one with {option} (0: any free port).")
+    except (OSError, OverflowError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            sys.exit(f"Port {port} ({what}) is in use: choose another one with {option} (0: any free port).")
+        sys.exit(
+            f"Cannot listen on {host}, port {port} ({what}): {error}. Next: choose another IPv4 address of this machine"
+            f" with --host, or another port with {option}."
+        )
     listening.listen(128)
     return listening
 
@@ -112,7 +115,8 @@ def serve(home: Path, options: Options, attached: bool = False) -> None:
     state.unlink(missing_ok=True)
     aws_socket = _listen(options.host, options.aws_port, "S3 and AWS", "--aws-port")
     redshift_socket = _listen(options.host, options.redshift_port, "Redshift", "--redshift-port")
-    endpoint = f"http://127.0.0.1:{aws_socket.getsockname()[1]}"
+    host = "127.0.0.1" if options.host == "0.0.0.0" else options.host
+    endpoint = f"http://{host}:{aws_socket.getsockname()[1]}"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.ExitStack() as stack:
         postgres = Postgres(home, options.user, options.password, options.database)
@@ -125,8 +129,9 @@ def serve(home: Path, options: Options, attached: bool = False) -> None:
             database=options.database,
             role=f"arn:aws:iam::123456789012:role/{options.role}",
             postgres_host=postgres.host,
+            host=host,
         )
-        moto = moto_server.spawn(aws_socket, sys.stderr, running, postgres.superuser, options.names)
+        moto = moto_server.spawn(aws_socket, sys.stderr, running, postgres.superuser, (*options.names, host))
         aws_socket.close()
         stack.callback(moto.wait)
         stack.callback(moto.terminate)
@@ -144,7 +149,7 @@ def serve(home: Path, options: Options, attached: bool = False) -> None:
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(running)))
         draft.replace(state)
-        print(f"Local AWS at {endpoint}, local Redshift at 127.0.0.1:{running.redshift_port}.", flush=True)
+        print(f"Local AWS at {endpoint}, local Redshift at {host}:{running.redshift_port}.", flush=True)
         asyncio.run(_run(front, redshift_socket, [moto, postgres.process], attached))
     os.close(lock)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import functools
 import json
 import os
 import secrets
@@ -22,8 +22,13 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
+if sys.platform != "win32":  # pytest imports this through the plugin, wherever the package is installed
+    import fcntl
+
 REGION = "us-west-2"
 STATE, _LOG = "local_redshift.json", "local_redshift.log"
+# Straight to this machine, whatever proxy the environment names.
+urlopen = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 DEFAULT_HOME = Path("~/.local/state/local-redshift").expanduser()
 
 
@@ -80,16 +85,16 @@ class Running:
     def client(self, service: str) -> Any:
         """Return a boto3 client of the local AWS. It ignores the AWS credentials and settings of this machine."""
         # Import boto3 only here, because that takes longer than starting PostgreSQL.
-        import boto3
         from botocore.config import Config
 
-        return boto3.client(
+        return session().client(
             service,
             endpoint_url=self.aws_endpoint,
             region_name=REGION,
             aws_access_key_id="local",
             aws_secret_access_key="local",
             config=Config(
+                proxies={},
                 max_pool_connections=16,
                 retries={"max_attempts": 3, "mode": "standard"},
                 s3={"addressing_style": "path"},
@@ -98,6 +103,17 @@ class Running:
                 request_checksum_calculation="when_required",
             ),
         )
+
+
+@functools.cache
+def session() -> Any:
+    """Return a boto3 session without the profiles and files of this machine."""
+    import boto3
+    import botocore.session
+
+    nothing = {"profile": (None, None, None, None)}
+    files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    return boto3.Session(botocore_session=botocore.session.Session(nothing | files))
 
 
 def _tail(home: Path) -> str:
@@ -111,22 +127,31 @@ def _recorded(home: Path) -> Running | None:
     try:
         running = Running(**json.loads((home / STATE).read_text()))
         os.kill(running.pid, 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None  # PermissionError: the process of another user has its ID now
     return running
 
 
 def _answers(running: Running) -> bool:
     try:
-        urllib.request.urlopen(f"{running.aws_endpoint}/moto-api/config", timeout=30).read()
+        urlopen(f"{running.aws_endpoint}/moto-api/config", timeout=30).read()
         psycopg2.connect(**running.login, connect_timeout=30).close()
     except (OSError, psycopg2.Error):
         return False
     return True
 
 
+def check_platform() -> None:
+    """Raise ServiceError on a system that it does not run on."""
+    if sys.platform == "win32":
+        raise ServiceError(
+            "local_redshift runs on Linux and macOS only. Next: use it in WSL, or in a container"
+        )
+
+
 @contextlib.contextmanager
 def _one_at_a_time(home: Path) -> Iterator[None]:
+    check_platform()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with os.fdopen(os.open(home / "start.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -163,6 +188,7 @@ def server(options: Options | None = None, home: Path | None = None) -> Iterator
     :param home: folder for state and logs. The default is a temporary folder that is deleted at the end.
     :raises ServiceError: the services did not start.
     """
+    check_platform()
     folder = Path(tempfile.mkdtemp(prefix="local-redshift-home-")) if home is None else home
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     process = _spawn(folder, options or Options(), attached=True, temporary=home is None)
@@ -217,16 +243,18 @@ def _end(home: Path) -> None:
     running = _recorded(home)
     if running is None:
         return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(running.pid, signal.SIGTERM)
-    deadline = time.monotonic() + 30
-    # The process holds its lock until it ends. Its process ID may still exist afterward, as a zombie's.
+    deadline, told = time.monotonic() + 30, False
+    # The process holds its lock until it ends. Its process ID may still exist afterward, as a zombie's or another process's.
     with (home / "local_redshift.lock").open() as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                if not told:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(running.pid, signal.SIGTERM)
+                    told = True
                 if time.monotonic() > deadline:
                     raise ServiceError(
                         f"Process {running.pid} did not end. {home / _LOG} ends in:\n{_tail(home)}"

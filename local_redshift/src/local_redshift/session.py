@@ -19,6 +19,7 @@ from .results import results
 from .sql.documented.tables import FUNCTIONS
 from .sql.expressions import render
 from .sql.refusals import not_covered, refuse_value
+from .sql.settings import CASE_SENSITIVE, TRUE
 from .sql.statement import Names, Statement
 from .sql.statements import translate, translate_one
 from .sql.tokens import literal
@@ -76,6 +77,7 @@ class Session:
         self._history, self._clients = history, clients
         self._backend = Backend(self._out, self._client_out, self._rewritten)
         self._names = Names()
+        self._knows_names = False  # whether the setting of ALTER USER was asked for
         self._redshift_connector = False
         self._default_encoding = False  # whether the client named no encoding
         self._parsed = self._unread = b""  # prepared statements: the latest, and one with an INTERVAL
@@ -234,6 +236,12 @@ class Session:
             # redshift_connector sends a Flush after the password. If PostgreSQL refused the login without reading it,
             # the client would not receive the error message.
             return
+        if kind in b"QP" and not self._knows_names:
+            self._knows_names = True
+            async with self._own_exchange():
+                question = f"select pg_catalog.current_setting('local.{CASE_SENSITIVE}', true)"
+                ((value,),) = await self._backend.query(question)
+                self._names.case_sensitive = (value or "").lower() in TRUE
         if kind == b"Q":
             await self._simple(payload)
             return
@@ -410,6 +418,10 @@ class Session:
             elif statement.kind == "refused":
                 raise SqlError(statement.text, "0A000")
             elif statement.kind == "script":
+                if statement.outside:
+                    await backend.query("select 1")  # a BEGIN may be on its way: now the status is known
+                    if backend.status == "T":
+                        raise SqlError(f"{statement.outside} cannot run inside a transaction block", "25001")
                 parts = [part for part in (statement.before, statement.text, statement.after) if part]
                 await backend.query("\n;".join(parts), notices=True)
                 self._complete(statement.tag or backend.tags[1 if statement.before else 0])
@@ -430,7 +442,7 @@ class Session:
                 self._client_out.write(wire.response(b"N", notice))
                 self._complete("UNLOAD")
             else:
-                load = Load(backend, self._history, self._clients, statement.text)
+                load = Load(backend, self._history, self._clients, self._names.database, statement.text)
                 await load.run()
                 if trouble is not None:
                     raise trouble

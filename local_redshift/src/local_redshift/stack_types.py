@@ -7,10 +7,12 @@ import time
 import uuid
 from typing import Any, ClassVar
 
-import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.cloudformation.models import cloudformation_backends
 from moto.core.common_models import CloudFormationModel
+
+from .service import session
 
 Properties = dict[str, Any]
 
@@ -57,15 +59,18 @@ class Resource(CloudFormationModel):
     @property
     def api(self) -> Any:
         """Return a client of the service to which the type belongs."""
-        return boto3.client(
+        return session().client(
             self.service,
             endpoint_url=self.endpoint,
             region_name=self.region,
             aws_access_key_id="local",
             aws_secret_access_key="local",
             # Do not retry a slow call, because the retry would find the resource that the call created.
-            config=boto3.session.Config(
-                s3={"addressing_style": "path"}, read_timeout=600, retries={"total_max_attempts": 1}
+            config=Config(
+                proxies={},
+                s3={"addressing_style": "path"},
+                read_timeout=600,
+                retries={"total_max_attempts": 1},
             ),
         )
 

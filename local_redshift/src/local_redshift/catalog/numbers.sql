@@ -66,6 +66,11 @@ $$ select trunc($1::numeric, $2) $$;
 -- On Redshift, the average of integers is an integer, without its fraction.
 create function pg_catalog.local_whole_average(state bigint[]) returns bigint language sql immutable as
 $$ select state[2] / nullif(state[1], 0) $$;
+-- https://docs.aws.amazon.com/redshift/latest/dg/r_LOG.html
+alter function pg_catalog.log(numeric, numeric) rename to local_log;
+create function pg_catalog.log(base double precision, argument double precision) returns double precision
+language sql immutable strict as $$ select ln(argument) / ln(base) $$;
+
 alter aggregate pg_catalog.avg(smallint) rename to local_avg;
 alter aggregate pg_catalog.avg(integer) rename to local_avg;
 create aggregate pg_catalog.avg(smallint) (

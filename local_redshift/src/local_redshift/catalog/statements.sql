@@ -14,10 +14,38 @@ end $$;
 
 -- On Redshift, ALTER COLUMN TYPE can only change the length of a VARCHAR column.
 create function pg_catalog.local_require_varchar(tbl regclass, col text) returns void language plpgsql as $$
+declare
+  found text;
 begin
   if exists (select from pg_attribute where attrelid = tbl and attname = col and atttypid <> 'varchar'::regtype) then
     raise exception 'ALTER COLUMN TYPE: column "%" is not a VARCHAR; on Amazon Redshift only its length can change', col
       using errcode = 'feature_not_supported', hint = 'Add a column of the new type, UPDATE it, and drop the old one.';
+  end if;
+  -- https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+  select case
+    when a.atthasdef then 'a default value'
+    when d.encodings ->> col in ('bytedict', 'runlength', 'text255', 'text32k')
+      then 'the encoding ' || upper(d.encodings ->> col)
+    when exists (select from pg_constraint as c
+                 where contype in ('p', 'u', 'f') and (conrelid = tbl and a.attnum = any (conkey)
+                                                       or confrelid = tbl and a.attnum = any (confkey)))
+      then 'UNIQUE, PRIMARY KEY or FOREIGN KEY' end
+  into found
+  from local_attribute as a left join local_table_design as d on d.relid = tbl
+  where a.attrelid = tbl and a.attname = col;
+  if found is not null then
+    raise exception 'ALTER COLUMN TYPE: column "%" has %', col, found using errcode = 'feature_not_supported';
+  end if;
+end $$;
+
+-- DROP COLUMN of a column that is a key of the layout.
+create function pg_catalog.local_require_no_key(tbl regclass, col text) returns void language plpgsql as $$
+declare
+  found text := (select case when distkey = col then 'distkey' when col = any (sortkeys) then 'sortkey' end
+                 from local_table_design where relid = tbl);
+begin
+  if found is not null then
+    raise exception 'cannot drop % column "%"', found, col using errcode = 'feature_not_supported';
   end if;
 end $$;
 
@@ -84,9 +112,12 @@ end $$;
 create aggregate pg_catalog.listagg(anyelement, text) (sfunc = pg_catalog.local_append, stype = text);
 
 -- ALTER TABLE ... ADD PRIMARY KEY or UNIQUE: create an index that allows duplicates, with the constraint's name.
-create function pg_catalog.local_index_for_key(tbl regclass, name text, columns text[]) returns void
+create function pg_catalog.local_index_for_key(tbl regclass, name text, columns text[], is_primary boolean) returns void
 language plpgsql as $$
 begin
+  if is_primary and exists (select from pg_attribute where attrelid = tbl and attname = any (columns) and not attnotnull) then
+    raise exception 'can not make a nullable column a primary key' using errcode = 'invalid_table_definition';
+  end if;
   execute format('create index %I on %s (%s)', name, tbl, (select string_agg(quote_ident(c), ', ') from unnest(columns) as c));
   perform local_declare_unique(tbl, name);
 end $$;

@@ -32,6 +32,8 @@ declare
   columns text;
   encodings jsonb;
   name text := 'local_sortkey_' || tbl::oid;
+  key text;
+  type text;
 begin
   update local_index set indisunique = false where indrelid = tbl and indisunique;
   if exists (select from local_table_design where relid = tbl) then return; end if;
@@ -48,6 +50,15 @@ begin
   exception when unique_violation then
     return; -- another session created the table at the same time
   end;
+  -- https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html, DISTKEY and SORTKEY
+  for key, type in
+    select k, format_type(a.atttypid, null) from unnest(array_append(sortkeys, distkey)) as k
+    left join pg_attribute as a on a.attrelid = tbl and a.attname = k
+    where k is not null and (a.atttypid is null or a.atttypid in ('super'::regtype, 'geometry'::regtype, 'hllsketch'::regtype))
+  loop
+    raise exception using errcode = 'undefined_column',
+      message = format('column "%s" %s', key, coalesce('of type ' || type || ' cannot be a DISTKEY or SORTKEY', 'does not exist'));
+  end loop;
   if cardinality(sortkeys) > 0 and (select relpersistence <> 't' from pg_class where oid = tbl) then
     select string_agg(quote_ident(c), ', ') into columns from unnest(sortkeys) as c;
     execute format('create index %I on %s (%s)', name, tbl, columns);

@@ -15,22 +15,22 @@ class LoadHistory:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 
-    def next_query(self) -> int:
+    def next_query(self, database: str) -> int:
         """Return a new query id."""
-        with self._postgres.transaction() as cursor:
+        with self._postgres.transaction(database) as cursor:
             cursor.execute("select nextval('local_query_id')")
             return int(cursor.fetchone()[0])
 
-    def record_errors(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows to stl_load_errors."""
-        self._record("local_load_errors", "starttime", rows)
+    def record_errors(self, database: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows to a database's stl_load_errors."""
+        self._record(database, "local_load_errors", "starttime", rows)
 
-    def record_files(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows to stl_load_commits."""
-        self._record("local_load_commits", "curtime", rows)
+    def record_files(self, database: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows to a database's stl_load_commits."""
+        self._record(database, "local_load_commits", "curtime", rows)
 
-    def _record(self, table: str, time_column: str, rows: Sequence[dict[str, Any]]) -> None:
-        with self._postgres.transaction() as cursor:
+    def _record(self, database: str, table: str, time_column: str, rows: Sequence[dict[str, Any]]) -> None:
+        with self._postgres.transaction(database) as cursor:
             cursor.execute(
                 f"insert into {table} select (jsonb_populate_record(null::{table}, r ||"
                 f" json_build_object('{time_column}', localtimestamp)::jsonb)).*"

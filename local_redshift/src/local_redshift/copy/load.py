@@ -27,8 +27,11 @@ from .records import BadRecord
 class Load:
     """One COPY on one client connection."""
 
-    def __init__(self, backend: Backend, history: LoadHistory, clients: tuple[Any, Any], sql: str) -> None:
-        self._backend, self._history = backend, history
+    def __init__(
+        self, backend: Backend, history: LoadHistory, clients: tuple[Any, Any], database: str, sql: str
+    ) -> None:
+        """:param database: the one of the connection, whose views show the load."""
+        self._backend, self._history, self._database = backend, history, database
         self._copy = parse(sql)
         self._objects = Objects(*clients, self._copy)
         self._lines = Lines(self._objects, self._copy)
@@ -235,7 +238,7 @@ class Load:
         )
 
     async def _record_errors(self, bad: Iterable[Sequence[str | None]]) -> None:
-        query = await asyncio.to_thread(self._history.next_query)
+        query = await asyncio.to_thread(self._history.next_query, self._database)
         identity = (
             await self._backend.query(
                 f"select to_regclass({literal(self._copy.table)})::oid::int, pg_backend_pid(),"
@@ -259,7 +262,7 @@ class Load:
                     "err_code": int(code or 1216), "err_reason": why[:100],
                 }
             )  # fmt: skip
-        await asyncio.to_thread(self._history.record_errors, rows)
+        await asyncio.to_thread(self._history.record_errors, self._database, rows)
 
     async def _structural_error(self, error: SqlError) -> None:
         """Record a line that cannot be split into fields, such as a CSV line with too few, and fail the load."""
@@ -274,7 +277,7 @@ class Load:
 
     async def _finish(self) -> None:
         backend = self._backend
-        query = await asyncio.to_thread(self._history.next_query)
+        query = await asyncio.to_thread(self._history.next_query, self._database)
         await backend.query(
             f"select set_config('local.last_copy_count', '{self.rows}', false),"
             f" set_config('local.last_copy_id', '{query}', false)"
@@ -291,4 +294,4 @@ class Load:
              "lines_scanned": file.lines + file.skipped, "errors": -1, "file_format": self._copy.format[0].upper()}
             for file in self._lines.files
         ]  # fmt: skip
-        await asyncio.to_thread(self._history.record_files, rows)
+        await asyncio.to_thread(self._history.record_files, self._database, rows)

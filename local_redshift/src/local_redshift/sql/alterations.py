@@ -8,7 +8,7 @@ from ..errors import Refused
 from .expressions import render
 from .refusals import check_name, not_covered, redshift_lacks
 from .statement import Statement
-from .tables import Layout, column_type, edit_element, table_name
+from .tables import Layout, column_type, edit_element, encode, table_name
 from .tokens import Tokens, closing, identifier, literal, next_visible, parts, text_of, visible
 
 
@@ -29,6 +29,8 @@ def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return _alter_column(tokens, words)
     if action == "drop" and "exists" in words:
         raise redshift_lacks("ALTER TABLE ... DROP COLUMN IF EXISTS")
+    if action == "drop":
+        return _drop(tokens, start)
     if action == "rename":
         check_name([token for token in tokens if token.kind != "space"][-1])
     return None
@@ -53,10 +55,16 @@ def _add(tokens: Tokens, at: int) -> Statement:
     if tokens[start].low == "if":
         raise redshift_lacks("ALTER TABLE ... ADD COLUMN IF NOT EXISTS (look into pg_table_def first)")
     words = [token.low for token in visible(tokens[start:])]
-    if words[0] in ("primary", "unique") or words[2:3] in (["primary"], ["unique"]):
+    if (words[2:3] if words[0] == "constraint" else words[:1]) in (["primary"], ["unique"]):
         return _add_key(tokens, start, render(table))
     layout = Layout(render(table))
     element = edit_element(tokens[start:], layout)
+    for word in words[1:] if element is not None else []:
+        # https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+        if word in ("distkey", "sortkey", "references", "identity", "unique", "primary"):
+            raise Refused(
+                f"ALTER TABLE ADD COLUMN cannot add a column with {word.upper()} on Amazon Redshift"
+            )
     if "not" in words and "null" in words and "default" not in words:
         raise Refused("ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")
     if element is None:
@@ -65,11 +73,21 @@ def _add(tokens: Tokens, at: int) -> Statement:
         again = f"select pg_catalog.local_lay_out({literal(target)}::regclass, null, null, null, null)"
         return Statement("script", text_of(tokens[:start]) + key + " not enforced", again, unique)
     text = text_of(tokens[:start]) + element
-    if layout.has_key:
-        name = literal(render(table))
-        keep = f"select pg_catalog.local_lay_out({name}::regclass, null, null, null, null)"
-        return Statement("script", text, keep)
+    if layout.encodings:
+        layout.check()
+        return Statement("script", text, encode(render(table), layout))
     return Statement("plain", text)
+
+
+def _drop(tokens: Tokens, at: int) -> Statement | None:
+    """Drop a column that is not a key of the layout. DROP CONSTRAINT is PostgreSQL's."""
+    seen = [token for token in visible(tokens[at + 1 :]) if token.low != "column"]
+    if not seen or seen[0].low == "constraint":
+        return None
+    table = render([t for t in visible(tokens[:at]) if t.low not in ("alter", "table")])
+    column = literal(identifier(seen[0]))
+    check = f"select pg_catalog.local_require_no_key({literal(table)}::regclass, {column})"
+    return Statement("script", render(tokens), before=check)
 
 
 def _add_key(tokens: Tokens, start: int, table: str) -> Statement:
@@ -87,10 +105,11 @@ def _add_key(tokens: Tokens, start: int, table: str) -> Statement:
         identifier(seen[1]) if named else f"{bare}_{'pkey' if kind == 'primary key' else columns[0] + '_key'}"
     )
     array = "array[" + ", ".join(literal(column) for column in columns) + "]"
+    key = f"{literal(table)}::regclass, {literal(name)}, {array}, {kind == 'primary key'}"
     return Statement(
         "script",
         f'alter table {table} add constraint "{name}" {kind} using index "{name}"',
-        before=f"select pg_catalog.local_index_for_key({literal(table)}::regclass, {literal(name)}, {array})",
+        before=f"select pg_catalog.local_index_for_key({key})",
         after=f"select pg_catalog.local_lay_out({literal(table)}::regclass, null, null, null, null)",
     )
 
@@ -107,4 +126,5 @@ def _alter_column(tokens: Tokens, words: Sequence[str]) -> Statement:
     if not spelled.strip().startswith("varchar"):
         raise redshift_lacks("ALTER COLUMN TYPE to another type than VARCHAR(n) (add a new column and copy)")
     check = f"select pg_catalog.local_require_varchar({literal(name)}::regclass, {literal(column)})"
-    return Statement("script", text_of(tokens[: at + 1]) + spelled + render(tokens[end:]), before=check)
+    text = text_of(tokens[: at + 1]) + spelled + render(tokens[end:])
+    return Statement("script", text, before=check, outside="ALTER TABLE ALTER COLUMN")

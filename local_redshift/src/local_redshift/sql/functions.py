@@ -29,7 +29,7 @@ def create_function(tokens: Tokens, words: Sequence[str]) -> Statement:
             continue
         body = tokenize(found[2])
         seen = visible(body)
-        if not seen or seen[0].low != "select" or any(token.low == "from" for token in seen):
+        if not seen or seen[0].low != "select" or _has_from(seen):
             raise Refused(
                 "The body of a SQL function is SELECT of an expression, without FROM, on Amazon Redshift"
             )
@@ -41,3 +41,16 @@ def create_function(tokens: Tokens, words: Sequence[str]) -> Statement:
         at += 2
     check.functions.add(identifier(visible(tokens)[at]))
     return Statement("plain", "".join(out))
+
+
+def _has_from(seen: Tokens) -> bool:
+    """Return whether there is a FROM that is not part of extract(... from ...) or trim(... from ...)."""
+    calls = [""]
+    for before, token in zip(seen, seen[1:], strict=False):
+        if token.text == "(":
+            calls.append(before.low)
+        elif token.text == ")" and len(calls) > 1:
+            calls.pop()
+        elif token.low == "from" and token.kind == "word" and calls[-1] not in ("extract", "trim"):
+            return True
+    return False

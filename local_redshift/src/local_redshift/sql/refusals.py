@@ -56,8 +56,8 @@ _REDSHIFT_STATEMENTS = re.compile(
     r"|copy job (?:list|show|alter|run|drop)\b|desc (?:datashare|identity provider)"
     r"|(?:create|alter|drop|show) template|alter system|(?:show|drop) (?:procedure|model)"
     r"|(?:create|alter|drop) external (?:schema|table|view|function|model)"
-    r"|create database .* (?:collate|isolation level)\b|alter schema .* quota\b"
-    r"|alter table .* (?:row level security|masking|set location|set table properties|set file format"
+    r"|(?:create|alter) database .* (?:collate|isolation level)\b|alter schema .* quota\b"
+    r"|alter table .* (?:row level security|masking|alter autorefresh|set location|set table properties|set file format"
     r"|(?:add|drop) (?:if (?:not )?exists )?partition)\b"
     r"|alter default privileges .* (?:to|from) role\b"
     r"|(?:grant|revoke) (?:role|alter|drop|create model|explain (?:rls|masking)|ignore (?:rls|masking))\b"
@@ -155,6 +155,9 @@ def refuse_words(seen: Tokens, words: Sequence[str]) -> None:
         if token.low in ("row", "rows") and words[i - 2] == "offset":
             raise redshift_lacks("OFFSET ... ROWS (write the number only)")
         if token.low == "percentile_disc" and pair[1] == "(" and words[i - 1] != "approximate":
+            if re.match(r"\( [^()]* \) within group \( order by .*? \) over \(", " ".join(words[i + 1 :])):
+                # https://docs.aws.amazon.com/redshift/latest/dg/r_WF_PERCENTILE_DISC.html
+                raise not_covered("PERCENTILE_DISC as a window function")
             raise Refused("PERCENTILE_DISC: use APPROXIMATE PERCENTILE_DISC or PERCENTILE_CONT")
         if token.low == "approximate" and pair[1] in ("sum", "avg", "min", "max", "median", "listagg"):
             raise Refused(f"APPROXIMATE {pair[1].upper()} is not supported: only COUNT and PERCENTILE_DISC")

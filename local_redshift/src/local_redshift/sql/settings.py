@@ -58,7 +58,7 @@ $$ select case when {0}::jsonb ? lower($1)
      when position('.' in $1) > 0 or lower($1) = any ({1}) then local_current_setting($1)
      else local_current_setting($1 || ' ') end $$
 """
-_TRUE = {"on", "true", "1", "yes", "t"}
+TRUE = {"on", "true", "1", "yes", "t"}
 
 
 def setting(tokens: Tokens, words: Sequence[str]) -> Statement | None:
@@ -82,7 +82,7 @@ def setting(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     scope = "local " if "local" in words[:2] else ""
     if text == "default":
         text = DEFAULTS[name]
-    case_sensitive = text.lower() in _TRUE if name == CASE_SENSITIVE else None
+    case_sensitive = text.lower() in TRUE if name == CASE_SENSITIVE else None
     return Statement("plain", f"set {scope}{ours} to {literal(text)}", case_sensitive=case_sensitive)
 
 
@@ -92,6 +92,6 @@ def _fixed(verb: str, name: str, rest: Sequence[str]) -> Statement:
         return Statement("plain", f"select {literal(default)}::varchar as {name}")
     if verb == "set":
         value = rest[-1].strip("'")
-        if (value in _TRUE) != (default in _TRUE) and value != default and value != "default":
+        if (value in TRUE) != (default in TRUE) and value != default and value != "default":
             raise not_covered(f"SET {name} TO {value} (only {default})")
     return Statement("plain", f"reset local.{name}")

@@ -36,6 +36,7 @@ class Statement:
     something from a query (the kind is query, and `text` is the query), `finish` completes it once the query's columns
     are known. `unbound` is the statement to run if the query's relations or columns do not exist. `tag` is the command
     tag for the client, if not PostgreSQL's.
+    `outside` is the name of a statement that cannot run in a transaction block.
     """
 
     kind: str
@@ -47,3 +48,4 @@ class Statement:
     finish: Callable[[Sequence[Result]], Statement] | None = None
     unbound: Statement | None = None
     tag: str = ""
+    outside: str = ""

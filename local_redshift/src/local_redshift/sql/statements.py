@@ -16,7 +16,7 @@ from .refusals import not_covered, redshift_lacks, refuse_words
 from .settings import setting
 from .show import show
 from .statement import Names, Statement
-from .tables import create_table, in_turn
+from .tables import create_table, defaults, in_turn
 from .tokens import Tokens, fold, identifier, separate_numbers, split, text_of, tokenize, visible
 from .users import check_grant, create_or_alter_user
 from .views import (
@@ -103,10 +103,23 @@ def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
     if statement is None:
         statement = Statement("plain", render(tokens))
     if words[0] not in _QUERIES and statement.kind in ("plain", "script"):
-        sent = tokenize(statement.text)
+        sent = tokenize(_without_checked(statement.text, tokens, words))
         if sent[0].low == words[0]:
             check(sent)
     return statement
+
+
+def _without_checked(text: str, tokens: Tokens, words: Sequence[str]) -> str:
+    """Return the text that is sent, without its query and its defaults if they were edited: they are checked before."""
+    query = _query(tokens, words) if words[0] == "create" else []
+    checked = [(query, "select 1"), *((default, "null") for default in defaults(tokens, words))]
+    for part, instead in checked:
+        edited = render(part).strip()
+        if instead == "null":
+            check([*tokenize("select "), *part])
+        if edited != text_of(part).strip():
+            text = text.replace(edited, instead)
+    return text
 
 
 def _query(tokens: Tokens, words: Sequence[str]) -> Tokens:
@@ -161,6 +174,9 @@ def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     if what == "schema":
         if "quota" in words:
             raise not_covered("CREATE SCHEMA ... QUOTA")
+        if {"create", "grant"} & set(words[1:]):
+            # https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_SCHEMA.html
+            raise not_covered("CREATE SCHEMA with the objects in it")
         before = in_turn(words, words[5] if len(words) > 5 else "")
         return Statement("script", render(tokens), before=before) if before else None
     if what == "database":

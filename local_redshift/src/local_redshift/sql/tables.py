@@ -41,6 +41,7 @@ def create_table(tokens: Tokens, words: Sequence[str]) -> Statement:
         out.append(text_of(tokens[i:opening]) + "(" + ",".join(e for e in elements if e is not None) + ")")
         i = end + 1
     query = table_attributes(tokens[i:], layout)
+    layout.check()
     if query and "exists" in words[: words.index("as")]:
         raise redshift_lacks(
             "CREATE TABLE IF NOT EXISTS ... AS (use DROP TABLE IF EXISTS, then CREATE TABLE ... AS)"
@@ -108,8 +109,7 @@ def lay_out(name: str, layout: Layout) -> str:
     ]
     statements = [f"select pg_catalog.local_lay_out({', '.join(keep)})"]
     if layout.encodings:
-        encodings = literal(json.dumps(layout.encodings))
-        statements.append(f"select pg_catalog.local_encode({keep[0]}, {encodings})")
+        statements.append(encode(name, layout))
     if layout.interleaved:
         statements.append(f"select pg_catalog.local_interleave({keep[0]})")
     for column in layout.nullable_identities:
@@ -118,6 +118,37 @@ def lay_out(name: str, layout: Layout) -> str:
         reference = f"{keep[0]}, {literal(target)}::regclass, {literal(definition)}"
         statements.append(f"select pg_catalog.local_add_foreign_key({reference})")
     return ";\n".join(statements)
+
+
+def encode(name: str, layout: Layout) -> str:
+    """Return the SQL that keeps the encodings of columns."""
+    encodings = literal(json.dumps(layout.encodings))
+    return f"select pg_catalog.local_encode({literal(name)}::regclass, {encodings})"
+
+
+# https://docs.aws.amazon.com/redshift/latest/dg/c_Compression_encodings.html, by the names of types below.
+# A type that is not in its table may have any encoding.
+_NUMBERS, _DATES = "smallint integer bigint decimal", "date timestamp"
+_ENCODINGS = {
+    "raw": f"{_NUMBERS} {_DATES} timestamptz real float boolean char varchar",
+    "az64": f"{_NUMBERS} {_DATES} timestamptz",
+    "bytedict": f"{_NUMBERS} {_DATES} timestamptz real float char varchar",
+    "delta": f"{_NUMBERS} {_DATES}",
+    "delta32k": f"integer bigint decimal {_DATES}",
+    "lzo": f"{_NUMBERS} {_DATES} timestamptz char varchar",
+    "mostly8": _NUMBERS,
+    "mostly16": "integer bigint decimal",
+    "mostly32": "bigint decimal",
+    "runlength": f"{_NUMBERS} {_DATES} timestamptz real float boolean char varchar",
+    "text255": "varchar",
+    "text32k": "varchar",
+    "zstd": f"{_NUMBERS} {_DATES} timestamptz real float boolean char varchar",
+}
+_SPELLINGS = {
+    "int2": "smallint", "int4": "integer", "int": "integer", "int8": "bigint", "numeric": "decimal", "float4": "real",
+    "float8": "float", "double precision": "float", "bool": "boolean", "character": "char", "nchar": "char",
+    "bpchar": "char", "text": "varchar", "nvarchar": "varchar", "character varying": "varchar",
+}  # fmt: skip
 
 
 class Layout:
@@ -134,6 +165,33 @@ class Layout:
         self.nullable_identities: list[str] = []
         self.encodings: dict[str, str] = {}
         self.foreign_keys: list[tuple[str, str]] = []  # the referenced table and the constraint
+        self.types: dict[str, str] = {}
+        self.has_attributes = False  # behind the list of columns
+
+    def check(self) -> None:
+        """Raise Refused for parts that do not go together (for the columns of keys, see catalog/tables.sql).
+
+        https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+        """
+        for column, encoding in self.encodings.items():
+            type_ = self.types.get(column, "")
+            documented = type_ in _ENCODINGS["raw"].split()
+            if encoding not in _ENCODINGS or documented and type_ not in _ENCODINGS[encoding].split():
+                raise Refused(f'invalid encoding type specified for column "{column}": {encoding}')
+        if self.diststyle == "KEY" and self.distkey is None:
+            raise Refused("DISTSTYLE KEY must name a DISTKEY column")
+        if self.diststyle in ("AUTO", "EVEN", "ALL") and self.distkey is not None:
+            raise Refused(f"DISTSTYLE {self.diststyle} cannot have a DISTKEY")
+        if self.model is not None and self.has_attributes:
+            raise Refused(
+                "CREATE TABLE ... LIKE inherits distribution style, sort keys and BACKUP, and cannot set them"
+            )
+
+    def distribute_by(self, column: str) -> None:
+        """Set the distribution key. Raise Refused for a second one."""
+        if self.distkey is not None:
+            raise Refused("only one column in a table can be the distribution key")
+        self.distkey = column
 
     def column(self, name: str) -> str:
         """Return a column's name in the form in which errors show it."""
@@ -172,6 +230,27 @@ def edit_element(tokens: Tokens, layout: Layout) -> str | None:
     return _column(tokens, layout, identifier(seen[0]))
 
 
+_BEHIND_DEFAULT = {
+    "encode", "distkey", "sortkey", "not", "null", "unique", "primary", "references", "collate", "check", "constraint",
+}  # fmt: skip
+
+
+def defaults(tokens: Tokens, words: Sequence[str]) -> list[Tokens]:
+    """Return the expressions of DEFAULT in CREATE TABLE and ALTER TABLE."""
+    found: list[Tokens] = []
+    for i, token in enumerate(tokens if "table" in words[:5] else []):
+        start = next_visible(tokens, i)
+        if token.kind != "word" or token.low != "default" or tokens[start].low in ("as", "identity"):
+            continue
+        end = start
+        while end < len(tokens) and tokens[end].text not in (",", ")"):
+            if end > start and tokens[end].kind == "word" and tokens[end].low in _BEHIND_DEFAULT:
+                break
+            end = closing(tokens, end) + 1 if tokens[end].text == "(" else end + 1
+        found.append(tokens[start:end])
+    return found
+
+
 def _column(tokens: Tokens, layout: Layout, column: str) -> str:
     out: list[str] = []
     i = 0
@@ -181,6 +260,8 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
     out.append(text_of(tokens[: i + 1]))
     i, text = column_type(tokens, i + 1, layout.column(column))
     out.append(text)
+    type_ = text.strip().lower().partition("(")[0].strip()
+    layout.types[column] = type_ = _SPELLINGS.get(type_, type_)
     while i < len(tokens):
         token = tokens[i]
         following = next_visible(tokens, i)
@@ -193,7 +274,7 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
             layout.encodings[column] = tokens[following].low
             i = following + 1
         elif token.low == "distkey":
-            layout.distkey = column
+            layout.distribute_by(column)
             i += 1
         elif token.low == "sortkey":
             layout.sortkeys.append(column)
@@ -207,9 +288,13 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
             key = "foreign key (" + '"' + column.replace('"', '""') + '") '
             layout.foreign_keys.append((target, key + render(tokens[i:end])))
             i = end
-        elif token.low == "identity" and following < len(tokens) and tokens[following].text == "(":
-            end = closing(tokens, following)
-            seed, step = (text_of(part).strip() for part in parts(tokens[following + 1 : end]))
+        elif token.low == "identity":
+            if type_ not in ("integer", "bigint"):
+                raise Refused(f'the data type of the IDENTITY column "{column}" must be either INT or BIGINT')
+            seed, step, end = "1", "1", i
+            if following < len(tokens) and tokens[following].text == "(":
+                end = closing(tokens, following)
+                seed, step = (text_of(part).strip() for part in parts(tokens[following + 1 : end]))
             start = f"(minvalue {min(0, int(seed))} start with {seed} increment by {step})"
             generated = out[-1].rstrip().lower().endswith("as") or any(
                 o.lower().endswith("as") for o in out[-2:]
@@ -218,8 +303,6 @@ def _column(tokens: Tokens, layout: Layout, column: str) -> str:
             if all(other.low != "not" for other in tokens):
                 layout.nullable_identities.append(column)
             i = end + 1
-        elif token.low == "identity":
-            raise redshift_lacks("IDENTITY without (seed, step)")
         elif token.low in ("check", "collate"):
             lacks = token.low == "check"
             raise redshift_lacks("CHECK constraint") if lacks else not_covered("COLLATE")
@@ -300,6 +383,7 @@ def table_attributes(tokens: Tokens, layout: Layout) -> str:
         following = next_visible(tokens, i)
         if low == "as":
             return " " + render(tokens[i:])
+        layout.has_attributes = True
         if low in ("compound", "interleaved"):
             layout.interleaved = low == "interleaved"
             i = following
@@ -308,6 +392,8 @@ def table_attributes(tokens: Tokens, layout: Layout) -> str:
                 layout.diststyle = tokens[following].text.upper()
                 if layout.diststyle not in ("AUTO", "EVEN", "KEY", "ALL"):
                     raise Refused(f"syntax error: DISTSTYLE {layout.diststyle}")
+            elif tokens[following].low not in (("auto",) if low == "encode" else ("yes", "no")):
+                raise Refused(f'syntax error at or near "{tokens[following].text}": {low.upper()}')
             i = next_visible(tokens, following)
         elif low == "sortkey" and following < len(tokens) and tokens[following].low == "auto":
             i = next_visible(tokens, following)
@@ -317,7 +403,7 @@ def table_attributes(tokens: Tokens, layout: Layout) -> str:
                 identifier(token) for token in visible(tokens[following + 1 : end]) if token.text != ","
             ]
             if low == "distkey":
-                layout.distkey = columns[0]
+                layout.distribute_by(", ".join(columns))
             else:
                 layout.sortkeys.extend(columns)
             i = next_visible(tokens, end)

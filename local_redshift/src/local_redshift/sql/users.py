@@ -7,12 +7,17 @@ from collections.abc import Sequence
 
 from ..errors import Refused
 from .refusals import not_covered, redshift_lacks
+from .settings import setting
 from .statement import Statement
 from .tokens import Tokens, literal, text_of, visible
 
 
 def create_or_alter_user(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     """Translate CREATE USER or ALTER USER, and apply Redshift's password rules, which PostgreSQL does not have."""
+    if words[3:4] in (["set"], ["reset"]):
+        at = next(i for i, token in enumerate(tokens) if token.low == words[3])
+        own = setting(tokens[at:], words[3:])
+        return Statement("plain", text_of(tokens[:at]) + own.text) if own else None
     for word, reason in (
         ("createuser", "CREATEUSER (a superuser)"),
         ("nocreateuser", "NOCREATEUSER"),

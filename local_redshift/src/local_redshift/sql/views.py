@@ -56,6 +56,7 @@ def create_materialized_view(tokens: Tokens) -> Statement:
     end = max(j for j, token in enumerate(attributes) if token.low == "as")
     kept, refreshed = _without_auto_refresh(attributes[:end])
     table_attributes(kept, layout)
+    layout.check()
     schema, dot, own = name.rpartition(".")
     rows = f'{schema}{dot}"mv_tbl__{own.strip(chr(34))}__0"'
     if len(own.strip('"').encode()) > 52:
@@ -80,6 +81,9 @@ def refresh(tokens: Tokens, words: Sequence[str]) -> Statement:
     """Translate REFRESH MATERIALIZED VIEW name."""
     at = next((i for i, token in enumerate(tokens) if token.low == "view"), len(tokens) - 1)
     name, end = table_name(tokens, next_visible(tokens, at))
+    if words[:3] == ["refresh", "materialized", "view"] and words[-1] in ("cascade", "restrict"):
+        # https://docs.aws.amazon.com/redshift/latest/dg/materialized-view-refresh-sql-command.html
+        raise not_covered(f"REFRESH MATERIALIZED VIEW ... {words[-1].upper()}")
     if words[:3] != ["refresh", "materialized", "view"] or next_visible(tokens, end - 1) < len(tokens):
         raise Refused("syntax error: REFRESH MATERIALIZED VIEW name")
     call = f"select pg_catalog.local_refresh({literal(name)}::regclass)"

@@ -201,6 +201,8 @@ class Walk:
         if not function.here:
             raise not_covered(f"function {name}()")
         count = len(arguments) + bool(body.get("agg_star"))
+        if name == "current_setting" and count == 2:
+            raise not_covered("session context variables")
         if name in ("lag", "lead") and count > 2:
             raise Refused(f"Default parameter not be supported for window function {name}")
         if not function.takes(count):
@@ -258,6 +260,11 @@ class Walk:
             )
 
     def _sub_query(self, body: Node) -> None:
+        link, operator = body["subLinkType"], body.get("operName", [{}])[0].get("String", {}).get("sval", "")
+        if (link, operator) in (("ANY_SUBLINK", "="), ("ALL_SUBLINK", "<>")):
+            # IN and NOT IN: https://docs.aws.amazon.com/redshift/latest/dg/r_comparison_condition.html
+            body["subLinkType"] = "ANY_SUBLINK"
+            del body["operName"]
         if "operName" in body:
             raise _lacks("SubLink.operName")
 
@@ -282,6 +289,11 @@ class Walk:
             if option["DefElem"]["defname"] not in ("volatility", "language", "as"):
                 raise redshift_lacks(f"{option['DefElem']['defname'].upper()} of a SQL function")
 
+    def _function_name(self, body: Node) -> None:
+        # Names of arguments: https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_FUNCTION.html, .../r_GRANT.html
+        for argument in body.get("objfuncargs", []):
+            argument["FunctionParameter"].pop("name", None)
+
     def _close(self, body: Node) -> None:
         if "portalname" not in body:
             raise _lacks("ClosePortalStmt")
@@ -293,10 +305,12 @@ class Walk:
 
     def _setting(self, body: Node) -> None:
         name = body.get("name", "")
+        _no_context(name)
         if body["kind"] == "VAR_SET_CURRENT" or not (name.startswith("local.") or name in _SETTINGS):
             raise redshift_lacks(f"setting {name}")
 
     def _shown(self, body: Node) -> None:
+        _no_context(body["name"])
         if not (body["name"].startswith("local.") or body["name"] in SHOWN):
             raise redshift_lacks(f"setting {body['name']}")
 
@@ -342,6 +356,7 @@ _RULES: dict[str, Callable[[Walk, Node], None]] = {
     "VacuumStmt": Walk._upkeep,
     "AlterDefaultPrivilegesStmt": Walk._default_privileges,
     "CreateFunctionStmt": Walk._create_function,
+    "ObjectWithArgs": Walk._function_name,
     "CreatedbStmt": Walk._database,
     "AlterDatabaseStmt": Walk._database,
     "ClosePortalStmt": Walk._close,
@@ -362,6 +377,12 @@ def _readable(what: str) -> str:
     value = re.sub(r"^(?:OBJECT|AT|FETCH|CONSTR|SVFOP|SETOP)_", "", value)
     value = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", value).upper()
     return f"{words} {value}" if value else f"{words} with {field}" if field else words
+
+
+def _no_context(setting: str) -> None:
+    """Raise Refused for a session context variable: https://docs.aws.amazon.com/redshift/latest/dg/r_SET.html."""
+    if "." in setting and not setting.startswith("local."):
+        raise not_covered(f"session context variables ({setting})")
 
 
 def _has_scalar_query(value: Any) -> bool:
