@@ -244,7 +244,7 @@ def _end(home: Path) -> None:
     if running is None:
         return
     deadline, told = time.monotonic() + 30, False
-    # The process holds its lock until it ends. Its process ID may still exist afterward, as a zombie's or another process's.
+    # The process holds its lock until it ends. Afterward, its ID may be a zombie's or another's.
     with (home / "local_redshift.lock").open() as lock:
         while True:
             try:
