@@ -29,6 +29,8 @@ class Plan(TypedDict):
     mode: str
     version: int
     """The version of the star before the ledger was read. The plan does not include later versions."""
+    read_at: str
+    """Time of the warehouse before the ledger and the lake were read, ISO."""
     began_at: str
     """Start of this try of `plan`, ISO, UTC. Older rows and objects are from an earlier try of the run."""
     interval_start: str
