@@ -50,6 +50,17 @@ def test_rows_of_past_runs_go_when_they_are_old(make_world):
     assert world.state() == star
 
 
+@pytest.mark.finding("R5")
+def test_a_replay_finds_a_file_whose_rejected_lines_have_expired(make_world):
+    world = make_world(keep_days=30, reject_threshold=1.0)
+    loaded(world)
+    age(world, "rejected_lines", "rejected_at", 31)
+    assert maintenance.delete_old_rows()["rejected_lines"] == 1
+    context = world.context(mode="replay")
+    world.plan(context)
+    assert context["pushed"]["plan", "plan"]["files"] == 1
+
+
 def test_an_old_row_of_publish_log_is_deleted_when_there_is_a_newer_one(make_world):
     world = make_world(keep_days=30)
     world.log("2018-11-01", event(D1))

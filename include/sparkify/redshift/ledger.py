@@ -80,5 +80,9 @@ def read_pages(kind: str) -> Iterator[list[tuple[str, str]]]:
 
 def find_replayed(ledger: Ledger) -> set[str]:
     """Return the keys of refused files, and of files with rejected lines."""
-    rows = warehouse.query(f"select distinct source_key from {ops()}.rejected_lines")
+    # The ledger keeps the number of rejected lines when the lines have expired.
+    rows = warehouse.query(
+        f"select source_key from {ops()}.rejected_lines "
+        f"union select source_key from {ops()}.loaded_files where rejected > 0"
+    )
     return {key for key, _ in ledger.refused} | {key for (key,) in rows}
