@@ -344,6 +344,7 @@ class Schedule(RuleBasedStateMachine):
             if any(key not in star.lake for key in star.versions):
                 with contextlib.suppress(AirflowSkipException):
                     world.load(mode="full_refresh", audited=False)
+                    assert not star.replayed()
             self.check_consistent(star)
             self.check_lake(star)
 

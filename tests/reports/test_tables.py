@@ -184,6 +184,22 @@ def test_a_failed_check_leaves_the_tables_as_they_were(fresh, name, spoiling):
     assert_right(world)
 
 
+@pytest.mark.finding("R4")
+def test_a_file_whose_earlier_version_is_loaded_is_not_counted_as_refused(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    world.log("2018-11-01", "broken")
+    for name in ("a", "b"):
+        world.log("2018-11-02", "broken", name=name)
+    with pytest.raises(DataError, match="3 files are refused"):
+        world.load("2018-11-01", "2018-11-03", audited=False)
+    update(remake=True)
+    assert world.count("refused_files") == 3
+    found = warehouse.query(f"select kind, files, refused_files from {settings.reports()}.loads")
+    assert found == [("events", 1, 2)]
+
+
 def test_the_tables_are_as_declared(month):
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name, column, *kind in month.rows(

@@ -252,8 +252,10 @@ def _leave_out(cursor: Any, plan: Plan) -> tuple[list[str], list[str]]:
 def _forget_rejects(cursor: Any, plan: Plan) -> None:
     """Delete rejects and refusals of the files that are loaded now: of this version, or kept before the plan.
 
-    What another run has kept since then may be of a newer version.
+    What another run has kept since then may be of a newer version. A full refresh has read every file of the lake, so
+    it deletes whatever was kept before its plan.
     """
+    read_at = datetime.fromisoformat(plan["read_at"])
     for table, kept_at, only in (
         ("refused_files", "refused_at", ""),
         ("rejected_lines", "rejected_at", "and f.rejected = 0 "),
@@ -261,5 +263,7 @@ def _forget_rejects(cursor: Any, plan: Plan) -> None:
         cursor.execute(
             f"delete from {ops()}.{table} using {plan['run_schema']}.staging_files as f "
             f"where {table}.source_key = f.source_key {only}and ({table}.etag = f.etag or {kept_at} < %s)",
-            (datetime.fromisoformat(plan["read_at"]),),
+            (read_at,),
         )
+        if plan["mode"] == "full_refresh":
+            cursor.execute(f"delete from {ops()}.{table} where {kept_at} < %s", (read_at,))
