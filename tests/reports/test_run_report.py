@@ -237,6 +237,16 @@ def context_of(world, **states):
     return context
 
 
+@pytest.mark.finding("R2")
+def test_a_run_has_failed_if_one_of_several_tasks_of_validate_has(world):
+    context = context_of(world, plan="success", validate="failed", open_run="upstream_failed")
+    tasks = context["dag_run"].get_task_instances()
+    tasks.append(types.SimpleNamespace(**vars(tasks[1]) | {"state": "success"}))
+    world.create_tables()
+    facts = run_facts.gather(context)
+    assert (facts["verdict"], len(facts["failures"])) == ("failed", 1)
+
+
 @pytest.mark.parametrize(("kind", "asked"), [(TransientError, 5), (UnreachableError, 1)])
 def test_it_is_written_while_the_warehouse_is_away(world, monkeypatch, kind, asked):
     """One that did not answer is not asked again for each part: each would wait."""

@@ -69,7 +69,8 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     tasks = [task for task in _tasks(context) if task["task"] != CHECK_COMPLETE]
     state = {task["task"]: task["state"] for task in tasks}
     plan_began = _plan_began(context) if state.get("plan") == "success" else None
-    verdict = "failed" if "failed" in state.values() else "nothing_new"
+    # Not from `state`: it keeps one task of `validate`.
+    verdict = "failed" if any(task["state"] == "failed" for task in tasks) else "nothing_new"
     if state.get("publish") == "success":
         verdict = "published"
     published = context["ti"].xcom_pull(task_ids="publish") if verdict == "published" else None
