@@ -43,9 +43,9 @@ T = TypeVar("T")
 def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     """Collect the facts of the run as JSON-serializable values.
 
-    :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``failures``, ``input``, ``rejected``,
-        ``refused_files``, ``changed``, ``checks``, ``phases``, ``days`` (of the star: the interval of the run and four
-        weeks before), and ``gaps``: the parts that could not be read, and why.
+    :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``skipped`` (why `plan` was, or None),
+        ``failures``, ``input``, ``rejected``, ``refused_files``, ``changed``, ``checks``, ``phases``, ``days`` (of the
+        star: the interval of the run and four weeks before), and ``gaps``: the parts that could not be read, and why.
     """
     gaps: list[str] = []
 
@@ -88,6 +88,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
             "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
         },
         "verdict": verdict,
+        "skipped": context["ti"].xcom_pull(task_ids="plan", key="skipped") if verdict == "nothing_new" else None,
         "failures": [
             {"task": task["task"], "message": task["message"], "log": task["log"]}
             for task in tasks
