@@ -138,6 +138,20 @@ def test_any_changes_end_in_the_rows_of_the_oracle(make_world: Any) -> None:
         forget(world, schedule)
 
 
+@pytest.mark.finding("R8")
+def test_a_page_that_two_files_give_another_level_is_opened_once(fresh):
+    world = fresh()
+    at = datetime(2018, 11, 1, 12)
+    opened = event(at, page="Upgrade", song=None, artist=None, length=None)
+    for name, level in (("b", "paid"), ("a", "free")):
+        world.log("2018-11-01", event(at, item=1), opened | {"level": level}, name=name)
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    update(remake=True)
+    assert_right(world)
+    found = warehouse.query(f"select level, counted from {settings.reports()}.part_days where kind = 'page'")
+    assert found == [("free", 1)]
+
+
 @pytest.mark.finding("W8")
 def test_two_stars_in_one_database_keep_their_own(make_world):
     one, other = make_world(), make_world()
