@@ -214,6 +214,26 @@ def test_a_file_whose_earlier_version_is_loaded_is_not_counted_as_refused(fresh)
     assert found == [("events", 1, 2)]
 
 
+@pytest.mark.finding("R6")
+def test_a_deploy_between_plan_and_publish_mixes_no_definitions(fresh, monkeypatch):
+    world = fresh()
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    update(remake=True)
+    before = {table: rows(table) for table in tables.reports()}
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 13)))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+
+    def deploy(rendered: dict[str, str]) -> None:
+        monkeypatch.setattr(publish, "_code", lambda: "another".ljust(32))
+
+    with pytest.raises(DataError, match="has changed since.*Clear the task `plan`"):
+        update(spoil=deploy)
+    assert {table: rows(table) for table in tables.reports()} == before
+    update()
+    assert_right(world)
+
+
 def test_the_tables_are_as_declared(month):
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name, column, *kind in month.rows(
