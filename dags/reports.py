@@ -40,7 +40,7 @@ once, clear `plan` with everything downstream.
 | `plan` | no right to create the schemas, or a lost connection | the message names the reason |
 | `due_events`, `new_agents`, `new_families` | a working table was not made | clear `plan` with everything downstream |
 | `listening_page` | the page was not written: the tables are new, the page is old | clear it |
-| `publish` | a check failed, or another run has changed the tables | the message names the reason |
+| `publish` | a check failed, another run has changed the tables, or a deploy the code | the message names the reason |
 """
 
 from __future__ import annotations
