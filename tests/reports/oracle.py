@@ -64,7 +64,9 @@ def events_of(world: Any) -> list[Event]:
     )
     # One event may be in several files, at another level. The first delivery counts, as for plays.
     opened = {(*row[:3], *row[4:]): row for row in reversed(pages)}
-    return sorted((Event(*row) for row in [*plays, *opened.values()]), key=lambda e: (e.start, e.session, e.item))
+    return sorted(
+        (Event(*row) for row in [*plays, *opened.values()]), key=lambda e: (e.start, e.session, e.item)
+    )
 
 
 def group(events: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:

@@ -74,6 +74,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     if state.get("publish") == "success":
         verdict = "published"
     published = context["ti"].xcom_pull(task_ids="publish") if verdict == "published" else None
+    skipped = context["ti"].xcom_pull(task_ids="plan", key="skipped")
     interval = _interval(context)
     read_files = read("input", _read_input, context)
     began = context["dag_run"].start_date
@@ -88,7 +89,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
             "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
         },
         "verdict": verdict,
-        "skipped": context["ti"].xcom_pull(task_ids="plan", key="skipped") if verdict == "nothing_new" else None,
+        "skipped": skipped if verdict == "nothing_new" else None,
         "failures": [
             {"task": task["task"], "message": task["message"], "log": task["log"]}
             for task in tasks
