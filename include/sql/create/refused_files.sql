@@ -1,7 +1,7 @@
 -- one row per file whose latest version that was read is refused as a whole
 -- key: source_key
 -- load: replaced whenever the file is refused, whether the run publishes or not
--- late data: a good version deletes the row when it is published, a full refresh all older rows. What is loaded stays
+-- late data: publishing a good version deletes the row, a full refresh all older rows. A version loaded before stays loaded
 create table if not exists {{ ops() }}.refused_files (
     source_key varchar(1024) not null sortkey,
     kind varchar(16) not null,
