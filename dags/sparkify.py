@@ -71,6 +71,7 @@ from typing import Any
 
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
 from airflow.providers.common.compat.sdk import (
+    AirflowSkipException,
     Param,
     PokeReturnValue,
     chain,
@@ -166,7 +167,11 @@ def sparkify() -> None:
         context = get_current_context()
         if not wait.has_waited_enough(context):
             return PokeReturnValue(is_done=False)
-        decision, chunks = plan.make_plan(context)
+        try:
+            decision, chunks = plan.make_plan(context)
+        except AirflowSkipException as skip:
+            context["ti"].xcom_push(key="skipped", value=str(skip))
+            raise
         context["ti"].xcom_push(key="plan", value=decision)
         return PokeReturnValue(is_done=True, xcom_value=chunks)
 

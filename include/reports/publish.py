@@ -70,6 +70,8 @@ class Plan(TypedDict):
     """Version of the star when the plan was made (``publish_log``)."""
     remake: bool
     """Whether everything is rebuilt from scratch."""
+    code: str
+    """Hash of the files that decided what the working tables hold."""
 
 
 def make_plan(remake: bool = False) -> Plan:
@@ -104,14 +106,15 @@ def make_plan(remake: bool = False) -> Plan:
         raise AirflowSkipException(
             f"the report tables show version {newest} of the star, the newest, already"
         )
-    return {"commit_id": uuid.uuid4().hex, "base": base, "version": newest, "remake": remake}
+    return {"commit_id": uuid.uuid4().hex, "base": base, "version": newest, "remake": remake, "code": _code()}
 
 
 def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
     """Bring every report table up to date and check it, in one transaction.
 
     :param rendered: the SQL of :func:`scripts` by table.
-    :raises DataError: a check failed, or another run has changed the report tables since the plan was made.
+    :raises DataError: a check failed, or another run has changed the report tables, or a deploy the code, since the
+        plan was made.
     :raises TransientError, ConfigurationError: see :func:`include.sparkify.redshift.warehouse.transaction`. Nothing is
         changed.
     """
@@ -125,6 +128,12 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
         if base != plan["base"]:
             raise DataError(
                 "another run has changed the report tables since this one was planned; nothing was changed. "
+                "Clear the task `plan` with everything downstream."
+            )
+        # The working tables are those of the code of the plan, the scripts those of the present one.
+        if plan.get("code") != _code():
+            raise DataError(
+                "the code of the report tables has changed since this run was planned; nothing was changed. "
                 "Clear the task `plan` with everything downstream."
             )
         if plan["remake"]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from include.reports import listening
 from include.sparkify.errors import ConfigurationError
 from include.sparkify.redshift import warehouse
 from include.sparkify.settings import environment, run_prefix
@@ -50,6 +51,17 @@ def test_rows_of_past_runs_go_when_they_are_old(make_world):
     assert world.state() == star
 
 
+@pytest.mark.finding("R5")
+def test_a_replay_finds_a_file_whose_rejected_lines_have_expired(make_world):
+    world = make_world(keep_days=30, reject_threshold=1.0)
+    loaded(world)
+    age(world, "rejected_lines", "rejected_at", 31)
+    assert maintenance.delete_old_rows()["rejected_lines"] == 1
+    context = world.context(mode="replay")
+    world.plan(context)
+    assert context["pushed"]["plan", "plan"]["files"] == 1
+
+
 def test_an_old_row_of_publish_log_is_deleted_when_there_is_a_newer_one(make_world):
     world = make_world(keep_days=30)
     world.log("2018-11-01", event(D1))
@@ -82,6 +94,17 @@ def test_files_of_past_runs_go_and_those_of_other_environments_stay(make_world, 
     assert maintenance.delete_old_files() == 1
     left = world.s3.list_objects_v2(Bucket=world.work)["Contents"]
     assert [item["Key"] for item in left] == sorted([report, *others])
+
+
+@pytest.mark.finding("R7")
+def test_the_listening_page_stays_when_old_run_reports_go(make_world, monkeypatch):
+    world = make_world(keep_days=1)
+    for key in (f"reports/{environment()}/a/report.html", listening.key()):
+        world.s3.put_object(Bucket=world.work, Key=key, Body=b"a")
+    monkeypatch.setattr(maintenance, "datetime", Tomorrow)
+    assert maintenance.delete_old_files() == 1
+    (left,) = world.s3.list_objects_v2(Bucket=world.work)["Contents"]
+    assert left["Key"] == listening.key()
 
 
 def test_schemas_of_dead_runs_go(world):

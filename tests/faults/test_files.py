@@ -161,6 +161,21 @@ def test_a_file_that_cannot_be_unpacked_is_named(fresh, name, body, message):
     assert world.count("refused_files") == 1
 
 
+@pytest.mark.finding("R9")
+@pytest.mark.parametrize("key", [log_key("2018-11-01"), "song_data/A/TR1.json"])
+def test_a_misnamed_file_that_replaces_a_listed_one_is_refused_at_its_own_version(fresh, key):
+    world = fresh(absent="warn")
+    world.put(key, b"{}")
+    context = world.context("2018-11-01", "2018-11-02")
+    chunks = world.plan(context)
+    world.put(key, PACKED)
+
+    world.validate(context, chunks)
+
+    etag = world.s3.head_object(Bucket=world.lake, Key=key)["ETag"].strip('"')
+    assert world.rows("select source_key, etag from {o}.refused_files") == [(key, etag)]
+
+
 # Names ----------------------------------------------------------------------------------------------------
 
 

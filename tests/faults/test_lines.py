@@ -152,6 +152,27 @@ def test_a_replay_reads_refused_files_and_those_with_rejected_lines(fresh):
     assert planned(world, "2018-11-01", "2018-11-02", mode="replay")["files"] == 1
 
 
+@pytest.mark.finding("R1")
+def test_a_replay_that_fails_before_it_publishes_reads_the_same_files_again(fresh, monkeypatch):
+    world = fresh(reject_threshold=0.5)
+    early = event(datetime.now() + timedelta(days=3), item=3)
+    world.log("2018-11-01", early)
+    world.log("2018-11-02", event(D2, item=2), early | {"itemInSession": 4})
+    with pytest.raises(DataError, match="everything else is loaded"):
+        world.load(*NOVEMBER, audited=False)
+    assert (world.items(), len(world.rejected())) == ([2], 2)
+    # The fix of the contract.
+    monkeypatch.setattr(source, "CLOCK_SKEW", source.CLOCK_SKEW * 9)
+    context = world.context(mode="replay")
+    world.stage(context)
+
+    # `plan` is cleared with everything downstream.
+    world.load(context=context, audited=False)
+
+    assert sorted(world.items()) == [2, 3, 4]
+    assert (world.count("refused_files"), world.rejected()) == (0, [])
+
+
 def test_only_lines_that_are_one_object_are_accepted(fresh):
     """The others are a JSON array, two objects on one line, and a pretty-printed object."""
     world = fresh(reject_threshold=1.0)

@@ -57,6 +57,25 @@ def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
     assert world.state() == before
 
 
+@pytest.mark.finding("R1")
+def test_a_version_that_another_run_has_refused_since_the_plan_stays_refused(two_days):
+    world = two_days
+    with pytest.raises(DataError, match="are refused"):
+        world.log("2018-11-02", "not JSON", name="late")
+        world.load("2018-11-02", "2018-11-03", audited=False)
+    world.log("2018-11-02", event(D2, user=8), name="late")
+    slow = staged(world)
+    newer = world.log("2018-11-02", "not JSON either", name="late")
+    with pytest.raises(DataError, match="are refused"):
+        world.load("2018-11-02", "2018-11-03", audited=False)
+
+    world.publish(slow)
+
+    assert world.count("songplays", "user_id = 8") == 1
+    assert world.rows("select source_key from {o}.refused_files") == [(newer,)]
+    assert [row[:2] for row in world.rejected()] == [(newer, 1)]
+
+
 @pytest.mark.parametrize("mode", ["load", "full_refresh"])
 @pytest.mark.finding("F6")
 def test_what_another_run_publishes_before_the_schema_is_created_is_not_taken_back(two_days, mode):

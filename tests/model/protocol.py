@@ -37,6 +37,7 @@ MUTATIONS = (
     "a second try publishes what the first had read",
     "maintenance drops the schema of a run that is alive",
     "a full refresh keeps files that left the lake",
+    "a refusal is forgotten before the file is loaded",
 )
 
 Versions = tuple[str, ...]
@@ -68,6 +69,8 @@ class Run(NamedTuple):
     is_behind_refresh: bool = False
     """A full refresh has published since the plan."""
     is_staged: bool = True
+    refused_since: tuple[bool, ...] = (False,) * len(FILES)
+    """Per file: a run has refused it since the plan."""
 
 
 class State(NamedTuple):
@@ -213,10 +216,16 @@ def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
                 read[place] = ""
             elif ledger is not None and version:
                 is_bad = version == REFUSED
-                refused = _with(refused, place, version if is_bad else "")
+                if is_bad:
+                    refused = _with(refused, place, version)
+                    state = state._replace(runs=_note_refused(state.runs, place))
+                elif broken.startswith("a refusal is forgotten"):
+                    refused = _with(refused, place, "")
                 replacement = "" if broken.startswith("a refused version") else None
                 read[place] = replacement if is_bad else version
-        run = run._replace(read=tuple(read))
+        run = state.runs[slot]._replace(read=tuple(read))
+        if any(now < before for now, before in zip(refused, state.refused, strict=True)):
+            raise Violated("a replay would not find a file of which nothing is loaded")
         outcome = (
             f"read {' '.join(name for name, entry in zip(FILES, read, strict=True) if entry is not None)}"
         )
@@ -267,6 +276,10 @@ def publish(state: State, slot: int, broken: str = "") -> tuple[str, State]:
     cleaned = state.cleaned
     if run.mode == "full_refresh":
         cleaned = tuple(not version and not rows for version, rows in zip(state.lake, history, strict=True))
+    refused = tuple(
+        "" if not since and (new is not None or run.mode == "full_refresh") else old
+        for old, new, since in zip(state.refused, read, run.refused_since, strict=True)
+    )
     for place, version in enumerate(ledger):
         before, name = state.ledger[place], FILES[place]
         if run.planned[place] is None and history[place] != state.history[place]:
@@ -284,13 +297,21 @@ def publish(state: State, slot: int, broken: str = "") -> tuple[str, State]:
         )
         for other in _with(state.runs, slot, None)
     )
-    after = state._replace(ledger=ledger, history=history, star=star, cleaned=cleaned, runs=runs)
+    after = state._replace(
+        ledger=ledger, history=history, star=star, refused=refused, cleaned=cleaned, runs=runs
+    )
     return f"replaced {' '.join(FILES[place] for place in replaced)}", after
 
 
 def _derive(history: Rows, read: tuple[str | None, ...]) -> Rows:
     return tuple(
         old if new is None else frozenset({new} - {""}) for old, new in zip(history, read, strict=True)
+    )
+
+
+def _note_refused(runs: tuple[Run | None, ...], place: int) -> tuple[Run | None, ...]:
+    return tuple(
+        run and run._replace(refused_since=_with(run.refused_since, place, run.step != DEAD)) for run in runs
     )
 
 

@@ -234,6 +234,28 @@ def test_a_full_refresh_takes_away_what_left_the_lake_and_nothing_else(world):
     assert world.count("events") == 2
 
 
+@pytest.mark.finding("R4")
+def test_a_full_refresh_forgets_the_refusals_of_files_that_left_the_lake(world):
+    gone = world.log("2018-11-01", BROKEN)
+    restored = deliver(world, D2, 1, D2)
+    load(world, *hours(D2, 0, 24))
+    world.log("2018-11-02", BROKEN)
+    with pytest.raises(DataError, match="2 files are refused"):
+        load(world, *hours(D1, 0, 48))
+    world.delete(gone)
+    deliver(world, D1, 1, D1, name="fixed")
+    deliver(world, D2, 1, D2)
+    load(world, *hours(D1, 0, 48))
+    assert world.rows("select source_key from {o}.refused_files order by 1") == [(gone,), (restored,)]
+    bad = world.log("2018-11-03", BROKEN)
+
+    with pytest.raises(DataError, match=f"1 files are refused: {bad}"):
+        world.load(mode="full_refresh", audited=False)
+
+    assert world.rows("select source_key from {o}.refused_files") == [(bad,)]
+    assert [key for key, *_ in world.rejected()] == [bad]
+
+
 @pytest.mark.finding("W5")
 @pytest.mark.parametrize("body", [b"", b"\n \n"], ids=["0 bytes", "blank lines"])
 def test_an_empty_file_takes_no_loaded_row_away(world, body):

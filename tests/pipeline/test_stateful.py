@@ -85,6 +85,10 @@ class Star:
         self.broken.discard(key)
         self.world.put(key, body)
 
+    def replayed(self) -> set[str]:
+        """Return the files that a replay would read."""
+        return {key for (key,) in self.world.rows("select source_key from {o}.refused_files")}
+
     def forget(self) -> None:
         """Empty the lake and the tables for the next schedule."""
         world = self.enter()
@@ -117,7 +121,9 @@ class Run:
         if step == "plan":
             self.chunks = world.plan(self.context)
         elif step == "validate":
+            known = self.star.replayed()
             world.validate(self.context, self.chunks)
+            assert known <= self.star.replayed()
         elif step == "open_run":
             world.open_run(self.context)
         elif step == "copy":
@@ -338,6 +344,7 @@ class Schedule(RuleBasedStateMachine):
             if any(key not in star.lake for key in star.versions):
                 with contextlib.suppress(AirflowSkipException):
                     world.load(mode="full_refresh", audited=False)
+                    assert not star.replayed()
             self.check_consistent(star)
             self.check_lake(star)
 

@@ -200,7 +200,18 @@ def test_a_run_with_nothing_new(sparkify, world):
     assert (state, tasks["publish"], tasks["close_run"]) == ("success", "skipped", "success")
     assert (facts["verdict"], facts["input"]) == ("nothing_new", None)
     assert facts["days"][-1]["plays"] == 1
-    assert "nothing changed" in page.words
+    assert "every file is loaded at its version" in page.words
+
+
+@pytest.mark.finding("R3")
+def test_a_run_whose_log_file_never_came_says_so(sparkify, world):
+    world.song(song())
+    state, tasks = run(sparkify, start="2018-11-05", end="2018-11-06")
+    facts, page, _ = newest(world)
+
+    assert (state, tasks["publish"], facts["verdict"]) == ("success", "skipped", "nothing_new")
+    assert facts["skipped"].startswith("no file of events for 1 day(s)") and facts["skipped"] in page.words
+    assert "loaded at its version" not in page.words and "2018-11-05" in facts["skipped"]
 
 
 def test_a_report_that_cannot_be_written_leaves_the_run_as_it_is(sparkify, world, monkeypatch):
@@ -235,6 +246,16 @@ def context_of(world, **states):
         xcom_pull=lambda task_ids, key="return_value": HOSTILE if key == "failure" else None,
     )
     return context
+
+
+@pytest.mark.finding("R2")
+def test_a_run_has_failed_if_one_of_several_tasks_of_validate_has(world):
+    context = context_of(world, plan="success", validate="failed", open_run="upstream_failed")
+    tasks = context["dag_run"].get_task_instances()
+    tasks.append(types.SimpleNamespace(**vars(tasks[1]) | {"state": "success"}))
+    world.create_tables()
+    facts = run_facts.gather(context)
+    assert (facts["verdict"], len(facts["failures"])) == ("failed", 1)
 
 
 @pytest.mark.parametrize(("kind", "asked"), [(TransientError, 5), (UnreachableError, 1)])

@@ -139,6 +139,20 @@ def test_any_changes_end_in_the_rows_of_the_oracle(make_world: Any) -> None:
         forget(world, schedule)
 
 
+@pytest.mark.finding("R8")
+def test_a_page_that_two_files_give_another_level_is_opened_once(fresh):
+    world = fresh()
+    at = datetime(2018, 11, 1, 12)
+    opened = event(at, page="Upgrade", song=None, artist=None, length=None)
+    for name, level in (("b", "paid"), ("a", "free")):
+        world.log("2018-11-01", event(at, item=1), opened | {"level": level}, name=name)
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    update(remake=True)
+    assert_right(world)
+    found = warehouse.query(f"select level, counted from {settings.reports()}.part_days where kind = 'page'")
+    assert found == [("free", 1)]
+
+
 @pytest.mark.finding("W8")
 def test_two_stars_in_one_database_keep_their_own(make_world):
     one, other = make_world(), make_world()
@@ -180,6 +194,42 @@ def test_a_failed_check_leaves_the_tables_as_they_were(fresh, name, spoiling):
 
     with pytest.raises(DataError, match=name):
         update(spoil=spoil)
+    assert {table: rows(table) for table in tables.reports()} == before
+    update()
+    assert_right(world)
+
+
+@pytest.mark.finding("R4")
+def test_a_file_whose_earlier_version_is_loaded_is_not_counted_as_refused(fresh):
+    world = fresh()
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    world.log("2018-11-01", "broken")
+    for name in ("a", "b"):
+        world.log("2018-11-02", "broken", name=name)
+    with pytest.raises(DataError, match="3 files are refused"):
+        world.load("2018-11-01", "2018-11-03", audited=False)
+    update(remake=True)
+    assert world.count("refused_files") == 3
+    found = warehouse.query(f"select kind, files, refused_files from {settings.reports()}.loads")
+    assert found == [("events", 1, 2)]
+
+
+@pytest.mark.finding("R6")
+def test_a_deploy_between_plan_and_publish_mixes_no_definitions(fresh, monkeypatch):
+    world = fresh()
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+    update(remake=True)
+    before = {table: rows(table) for table in tables.reports()}
+    world.log("2018-11-01", event(datetime(2018, 11, 1, 13)))
+    world.load("2018-11-01", "2018-11-02", audited=False)
+
+    def deploy(rendered: dict[str, str]) -> None:
+        monkeypatch.setattr(publish, "_code", lambda: "another".ljust(32))
+
+    with pytest.raises(DataError, match="has changed since.*Clear the task `plan`"):
+        update(spoil=deploy)
     assert {table: rows(table) for table in tables.reports()} == before
     update()
     assert_right(world)

@@ -43,6 +43,11 @@ class UnreadableObject(Exception):
 class MisnamedObject(Exception):
     """The name and the content of the object disagree about compression, or the name ends with a slash."""
 
+    def __init__(self, found: LakeObject, reason: str) -> None:
+        super().__init__(reason)
+        self.found = found
+        """The object as it was read, which may have been replaced after it was listed."""
+
 
 @dataclasses.dataclass(frozen=True)
 class LakeObject:
@@ -300,7 +305,7 @@ def open_object(
     except botocore.exceptions.ClientError as error:
         if find_etag(s3, bucket, item.key) is None:
             if find_etag(s3, bucket, f"{item.key}/") is not None:
-                raise MisnamedObject("its name ends with a slash") from error
+                raise MisnamedObject(item, "its name ends with a slash") from error
             raise ObjectGone(item.key) from error
         failure = aws_error(error, f"read s3://{bucket}/{item.key}")
         if error.response["Error"]["Code"].startswith(_OF_ONE_OBJECT):
@@ -313,8 +318,9 @@ def open_object(
         named = next((name for name in _STARTS if item.key.endswith(name)), "")
         if packed != named and found.size:
             raise MisnamedObject(
+                found,
                 f"the file is {_KINDS[packed] if packed else f'not {_KINDS[named]}'} but its name says otherwise: it "
-                f"must end with .json{packed}"
+                f"must end with .json{packed}",
             )
         if packed == ".gz":
             yield found, gzip.GzipFile(fileobj=stream)

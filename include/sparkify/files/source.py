@@ -219,7 +219,7 @@ def read_daily_files(
             log.warning("s3://%s/%s was deleted after it was listed", bucket, item.key)
             continue
         except lake.MisnamedObject as error:
-            reading.refusal = str(error)
+            reading.file, reading.refusal = _as_listed(kind, error.found, ledger_etag), str(error)
         except lake.UnreadableObject as error:
             reading.refuse_unreadable(error)
         yield reading
@@ -284,7 +284,9 @@ def read_documents(
         except lake.ObjectGone:
             log.warning("s3://%s/%s was deleted after it was listed", bucket, item.key)
             return None
-        except (lake.MisnamedObject, _Corrupt) as error:
+        except lake.MisnamedObject as error:
+            reading.file, reading.refusal = _as_listed(kind, error.found, ledger_etag), str(error)
+        except _Corrupt as error:
             reading.refusal = str(error)
         except lake.UnreadableObject as error:
             reading.refuse_unreadable(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import datetime
 
 from include.sparkify.intervals import Interval
 from include.sparkify.redshift import warehouse
@@ -25,13 +26,15 @@ class Ledger:
     """The source by key of a daily file."""
     refused: dict[tuple[str, str], str]
     """The reason by key and ETag of the refused versions."""
-    version: int = 0
+    version: int
     """The version of the star before all of this was read."""
+    read_at: datetime
+    """Time of the warehouse before all of this was read."""
 
 
 def read(looked_at: Interval) -> Ledger:
     """Return the loaded files of the days of ``looked_at``, and all refused files."""
-    ((version,),) = warehouse.query(f"select coalesce(max(version), 0) from {ops()}.publish_log")
+    ((version, now),) = warehouse.query(f"select coalesce(max(version), 0), sysdate from {ops()}.publish_log")
     rows = warehouse.query(
         f"select source_key, kind, etag from {ops()}.loaded_files where file_date >= %s and file_date < %s",
         looked_at.start.date(),
@@ -43,6 +46,7 @@ def read(looked_at: Interval) -> Ledger:
         {key: kind for key, kind, _ in rows},
         {(key, etag): why for key, etag, why in refused},
         version,
+        now,
     )
 
 
@@ -76,5 +80,9 @@ def read_pages(kind: str) -> Iterator[list[tuple[str, str]]]:
 
 def find_replayed(ledger: Ledger) -> set[str]:
     """Return the keys of refused files, and of files with rejected lines."""
-    rows = warehouse.query(f"select distinct source_key from {ops()}.rejected_lines")
+    # The ledger keeps the number of rejected lines when the lines have expired.
+    rows = warehouse.query(
+        f"select source_key from {ops()}.rejected_lines "
+        f"union select source_key from {ops()}.loaded_files where rejected > 0"
+    )
     return {key for key, _ in ledger.refused} | {key for (key,) in rows}

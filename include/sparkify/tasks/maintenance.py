@@ -57,11 +57,14 @@ def delete_old_rows() -> dict[str, int]:
 def delete_old_files() -> int:
     """Delete old files of the work bucket, and return their number.
 
-    Files for COPY are deleted after ``keep_run_days``, and run reports after ``keep_days``.
+    Files for COPY are deleted after ``keep_run_days``, and run reports after ``keep_days``. The listening page is kept,
+    because it does not belong to a run.
 
     :raises ConfigurationError, TransientError: AWS did not answer, or refused access.
     """
     from botocore.exceptions import BotoCoreError, ClientError
+
+    from include.reports import listening
 
     bucket = settings().work_bucket
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -70,7 +73,7 @@ def delete_old_files() -> int:
         item.key
         for prefix, days in (("runs", settings().keep_run_days), ("reports", settings().keep_days))
         for item in lake.list_objects(s3, bucket, f"{prefix}/{environment()}/")
-        if item.last_modified < now - timedelta(days=days)
+        if item.last_modified < now - timedelta(days=days) and item.key != listening.key()
     ]
     try:
         # One call deletes at most 1,000 objects.

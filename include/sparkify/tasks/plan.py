@@ -120,6 +120,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
         "run_schema": schema,
         "mode": mode,
         "version": loaded.version,
+        "read_at": loaded.read_at.isoformat(),
         "began_at": began.isoformat(),
         "interval_start": interval.start.isoformat(),
         "interval_end": interval.end.isoformat(),

@@ -6,6 +6,7 @@ import concurrent.futures
 import logging
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple, TypedDict
 
 from include.sparkify.errors import DataError
@@ -108,6 +109,7 @@ def publish(
             (now + 1, commit_id, run_id, plan["mode"]),
         )
         changed = {table: warehouse.execute(cursor, script) for table, script in apply.items()}
+        _forget_rejects(cursor, plan)
         cursor.execute(duplicate_keys)
         doubled = cursor.fetchall()
         if doubled:
@@ -245,3 +247,23 @@ def _leave_out(cursor: Any, plan: Plan) -> tuple[list[str], list[str]]:
     for table in STAGING:
         warehouse.delete_keys(cursor, f"{schema}.{table}", left_out)
     return replaced, left_out
+
+
+def _forget_rejects(cursor: Any, plan: Plan) -> None:
+    """Delete rejects and refusals of the files that are loaded now: of this version, or kept before the plan.
+
+    What another run has kept since then may be of a newer version. A full refresh has read every file of the lake, so
+    it deletes whatever was kept before its plan.
+    """
+    read_at = datetime.fromisoformat(plan["read_at"])
+    for table, kept_at, only in (
+        ("refused_files", "refused_at", ""),
+        ("rejected_lines", "rejected_at", "and f.rejected = 0 "),
+    ):
+        cursor.execute(
+            f"delete from {ops()}.{table} using {plan['run_schema']}.staging_files as f "
+            f"where {table}.source_key = f.source_key {only}and ({table}.etag = f.etag or {kept_at} < %s)",
+            (read_at,),
+        )
+        if plan["mode"] == "full_refresh":
+            cursor.execute(f"delete from {ops()}.{table} where {kept_at} < %s", (read_at,))

@@ -76,10 +76,9 @@ def validate_chunk(run_id: str, address: str) -> Validated:
     ]
     refused: list[Reading] = []
     rejects: list[RejectedLine] = []
-    read_keys, rejected = [], 0
+    rejected = 0
     for count, reading in enumerate(readings, start=1):
         reading.close()
-        read_keys.append(reading.file.source_key)
         rejected += reading.file.rejected
         # At least one per file.
         rejects += reading.rejects if len(rejects) < KEPT_PER_TASK else reading.rejects[:1]
@@ -100,7 +99,7 @@ def validate_chunk(run_id: str, address: str) -> Validated:
         pieces["staging_files"].append(lines, len(files))
     for piece in pieces.values():
         piece.close()
-    _record(run_id, read_keys, rejects, refused)
+    _record(run_id, rejects, refused)
     log.info("%d files read: %d refused, %d lines rejected", total, len(refused), rejected)
     return {
         "pieces": {table: piece.addresses for table, piece in pieces.items()},
@@ -112,34 +111,23 @@ def validate_chunk(run_id: str, address: str) -> Validated:
     }
 
 
-def _record(run_id: str, read_keys: list[str], rejects: list[RejectedLine], refused: list[Reading]) -> None:
-    """Replace rejects and refusals of the files just read, whether the run will publish or not."""
-    if not read_keys:
+def _record(run_id: str, rejects: list[RejectedLine], refused: list[Reading]) -> None:
+    """Replace rejects and refusals of the files that have some, whether the run will publish or not.
+
+    Those of accepted files stay until they are published: if the run fails before, mode ``replay`` finds them again.
+    """
+    if not rejects and not refused:
         return
-    # Only keys in this range: the tables have the rejects of all files of the lake.
-    stale = {
-        key
-        for table in ("rejected_lines", "refused_files")
-        for (key,) in warehouse.query(
-            f"select distinct source_key from {ops()}.{table} where source_key between %s and %s",
-            min(read_keys),
-            max(read_keys),
-        )
-    }
-    touched = sorted(
-        (stale & set(read_keys))
-        | {reject.source_key for reject in rejects}
-        | {reading.file.source_key for reading in refused}
-    )
-    if not touched:
-        return
+    refused_keys = {reading.file.source_key for reading in refused}
 
     def record(cursor: Any) -> None:
         warehouse.lock(cursor)
-        cursor.execute("select getdate()")
+        # The start of the transaction, after the files were read: `publish` compares it with the time of its plan.
+        cursor.execute("select sysdate")
         now = cursor.fetchone()[0]
-        for table in ("rejected_lines", "refused_files"):
-            warehouse.delete_keys(cursor, f"{ops()}.{table}", touched)
+        keys = refused_keys | {reject.source_key for reject in rejects}
+        warehouse.delete_keys(cursor, f"{ops()}.rejected_lines", sorted(keys))
+        warehouse.delete_keys(cursor, f"{ops()}.refused_files", sorted(refused_keys))
         columns = [field.name for field in dataclasses.fields(RejectedLine)]
         rows = [(*dataclasses.astuple(reject), run_id, now) for reject in rejects]
         warehouse.insert(cursor, f"{ops()}.rejected_lines", [*columns, "run_id", "rejected_at"], rows)

@@ -43,9 +43,9 @@ T = TypeVar("T")
 def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     """Collect the facts of the run as JSON-serializable values.
 
-    :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``failures``, ``input``, ``rejected``,
-        ``refused_files``, ``changed``, ``checks``, ``phases``, ``days`` (of the star: the interval of the run and four
-        weeks before), and ``gaps``: the parts that could not be read, and why.
+    :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``skipped`` (why `plan` was, or None),
+        ``failures``, ``input``, ``rejected``, ``refused_files``, ``changed``, ``checks``, ``phases``, ``days`` (of the
+        star: the interval of the run and four weeks before), and ``gaps``: the parts that could not be read, and why.
     """
     gaps: list[str] = []
 
@@ -69,10 +69,12 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     tasks = [task for task in _tasks(context) if task["task"] != CHECK_COMPLETE]
     state = {task["task"]: task["state"] for task in tasks}
     plan_began = _plan_began(context) if state.get("plan") == "success" else None
-    verdict = "failed" if "failed" in state.values() else "nothing_new"
+    # Not from `state`: it keeps one task of `validate`.
+    verdict = "failed" if any(task["state"] == "failed" for task in tasks) else "nothing_new"
     if state.get("publish") == "success":
         verdict = "published"
     published = context["ti"].xcom_pull(task_ids="publish") if verdict == "published" else None
+    skipped = context["ti"].xcom_pull(task_ids="plan", key="skipped")
     interval = _interval(context)
     read_files = read("input", _read_input, context)
     began = context["dag_run"].start_date
@@ -87,6 +89,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
             "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
         },
         "verdict": verdict,
+        "skipped": skipped if verdict == "nothing_new" else None,
         "failures": [
             {"task": task["task"], "message": task["message"], "log": task["log"]}
             for task in tasks

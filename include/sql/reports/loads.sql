@@ -30,6 +30,8 @@ with files as (
         0 as rejected,
         1 as refused
     from {{ ops() }}.refused_files as r
+    left join {{ ops() }}.loaded_files as l on r.source_key = l.source_key
+    where l.source_key is null
 )
 
 select
