@@ -148,6 +148,19 @@ def test_a_run_whose_files_were_all_refused(sparkify, world):
     assert HOSTILE in page.words
 
 
+@pytest.mark.finding("M6")
+def test_a_run_with_a_misspelled_parameter_fails_and_names_it(sparkify, world):
+    """Airflow merges what a run was triggered with into its parameters."""
+    world.log("2018-11-01", event(D1))
+    given = {"start": "2018-11-01", "end": "2018-11-02", "openlineage": {"parentRunId": "1"}}
+    state, tasks = run(sparkify, **given, Mode="reload", **{"from": "2018-11-01"})
+
+    assert (state, tasks["plan"], tasks["publish"]) == ("failed", "failed", "upstream_failed")
+    (failure,) = newest(world)[0]["failures"]
+    assert "unknown parameters: Mode, from. Known: confirm_deletes, end, mode, start. " in failure["message"]
+    assert run(sparkify, **given)[0] == "success"
+
+
 def test_a_run_that_left_a_file_out(sparkify, world):
     """The report is written beside the task that fails for it."""
     world.log("2018-11-01", event(D1))
