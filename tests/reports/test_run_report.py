@@ -12,11 +12,12 @@ import orjson
 import pytest
 
 from include.sparkify.errors import DataError, TransientError
-from include.sparkify.files import lake
+from include.sparkify.files import chunks, lake
 from include.sparkify.redshift import warehouse
 from include.sparkify.redshift.reach import UnreachableError
 from include.sparkify.run_plan import run_schema_of
 from include.sparkify.tasks import run as closing
+from include.sparkify.tasks import validate
 from include.sparkify.watching import run_facts, run_report
 from local.home import AIRFLOW
 from tests.running import run
@@ -177,6 +178,32 @@ def test_a_run_that_left_a_file_out(sparkify, world):
     assert_harmless(page, html)
 
 
+@pytest.mark.finding("G2")
+@pytest.mark.parametrize("broken", [["1"], ["0", "1"], ["0"]], ids=" and ".join)
+def test_a_run_in_which_a_mapped_task_failed(sparkify, world, monkeypatch, broken):
+    validate_chunk = validate.validate_chunk
+
+    def fail(run_id, chunk):
+        number = chunk.removesuffix(".json")[-1]
+        if number in broken:
+            raise DataError(f"chunk {number} cannot be read")
+        return validate_chunk(run_id, chunk)
+
+    monkeypatch.setattr(validate, "validate_chunk", fail)
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
+    world.log("2018-11-01", event(D1))
+    world.log("2018-11-01", event(D1, user=2), name="more")
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+
+    assert (state, tasks["publish"], tasks["close_run"]) == ("failed", "upstream_failed", "success")
+    facts, page, _ = newest(world)
+    assert facts["verdict"] == "failed"
+    assert {failure["task"]: failure["message"] for failure in facts["failures"]} == {
+        f"validate [{number}]": f"chunk {number} cannot be read" for number in broken
+    }
+    assert f"chunk {broken[0]} cannot be read" in page.words
+
+
 def test_a_run_whose_audit_failed(sparkify, world, monkeypatch):
     world.log("2018-11-01", event(D1), event(D1, user=2, session=2))
     spoiled = sparkify.get_task("build.songplays")
@@ -233,6 +260,7 @@ def context_of(world, **states):
     tasks = [
         types.SimpleNamespace(
             task_id=name,
+            map_index=-1,
             state=state,
             start_date=began,
             end_date=began,
@@ -245,7 +273,7 @@ def context_of(world, **states):
     context["ti"] = types.SimpleNamespace(
         task_id="close_run",
         dag_id="sparkify",
-        xcom_pull=lambda task_ids, key="return_value": HOSTILE if key == "failure" else None,
+        xcom_pull=lambda task_ids, key="return_value", map_indexes=-1: HOSTILE if key == "failure" else None,
     )
     return context
 

@@ -69,7 +69,8 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     tasks = [task for task in _tasks(context) if task["task"] != CHECK_COMPLETE]
     state = {task["task"]: task["state"] for task in tasks}
     plan_began = _plan_began(context) if state.get("plan") == "success" else None
-    verdict = "failed" if "failed" in state.values() else "nothing_new"
+    failed = [task for task in tasks if task["state"] == "failed"]
+    verdict = "failed" if failed else "nothing_new"
     if state.get("publish") == "success":
         verdict = "published"
     published = context["ti"].xcom_pull(task_ids="publish") if verdict == "published" else None
@@ -88,9 +89,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
         },
         "verdict": verdict,
         "failures": [
-            {"task": task["task"], "message": task["message"], "log": task["log"]}
-            for task in tasks
-            if task["state"] == "failed"
+            {"task": _name(task), "message": task["message"], "log": task["log"]} for task in failed
         ]
         + (_left_out(published) if verdict == "published" else []),
         "input": read_files,
@@ -113,6 +112,12 @@ def _left_out(published: Published | None) -> list[dict[str, Any]]:
     return []
 
 
+def _name(task: Mapping[str, Any]) -> str:
+    """Return the name of a task, with the index of its instance if it is mapped."""
+    index = task["map_index"]
+    return str(task["task"]) if index < 0 else f"{task['task']} [{index}]"
+
+
 def _plan_began(context: Mapping[str, Any]) -> datetime | None:
     plan = run_plan.of_run(context)
     return datetime.fromisoformat(plan["began_at"]) if plan else None
@@ -124,8 +129,11 @@ def _tasks(context: Mapping[str, Any]) -> list[dict[str, Any]]:
     # Airflow 2 and 3 share no way to ask for the other tasks of a run, and neither has the other's.
     found = _task_breadcrumbs(context) if hasattr(this, "get_task_breadcrumbs") else _task_instances(run)
     for task in found:
-        failed = task["state"] == "failed"
-        task["message"] = this.xcom_pull(task_ids=task["task"], key=notify.FAILURE) if failed else None
+        task["message"] = None
+        if task["state"] == "failed":
+            # Without the index, a mapped task gives the messages of all its instances.
+            place = {"task_ids": task["task"], "map_indexes": task["map_index"]}
+            task["message"] = this.xcom_pull(**place, key=notify.FAILURE)
     return found
 
 
@@ -134,6 +142,7 @@ def _task_instances(run: Any) -> list[dict[str, Any]]:
     found = [
         {
             "task": ti.task_id,
+            "map_index": ti.map_index,
             "state": str(ti.state),
             "start": ti.start_date,
             "end": ti.end_date,
@@ -160,6 +169,7 @@ def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "task": crumb["task_id"],
+            "map_index": crumb["map_index"],
             "state": str(crumb["state"]),
             "seconds": crumb["duration"],
         }
