@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 import botocore.exceptions
 import orjson
 import pytest
+import sqlalchemy
+from airflow.utils.session import create_session
 
 from include.sparkify.errors import DataError, TransientError
 from include.sparkify.files import chunks, lake
@@ -202,6 +204,25 @@ def test_a_run_in_which_a_mapped_task_failed(sparkify, world, monkeypatch, broke
         f"validate [{number}]": f"chunk {number} cannot be read" for number in broken
     }
     assert f"chunk {broken[0]} cannot be read" in page.words
+
+
+@pytest.mark.finding("G10")
+def test_a_run_that_has_a_task_of_an_earlier_version(sparkify, world, monkeypatch):
+    def deploy(context, result=None):
+        where = "where task_id = 'create_tables' and run_id = :id"
+        with create_session() as session:
+            for statement in (
+                f"delete from rendered_task_instance_fields {where}",
+                f"update task_instance set task_id = 'of_before' {where}",
+            ):
+                session.execute(sqlalchemy.text(statement), {"id": context["run_id"]})
+
+    monkeypatch.setattr(sparkify.get_task("build.songplays"), "post_execute", deploy)
+    world.log("2018-11-01", event(D1))
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+
+    assert (state, tasks["of_before"], tasks["close_run"]) == ("success", "removed", "success")
+    assert newest(world)[0]["verdict"] == "published"
 
 
 def test_a_run_whose_audit_failed(sparkify, world, monkeypatch):

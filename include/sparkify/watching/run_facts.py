@@ -174,7 +174,8 @@ def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
             "seconds": crumb["duration"],
         }
         | dict.fromkeys(("start", "end", "tries", "log"))
-        for crumb in sorted(crumbs, key=lambda crumb: place[crumb["task_id"]])
+        # A deploy during the run leaves tasks that the DAG no longer has.
+        for crumb in sorted(crumbs, key=lambda crumb: place.get(crumb["task_id"], len(place)))
     ]
 
 
