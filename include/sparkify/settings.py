@@ -21,7 +21,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from include.sparkify.errors import ConfigurationError
+from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.tables import SOURCES, Source
 
 VARIABLE = "sparkify"
@@ -105,13 +105,20 @@ def settings() -> Settings:
     """Return the settings, read once per process (a task is a process).
 
     :raises ConfigurationError: the Variable is not a JSON object, has an unknown key, or a value is out of range.
+    :raises TransientError: there is no such Variable, or a secrets backend did not answer: Airflow says the same of both.
     """
     from airflow.providers.common.compat.sdk import Variable
 
     # The default by position: Airflow 2 and 3 give this parameter different names. Not `deserialize_json`: Airflow 3
-    # takes a Variable that is not JSON for one that does not exist, and the defaults would apply.
+    # takes a Variable that is not JSON for one that does not exist.
+    found = Variable.get(VARIABLE, None)
+    if found is None:
+        raise TransientError(
+            f"there is no Variable `{VARIABLE}`, or a secrets backend did not answer (see the log). Set the Variable in "
+            "Airflow (Admin, Variables) or in the secrets backend; {} is the defaults. Then clear the task."
+        )
     try:
-        given = json.loads(Variable.get(VARIABLE, "{}"))
+        given = json.loads(found)
     except ValueError as error:
         raise ConfigurationError(
             f"Variable `{VARIABLE}` is not JSON ({error}). Fix it in Airflow (Admin, Variables) or in the secrets "

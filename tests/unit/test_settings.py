@@ -7,9 +7,10 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
 from include.sparkify import settings
-from include.sparkify.errors import ConfigurationError
+from include.sparkify.errors import ConfigurationError, TransientError
 
 
 @pytest.fixture
@@ -192,3 +193,17 @@ def test_a_variable_that_is_not_json_is_named(monkeypatch):
     with pytest.raises(ConfigurationError, match="Variable `sparkify` is not JSON"):
         settings.settings()
     settings.settings.cache_clear()
+
+
+@pytest.mark.finding("G3")
+def test_a_lookup_that_is_not_answered_is_not_taken_for_the_defaults(monkeypatch):
+    """Airflow passes over a secrets backend that fails, as if it did not have the Variable."""
+    monkeypatch.delenv("AIRFLOW_VAR_SPARKIFY", raising=False)
+    monkeypatch.setattr(EnvironmentVariablesBackend, "get_variable", throttled)
+    settings.settings.cache_clear()
+    with pytest.raises(TransientError, match="no Variable `sparkify`, or a secrets backend did not answer"):
+        settings.settings()
+
+
+def throttled(*_, **__):
+    raise ConnectionError("ThrottlingException")
