@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import types
-from datetime import datetime
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -13,6 +13,9 @@ import redshift_connector
 
 from include.sparkify.errors import DataError
 from include.sparkify.tasks import checks, notify
+from local.home import AIRFLOW
+from tests import dag_processor
+from tests.running import as_scheduled, create_run
 from tests.world import event
 
 ERROR = (
@@ -100,6 +103,39 @@ def test_a_run_that_reaches_its_time_limit_is_told_although_no_task_fails(
     messages = received()
     assert len(messages) == sent
     assert all("reached its time limit" in message["Message"] for message in messages)
+
+
+@pytest.fixture
+def create(sparkify, airflow_database):
+    """Yield a function that creates a run that has not begun, and a session of Airflow's database."""
+    from airflow.utils.session import create_session
+
+    dag = as_scheduled(sparkify)
+    with create_session() as session:
+        yield lambda run_id: create_run(dag, datetime(2018, 11, 2, tzinfo=UTC), session, run_id), session
+        session.rollback()
+
+
+@pytest.mark.skipif(AIRFLOW == 2, reason="Airflow 2 gives these callbacks an exception, and access to the database")
+@pytest.mark.finding("G1")
+def test_a_worker_that_died_is_told(make_world, topic, create):
+    """No task process is left, so Airflow 3 calls back in its DAG processor, which never answers a push of an XCom."""
+    arn, received = topic
+    make_world(failure_topic_arn=arn)
+    create_it, session = create
+    run = create_it("dead")
+    told = ("plan", "audit_staging")
+    requests = []
+    for task_id in told:
+        instance = run.get_task_instance(task_id, session=session)
+        instance.state, instance.try_number = "running", instance.max_tries + 1
+        requests.append(dag_processor.of_dead_worker(instance, session))
+    session.rollback()
+
+    dag_processor.run_callbacks("sparkify", *requests)
+    assert sorted(message["Subject"] for message in received()) == [
+        f"Failed: sparkify {task_id} dead" for task_id in sorted(told)
+    ]
 
 
 def test_every_task_has_it(sparkify, reports):

@@ -28,7 +28,7 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     :param cause: replaces the exception of the task, if more is known than it says.
     """
     ti = context["ti"]
-    error = str(cause or context.get("exception") or "the task gave no message")
+    error = str(cause or context.get("exception") or "the task gave no message: its worker may have died")
     if STATEMENT_TIMEOUT in error or "statement timeout" in error:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
         log.error("%s", error)
@@ -39,7 +39,9 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     if run_plan.is_of_ended_run(error):
         error = f"the run has ended, and its schema is dropped. {run_plan.CLEAR} The error was: {error}"
         log.error("%s", error)
-    ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
+    # A task whose worker has died has none: Airflow 3 then calls this in its DAG processor, where no push returns.
+    if context.get("exception"):
+        ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
     if settings().failure_topic_arn:
         _publish(context, f"Failed: {ti.dag_id} {ti.task_id} {context['run_id']}", _message(context, error))
 
