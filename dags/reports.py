@@ -55,6 +55,7 @@ from airflow.providers.common.compat.sdk import Param, dag, get_current_context,
 from include.defaults import DEFAULT_ARGS
 from include.reports import publish as report_tables
 from include.sparkify import assets, settings, tables
+from include.sparkify.tasks import notify
 
 # The one place that decides: the Astro SDK where it is installed (Airflow 2), else plain operators, with the same rows.
 working_tables = import_module(f"include.reports.{'sdk' if find_spec('astro') else 'plain'}")
@@ -74,6 +75,7 @@ def remake(ti: Any) -> bool:
     # The working tables belong to one run.
     max_active_runs=1,
     dagrun_timeout=settings.run_limit(),
+    on_failure_callback=notify.run_ended,
     default_args=DEFAULT_ARGS,
     template_searchpath=[str(tables.SQL)],
     user_defined_macros={

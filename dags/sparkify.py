@@ -96,7 +96,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
     # A safeguard: Airflow pauses the DAG after this many consecutive failed runs.
     max_consecutive_failed_dag_runs=10,
     dagrun_timeout=settings.run_limit(),
-    on_failure_callback=notify.run_timed_out,
+    on_failure_callback=notify.run_ended,
     default_args=DEFAULT_ARGS,
     template_searchpath=[str(tables.SQL)],
     user_defined_macros={

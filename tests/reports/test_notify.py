@@ -15,7 +15,7 @@ from include.sparkify.errors import DataError
 from include.sparkify.tasks import checks, notify
 from local.home import AIRFLOW
 from tests import dag_processor
-from tests.running import as_scheduled, create_run
+from tests.running import DAGS, as_scheduled, create_run, dag_of
 from tests.world import event
 
 ERROR = (
@@ -90,19 +90,25 @@ def test_without_a_topic_nothing_is_sent(make_world, topic):
     assert kept == {notify.FAILURE: ERROR}
 
 
-@pytest.mark.finding("F5")
-@pytest.mark.parametrize(("reason", "sent"), [("timed_out", 1), ("task_failure", 0)])
-def test_a_run_that_reaches_its_time_limit_is_told_although_no_task_fails(
-    make_world, topic, sparkify, reason, sent
-):
+@pytest.mark.finding("F5", "G9")
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("timed_out", ["has reached its time limit"]),
+        ("all_tasks_deadlocked", ["cannot go on (all_tasks_deadlocked)"]),
+        ("task_failure", []),
+    ],
+)
+def test_a_run_that_ends_without_a_failed_task_is_told(make_world, topic, reason, said):
     arn, received = topic
     make_world(failure_topic_arn=arn)
-    found = sparkify.on_failure_callback
-    (callback,) = found if isinstance(found, list) else [found]
-    callback({"reason": reason, "dag_run": types.SimpleNamespace(dag_id="sparkify", run_id="manual__1")})
-    messages = received()
-    assert len(messages) == sent
-    assert all("reached its time limit" in message["Message"] for message in messages)
+    for dag in map(dag_of, sorted(path.stem for path in DAGS.glob("*.py"))):
+        found = dag.on_failure_callback
+        (callback,) = found if isinstance(found, list) else [found]
+        callback({"reason": reason, "dag": dag, "run_id": "manual__1"})
+        messages = received()
+        assert [message["Subject"] for message in messages] == [f"Ended: {dag.dag_id} manual__1"] * len(said)
+        assert all(words in message["Message"] for words in said for message in messages)
 
 
 @pytest.fixture
@@ -136,6 +142,21 @@ def test_a_worker_that_died_is_told(make_world, topic, create):
     assert sorted(message["Subject"] for message in received()) == [
         f"Failed: sparkify {task_id} dead" for task_id in sorted(told)
     ]
+
+
+@pytest.mark.skipif(AIRFLOW == 2, reason="Airflow 2 gives these callbacks a whole context")
+@pytest.mark.finding("G9")
+def test_a_run_that_is_ended_without_a_task_left_is_told(make_world, topic, create, sparkify):
+    arn, received = topic
+    make_world(failure_topic_arn=arn)
+    create_it, session = create
+    request = create_it("late").produce_dag_callback(dag=sparkify, success=False, reason="timed_out")
+    session.rollback()
+
+    dag_processor.run_callbacks("sparkify", request)
+    (message,) = received()
+    assert message["Subject"] == "Ended: sparkify late"
+    assert "has reached its time limit" in message["Message"]
 
 
 def test_every_task_has_it(sparkify, reports):

@@ -46,22 +46,27 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
         _publish(context, f"Failed: {ti.dag_id} {ti.task_id} {context['run_id']}", _message(context, error))
 
 
-def run_timed_out(context: Mapping[str, Any]) -> None:
-    """Publish to the topic that a run has reached its time limit: the ``on_failure_callback`` of a DAG.
+def run_ended(context: Mapping[str, Any]) -> None:
+    """Publish to the topic that Airflow has ended a run of which no task failed: the ``on_failure_callback`` of a DAG.
 
-    Airflow then ends the run and skips its tasks, so no task fails. Every other failure is reported by its task.
+    The run has reached its time limit, and its tasks are skipped; or its tasks wait for each other. Every other failure
+    is reported by its task.
     """
-    if context.get("reason") != "timed_out":
+    reason = context.get("reason")
+    if reason == "task_failure":
         return
-    run = context["dag_run"]
+    # Airflow 3 gives no more if no task was left.
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    why = "has reached its time limit" if reason == "timed_out" else f"cannot go on ({reason})"
     text = (
-        f"DAG run {run.dag_id} {run.run_id} has reached its time limit (SPARKIFY_RUN_HOURS), and Airflow has ended it. "
-        "Nothing is published in part. Likely reasons: no worker, or a pool without free slots (SPARKIFY_POOL). Next: "
-        "fix the reason, then clear the task `plan` with everything downstream."
+        f"DAG run {dag_id} {run_id} {why}, and Airflow has ended it. Likely reasons: no worker, a pool without free slots "
+        "(SPARKIFY_POOL), too short a limit (SPARKIFY_RUN_HOURS), or a task that a person has set to another state. Next: "
+        "fix the reason, then clear the first task that was not successful (`plan` in sparkify and reports) with "
+        "everything downstream."
     )
     log.error("%s", text)
     if settings().failure_topic_arn:
-        _publish(context, f"Timed out: {run.dag_id} {run.run_id}", text)
+        _publish(context, f"Ended: {dag_id} {run_id}", text)
 
 
 def _publish(context: Mapping[str, Any], subject: str, message: str) -> None:
