@@ -59,6 +59,8 @@ refused song files | the message names the fix. The files: `select * from sparki
 the files |
 
 To try again, clear `plan` with everything downstream: the run starts over, which is safe.
+
+After ten failed runs in a row, Airflow pauses this DAG, and no more days are loaded: fix the reason, then unpause it.
 """
 
 from __future__ import annotations

@@ -54,9 +54,10 @@ def topic(local_redshift):
     sns.delete_topic(TopicArn=arn)
 
 
-def context_of(world):
+def context_of(world, dag):
     context = world.context("2018-11-01", "2018-11-02", run_id="manual__" + "x" * 150)
     kept = {}
+    context["dag"] = dag
     context["exception"] = DataError(ERROR)
     context["ti"] = types.SimpleNamespace(
         dag_id="sparkify",
@@ -68,9 +69,10 @@ def context_of(world):
     return context, kept
 
 
-def test_the_topic_is_told(make_world, topic):
+@pytest.mark.finding("G4")
+def test_the_topic_is_told(make_world, topic, sparkify):
     arn, received = topic
-    context, kept = context_of(make_world(failure_topic_arn=arn))
+    context, kept = context_of(make_world(failure_topic_arn=arn), sparkify)
     notify.failure(context)
 
     (message,) = received()
@@ -78,13 +80,14 @@ def test_the_topic_is_told(make_world, topic):
     for word in (context["run_id"], "[2018-11-01T00:00:00, 2018-11-02T00:00:00)", "songplays.level_is_known"):
         assert word in message["Message"]
     assert "http://localhost:8080/log" in message["Message"]
+    assert "After 10 failed runs in a row, Airflow pauses the DAG" in message["Message"]
     assert "abc" not in message["Message"], "rows of the warehouse stay out of mailboxes"
     assert kept == {notify.FAILURE: ERROR}
 
 
-def test_without_a_topic_nothing_is_sent(make_world, topic):
+def test_without_a_topic_nothing_is_sent(make_world, topic, sparkify):
     _, received = topic
-    context, kept = context_of(make_world())
+    context, kept = context_of(make_world(), sparkify)
     notify.failure(context)
     assert received() == []
     assert kept == {notify.FAILURE: ERROR}
@@ -170,8 +173,8 @@ def test_every_task_has_it(sparkify, reports):
             assert function in (notify.failure, checks.record_failed), task.task_id
 
 
-def test_a_failed_copy_is_told_with_its_reason(world):
-    context, kept = context_of(world)
+def test_a_failed_copy_is_told_with_its_reason(world, sparkify):
+    context, kept = context_of(world, sparkify)
     world.log("2018-11-01", event(datetime(2018, 11, 1, 10), 1))
     world.create_tables()
     loading = world.context("2018-11-01", "2018-11-02")

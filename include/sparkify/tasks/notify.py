@@ -89,6 +89,9 @@ def _message(context: Mapping[str, Any], error: str) -> str:
         interval = "none"
     # Failing rows follow a failed check as JSON lines, and they may name people.
     said = "\n".join(line for line in error.splitlines() if not line.startswith("{"))
+    # Airflow itself tells no one.
+    if most := context["dag"].max_consecutive_failed_dag_runs:
+        said += f"\n\nAfter {most} failed runs in a row, Airflow pauses the DAG: fix the reason, then unpause it."
     return (
         f"DAG run   {ti.dag_id} {context['run_id']}\n"
         f"Interval  {interval} UTC\n"
