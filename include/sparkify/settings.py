@@ -66,7 +66,8 @@ class Settings(pydantic.BaseModel):
     absent: Literal["skip", "warn", "fail"] = "skip"
     """Policy for an interval without a log file: skip, warn (go on with the songs) or fail."""
     wait_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 180
-    """Minutes after the end of an interval in which its log file may still arrive before the run goes on without it."""
+    """Minutes after the end of an interval in which its log file may still arrive before the run goes on without it.
+    Less than ``SPARKIFY_RUN_HOURS``, after which Airflow ends the run."""
     look_back_days: Annotated[int, Field(ge=0, le=366)] = 3
     """Days before its interval in which a scheduled run looks for late and changed files."""
     reject_threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -94,6 +95,11 @@ class Settings(pydantic.BaseModel):
             r"^pg_|_ops$|reports(_state)?$", self.star_schema
         ):
             raise ValueError(f"schema {self.star_schema!r} is a reserved name: choose another one")
+        if timedelta(minutes=self.wait_minutes) >= run_limit():
+            raise ValueError(
+                f"wait_minutes = {self.wait_minutes} is not below the time limit of a run, {run_limit()}, at which Airflow "
+                "ends a waiting run: lower it, or raise the environment variable SPARKIFY_RUN_HOURS"
+            )
         for one, other in itertools.permutations((source.prefix for source in SOURCES), 2):
             if getattr(self, one).startswith(getattr(self, other)):
                 raise ValueError(f"{one} and {other} must not contain each other")

@@ -67,7 +67,8 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_each_number_has_a_default_and_bounds(given, name):
+def test_each_number_has_a_default_and_bounds(given, name, monkeypatch):
+    monkeypatch.setenv("SPARKIFY_RUN_HOURS", "169")
     below, least, default, greatest, above = NUMBERS[name]
     given()
     assert getattr(settings.settings(), name) == default
@@ -80,6 +81,17 @@ def test_each_number_has_a_default_and_bounds(given, name):
             given(**{name: value})
             with pytest.raises(ConfigurationError, match=f"{name}: Input should be"):
                 settings.settings()
+
+
+@pytest.mark.finding("G5")
+@pytest.mark.parametrize(("hours", "minutes"), [("", 24 * 60), ("2", 120)])
+def test_a_wait_that_the_time_limit_of_a_run_would_end_is_refused(given, monkeypatch, hours, minutes):
+    monkeypatch.setenv("SPARKIFY_RUN_HOURS", hours)
+    given(wait_minutes=minutes)
+    with pytest.raises(ConfigurationError, match=f"wait_minutes = {minutes} is not below .*SPARKIFY_RUN_HOURS"):
+        settings.settings()
+    given(wait_minutes=minutes - 1)
+    assert settings.settings().wait_minutes == minutes - 1
 
 
 def test_the_variable_is_read_once(given):
