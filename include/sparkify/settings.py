@@ -28,6 +28,8 @@ VARIABLE = "sparkify"
 # The connection for S3 and the APIs of AWS.
 AWS_CONN_ID = "aws_default"
 SCHEDULES = ("@hourly", "@daily")
+# Airflow 2 imports no DAG with another name of a pool.
+POOL = re.compile(r"[\w.-]{1,250}")
 # Names that the warehouse, or another part of this project, uses for a schema.
 RESERVED_SCHEMAS = {
     "public", "pg_catalog", "pg_internal", "pg_temp", "information_schema", "catalog_history", "reports",
@@ -220,7 +222,8 @@ def pool() -> str:
 
     A task in a pool that a deployment has not created would wait forever.
     """
-    return os.environ.get("SPARKIFY_POOL", "default_pool")
+    value = os.environ.get("SPARKIFY_POOL") or "default_pool"
+    return value if POOL.fullmatch(value) else "default_pool"
 
 
 def task_limit() -> timedelta:
@@ -243,6 +246,10 @@ def check_environment() -> None:
     for name in ("SPARKIFY_START_DATE", "SPARKIFY_LAST_DAY"):
         if os.environ.get(name) and _date(name) is None:
             raise ConfigurationError(f"{name} must be an ISO date, for example 2018-11-01")
+    if os.environ.get("SPARKIFY_POOL") and not POOL.fullmatch(os.environ["SPARKIFY_POOL"]):
+        raise ConfigurationError(
+            "SPARKIFY_POOL must be the name of an Airflow pool: letters, digits, dashes, dots and underscores"
+        )
     for name in ("SPARKIFY_TASK_HOURS", "SPARKIFY_RUN_HOURS"):
         if os.environ.get(name) and _hours(name) is None:
             raise ConfigurationError(f"{name} must be a number of hours above 0, for example 4")

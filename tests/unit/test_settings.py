@@ -11,6 +11,7 @@ from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
 from include.sparkify import settings
 from include.sparkify.errors import ConfigurationError, TransientError
+from tests.running import dag_of
 
 
 @pytest.fixture
@@ -177,6 +178,16 @@ def test_an_environment_that_cannot_be_fails_at_run_time_and_not_at_import(monke
     assert settings.last_day() is None
     with pytest.raises(ConfigurationError, match=name):
         settings.check_environment()
+
+
+@pytest.mark.finding("G11")
+@pytest.mark.parametrize("value", ["", "my pool", "a" * 251])
+def test_a_pool_that_cannot_be_fails_at_run_time_and_not_at_import(monkeypatch, value):
+    monkeypatch.setenv("SPARKIFY_POOL", value)
+    assert dag_of("sparkify").get_task("publish").pool == "default_pool"
+    if value:
+        with pytest.raises(ConfigurationError, match="SPARKIFY_POOL must be the name of an Airflow pool"):
+            settings.check_environment()
 
 
 @pytest.mark.parametrize(("value", "hours"), [("0.5", 0.5), ("1", 1), ("8760", 8760)])
