@@ -24,6 +24,8 @@ RUN ! pip check | sed 's/, but you have .*//' | grep -vxFf /tmp/conflicts | grep
 ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=True
 # Seconds. The imports of Amazon's provider can exceed the default of 30 on a busy machine.
 ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120
+# The DAG processor stops a file after its own limit, whose default is 50.
+ENV AIRFLOW__CORE__DAG_FILE_PROCESSOR_TIMEOUT=180
 # Astro sends lineage by default (docs/watching.md), but not the source code of tasks.
 ENV AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE=True
 # Our own file names the datasets of our tasks: no SQL, no further connections, the same names in every run.

@@ -14,6 +14,8 @@ import pathspec
 import pytest
 import yaml
 
+from local.home import AIRFLOW
+from local.runtime3 import CHANGES, convert
 from tests.project.files import PROJECT, instructions, read, tracked
 from tests.project.test_local_worlds import environment
 
@@ -45,6 +47,31 @@ def test_the_image_and_the_local_world_set_the_same() -> None:
     image = dict(re.findall(r"^ENV (\w+)=[\"']?(.*?)[\"']?$", read("Dockerfile"), re.M))
     assert {name for name in environment() if "OPENLINEAGE" in name} <= set(image)
     assert image.items() <= environment().items()
+
+
+@pytest.mark.finding("G8")
+def test_the_limits_of_an_import_are_in_force(tmp_path: Path) -> None:
+    """The DAG processor ends the process of a file at its own limit, so that one must be the longer one."""
+    for name in CHANGES:
+        shutil.copy(PROJECT / name, tmp_path / name)
+    shutil.copy(PROJECT / "requirements-airflow3.lock", tmp_path)
+    if AIRFLOW == 3:
+        convert(tmp_path)
+    image = dict(rest.split("=", 1) for name, rest in instructions(tmp_path) if name == "ENV")
+    section = "core" if AIRFLOW == 2 else "dag_processor"
+    for given in (image, environment()):
+        told = [
+            subprocess.run(
+                [sys.executable, "-W", "ignore", "-m", "airflow", "config", "get-value", *option],
+                env={"PATH": os.defpath, "AIRFLOW_HOME": str(tmp_path)}
+                | {name: value for name, value in given.items() if name.endswith("_TIMEOUT")},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.splitlines()[-1]
+            for option in ((section, "dag_file_processor_timeout"), ("core", "dagbag_import_timeout"))
+        ]
+        assert int(told[0]) > float(told[1]) == 120
 
 
 def test_the_image_holds_what_is_deployed_and_nothing_else() -> None:
