@@ -11,14 +11,15 @@ COPY packages.txt .
 RUN /usr/local/bin/install-system-packages
 # The lock is the constraint, added to any that the Runtime sets: the image has the versions that the tests ran with.
 COPY requirements.txt requirements.lock pyproject.toml ./
-RUN pip check | sed 's/, but you have .*//' > /tmp/conflicts
+# It reports conflicts with 1, which would end this step in a shell with pipefail and must not count in the one below.
+RUN pip check > /tmp/conflicts.all || true; sed 's/, but you have .*//' /tmp/conflicts.all > /tmp/conflicts
 RUN UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock" /usr/local/bin/install-python-dependencies
 
 # The build stops if the tag's Airflow is not the one of the lock. Astronomer's builds add a suffix, as in 2.11.2+astro.7.
 ARG AIRFLOW_VERSION=2.11.2
 RUN python -c "import sys; from importlib.metadata import version; v = version('apache-airflow'); v.split('+')[0] == sys.argv[1] or sys.exit('Airflow is ' + v)" "$AIRFLOW_VERSION"
 # It also stops if the lock took from another package of the Runtime a version that it needs. Only the SDK's bound is known.
-RUN ! pip check | sed 's/, but you have .*//' | grep -vxFf /tmp/conflicts | grep -vi '^No broken requirements found\|^astro-sdk-python .* flask-session'
+RUN pip check > /tmp/conflicts.all || true; ! sed 's/, but you have .*//' /tmp/conflicts.all | grep -vxFf /tmp/conflicts | grep -vi '^No broken requirements found\|^astro-sdk-python .* flask-session'
 
 # The task `plan` of the DAG `reports` has created the schema; without this the SDK creates it, too.
 ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=True

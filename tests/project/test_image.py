@@ -109,11 +109,17 @@ def test_a_failed_install_ends_the_service(tmp_path: Path) -> None:
     assert "started" not in done.stdout
 
 
-def run_step(text: str, tools: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+# A base image sets the shell of the RUN instructions. Airflow's own image has the second one.
+SHELLS = ["/bin/sh -c", "/bin/bash -o pipefail -o errexit -o nounset -c"]
+
+
+def run_step(
+    text: str, tools: Path, shell: str = SHELLS[0], **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run a RUN instruction of the Dockerfile, with `tools` first on its PATH and PYTHONPATH."""
     path = f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
     return subprocess.run(
-        ["/bin/sh", "-c", text],
+        [*shell.split(), text],
         env={"PATH": path, "PYTHONPATH": str(tools), **variables},
         capture_output=True,
         text=True,
@@ -147,6 +153,8 @@ OLD = "apache-airflow-providers-celery 3.9 has requirement flower<2, but you hav
 NEW = "apache-airflow-providers-celery 3.9 has requirement redis<6, but you have redis 7.0."
 
 
+@pytest.mark.finding("G6")
+@pytest.mark.parametrize("shell", SHELLS, ids=["sh", "bash"])
 @pytest.mark.parametrize(
     ("before", "after", "built"),
     [
@@ -158,17 +166,18 @@ NEW = "apache-airflow-providers-celery 3.9 has requirement redis<6, but you have
     ids=["the SDK's bound", "of the Runtime itself", "none", "by the lock"],
 )
 def test_the_build_stops_if_the_lock_breaks_a_package_of_the_runtime(
-    tmp_path: Path, before: list[str], after: list[str], built: bool
+    tmp_path: Path, before: list[str], after: list[str], built: bool, shell: str
 ) -> None:
     conflicts = tmp_path / "conflicts"
     pip = tmp_path / "pip"
-    pip.write_text(
-        f'#!/bin/sh\n[ -s {conflicts} ] && printf "%s\\n" {" ".join(map(repr, after))} && exit 1\n'
-        f'printf "%s\\n" {" ".join(map(repr, before))}\n'
-    )
+    told = [
+        f'printf "%s\\n" {" ".join(map(repr, lines))}; exit {int("No " not in lines[0])}'
+        for lines in (before, after)
+    ]
+    pip.write_text(f"#!/bin/sh\n[ -s {conflicts} ] || {{ {told[0]}; }}\n{told[1]}\n")
     pip.chmod(0o755)
     steps = [step.replace("/tmp/conflicts", str(conflicts)) for step in steps_with("pip check")]
-    first, last = (run_step(step, tmp_path) for step in steps)
+    first, last = (run_step(step, tmp_path, shell) for step in steps)
     assert first.returncode == 0
     assert (last.returncode == 0) == built, last.stdout
     assert built or "redis<6" in last.stdout
