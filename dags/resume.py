@@ -5,7 +5,8 @@ It takes some minutes. Then `redshift_default` works again, at the same address 
 again is safe: a cluster that is already running is left as it is.
 
 **On a schedule.** Set the environment variable `SPARKIFY_RESUME_SCHEDULE` to `@daily` or a cron expression (UTC), some
-time before the pipeline's: the counterpart of `SPARKIFY_PAUSE_SCHEDULE` (see `pause`).
+time before the pipeline's: the counterpart of `SPARKIFY_PAUSE_SCHEDULE` (see `pause`). A scheduled run that begins more
+than an hour late, as the first one of a new schedule does, is skipped.
 
 | red task | meaning | what to do |
 |---|---|---|
@@ -39,6 +40,8 @@ def resume() -> None:
         context = get_current_context()
         if context["dag_run"].run_type == "scheduled":
             schedule.check_schedule(schedule.RESUME)
+            if schedule.is_late(context["data_interval_end"]):
+                return {}
         return steps.find_resumable(context["params"])
 
     cluster = find_resumable()
