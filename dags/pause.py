@@ -6,9 +6,9 @@ DAG pauses at once (or, with `only_if_idle`, only if no one was connected for `i
 
 **On a schedule, when idle.** Set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to `@hourly`, `@daily` or a cron
 expression (UTC). Scheduled runs pause the cluster only if no one was connected for `idle_minutes` (the metric
-`DatabaseConnections` of CloudWatch). A cluster without measurements keeps running. A scheduled run that begins more than
-an hour late, as the first one of a new schedule does, is skipped. Set `SPARKIFY_RESUME_SCHEDULE` so
-that the cluster runs again before the pipeline needs it.
+`DatabaseConnections` of CloudWatch). A cluster without measurements keeps running. A scheduled run that begins more
+than an hour late, as the first one of a new schedule does, is skipped. Set `SPARKIFY_RESUME_SCHEDULE` so that the
+cluster runs again before the pipeline needs it.
 
 Running it again is safe: a cluster that is already paused is left as it is. Serverless needs no pausing.
 

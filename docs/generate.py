@@ -211,7 +211,7 @@ def _settings() -> Iterator[str]:
         "## The Variable `sparkify`",
         "",
         "Settings of the running pipeline are the keys of one Airflow Variable, `sparkify`, a JSON object. An unknown",
-        "key, or a value of another type, fails the run and is named in the message. Without the Variable no task runs; the",
+        "key, or a value of another type, fails the run and is named in the message. The Variable must exist; the",
         "value `{}` is all defaults.",
         "",
         "| key | default | meaning |",

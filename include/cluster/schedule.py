@@ -56,7 +56,10 @@ def is_late(due: datetime) -> bool:
     """
     late = datetime.now(UTC) - due > LATE
     if late:
-        log.info("this run was due at %s, which is too long ago: nothing is done. To do it now, trigger the DAG.", due)
+        log.info(
+            "this run was due at %s, which is too long ago: nothing is done. To do it now, trigger the DAG.",
+            due,
+        )
     return late
 
 

@@ -99,8 +99,8 @@ class Settings(pydantic.BaseModel):
             raise ValueError(f"schema {self.star_schema!r} is a reserved name: choose another one")
         if timedelta(minutes=self.wait_minutes) >= run_limit():
             raise ValueError(
-                f"wait_minutes = {self.wait_minutes} is not below the time limit of a run, {run_limit()}, at which Airflow "
-                "ends a waiting run: lower it, or raise the environment variable SPARKIFY_RUN_HOURS"
+                f"wait_minutes = {self.wait_minutes} is not below the time limit of a run, {run_limit()}, at which "
+                "Airflow ends a waiting run: lower it, or raise the environment variable SPARKIFY_RUN_HOURS"
             )
         for one, other in itertools.permutations((source.prefix for source in SOURCES), 2):
             if getattr(self, one).startswith(getattr(self, other)):
@@ -113,7 +113,7 @@ def settings() -> Settings:
     """Return the settings, read once per process (a task is a process).
 
     :raises ConfigurationError: the Variable is not a JSON object, has an unknown key, or a value is out of range.
-    :raises TransientError: there is no such Variable, or a secrets backend did not answer: Airflow says the same of both.
+    :raises TransientError: there is no such Variable, or a secrets backend did not answer. Airflow tells both alike.
     """
     from airflow.providers.common.compat.sdk import Variable
 
@@ -122,8 +122,8 @@ def settings() -> Settings:
     found = Variable.get(VARIABLE, None)
     if found is None:
         raise TransientError(
-            f"there is no Variable `{VARIABLE}`, or a secrets backend did not answer (see the log). Set the Variable in "
-            "Airflow (Admin, Variables) or in the secrets backend; {} is the defaults. Then clear the task."
+            f"there is no Variable `{VARIABLE}`, or a secrets backend did not answer (see the log). Set it in Airflow "
+            "(Admin, Variables) or in the secrets backend; {} is the defaults. Then clear the task."
         )
     try:
         given = json.loads(found)

@@ -10,7 +10,8 @@ import pytest
 from docs import generate
 from include.sparkify import tables
 from include.sparkify.tasks import checks
-from local.cloud_demo import PAGE, read_commands
+from local.cloud_demo import PAGE
+from local.walkthrough import read_commands
 
 CREATE = tables.SQL / "create"
 

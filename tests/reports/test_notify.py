@@ -125,7 +125,9 @@ def create(sparkify, airflow_database):
         session.rollback()
 
 
-@pytest.mark.skipif(AIRFLOW == 2, reason="Airflow 2 gives these callbacks an exception, and access to the database")
+@pytest.mark.skipif(
+    AIRFLOW == 2, reason="Airflow 2 gives these callbacks an exception, and access to the database"
+)
 @pytest.mark.finding("G1")
 def test_a_worker_that_died_is_told(make_world, topic, create):
     """No task process is left, so Airflow 3 calls back in its DAG processor, which never answers a push of an XCom."""

@@ -59,10 +59,10 @@ def run_ended(context: Mapping[str, Any]) -> None:
     dag_id, run_id = context["dag"].dag_id, context["run_id"]
     why = "has reached its time limit" if reason == "timed_out" else f"cannot go on ({reason})"
     text = (
-        f"DAG run {dag_id} {run_id} {why}, and Airflow has ended it. Likely reasons: no worker, a pool without free slots "
-        "(SPARKIFY_POOL), too short a limit (SPARKIFY_RUN_HOURS), or a task that a person has set to another state. Next: "
-        "fix the reason, then clear the first task that was not successful (`plan` in sparkify and reports) with "
-        "everything downstream."
+        f"DAG run {dag_id} {run_id} {why}, and Airflow has ended it. Likely reasons: no worker, a pool without free "
+        "slots (SPARKIFY_POOL), too short a limit (SPARKIFY_RUN_HOURS), or a task that a person has set to another "
+        "state. Next: fix the reason, then clear the first task that was not successful (`plan` in sparkify and "
+        "reports) with everything downstream."
     )
     log.error("%s", text)
     if settings().failure_topic_arn:
@@ -91,7 +91,9 @@ def _message(context: Mapping[str, Any], error: str) -> str:
     said = "\n".join(line for line in error.splitlines() if not line.startswith("{"))
     # Airflow itself tells no one.
     if most := context["dag"].max_consecutive_failed_dag_runs:
-        said += f"\n\nAfter {most} failed runs in a row, Airflow pauses the DAG: fix the reason, then unpause it."
+        said += (
+            f"\n\nAfter {most} failed runs in a row, Airflow pauses the DAG: fix the reason, then unpause it."
+        )
     return (
         f"DAG run   {ti.dag_id} {context['run_id']}\n"
         f"Interval  {interval} UTC\n"

@@ -88,9 +88,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
             "seconds": round((datetime.now(UTC) - began).total_seconds(), 1),
         },
         "verdict": verdict,
-        "failures": [
-            {"task": _name(task), "message": task["message"], "log": task["log"]} for task in failed
-        ]
+        "failures": [{"task": _name(task), "message": task["message"], "log": task["log"]} for task in failed]
         + (_left_out(published) if verdict == "published" else []),
         "input": read_files,
         "rejected": read("rejected lines", _read_rejects, run_id),
