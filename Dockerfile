@@ -11,7 +11,8 @@ COPY packages.txt .
 RUN /usr/local/bin/install-system-packages
 # The lock is added to the constraints that the Runtime sets, so that the image has the versions that were tested.
 COPY requirements.txt requirements.lock pyproject.toml ./
-RUN pip check | sed 's/, but you have .*//' > /tmp/conflicts
+# It reports conflicts with 1, which would end this step in a shell with pipefail and must not count in the one below.
+RUN pip check > /tmp/conflicts.all || true; sed 's/, but you have .*//' /tmp/conflicts.all > /tmp/conflicts
 RUN UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock" /usr/local/bin/install-python-dependencies
 
 # The build stops if the tag's Airflow version differs from the lock's. Astronomer's builds add a suffix, for example
@@ -19,12 +20,14 @@ RUN UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock" /usr/local/bin/install-
 ARG AIRFLOW_VERSION=2.11.2
 RUN python -c "import sys; from importlib.metadata import version; v = version('apache-airflow'); v.split('+')[0] == sys.argv[1] or sys.exit('Airflow is ' + v)" "$AIRFLOW_VERSION"
 # It also stops if a version in the lock conflicts with another package of the Runtime. Only the SDK's bound is known.
-RUN ! pip check | sed 's/, but you have .*//' | grep -vxFf /tmp/conflicts | grep -vi '^No broken requirements found\|^astro-sdk-python .* flask-session'
+RUN pip check > /tmp/conflicts.all || true; ! sed 's/, but you have .*//' /tmp/conflicts.all | grep -vxFf /tmp/conflicts | grep -vi '^No broken requirements found\|^astro-sdk-python .* flask-session'
 
 # The task `plan` of the DAG `reports` creates the schema. Without this setting, the SDK would create it, too.
 ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=True
 # On a busy machine, the imports of Amazon's provider can exceed the default of 30 seconds.
 ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120
+# The DAG processor stops a file after its own limit, whose default is 50.
+ENV AIRFLOW__CORE__DAG_FILE_PROCESSOR_TIMEOUT=180
 # Astro sends lineage by default (docs/watching.md), but not the source code of tasks.
 ENV AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE=True
 # Our own extractor names the datasets of our tasks. It sends no SQL, opens no connections and uses the same names in

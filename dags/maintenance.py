@@ -25,7 +25,7 @@ from airflow.providers.common.compat.sdk import dag, task
 from include.defaults import DEFAULT_ARGS
 from include.sparkify import settings
 from include.sparkify.tasks import maintenance as steps
-from include.sparkify.tasks import run
+from include.sparkify.tasks import notify, run
 
 
 @dag(
@@ -34,6 +34,7 @@ from include.sparkify.tasks import run
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=settings.run_limit(),
+    on_failure_callback=notify.run_ended,
     default_args=DEFAULT_ARGS | {"retry_delay": timedelta(minutes=1)},
     tags=["sparkify", "redshift"],
     doc_md=__doc__,

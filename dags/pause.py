@@ -6,7 +6,8 @@ cluster at once (or, with `only_if_idle`, only if no one was connected for `idle
 
 **On a schedule, when idle.** Set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to `@hourly`, `@daily`, `@weekly`
 or a cron expression of five fields, in UTC. Scheduled runs pause the cluster only if no one was connected for
-`idle_minutes` (CloudWatch metric `DatabaseConnections`). Without measurements, the cluster keeps running. Set
+`idle_minutes` (CloudWatch metric `DatabaseConnections`). Without measurements, the cluster keeps running. A scheduled
+run that starts more than an hour late, as the first run of a new schedule does, is skipped. Set
 `SPARKIFY_RESUME_SCHEDULE` so that the cluster runs again before the pipeline needs it.
 
 Running it again is safe: a cluster that is already paused is not changed. Serverless needs no pause.
@@ -57,6 +58,8 @@ def pause() -> None:
         scheduled = context["dag_run"].run_type == "scheduled"
         if scheduled:
             schedule.check_schedule(schedule.PAUSE)
+            if schedule.is_late(context["data_interval_end"]):
+                return {}
         return steps.find_pausable(context["params"], scheduled)
 
     cluster = find_pausable()

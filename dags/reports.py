@@ -56,6 +56,7 @@ from airflow.providers.common.compat.sdk import Param, dag, get_current_context,
 from include.defaults import DEFAULT_ARGS
 from include.reports import publish as report_tables
 from include.sparkify import assets, settings, tables
+from include.sparkify.tasks import notify
 
 # Only this line decides which module is used: that of the Astro SDK if the SDK is installed (Airflow 2), or that of
 # plain operators, which produces the same rows.
@@ -76,6 +77,7 @@ def remake(ti: Any) -> bool:
     # The working tables belong to one run.
     max_active_runs=1,
     dagrun_timeout=settings.run_limit(),
+    on_failure_callback=notify.run_ended,
     default_args=DEFAULT_ARGS,
     template_searchpath=[str(tables.SQL)],
     user_defined_macros={

@@ -6,7 +6,8 @@ it again is safe: a cluster that is already running is not changed.
 
 **On a schedule.** Set the environment variable `SPARKIFY_RESUME_SCHEDULE`, the counterpart of `SPARKIFY_PAUSE_SCHEDULE`
 (see `pause`), to `@hourly`, `@daily`, `@weekly` or a cron expression of five fields, in UTC. Choose a time before the
-pipeline's schedule.
+pipeline's schedule. A scheduled run that starts more than an hour late, as the first run of a new schedule does, is
+skipped.
 
 | red task | meaning | what to do |
 |---|---|---|
@@ -40,6 +41,8 @@ def resume() -> None:
         context = get_current_context()
         if context["dag_run"].run_type == "scheduled":
             schedule.check_schedule(schedule.RESUME)
+            if schedule.is_late(context["data_interval_end"]):
+                return {}
         return steps.find_resumable(context["params"])
 
     cluster = find_resumable()

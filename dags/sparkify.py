@@ -63,6 +63,8 @@ the files |
 
 To try again, clear `plan` with everything downstream (if `create_tables` failed, clear that task instead). The run
 starts over, which is safe.
+
+After ten failed runs in a row, Airflow pauses this DAG, and no more days are loaded. Fix the reason, then unpause it.
 """
 
 from __future__ import annotations
@@ -101,7 +103,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
     # A safeguard: Airflow pauses the DAG after this many consecutive failed runs.
     max_consecutive_failed_dag_runs=10,
     dagrun_timeout=settings.run_limit(),
-    on_failure_callback=notify.run_timed_out,
+    on_failure_callback=notify.run_ended,
     default_args=DEFAULT_ARGS,
     template_searchpath=[str(tables.SQL)],
     user_defined_macros={

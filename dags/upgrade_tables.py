@@ -21,6 +21,7 @@ from airflow.providers.common.compat.sdk import dag, task
 from include.defaults import DEFAULT_ARGS
 from include.sparkify import settings, tables
 from include.sparkify.redshift import schema
+from include.sparkify.tasks import notify
 
 
 @dag(
@@ -29,6 +30,7 @@ from include.sparkify.redshift import schema
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=settings.run_limit(),
+    on_failure_callback=notify.run_ended,
     default_args=DEFAULT_ARGS,
     template_searchpath=[str(tables.SQL)],
     user_defined_macros={"star": settings.star, "ops": settings.ops},

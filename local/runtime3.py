@@ -27,6 +27,7 @@ CHANGES: dict[str, list[tuple[str, str]]] = {
         ),
         (r"(?<=[ \"])requirements\.lock", "requirements-airflow3.lock"),
         (r"(?<=ARG AIRFLOW_VERSION=).*", "{airflow}"),
+        (r"CORE(?=__DAG_FILE_PROCESSOR_TIMEOUT)", "DAG_PROCESSOR"),
         (r" Only the SDK's bound is known\.", ""),
         (r"\\\|\^astro-sdk-python \.\* flask-session", ""),
         (r"(#.*\n)+ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=.*\n", ""),

@@ -71,6 +71,7 @@ class FreshWorld(World):
         plan, publish = (
             types.SimpleNamespace(
                 task_id=task,
+                map_index=-1,
                 state="success",
                 start_date=now - timedelta(minutes=1),
                 end_date=now,

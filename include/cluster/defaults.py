@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.defaults import DEFAULT_ARGS
+from include.sparkify.tasks import notify
 
 DAG_ARGUMENTS: dict[str, Any] = {
     "start_date": datetime(2018, 11, 1, tzinfo=UTC),
     "catchup": False,
     "max_active_runs": 1,
+    "on_failure_callback": notify.run_ended,
     # The DAGs run only when they are triggered, or on a schedule if the user sets one.
     "is_paused_upon_creation": False,
     "default_args": DEFAULT_ARGS

@@ -7,7 +7,9 @@ schedule", no run would fail, and an unpaused cluster would incur cost unnoticed
 
 from __future__ import annotations
 
+import logging
 import os
+from datetime import UTC, datetime, timedelta
 
 from croniter import croniter
 
@@ -16,6 +18,9 @@ from include.sparkify.errors import ConfigurationError
 PRESETS = ("@hourly", "@daily", "@weekly")
 PAUSE = "SPARKIFY_PAUSE_SCHEDULE"
 RESUME = "SPARKIFY_RESUME_SCHEDULE"
+LATE = timedelta(hours=1)
+
+log = logging.getLogger(__name__)
 
 
 def pause_schedule() -> str | None:
@@ -41,6 +46,21 @@ def check_schedule(variable: str) -> None:
             f"{variable} is {value!r}, which is not a schedule, so this DAG runs daily and does nothing. Fix the "
             f"environment variable: one of {', '.join(PRESETS)}, a cron expression such as '0 20 * * 1-5', or unset."
         )
+
+
+def is_late(due: datetime) -> bool:
+    """Return whether a scheduled run has begun more than an hour after its moment.
+
+    Airflow starts the last run of a DAG that gets a schedule, or is unpaused, at once. Pausing or resuming then would
+    come as a surprise, and both at the same moment.
+    """
+    late = datetime.now(UTC) - due > LATE
+    if late:
+        log.info(
+            "this run was due at %s, which is too long ago: nothing is done. To do it now, trigger the DAG.",
+            due,
+        )
+    return late
 
 
 def _schedule(variable: str) -> str | None:

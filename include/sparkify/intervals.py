@@ -64,10 +64,12 @@ def of_run(context: Mapping[str, Any]) -> Interval:
         neither parameters nor a data interval (a manual run on Airflow 3).
     """
     params = context["params"]
-    if unknown := sorted(set(getattr(context.get("dag_run"), "conf", None) or {}) - set(params)):
+    conf = getattr(context.get("dag_run"), "conf", None) or {}
+    # Not `params`, which contain the conf already. Airflow 3's TriggerDagRunOperator adds `openlineage` to it.
+    if unknown := [name for name in sorted(conf) if name not in {*context["dag"].params, "openlineage"}]:
         raise ConfigurationError(
-            f"the run was triggered with unknown parameters: {', '.join(unknown)}. Known: {', '.join(sorted(params))}. "
-            "Next: trigger a new run."
+            f"the run was triggered with unknown parameters: {', '.join(unknown)}. "
+            f"Known: {', '.join(sorted(context['dag'].params))}. Next: trigger a new run."
         )
     start, end, mode = params.get("start"), params.get("end"), params["mode"]
     if mode == "full_refresh" and (start or end):

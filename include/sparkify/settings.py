@@ -21,13 +21,15 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from include.sparkify.errors import ConfigurationError
+from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.tables import SOURCES, Source
 
 VARIABLE = "sparkify"
 # The connection for S3 and the APIs of AWS.
 AWS_CONN_ID = "aws_default"
 SCHEDULES = ("@hourly", "@daily")
+# Airflow 2 imports no DAG with another name of a pool.
+POOL = re.compile(r"[\w.-]{1,250}")
 # Names that the warehouse, or another part of this project, uses for a schema.
 RESERVED_SCHEMAS = {
     "public", "pg_catalog", "pg_internal", "pg_temp", "information_schema", "catalog_history", "reports",
@@ -66,7 +68,8 @@ class Settings(pydantic.BaseModel):
     absent: Literal["skip", "warn", "fail"] = "skip"
     """Policy for an interval without a log file: skip the run, warn (load the songs) or fail."""
     wait_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 180
-    """Minutes after the end of an interval in which its log file may still arrive before the run goes on without it."""
+    """Minutes after the end of an interval in which its log file may still arrive before the run goes on without it.
+    Less than ``SPARKIFY_RUN_HOURS``, after which Airflow ends the run."""
     look_back_days: Annotated[int, Field(ge=0, le=366)] = 3
     """Days before its interval in which a run in mode ``load`` without ``start`` looks for late and changed files."""
     reject_threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -94,6 +97,11 @@ class Settings(pydantic.BaseModel):
             r"^pg_|_ops$|reports(_state)?$", self.star_schema
         ):
             raise ValueError(f"schema {self.star_schema!r} is a reserved name: choose another one")
+        if timedelta(minutes=self.wait_minutes) >= run_limit():
+            raise ValueError(
+                f"wait_minutes = {self.wait_minutes} is not below the time limit of a run, {run_limit()}, at which "
+                "Airflow ends a waiting run: lower it, or raise the environment variable SPARKIFY_RUN_HOURS"
+            )
         for one, other in itertools.permutations((source.prefix for source in SOURCES), 2):
             if getattr(self, one).startswith(getattr(self, other)):
                 raise ValueError(f"{one} and {other} must not contain each other")
@@ -105,13 +113,20 @@ def settings() -> Settings:
     """Return the settings, read once per process (a task is a process).
 
     :raises ConfigurationError: the Variable is not a JSON object, has an unknown key, or a value is out of range.
+    :raises TransientError: there is no such Variable, or a secrets backend did not answer. Airflow tells both alike.
     """
     from airflow.providers.common.compat.sdk import Variable
 
     # The default by position: Airflow 2 and 3 give this parameter different names. Not `deserialize_json`: Airflow 3
-    # takes a Variable that is not JSON for one that does not exist, and the defaults would apply.
+    # takes a Variable that is not JSON for one that does not exist.
+    found = Variable.get(VARIABLE, None)
+    if found is None:
+        raise TransientError(
+            f"there is no Variable `{VARIABLE}`, or a secrets backend did not answer (see the log). Set it in Airflow "
+            "(Admin, Variables) or in the secrets backend; {} is the defaults. Then clear the task."
+        )
     try:
-        given = json.loads(Variable.get(VARIABLE, "{}"))
+        given = json.loads(found)
     except ValueError as error:
         raise ConfigurationError(
             f"Variable `{VARIABLE}` is not JSON ({error}). Fix it in Airflow (Admin, Variables) or in the secrets "
@@ -208,7 +223,8 @@ def pool() -> str:
 
     A task in a pool that a deployment has not created would wait forever.
     """
-    return os.environ.get("SPARKIFY_POOL", "default_pool")
+    value = os.environ.get("SPARKIFY_POOL") or "default_pool"
+    return value if POOL.fullmatch(value) else "default_pool"
 
 
 def task_limit() -> timedelta:
@@ -231,6 +247,10 @@ def check_environment() -> None:
     for name in ("SPARKIFY_START_DATE", "SPARKIFY_LAST_DAY"):
         if os.environ.get(name) and _date(name) is None:
             raise ConfigurationError(f"{name} must be an ISO date, for example 2018-11-01")
+    if os.environ.get("SPARKIFY_POOL") and not POOL.fullmatch(os.environ["SPARKIFY_POOL"]):
+        raise ConfigurationError(
+            "SPARKIFY_POOL must be the name of an Airflow pool: letters, digits, dashes, dots and underscores"
+        )
     for name in ("SPARKIFY_TASK_HOURS", "SPARKIFY_RUN_HOURS"):
         if os.environ.get(name) and _hours(name) is None:
             raise ConfigurationError(f"{name} must be a number of hours above 0, for example 4")

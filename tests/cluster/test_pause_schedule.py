@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import types
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from include.cluster import schedule
+from include.cluster import pause, schedule
 from include.sparkify.errors import ConfigurationError
-from tests.running import as_scheduled, dag_of
+from tests.running import as_scheduled, dag_of, next_run
 
 VARIABLES = {
     "pause": (schedule.PAUSE, schedule.pause_schedule),
@@ -47,3 +50,23 @@ def test_a_malformed_schedule_runs_daily_and_fails_by_name(
     assert as_scheduled(dag_of(dag_id)).timetable.summary == "0 0 * * *"
     with pytest.raises(ConfigurationError, match=f"{variable} is .*, which is not a schedule"):
         schedule.check_schedule(variable)
+
+
+@pytest.mark.finding("G7")
+@pytest.mark.parametrize(("dag_id", "task_id"), [("pause", "find_pausable"), ("resume", "find_resumable")])
+@pytest.mark.parametrize(("minutes", "found"), [(120, {}), (10, {"name": "sparkify"})])
+def test_the_first_run_of_a_new_schedule_is_skipped_if_its_moment_is_long_ago(
+    monkeypatch: pytest.MonkeyPatch, dag_id: str, task_id: str, minutes: int, found: dict[str, str]
+) -> None:
+    """Airflow starts it at once, for the last moment before now."""
+    moment = datetime.now(UTC) - timedelta(minutes=minutes)
+    monkeypatch.setenv(VARIABLES[dag_id][0], f"{moment.minute} {moment.hour} * * *")
+    dag = dag_of(dag_id)
+    due = next_run(as_scheduled(dag), None).data_interval.end
+    assert due == moment.replace(second=0, microsecond=0)
+
+    context = {"dag_run": types.SimpleNamespace(run_type="scheduled"), "params": {}, "data_interval_end": due}
+    function = dag.get_task(task_id).python_callable
+    monkeypatch.setitem(function.__globals__, "get_current_context", lambda: context)
+    monkeypatch.setattr(pause, task_id, lambda *_: {"name": "sparkify"})
+    assert function() == found

@@ -10,6 +10,8 @@ import pytest
 from docs import generate
 from include.sparkify import tables
 from include.sparkify.tasks import checks
+from local.cloud_demo import PAGE
+from local.walkthrough import read_commands
 
 CREATE = tables.SQL / "create"
 
@@ -140,3 +142,10 @@ def test_texts_name_tasks_that_exist() -> None:
     }
     assert len(named) > 5
     assert not [f"{path}: {name}" for path, name in named if name not in tasks]
+
+
+@pytest.mark.finding("G7")
+def test_maintenance_is_switched_on_after_the_first_load() -> None:
+    """Airflow starts its last weekly run at once, which fails without tables."""
+    commands = read_commands(PAGE)
+    assert commands.index("\nrun sparkify ") < commands.index("unpause maintenance\n")

@@ -14,6 +14,8 @@ import pathspec
 import pytest
 import yaml
 
+from local.home import AIRFLOW
+from local.runtime3 import CHANGES, convert
 from tests.project.files import PROJECT, instructions, read, tracked
 from tests.project.test_local_worlds import environment
 
@@ -45,6 +47,31 @@ def test_the_image_and_the_local_world_set_the_same() -> None:
     image = dict(re.findall(r"^ENV (\w+)=[\"']?(.*?)[\"']?$", read("Dockerfile"), re.M))
     assert {name for name in environment() if "OPENLINEAGE" in name} <= set(image)
     assert image.items() <= environment().items()
+
+
+@pytest.mark.finding("G8")
+def test_the_limits_of_an_import_are_in_force(tmp_path: Path) -> None:
+    """The DAG processor ends the process of a file at its own limit, so that one must be the longer one."""
+    for name in CHANGES:
+        shutil.copy(PROJECT / name, tmp_path / name)
+    shutil.copy(PROJECT / "requirements-airflow3.lock", tmp_path)
+    if AIRFLOW == 3:
+        convert(tmp_path)
+    image = dict(rest.split("=", 1) for name, rest in instructions(tmp_path) if name == "ENV")
+    section = "core" if AIRFLOW == 2 else "dag_processor"
+    for given in (image, environment()):
+        told = [
+            subprocess.run(
+                [sys.executable, "-W", "ignore", "-m", "airflow", "config", "get-value", *option],
+                env={"PATH": os.defpath, "AIRFLOW_HOME": str(tmp_path)}
+                | {name: value for name, value in given.items() if name.endswith("_TIMEOUT")},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.splitlines()[-1]
+            for option in ((section, "dag_file_processor_timeout"), ("core", "dagbag_import_timeout"))
+        ]
+        assert int(told[0]) > float(told[1]) == 120
 
 
 def test_the_image_holds_what_is_deployed_and_nothing_else() -> None:
@@ -82,11 +109,17 @@ def test_a_failed_install_ends_the_service(tmp_path: Path) -> None:
     assert "started" not in done.stdout
 
 
-def run_step(text: str, tools: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a RUN instruction of the Dockerfile with `tools` first on its PATH and as its PYTHONPATH."""
+# A base image sets the shell of the RUN instructions. Airflow's own image has the second one.
+SHELLS = ["/bin/sh -c", "/bin/bash -o pipefail -o errexit -o nounset -c"]
+
+
+def run_step(
+    text: str, tools: Path, shell: str = SHELLS[0], **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a RUN instruction of the Dockerfile, with `tools` first on its PATH and PYTHONPATH."""
     path = f"{tools}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
     return subprocess.run(
-        ["/bin/sh", "-c", text],
+        [*shell.split(), text],
         env={"PATH": path, "PYTHONPATH": str(tools), **variables},
         capture_output=True,
         text=True,
@@ -120,6 +153,8 @@ OLD = "apache-airflow-providers-celery 3.9 has requirement flower<2, but you hav
 NEW = "apache-airflow-providers-celery 3.9 has requirement redis<6, but you have redis 7.0."
 
 
+@pytest.mark.finding("G6")
+@pytest.mark.parametrize("shell", SHELLS, ids=["sh", "bash"])
 @pytest.mark.parametrize(
     ("before", "after", "built"),
     [
@@ -131,17 +166,18 @@ NEW = "apache-airflow-providers-celery 3.9 has requirement redis<6, but you have
     ids=["the SDK's bound", "of the Runtime itself", "none", "by the lock"],
 )
 def test_the_build_stops_if_the_lock_breaks_a_package_of_the_runtime(
-    tmp_path: Path, before: list[str], after: list[str], built: bool
+    tmp_path: Path, before: list[str], after: list[str], built: bool, shell: str
 ) -> None:
     conflicts = tmp_path / "conflicts"
     pip = tmp_path / "pip"
-    pip.write_text(
-        f'#!/bin/sh\n[ -s {conflicts} ] && printf "%s\\n" {" ".join(map(repr, after))} && exit 1\n'
-        f'printf "%s\\n" {" ".join(map(repr, before))}\n'
-    )
+    told = [
+        f'printf "%s\\n" {" ".join(map(repr, lines))}; exit {int("No " not in lines[0])}'
+        for lines in (before, after)
+    ]
+    pip.write_text(f"#!/bin/sh\n[ -s {conflicts} ] || {{ {told[0]}; }}\n{told[1]}\n")
     pip.chmod(0o755)
     steps = [step.replace("/tmp/conflicts", str(conflicts)) for step in steps_with("pip check")]
-    first, last = (run_step(step, tmp_path) for step in steps)
+    first, last = (run_step(step, tmp_path, shell) for step in steps)
     assert first.returncode == 0
     assert (last.returncode == 0) == built, last.stdout
     assert built or "redis<6" in last.stdout

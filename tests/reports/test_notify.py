@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import types
-from datetime import datetime
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -13,6 +13,9 @@ import redshift_connector
 
 from include.sparkify.errors import DataError
 from include.sparkify.tasks import checks, notify
+from local.home import AIRFLOW
+from tests import dag_processor
+from tests.running import DAGS, as_scheduled, create_run, dag_of
 from tests.world import event
 
 ERROR = (
@@ -51,9 +54,10 @@ def topic(local_redshift):
     sns.delete_topic(TopicArn=arn)
 
 
-def context_of(world):
+def context_of(world, dag):
     context = world.context("2018-11-01", "2018-11-02", run_id="manual__" + "x" * 150)
     kept = {}
+    context["dag"] = dag
     context["exception"] = DataError(ERROR)
     context["ti"] = types.SimpleNamespace(
         dag_id="sparkify",
@@ -65,9 +69,10 @@ def context_of(world):
     return context, kept
 
 
-def test_the_topic_is_told(make_world, topic):
+@pytest.mark.finding("G4")
+def test_the_topic_is_told(make_world, topic, sparkify):
     arn, received = topic
-    context, kept = context_of(make_world(failure_topic_arn=arn))
+    context, kept = context_of(make_world(failure_topic_arn=arn), sparkify)
     notify.failure(context)
 
     (message,) = received()
@@ -75,31 +80,88 @@ def test_the_topic_is_told(make_world, topic):
     for word in (context["run_id"], "[2018-11-01T00:00:00, 2018-11-02T00:00:00)", "songplays.level_is_known"):
         assert word in message["Message"]
     assert "http://localhost:8080/log" in message["Message"]
+    assert "After 10 failed runs in a row, Airflow pauses the DAG" in message["Message"]
     assert "abc" not in message["Message"], "rows of the warehouse stay out of mailboxes"
     assert kept == {notify.FAILURE: ERROR}
 
 
-def test_without_a_topic_nothing_is_sent(make_world, topic):
+def test_without_a_topic_nothing_is_sent(make_world, topic, sparkify):
     _, received = topic
-    context, kept = context_of(make_world())
+    context, kept = context_of(make_world(), sparkify)
     notify.failure(context)
     assert received() == []
     assert kept == {notify.FAILURE: ERROR}
 
 
-@pytest.mark.finding("F5")
-@pytest.mark.parametrize(("reason", "sent"), [("timed_out", 1), ("task_failure", 0)])
-def test_a_run_that_reaches_its_time_limit_is_told_although_no_task_fails(
-    make_world, topic, sparkify, reason, sent
-):
+@pytest.mark.finding("F5", "G9")
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("timed_out", ["has reached its time limit"]),
+        ("all_tasks_deadlocked", ["cannot go on (all_tasks_deadlocked)"]),
+        ("task_failure", []),
+    ],
+)
+def test_a_run_that_ends_without_a_failed_task_is_told(make_world, topic, reason, said):
     arn, received = topic
     make_world(failure_topic_arn=arn)
-    found = sparkify.on_failure_callback
-    (callback,) = found if isinstance(found, list) else [found]
-    callback({"reason": reason, "dag_run": types.SimpleNamespace(dag_id="sparkify", run_id="manual__1")})
-    messages = received()
-    assert len(messages) == sent
-    assert all("reached its time limit" in message["Message"] for message in messages)
+    for dag in map(dag_of, sorted(path.stem for path in DAGS.glob("*.py"))):
+        found = dag.on_failure_callback
+        (callback,) = found if isinstance(found, list) else [found]
+        callback({"reason": reason, "dag": dag, "run_id": "manual__1"})
+        messages = received()
+        assert [message["Subject"] for message in messages] == [f"Ended: {dag.dag_id} manual__1"] * len(said)
+        assert all(words in message["Message"] for words in said for message in messages)
+
+
+@pytest.fixture
+def create(sparkify, airflow_database):
+    """Yield a function that creates a run that has not begun, and a session of Airflow's database."""
+    from airflow.utils.session import create_session
+
+    dag = as_scheduled(sparkify)
+    with create_session() as session:
+        yield lambda run_id: create_run(dag, datetime(2018, 11, 2, tzinfo=UTC), session, run_id), session
+        session.rollback()
+
+
+@pytest.mark.skipif(
+    AIRFLOW == 2, reason="Airflow 2 gives these callbacks an exception, and access to the database"
+)
+@pytest.mark.finding("G1")
+def test_a_worker_that_died_is_told(make_world, topic, create):
+    """No task process is left, so Airflow 3 calls back in its DAG processor, which never answers a push of an XCom."""
+    arn, received = topic
+    make_world(failure_topic_arn=arn)
+    create_it, session = create
+    run = create_it("dead")
+    told = ("plan", "audit_staging")
+    requests = []
+    for task_id in told:
+        instance = run.get_task_instance(task_id, session=session)
+        instance.state, instance.try_number = "running", instance.max_tries + 1
+        requests.append(dag_processor.of_dead_worker(instance, session))
+    session.rollback()
+
+    dag_processor.run_callbacks("sparkify", *requests)
+    assert sorted(message["Subject"] for message in received()) == [
+        f"Failed: sparkify {task_id} dead" for task_id in sorted(told)
+    ]
+
+
+@pytest.mark.skipif(AIRFLOW == 2, reason="Airflow 2 gives these callbacks a whole context")
+@pytest.mark.finding("G9")
+def test_a_run_that_is_ended_without_a_task_left_is_told(make_world, topic, create, sparkify):
+    arn, received = topic
+    make_world(failure_topic_arn=arn)
+    create_it, session = create
+    request = create_it("late").produce_dag_callback(dag=sparkify, success=False, reason="timed_out")
+    session.rollback()
+
+    dag_processor.run_callbacks("sparkify", request)
+    (message,) = received()
+    assert message["Subject"] == "Ended: sparkify late"
+    assert "has reached its time limit" in message["Message"]
 
 
 def test_every_task_has_it(sparkify, reports):
@@ -113,8 +175,8 @@ def test_every_task_has_it(sparkify, reports):
             assert function in (notify.failure, checks.record_failed), task.task_id
 
 
-def test_a_failed_copy_is_told_with_its_reason(world):
-    context, kept = context_of(world)
+def test_a_failed_copy_is_told_with_its_reason(world, sparkify):
+    context, kept = context_of(world, sparkify)
     world.log("2018-11-01", event(datetime(2018, 11, 1, 10), 1))
     world.create_tables()
     loading = world.context("2018-11-01", "2018-11-02")

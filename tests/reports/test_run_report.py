@@ -10,13 +10,16 @@ from html.parser import HTMLParser
 import botocore.exceptions
 import orjson
 import pytest
+import sqlalchemy
+from airflow.utils.session import create_session
 
 from include.sparkify.errors import DataError, TransientError
-from include.sparkify.files import lake
+from include.sparkify.files import chunks, lake
 from include.sparkify.redshift import warehouse
 from include.sparkify.redshift.reach import UnreachableError
 from include.sparkify.run_plan import run_schema_of
 from include.sparkify.tasks import run as closing
+from include.sparkify.tasks import validate
 from include.sparkify.watching import run_facts, run_report
 from local.home import AIRFLOW
 from tests.running import run
@@ -148,6 +151,19 @@ def test_a_run_whose_files_were_all_refused(sparkify, world):
     assert HOSTILE in page.words
 
 
+@pytest.mark.finding("M6")
+def test_a_run_with_a_misspelled_parameter_fails_and_names_it(sparkify, world):
+    """Airflow merges what a run was triggered with into its parameters."""
+    world.log("2018-11-01", event(D1))
+    given = {"start": "2018-11-01", "end": "2018-11-02", "openlineage": {"parentRunId": "1"}}
+    state, tasks = run(sparkify, **given, Mode="reload", **{"from": "2018-11-01"})
+
+    assert (state, tasks["plan"], tasks["publish"]) == ("failed", "failed", "upstream_failed")
+    (failure,) = newest(world)[0]["failures"]
+    assert "unknown parameters: Mode, from. Known: confirm_deletes, end, mode, start. " in failure["message"]
+    assert run(sparkify, **given)[0] == "success"
+
+
 def test_a_run_that_left_a_file_out(sparkify, world):
     """The report is written in parallel with check_complete, which fails because of the refused file."""
     world.log("2018-11-01", event(D1))
@@ -162,6 +178,51 @@ def test_a_run_that_left_a_file_out(sparkify, world):
     assert "everything else is loaded, but 1 files are refused" in failure["message"]
     assert "broken" in failure["message"] and "check_complete" in page.words
     assert_harmless(page, html)
+
+
+@pytest.mark.finding("G2")
+@pytest.mark.parametrize("broken", [["1"], ["0", "1"], ["0"]], ids=" and ".join)
+def test_a_run_in_which_a_mapped_task_failed(sparkify, world, monkeypatch, broken):
+    validate_chunk = validate.validate_chunk
+
+    def fail(run_id, chunk):
+        number = chunk.removesuffix(".json")[-1]
+        if number in broken:
+            raise DataError(f"chunk {number} cannot be read")
+        return validate_chunk(run_id, chunk)
+
+    monkeypatch.setattr(validate, "validate_chunk", fail)
+    monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
+    world.log("2018-11-01", event(D1))
+    world.log("2018-11-01", event(D1, user=2), name="more")
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+
+    assert (state, tasks["publish"], tasks["close_run"]) == ("failed", "upstream_failed", "success")
+    facts, page, _ = newest(world)
+    assert facts["verdict"] == "failed"
+    assert {failure["task"]: failure["message"] for failure in facts["failures"]} == {
+        f"validate [{number}]": f"chunk {number} cannot be read" for number in broken
+    }
+    assert f"chunk {broken[0]} cannot be read" in page.words
+
+
+@pytest.mark.finding("G10")
+def test_a_run_that_has_a_task_of_an_earlier_version(sparkify, world, monkeypatch):
+    def deploy(context, result=None):
+        where = "where task_id = 'create_tables' and run_id = :id"
+        with create_session() as session:
+            for statement in (
+                f"delete from rendered_task_instance_fields {where}",
+                f"update task_instance set task_id = 'of_before' {where}",
+            ):
+                session.execute(sqlalchemy.text(statement), {"id": context["run_id"]})
+
+    monkeypatch.setattr(sparkify.get_task("build.songplays"), "post_execute", deploy)
+    world.log("2018-11-01", event(D1))
+    state, tasks = run(sparkify, start="2018-11-01", end="2018-11-02")
+
+    assert (state, tasks["of_before"], tasks["close_run"]) == ("success", "removed", "success")
+    assert newest(world)[0]["verdict"] == "published"
 
 
 def test_a_run_whose_audit_failed(sparkify, world, monkeypatch):
@@ -231,6 +292,7 @@ def context_of(world, **states):
     tasks = [
         types.SimpleNamespace(
             task_id=name,
+            map_index=-1,
             state=state,
             start_date=began,
             end_date=began,
@@ -243,7 +305,7 @@ def context_of(world, **states):
     context["ti"] = types.SimpleNamespace(
         task_id="close_run",
         dag_id="sparkify",
-        xcom_pull=lambda task_ids, key="return_value": HOSTILE if key == "failure" else None,
+        xcom_pull=lambda task_ids, key="return_value", map_indexes=-1: HOSTILE if key == "failure" else None,
     )
     return context
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from datetime import UTC, date, datetime, timedelta
 
 import pendulum
@@ -152,11 +151,3 @@ def test_all_time_is_for_a_full_refresh_and_for_a_replay_without_times(times):
     assert of_run(context(data_interval=times, mode="full_refresh")) == ALL_TIME
     assert of_run(context(data_interval=times, mode="replay")) == ALL_TIME
     assert of_run(context("2018-11-01", "2018-11-02", mode="replay")) == of_day(date(2018, 11, 1))
-
-
-@pytest.mark.finding("M6")
-def test_a_misspelled_parameter_is_refused():
-    run = types.SimpleNamespace(conf={"from": "2018-11-01", "Mode": "reload"})
-    context = {"params": {"mode": "load", "start": None, "end": None}, "dag_run": run}
-    with pytest.raises(ConfigurationError, match="unknown parameters: Mode, from. Known: end, mode, start"):
-        of_run(context)

@@ -7,9 +7,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
 from include.sparkify import settings
-from include.sparkify.errors import ConfigurationError
+from include.sparkify.errors import ConfigurationError, TransientError
+from tests.running import dag_of
 
 
 @pytest.fixture
@@ -66,7 +68,8 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_each_number_has_a_default_and_bounds(given, name):
+def test_each_number_has_a_default_and_bounds(given, name, monkeypatch):
+    monkeypatch.setenv("SPARKIFY_RUN_HOURS", "169")
     below, least, default, greatest, above = NUMBERS[name]
     given()
     assert getattr(settings.settings(), name) == default
@@ -79,6 +82,19 @@ def test_each_number_has_a_default_and_bounds(given, name):
             given(**{name: value})
             with pytest.raises(ConfigurationError, match=f"{name}: Input should be"):
                 settings.settings()
+
+
+@pytest.mark.finding("G5")
+@pytest.mark.parametrize(("hours", "minutes"), [("", 24 * 60), ("2", 120)])
+def test_a_wait_that_the_time_limit_of_a_run_would_end_is_refused(given, monkeypatch, hours, minutes):
+    monkeypatch.setenv("SPARKIFY_RUN_HOURS", hours)
+    given(wait_minutes=minutes)
+    with pytest.raises(
+        ConfigurationError, match=f"wait_minutes = {minutes} is not below .*SPARKIFY_RUN_HOURS"
+    ):
+        settings.settings()
+    given(wait_minutes=minutes - 1)
+    assert settings.settings().wait_minutes == minutes - 1
 
 
 def test_the_variable_is_read_once(given):
@@ -166,6 +182,16 @@ def test_an_environment_that_cannot_be_fails_at_run_time_and_not_at_import(monke
         settings.check_environment()
 
 
+@pytest.mark.finding("G11")
+@pytest.mark.parametrize("value", ["", "my pool", "a" * 251])
+def test_a_pool_that_cannot_be_fails_at_run_time_and_not_at_import(monkeypatch, value):
+    monkeypatch.setenv("SPARKIFY_POOL", value)
+    assert dag_of("sparkify").get_task("publish").pool == "default_pool"
+    if value:
+        with pytest.raises(ConfigurationError, match="SPARKIFY_POOL must be the name of an Airflow pool"):
+            settings.check_environment()
+
+
 @pytest.mark.parametrize(("value", "hours"), [("0.5", 0.5), ("1", 1), ("8760", 8760)])
 def test_limits_are_hours(monkeypatch, value, hours):
     monkeypatch.setenv("SPARKIFY_TASK_HOURS", value)
@@ -192,3 +218,17 @@ def test_a_variable_that_is_not_json_is_named(monkeypatch):
     with pytest.raises(ConfigurationError, match="Variable `sparkify` is not JSON"):
         settings.settings()
     settings.settings.cache_clear()
+
+
+@pytest.mark.finding("G3")
+def test_a_lookup_that_is_not_answered_is_not_taken_for_the_defaults(monkeypatch):
+    """Airflow passes over a secrets backend that fails, as if it did not have the Variable."""
+    monkeypatch.delenv("AIRFLOW_VAR_SPARKIFY", raising=False)
+    monkeypatch.setattr(EnvironmentVariablesBackend, "get_variable", throttled)
+    settings.settings.cache_clear()
+    with pytest.raises(TransientError, match="no Variable `sparkify`, or a secrets backend did not answer"):
+        settings.settings()
+
+
+def throttled(*_, **__):
+    raise ConnectionError("ThrottlingException")

@@ -28,7 +28,7 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     :param cause: replaces the exception of the task, if more is known than it says.
     """
     ti = context["ti"]
-    error = str(cause or context.get("exception") or "the task gave no message")
+    error = str(cause or context.get("exception") or "the task gave no message: its worker may have died")
     if STATEMENT_TIMEOUT in error or "statement timeout" in error:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
         log.error("%s", error)
@@ -39,27 +39,34 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     if run_plan.is_of_ended_run(error):
         error = f"the run has ended, and its schema is dropped. {run_plan.CLEAR} The error was: {error}"
         log.error("%s", error)
-    ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
+    # A task whose worker has died has none: Airflow 3 then calls this in its DAG processor, where no push returns.
+    if context.get("exception"):
+        ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
     if settings().failure_topic_arn:
         _publish(context, f"Failed: {ti.dag_id} {ti.task_id} {context['run_id']}", _message(context, error))
 
 
-def run_timed_out(context: Mapping[str, Any]) -> None:
-    """Publish to the topic that a run has reached its time limit: the ``on_failure_callback`` of a DAG.
+def run_ended(context: Mapping[str, Any]) -> None:
+    """Publish to the topic that Airflow has ended a run of which no task failed: the ``on_failure_callback`` of a DAG.
 
-    Airflow then ends the run and skips its tasks, so no task fails. Every other failure is reported by its task.
+    The run has reached its time limit, and its tasks are skipped; or its tasks wait for each other. Every other failure
+    is reported by its task.
     """
-    if context.get("reason") != "timed_out":
+    reason = context.get("reason")
+    if reason == "task_failure":
         return
-    run = context["dag_run"]
+    # Airflow 3 gives no more if no task was left.
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    why = "has reached its time limit" if reason == "timed_out" else f"cannot go on ({reason})"
     text = (
-        f"DAG run {run.dag_id} {run.run_id} has reached its time limit (SPARKIFY_RUN_HOURS), and Airflow has ended it. "
-        "Nothing is published in part. Likely reasons: no worker, or a pool without free slots (SPARKIFY_POOL). Next: "
-        "fix the reason, then clear the task `plan` with everything downstream."
+        f"DAG run {dag_id} {run_id} {why}, and Airflow has ended it. Likely reasons: no worker, a pool without free "
+        "slots (SPARKIFY_POOL), too short a limit (SPARKIFY_RUN_HOURS), or a task that a person has set to another "
+        "state. Next: fix the reason, then clear the first task that was not successful (`plan` in sparkify and "
+        "reports) with everything downstream."
     )
     log.error("%s", text)
     if settings().failure_topic_arn:
-        _publish(context, f"Timed out: {run.dag_id} {run.run_id}", text)
+        _publish(context, f"Ended: {dag_id} {run_id}", text)
 
 
 def _publish(context: Mapping[str, Any], subject: str, message: str) -> None:
@@ -82,6 +89,11 @@ def _message(context: Mapping[str, Any], error: str) -> str:
         interval = "none"
     # Failing rows follow a failed check as JSON lines, and they may name people.
     said = "\n".join(line for line in error.splitlines() if not line.startswith("{"))
+    # Airflow itself tells no one.
+    if most := context["dag"].max_consecutive_failed_dag_runs:
+        said += (
+            f"\n\nAfter {most} failed runs in a row, Airflow pauses the DAG: fix the reason, then unpause it."
+        )
     return (
         f"DAG run   {ti.dag_id} {context['run_id']}\n"
         f"Interval  {interval} UTC\n"

@@ -69,8 +69,8 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     tasks = [task for task in _tasks(context) if task["task"] != CHECK_COMPLETE]
     state = {task["task"]: task["state"] for task in tasks}
     plan_began = _plan_began(context) if state.get("plan") == "success" else None
-    # Not from `state`: it keeps one task of `validate`.
-    verdict = "failed" if any(task["state"] == "failed" for task in tasks) else "nothing_new"
+    failed = [task for task in tasks if task["state"] == "failed"]
+    verdict = "failed" if failed else "nothing_new"
     if state.get("publish") == "success":
         verdict = "published"
     published = context["ti"].xcom_pull(task_ids="publish") if verdict == "published" else None
@@ -90,11 +90,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
         },
         "verdict": verdict,
         "skipped": skipped if verdict == "nothing_new" else None,
-        "failures": [
-            {"task": task["task"], "message": task["message"], "log": task["log"]}
-            for task in tasks
-            if task["state"] == "failed"
-        ]
+        "failures": [{"task": _name(task), "message": task["message"], "log": task["log"]} for task in failed]
         + (_left_out(published) if verdict == "published" else []),
         "input": read_files,
         "rejected": read("rejected lines", _read_rejects, run_id),
@@ -116,6 +112,12 @@ def _left_out(published: Published | None) -> list[dict[str, Any]]:
     return []
 
 
+def _name(task: Mapping[str, Any]) -> str:
+    """Return the name of a task, with the index of its instance if it is mapped."""
+    index = task["map_index"]
+    return str(task["task"]) if index < 0 else f"{task['task']} [{index}]"
+
+
 def _plan_began(context: Mapping[str, Any]) -> datetime | None:
     plan = run_plan.of_run(context)
     return datetime.fromisoformat(plan["began_at"]) if plan else None
@@ -127,8 +129,11 @@ def _tasks(context: Mapping[str, Any]) -> list[dict[str, Any]]:
     # Airflow 2 and 3 share no way to ask for the other tasks of a run, and neither has the other's.
     found = _task_breadcrumbs(context) if hasattr(this, "get_task_breadcrumbs") else _task_instances(run)
     for task in found:
-        failed = task["state"] == "failed"
-        task["message"] = this.xcom_pull(task_ids=task["task"], key=notify.FAILURE) if failed else None
+        task["message"] = None
+        if task["state"] == "failed":
+            # Without the index, a mapped task gives the messages of all its instances.
+            place = {"task_ids": task["task"], "map_indexes": task["map_index"]}
+            task["message"] = this.xcom_pull(**place, key=notify.FAILURE)
     return found
 
 
@@ -137,6 +142,7 @@ def _task_instances(run: Any) -> list[dict[str, Any]]:
     found = [
         {
             "task": ti.task_id,
+            "map_index": ti.map_index,
             "state": str(ti.state),
             "start": ti.start_date,
             "end": ti.end_date,
@@ -163,11 +169,13 @@ def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "task": crumb["task_id"],
+            "map_index": crumb["map_index"],
             "state": str(crumb["state"]),
             "seconds": crumb["duration"],
         }
         | dict.fromkeys(("start", "end", "tries", "log"))
-        for crumb in sorted(crumbs, key=lambda crumb: place[crumb["task_id"]])
+        # A deploy during the run leaves tasks that the DAG no longer has.
+        for crumb in sorted(crumbs, key=lambda crumb: place.get(crumb["task_id"], len(place)))
     ]
 
 
