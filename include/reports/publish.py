@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from include.sparkify import tables
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import analysts, warehouse
-from include.sparkify.redshift.schema import find_columns
+from include.sparkify.redshift.schema import find_columns, query_catalog
 from include.sparkify.settings import ops, reports, reports_state
 
 log = logging.getLogger(__name__)
@@ -259,11 +259,11 @@ def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
 
     A table that is as declared is kept, because a reader whose snapshot is older than a new table finds that one empty.
     """
-    cursor.execute(
+    kinds = query_catalog(
+        cursor,
         "select table_schema, table_name, table_type from information_schema.tables where table_schema in (%s, %s)",
         (reports(), reports_state()),
     )
-    kinds = cursor.fetchall()
     columns = find_columns(cursor, (reports(), reports_state()))
     found = {
         f"{schema}.{name}": ("view" if kind == "VIEW" else "table", columns.get((schema, name)))
