@@ -14,6 +14,7 @@ import redshift_connector
 from include.reports import listening, publish
 from include.sparkify import settings, tables
 from include.sparkify.redshift import analysts, schema, warehouse
+from tests.pipeline.test_upgrade import go_back, upgrade
 from tests.reports.updating import update
 from tests.world import event
 
@@ -90,6 +91,13 @@ def test_the_door_outlives_its_tables(ask):
     world.load(mode="full_refresh")
     update()
     assert_open(ask)
+
+
+def test_an_upgrade_leaves_the_door_open(ask):
+    go_back(ask.world)
+    analysts.open_door()
+    assert "time" in upgrade(ask.world)
+    assert ask(f"select iso_year from {settings.star()}.time") == [(2018,)]
 
 
 def test_a_remake_locks_no_view_while_it_counts_and_checks(ask, monkeypatch):

@@ -62,7 +62,8 @@ def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
 def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[str]:
     """Bring tables that an earlier version of this project created up to their declarations, and keep their rows.
 
-    Everything happens in one transaction, under the lock of the runs.
+    Everything happens in one transaction, under the lock of the runs. The scripts copy a table instead of renaming it,
+    because other sessions may see a RENAME before its commit (https://github.com/dbt-labs/dbt-adapters/issues/2162).
 
     :param scripts: rendered scripts of ``include/sql/upgrade`` by table.
     :param declared: the names of all published tables.
@@ -79,6 +80,8 @@ def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[
         found = _find_columns(cursor)
         if differences := _compare(found, declared):
             raise ConfigurationError(_describe(found, differences))
+        if upgraded:
+            analysts.grant_star(cursor)
         return upgraded
 
     return warehouse.transaction(work, f"upgrade the tables of {star()}") or []
