@@ -5,9 +5,9 @@
 `include/sql/create` declares now, by the scripts of `include/sql/upgrade`. Nothing is read from the lake. Tables that
 are up to date stay as they are, so running it twice is safe.
 
-**How.** Deploy the new version. If the task `create_tables` of `sparkify` fails and names this DAG, pause `sparkify` first,
-because its tasks fail if they wait for a table that is replaced. Trigger this DAG. Then unpause `sparkify` and clear the
-failed task.
+**How.** Deploy the new version. If the task `create_tables` of `sparkify` fails and names this DAG, pause `sparkify`
+first, because its tasks fail if they wait for a table that is replaced. Trigger this DAG. Then unpause `sparkify` and
+clear the failed task.
 
 | red task | meaning | next step |
 |---|---|---|
