@@ -20,7 +20,7 @@ from include.cluster.connections import (
 from include.cluster.request import DATABASE, Cluster
 from include.sparkify import settings
 from include.sparkify.errors import TransientError, warehouse_error
-from include.sparkify.redshift import analysts, reach, warehouse
+from include.sparkify.redshift import analysts, reach
 
 # Firewalls and NAT gateways drop a connection that is silent for about 350 seconds, as during a long COPY:
 # https://docs.aws.amazon.com/redshift/latest/mgmt/connecting-firewall-guidance.html
@@ -101,7 +101,8 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
             verb = "alter" if cursor.fetchall() else "create"
             cursor.execute(f"{verb} user {user} password {_password_literal(cluster, params)}")
             # For the operators of the providers and the Astro SDK, whose sessions set no limit of their own.
-            cursor.execute(f"alter user {user} {warehouse.statement_timeout()}")
+            limit = int(settings.settings().statement_minutes * 60_000)
+            cursor.execute(f"alter user {user} set statement_timeout to {limit}")
             for statement in _list_grants(user, role):
                 cursor.execute(statement)
             analysts.create_group(cursor)
