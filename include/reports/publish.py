@@ -287,10 +287,13 @@ def _create_tables(cursor: Any) -> None:
         if target in found:
             cursor.execute(f"delete from {target}")
         else:
-            body = ", ".join(f"{column.name} {column.type}" for column in table.columns)
             # A user's rows are on one slice: the views group by user, and count distinct users, without sending rows.
-            distkey = "distkey (user_id) " if name in (*DAYS, *SUMS) else ""
-            cursor.execute(f"create table {target} ({body}) {distkey}sortkey ({table.key})")
+            distkey = "user_id" if name in (*DAYS, *SUMS) else ""
+            body = ", ".join(
+                f"{column.name} {column.type}{' distkey' if column.name == distkey else ''}"
+                for column in table.columns
+            )
+            cursor.execute(f"create table {target} ({body}) sortkey ({table.key})")
         _comment(cursor, "table", name)
 
 

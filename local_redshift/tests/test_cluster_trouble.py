@@ -25,7 +25,7 @@ def connect(running: Running) -> Any:
     return psycopg2.connect(**running.login)
 
 
-def messages(running: Running, *statements: str, tries: int = 40) -> set[str]:
+def messages(running: Running, *statements: str, tries: int = 100) -> set[str]:
     """Return the first words of what statements and their COMMIT answer, each time on a new connection."""
     found = set()
     for _ in range(tries):
