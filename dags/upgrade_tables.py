@@ -5,7 +5,8 @@
 the current declarations in `include/sql/create`. Nothing is read from the lake. Tables that are up to date are not
 changed, so running it again is safe.
 
-**How.** Deploy the new version. If the task `create_tables` of `sparkify` fails and names this DAG, trigger it, then
+**How.** Deploy the new version. If the task `create_tables` of `sparkify` fails and names this DAG, pause `sparkify`
+first, because its tasks fail if they wait for a table that is replaced. Trigger this DAG. Then unpause `sparkify` and
 clear the failed task.
 
 | red task | meaning | next step |

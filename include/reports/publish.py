@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from include.sparkify import tables
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import analysts, warehouse
-from include.sparkify.redshift.schema import find_columns
+from include.sparkify.redshift.schema import find_columns, query_catalog
 from include.sparkify.settings import ops, reports, reports_state
 
 log = logging.getLogger(__name__)
@@ -137,12 +137,16 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
                 "Clear the task `plan` with everything downstream."
             )
         if plan["remake"]:
-            _create(cursor, rendered)
+            _create_tables(cursor)
         _record(cursor, plan)
         for name, script in _steps(rendered):
             rows = warehouse.execute(cursor, script)
             log.info("%s: %s", name, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
         _check(cursor)
+        if plan["remake"]:
+            # Last, because a view that is replaced is locked until the commit, for readers too:
+            # https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
+            _create_views(cursor, rendered)
 
     warehouse.transaction(
         work, "publish the report tables", is_done=lambda cursor: _commit_id(cursor) == plan["commit_id"]
@@ -263,16 +267,16 @@ def _code() -> str:
     return hashlib.md5(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
-    """Empty every table, and create the tables and views that are missing or not as declared.
+def _create_tables(cursor: Any) -> None:
+    """Empty every table, create the missing ones, and drop what is not as declared.
 
     A table that is as declared is kept, because a reader whose snapshot is older than a new table finds that one empty.
     """
-    cursor.execute(
+    kinds = query_catalog(
+        cursor,
         "select table_schema, table_name, table_type from information_schema.tables where table_schema in (%s, %s)",
         (reports(), reports_state()),
     )
-    kinds = cursor.fetchall()
     columns = find_columns(cursor, (reports(), reports_state()))
     found = {
         f"{schema}.{name}": ("view" if kind == "VIEW" else "table", columns.get((schema, name)))
@@ -288,17 +292,33 @@ def _create(cursor: Any, rendered: Mapping[str, str]) -> None:
     for name in names:
         table, target = _declared(name), _target(name)
         if name in VIEWS:
-            cursor.execute(f"create or replace view {target} as\n{rendered[name]}")
-        elif target in found:
+            continue
+        if target in found:
             cursor.execute(f"delete from {target}")
         else:
-            body = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+            # A user's rows are on one slice: the views group by user, and count distinct users, without sending rows.
+            distkey = "user_id" if name in (*DAYS, *SUMS) else ""
+            body = ", ".join(
+                f"{column.name} {column.type}{' distkey' if column.name == distkey else ''}"
+                for column in table.columns
+            )
             cursor.execute(f"create table {target} ({body}) sortkey ({table.key})")
-        cursor.execute(
-            f"comment on {'view' if name in VIEWS else 'table'} {target} is {_literal(table.grain)}"
-        )
-        for column in table.columns:
-            cursor.execute(f"comment on column {target}.{column.name} is {_literal(column.meaning)}")
+        _comment(cursor, "table", name)
+
+
+def _create_views(cursor: Any, rendered: Mapping[str, str]) -> None:
+    """Create or replace every view. Neither a script nor a check reads one."""
+    for name in VIEWS:
+        cursor.execute(f"create or replace view {_target(name)} as\n{rendered[name]}")
+        _comment(cursor, "view", name)
+
+
+def _comment(cursor: Any, kind: str, name: str) -> None:
+    """Comment on a table or a view and its columns."""
+    table, target = _declared(name), _target(name)
+    cursor.execute(f"comment on {kind} {target} is {_literal(table.grain)}")
+    for column in table.columns:
+        cursor.execute(f"comment on column {target}.{column.name} is {_literal(column.meaning)}")
 
 
 def _declared(name: str) -> tables.Table:

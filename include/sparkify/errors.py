@@ -33,15 +33,18 @@ class ConfigurationError(AirflowFailException):
 # CREATE says IF NOT EXISTS. 53100 (disk full) clears up when space is freed.
 _TRANSIENT_STATES = ("08", "40", "57P", "55P03", "53100", "53300", "23505", "42P06", "42P07")
 # Errors of concurrency that Redshift reports as XX000, "internal error". dbt tries again after the same ones
-# (https://github.com/dbt-labs/dbt-adapters/pull/1873).
+# (https://github.com/dbt-labs/dbt-adapters/pull/1873). Dropped: https://github.com/dbt-labs/dbt-core/pull/825
 # 1018 and 1023: https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 # VACUUM: https://docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html
 _CONCURRENCY = re.compile(
     r"\b(1018|1023)\b|concurrently updated|conflict with concurrent transaction|could not open relation with OID"
-    r"|Relation with OID \d+ does not exist|VACUUM is running"
+    r"|Relation with OID \d+ does not exist|dropped by concurrent transaction|VACUUM is running"
 )
 # The statement ran into statement_timeout, or was canceled.
 STATEMENT_TIMEOUT = "57014"
+# "schema ... does not exist". A query of the catalog fails with it when another session drops any schema meanwhile:
+# https://github.com/aws/amazon-redshift-jdbc-driver/issues/153, https://github.com/dbt-labs/dbt-adapters/pull/1718
+NO_SCHEMA = "3F000"
 _CONFIGURATION_STATES = ("28", "3D", "3F", "42")
 # S3 returns these per object of a DeleteObjects, and the others with status 400 or 403, so that their status does not
 # show that they are transient: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -114,7 +117,7 @@ def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
     )
 
 
-def _answer(error: BaseException) -> tuple[str, str]:
+def answer(error: BaseException) -> tuple[str, str]:
     """Return the SQLSTATE of an error of the warehouse, empty if it has none, and its message."""
     detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     return str(detail.get("C", "")), str(detail.get("M", error))
@@ -130,7 +133,7 @@ def is_transient(error: Exception) -> bool:
         return True
     if not isinstance(error, redshift_connector.Error):
         return False
-    state, text = _answer(error)
+    state, text = answer(error)
     if state:
         return state.startswith(_TRANSIENT_STATES) or state == "XX000" and bool(_CONCURRENCY.search(text))
     return isinstance(error, redshift_connector.OperationalError)
@@ -139,14 +142,15 @@ def is_transient(error: Exception) -> bool:
 def is_final(error: BaseException) -> bool:
     """Return whether a retry of the task cannot help: the data, the setup or the statement must be fixed first.
 
-    XX000 is not final. Redshift uses it for nearly everything, for example for a COPY that S3 throttles.
+    XX000 is not final. Redshift uses it for nearly everything, for example for a COPY that S3 throttles. Nor is a
+    missing schema, because the Astro SDK queries the catalog.
     """
     if isinstance(error, botocore.exceptions.ClientError):
         return not _is_transient_aws(error)
     if not isinstance(error, redshift_connector.Error) or is_transient(error):
         return False
-    state, _ = _answer(error)
-    return state.startswith(("22", *_CONFIGURATION_STATES))
+    state, _ = answer(error)
+    return state.startswith(("22", *_CONFIGURATION_STATES)) and state != NO_SCHEMA
 
 
 def warehouse_error(error: Exception, doing: str) -> AirflowException:
@@ -155,7 +159,7 @@ def warehouse_error(error: Exception, doing: str) -> AirflowException:
     :param error: the error that redshift_connector or the socket raised.
     :param doing: the action in a few words, for example ``publish 2018-11-01``.
     """
-    state, text = _answer(error)
+    state, text = answer(error)
     if state.startswith("53100"):
         return TransientError(
             f"could not {doing}: {text}. Nothing was changed. Next: free space on the warehouse (or resize the "

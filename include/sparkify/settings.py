@@ -81,7 +81,8 @@ class Settings(pydantic.BaseModel):
     lock_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 10
     """Minutes that a run waits for the lock for writers before it fails and names the session that holds it."""
     statement_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60
-    """Minutes after which the warehouse stops a statement of the pipeline."""
+    """Minutes after which the warehouse stops a statement of the pipeline. For the operators of the providers and the
+    Astro SDK, it is the value at the last run of ``provision``."""
     keep_days: Annotated[int, Field(ge=1)] = 400
     """Days that check results, rejected lines, the publish log and run reports are kept."""
     keep_run_days: Annotated[int, Field(ge=1)] = 14

@@ -91,6 +91,46 @@ def _drop_under_a_waiter(one: Client, other: Client) -> str:
         return waiting.result(60)
 
 
+def _as_regular_user(sql: str) -> Callable[[Client, Client], str]:
+    """Return a question: the answer to a user who may only select one column, while another session holds a lock."""
+
+    def ask(one: Client, other: Client) -> str:
+        user, password = f"{one.schema}_reader", "First-contact-1"
+        if (made := _told(one, f"create user {user} password '{password}'")).startswith("refused: "):
+            return made
+        one(f"grant usage on schema {{s}} to {user}")
+        one(f"grant select (id) on {{s}}.t to {user}")
+        other("begin")
+        other("lock {s}.locked")
+        reader = Client(one.warehouse.psycopg(user=user, password=password), one.schema, one.warehouse)
+        try:
+            return _told(reader, sql.replace("{pid}", str(other("select pg_backend_pid()")[0][0])))
+        finally:
+            reader.connection.close()
+            other("rollback")
+            one(f"revoke select (id) on {{s}}.t from {user}")
+            one(f"revoke usage on schema {{s}} from {user}")
+            one(f"drop user {user}")
+
+    return ask
+
+
+def _catalog_while_schemas_are_dropped(one: Client, other: Client) -> str:
+    """Return the errors of queries of the catalog that a client would not try again."""
+    with ThreadPoolExecutor(1) as pool:
+        dropping = pool.submit(
+            lambda: [one(f"{verb} schema {{s}}_{n}") for n in range(20) for verb in ("create", "drop")]
+        )
+        found = set()
+        while not dropping.done():
+            found.add(_told(other, "select count(*) > 0 from information_schema.columns"))
+        dropping.result()
+    again = ("does not exist", "could not open relation with OID")
+    return str(
+        sorted(each for each in found if each != "[(True,)]" and not any(text in each for text in again))
+    )
+
+
 def _told(client: Client, sql: str) -> str:
     """Run the statements. Return the rows of the last one as text, or `refused: ` and the error."""
     try:
@@ -207,6 +247,44 @@ QUESTIONS = (
         " join pg_namespace as n on n.oid = c.relnamespace where n.nspname = '{s}' and c.relname = 't'",
         "[(True, 't')]",
         "include/reports/sdk.py",
+    ),
+    Question(
+        "several COUNT(DISTINCT) in one GROUP BY with a ROLLUP",
+        "select k, id, count(distinct d), count(distinct ts) from {s}.t group by k, rollup (id) order by 1, 2",
+        "[(10, 1, 1, 1), (10, None, 1, 1), (20, 2, 1, 1), (20, None, 1, 1)]",
+        f"{REPORTS}/period_totals.sql, {REPORTS}/period_parts.sql, include/reports/listening.py",
+    ),
+    Question(
+        "the same with two ROLLUPs",
+        "select grouping(id), grouping(k), count(distinct d), count(distinct ts) from {s}.t"
+        " group by rollup (id), rollup (k) order by 1, 2",
+        "[(0, 0, 1, 1), (0, 0, 1, 1), (0, 1, 1, 1), (0, 1, 1, 1), (1, 0, 1, 1), (1, 0, 1, 1), (1, 1, 2, 2)]",
+        f"{REPORTS}/period_tops.sql",
+    ),
+    Question(
+        "LEAD of an aggregate beside GROUP BY, in a view",
+        "create view {s}.w as select id, lead(min(k)) over (order by id) as later from {s}.t group by id;\n"
+        "select id, later from {s}.w order by id",
+        "[(1, 20), (2, None)]",
+        f"{REPORTS}/level_history.sql",
+    ),
+    Question(
+        "COUNT(*) by a user who may select one column only",
+        _as_regular_user("select count(*) from {s}.t"),
+        "[(2,)]",
+        "docs/queries/totals.sql",
+    ),
+    Question(
+        "SVV_TRANSACTIONS shows a regular user the locks of others",
+        _as_regular_user("select count(*) > 0 from svv_transactions where pid = {pid}"),
+        "[(True,)]",
+        "include/sparkify/redshift/warehouse.py",
+    ),
+    Question(
+        "a query of the catalog while another session drops schemas",
+        _catalog_while_schemas_are_dropped,
+        "[]",
+        "include/sparkify/redshift/schema.py, include/sparkify/errors.py",
     ),
     Question(
         "a CREATE and a DROP in one transaction that is rolled back",

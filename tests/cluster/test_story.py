@@ -93,8 +93,9 @@ def test_login_by_iam(account: Account, monkeypatch: pytest.MonkeyPatch) -> None
     database.ensure_database_user(params | {"tls": "off"}, role)
     with account.connect_as_master() as master:
         cursor = master.cursor()
-        cursor.execute("select usename from pg_user where usename = 'sparkify_pipeline'")
-        assert cursor.fetchone()
+        cursor.execute("select useconfig from pg_user where usename = 'sparkify_pipeline'")
+        # An hour, also for the operators of the providers, which set no limit.
+        assert cursor.fetchone() == [["statement_timeout=3600000"]]
 
     written = account.secret(connections.REDSHIFT_CONNECTION)
     assert "password" not in written

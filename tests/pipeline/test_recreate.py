@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pytest
+import redshift_connector
 
 from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.redshift import schema, warehouse
@@ -105,3 +106,23 @@ def test_a_table_that_was_dropped_is_not_made_empty_in_silence(loaded):
     loaded.load(mode="full_refresh")
     del before["loaded_files"]
     assert loaded.state(*before) == before
+
+
+@pytest.mark.parametrize("drops", [2, warehouse.ATTEMPTS])
+def test_a_schema_that_another_session_drops_while_the_catalog_is_queried(world, monkeypatch, drops):
+    """https://github.com/aws/amazon-redshift-jdbc-driver/issues/153"""
+    shortcuts.connect_again(monkeypatch)
+    execute, meant = redshift_connector.Cursor.execute, iter(range(drops))
+
+    def interrupted(cursor, sql, *arguments):
+        if "information_schema" in sql and next(meant, None) is not None:
+            raise redshift_connector.ProgrammingError({"C": "3F000", "M": 'schema "another" does not exist'})
+        return execute(cursor, sql, *arguments)
+
+    monkeypatch.setattr(redshift_connector.Cursor, "execute", interrupted)
+    if drops == 2:
+        world.create_tables()
+        assert world.count("songplays") == 0
+    else:
+        with pytest.raises(TransientError, match='schema "another" does not exist'):
+            world.create_tables()

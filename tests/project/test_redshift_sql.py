@@ -213,6 +213,25 @@ def test_no_join_has_only_a_range() -> None:
     assert not [(where, each) for where, text in found for sql in rendered(text) for each in ranges(sql)]
 
 
+# With one row, of the changed days only, or of numbers.
+CROSSED = {
+    "include/sql/publish/changed_days.sql",
+    "include/sql/publish/loaded_files.sql",
+    "include/sql/reports/loads.sql",
+    "include/sql/reports/part_days.sql",
+    "include/sql/reports/retention.sql",
+    "include/sql/reports_state/due_events.sql",
+}
+
+
+def test_no_join_crosses_the_history_or_is_full() -> None:
+    """A FULL JOIN may be refused: "is only supported with merge-joinable join conditions"."""
+    assert {where.removesuffix(":1") for where, text in in_files() if "cross join" in text} == CROSSED
+    assert not [
+        where for where, text in [*in_files(), *in_checks()] if re.search(r"\bfull\b.*\bjoin\b", text)
+    ]
+
+
 def test_the_first_contact_asks_about_files_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(PROJECT / "local_redshift/tests")
     asked = importlib.import_module("first_contact")

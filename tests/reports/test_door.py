@@ -14,6 +14,7 @@ import redshift_connector
 from include.reports import listening, publish
 from include.sparkify import settings, tables
 from include.sparkify.redshift import analysts, schema, warehouse
+from tests.pipeline.test_upgrade import go_back, upgrade
 from tests.reports.updating import update
 from tests.world import event
 
@@ -46,7 +47,8 @@ def log_in(user: str, owner: Any) -> Any:
         address["application_name"] = "analyst"
         with redshift_connector.connect(user=user, password=PASSWORD, **address) as connection:
             cursor = connection.cursor()
-            cursor.execute(sql)
+            for statement in sql.split(";\n"):
+                cursor.execute(statement)
             return [tuple(row) for row in cursor.fetchall()]
 
     return ask
@@ -89,6 +91,26 @@ def test_the_door_outlives_its_tables(ask):
     world.load(mode="full_refresh")
     update()
     assert_open(ask)
+
+
+def test_an_upgrade_leaves_the_door_open(ask):
+    go_back(ask.world)
+    analysts.open_door()
+    assert "time" in upgrade(ask.world)
+    assert ask(f"select iso_year from {settings.star()}.time") == [(2018,)]
+
+
+def test_a_remake_locks_no_view_while_it_counts_and_checks(ask, monkeypatch):
+    """CREATE OR REPLACE VIEW locks the view: https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html"""
+    check, read = publish._check, []
+
+    def check_while_an_analyst_reads(cursor: Any) -> None:
+        check(cursor)
+        read.extend(ask(f"set statement_timeout to 2000;\nselect count(*) from {settings.reports()}.daily"))
+
+    monkeypatch.setattr(publish, "_check", check_while_an_analyst_reads)
+    update(remake=True)
+    assert read == [(1,)]
 
 
 def test_a_group_that_is_newer_than_the_tables_is_let_in(ask):

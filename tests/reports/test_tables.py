@@ -249,6 +249,13 @@ def test_the_tables_are_as_declared(month):
     assert found.keys() == set(publish.TABLES)
 
 
+def test_the_rows_of_a_user_are_on_one_slice(month):
+    found = month.rows(
+        "select \"table\" from svv_table_info where \"schema\" = 'reports' and diststyle = 'KEY(user_id)'"
+    )
+    assert {name for (name,) in found} == {*publish.DAYS, *publish.SUMS}
+
+
 def comments(month, schema: str) -> dict[tuple[str, str], str]:
     """Return the comments in the warehouse by table and column. The column is empty for a comment on a table."""
     rows = month.rows(

@@ -110,6 +110,11 @@ WAREHOUSE = {
     "no OID": (answer("XX000", "could not open relation with OID 12"), TransientError, "OID 12"),
     "no relation": (answer("XX000", "Relation with OID 12 does not exist."), TransientError, "OID 12"),
     "1018": (answer("XX000", "1018"), TransientError, "1018"),
+    "dropped": (
+        answer("XX000", "table 12 dropped by concurrent transaction"),
+        TransientError,
+        "dropped by concurrent",
+    ),
     "vacuum": (answer("XX000", "VACUUM is running"), TransientError, "VACUUM"),
     "a number": (answer("XX000", "assertion of 10234"), DataError, "10234"),
     "disk full": (
@@ -123,6 +128,11 @@ WAREHOUSE = {
         "canceled. Next: if another session holds a lock",
     ),
     "no table": (answer("42P01", "no table"), ConfigurationError, "no table (42P01). Next: check connection"),
+    "no schema": (
+        answer("3F000", "no schema"),
+        ConfigurationError,
+        "no schema (3F000). Next: check connection",
+    ),
     "no state": (redshift_connector.ProgrammingError("what"), ConfigurationError, "what (no SQLSTATE). Next"),
     "nothing": (redshift_connector.ProgrammingError(), ConfigurationError, "(no SQLSTATE). Next"),
     "division": (answer("22012", "division by zero"), DataError, "division by zero (SQLSTATE 22012)"),
@@ -149,7 +159,7 @@ def test_what_is_tried_again_at_once():
 
 
 def test_what_a_retry_of_the_task_cannot_help():
-    """XX000 is not final, because Redshift also returns it if S3 throttles COPY."""
+    """XX000 is not final, because Redshift also returns it if S3 throttles COPY, nor 3F000, for a dropped schema."""
     final = {name for name, (error, *_) in WAREHOUSE.items() if is_final(error)}
 
     assert final == {"no table", "division"}

@@ -60,7 +60,10 @@ def test_another_error_than_the_end_of_the_wait_is_raised_as_it_is(given):
             "session 7 of user etl since 10:00 holds ShareLock on sparkify.users; "
             "session 8 of user bi since 11:00 holds X on sparkify.time",
         ),
-        ([], "shows no other session"),
+        (
+            [],
+            "shows no other session: it has ended meanwhile, or only a superuser sees it. Nothing was changed",
+        ),
     ],
 )
 def test_the_message_names_the_sessions_that_the_warehouse_shows(monkeypatch, rows, said):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from include.sparkify.errors import ConfigurationError
+import redshift_connector
+
+from include.sparkify.errors import NO_SCHEMA, ConfigurationError, answer
 from include.sparkify.redshift import analysts, warehouse
 from include.sparkify.settings import ops, star
 from include.sparkify.tables import OPS, SOURCES, SQL, published
@@ -60,7 +62,8 @@ def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
 def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[str]:
     """Bring tables that an earlier version of this project created up to their declarations, and keep their rows.
 
-    Everything happens in one transaction, under the lock of the runs.
+    Everything happens in one transaction, under the lock of the runs. The scripts copy a table instead of renaming it,
+    because other sessions may see a RENAME before its commit (https://github.com/dbt-labs/dbt-adapters/issues/2162).
 
     :param scripts: rendered scripts of ``include/sql/upgrade`` by table.
     :param declared: the names of all published tables.
@@ -77,6 +80,8 @@ def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[
         found = _find_columns(cursor)
         if differences := _compare(found, declared):
             raise ConfigurationError(_describe(found, differences))
+        if upgraded:
+            analysts.grant_star(cursor)
         return upgraded
 
     return warehouse.transaction(work, f"upgrade the tables of {star()}") or []
@@ -161,15 +166,32 @@ def _find_columns(cursor: Any) -> dict[str, Columns]:
 def find_columns(cursor: Any, schemas: tuple[str, str]) -> dict[tuple[str, str], Columns]:
     """Return the columns of all tables and views of two schemas, in order, by schema and name."""
     found: dict[tuple[str, str], Columns] = {}
-    cursor.execute(
+    rows = query_catalog(
+        cursor,
         "select table_schema, table_name, column_name, data_type, character_maximum_length, numeric_precision, "
         "numeric_scale from information_schema.columns where table_schema in (%s, %s) "
         "order by table_name, ordinal_position",
         schemas,
     )
-    for schema, table, column, *kind in cursor.fetchall():
+    for schema, table, column, *kind in rows:
         found.setdefault((schema, table), []).append((column, _type(*kind)))
     return found
+
+
+def query_catalog(cursor: Any, sql: str, values: Sequence[str]) -> list[Sequence[Any]]:
+    """Return the rows of a query of the catalog, which names our schemas only by its values.
+
+    :raises OperationalError: another session dropped any schema meanwhile. It is transient, so the transaction is tried
+        again.
+    """
+    try:
+        cursor.execute(sql, values)
+    except redshift_connector.Error as error:
+        state, text = answer(error)
+        if state == NO_SCHEMA:
+            raise redshift_connector.OperationalError(text) from error
+        raise
+    return list(cursor.fetchall())
 
 
 def _type(kind: str, length: int | None, precision: int | None, scale: int | None) -> str:

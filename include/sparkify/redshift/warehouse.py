@@ -176,7 +176,9 @@ def lock(cursor: redshift_connector.Cursor) -> None:
 def describe_blockers() -> str:
     """Return the sessions that hold locks on our tables, as far as the warehouse shows them to our user.
 
-    SVV_TRANSACTIONS: https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html
+    Its page says that regular users see only their own data, the one of ALTER USER that all users see all rows:
+    https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html,
+    https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html. `make first-contact` asks.
     """
     try:
         rows = query(
@@ -191,9 +193,7 @@ def describe_blockers() -> str:
     return "; ".join(
         f"session {pid} of user {owner} since {since} holds {mode} on {table}"
         for pid, owner, since, table, mode in rows
-    ) or (
-        "svv_transactions shows no other session; a superuser, or SYSLOG ACCESS UNRESTRICTED, sees all of them"
-    )
+    ) or ("svv_transactions shows no other session: it has ended meanwhile, or only a superuser sees it")
 
 
 def describe_load_error(prefix: str) -> str:

@@ -3,7 +3,7 @@
 -- load: the affected days are replaced
 -- late data: belongs to the interval of its own start_time
 create table if not exists {{ star() }}.time (
-    start_time timestamp not null sortkey,
+    start_time timestamp not null sortkey distkey,
     hour integer not null,
     day integer not null,
     week integer not null,
@@ -12,7 +12,7 @@ create table if not exists {{ star() }}.time (
     weekday integer not null,
     iso_year integer not null,
     primary key (start_time)
-) diststyle all;
+);
 comment on table {{ star() }}.time is 'Start times of plays, broken into parts, UTC';
 comment on column {{ star() }}.time.start_time is 'The moment, UTC, to the millisecond';
 comment on column {{ star() }}.time.hour is 'Hour of the day, 0 to 23';

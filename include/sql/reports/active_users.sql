@@ -9,47 +9,71 @@
 --   monthly bigint: Users with a play in the 28 days that end with it (whole weeks, so every month has as many Sundays)
 --   stickiness decimal(5, 4): Daily by monthly: how many of a month's users come on this day, 0 to 1
 --   days_known bigint: Days since the first play, this one included; below 28 the month is not whole yet
-with ages as (
-    {% for age in range(28) %}
-        select {{ age }} as age
-        {{ "union all" if not loop.last }}
-    {% endfor %}
+with user_days as (
+    select
+        day,
+        lag(day) over (partition by user_id order by day asc) as day_before,
+        lead(day) over (partition by user_id order by day asc) as day_after
+    from (
+        select distinct
+            day,
+            user_id
+        from {{ reports() }}.session_days
+    ) as d
 ),
 
-user_days as (
-    select distinct
+-- A user begins to count on a day, unless one before it still counts, and ends after 7, or 28, days without another
+changes as (
+    select
         day,
-        user_id
-    from {{ reports() }}.session_days
+        1 as daily,
+        case when day_before > day - 7 then 0 else 1 end as weekly,
+        case when day_before > day - 28 then 0 else 1 end as monthly
+    from user_days
+    union all
+    select
+        day + 7 as day,
+        0 as daily,
+        -1 as weekly,
+        0 as monthly
+    from user_days
+    where coalesce(day_after >= day + 7, true)
+    union all
+    select
+        day + 28 as day,
+        0 as daily,
+        0 as weekly,
+        -1 as monthly
+    from user_days
+    where coalesce(day_after >= day + 28, true)
 ),
 
 days as (
     select
         day,
-        min(day) over () as first_day
-    from user_days
+        sum(daily)::bigint as daily,
+        sum(weekly) as weekly,
+        sum(monthly) as monthly
+    from changes
     group by day
 ),
 
--- A day with a play counts for 28 days: each user and such day, with the age of the latest such day
-active as (
+counted as (
     select
-        d.day,
-        d.first_day,
-        u.user_id,
-        min(a.age) as age
-    from user_days as u
-    cross join ages as a
-    inner join days as d on u.day + a.age = d.day
-    group by d.day, d.first_day, u.user_id
+        day,
+        daily,
+        (sum(weekly) over (order by day asc rows unbounded preceding))::bigint as weekly,
+        (sum(monthly) over (order by day asc rows unbounded preceding))::bigint as monthly,
+        min(day) over () as first_day
+    from days
 )
 
 select
     day,
-    count(case when age = 0 then 1 end) as daily,
-    count(case when age < 7 then 1 end) as weekly,
-    count(*) as monthly,
-    round(count(case when age = 0 then 1 end)::decimal(18, 4) / count(*), 4)::decimal(5, 4) as stickiness,
+    daily,
+    weekly,
+    monthly,
+    round(daily::decimal(18, 4) / monthly, 4)::decimal(5, 4) as stickiness,
     (day - first_day + 1)::bigint as days_known
-from active
-group by day, first_day
+from counted
+where daily > 0

@@ -23,12 +23,30 @@ with weeks as (
 
 -- A week without any play has only dormant users.
 select
-    coalesce(w.week, b.week + 7) as week,
-    coalesce(w.listeners, 0)::bigint as listeners,
-    coalesce(w.new_listeners, 0)::bigint as new_listeners,
-    coalesce(w.returned, 0)::bigint as returned,
-    coalesce(w.resurrected, 0)::bigint as resurrected,
-    coalesce(b.dormant_after, 0)::bigint as dormant
-from weeks as w
-full outer join weeks as b on w.week = b.week + 7
-where w.week is not null or b.dormant_after > 0
+    week,
+    sum(listeners)::bigint as listeners,
+    sum(new_listeners)::bigint as new_listeners,
+    sum(returned)::bigint as returned,
+    sum(resurrected)::bigint as resurrected,
+    sum(dormant)::bigint as dormant
+from (
+    select
+        week,
+        listeners,
+        new_listeners,
+        returned,
+        resurrected,
+        0 as dormant
+    from weeks
+    union all
+    select
+        week + 7 as week,
+        0 as listeners,
+        0 as new_listeners,
+        0 as returned,
+        0 as resurrected,
+        dormant_after as dormant
+    from weeks
+    where dormant_after > 0
+) as w
+group by week

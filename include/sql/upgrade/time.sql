@@ -1,6 +1,16 @@
 -- from: start_time timestamp, hour integer, day integer, week integer, month integer, year integer, weekday integer
 -- The year of the ISO week is added.
-alter table {{ star() }}.time rename to time_before;
+create temporary table time_before as
+select
+    start_time,
+    hour,
+    day,
+    week,
+    month,
+    year,
+    weekday
+from {{ star() }}.time;
+drop table {{ star() }}.time;
 {% include 'create/time.sql' %}
 insert into {{ star() }}.time (start_time, hour, day, week, month, year, weekday, iso_year)
 select
@@ -12,5 +22,5 @@ select
     year,
     weekday,
     extract(year from dateadd(day, 3, date_trunc('week', start_time))) as iso_year
-from {{ star() }}.time_before;
-drop table {{ star() }}.time_before;
+from time_before;
+drop table time_before;

@@ -14,6 +14,7 @@ _VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(\w+)", re.DOTALL)
 _WRITES = {"insert", "update", "delete", "merge", "copy", "truncate"}
 _CHANGES_THE_CATALOG = {"create", "drop", "alter", "query"}
 _READS = {"select", "with", "unload"}
+_CATALOG = re.compile(r"\b(information_schema|pg_catalog|svv_\w+)\b", re.IGNORECASE)
 
 # https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
 SERIALIZABLE = ("1023", "Serializable isolation violation on table in Redshift")
@@ -23,6 +24,11 @@ CONFLICT = ("could not complete because of conflict with concurrent transaction"
 # https://github.com/dbt-labs/dbt-redshift/issues/928
 NO_OID = ("could not open relation with OID 123456", "")
 NO_RELATION = ("Relation with OID 123456 does not exist.", "")
+# https://github.com/dbt-labs/dbt-core/pull/825
+DROPPED = ("table 123456 dropped by concurrent transaction", "")
+# Reading the catalog while another session drops a schema:
+# https://github.com/aws/amazon-redshift-jdbc-driver/issues/153, https://github.com/dbt-labs/dbt-adapters/pull/1718
+NO_SCHEMA = SqlError('schema "another" does not exist', "3F000")
 # https://github.com/dbt-labs/dbt-core/issues/639
 VACUUM_IS_RUNNING = SqlError("VACUUM is running", hint="re-execute after other vacuum finished")
 
@@ -49,13 +55,15 @@ class Cluster:
             return None
         found = _VERB.match(sql)
         verb = found[1].lower() if found else ""
-        kinds: list[tuple[str, str] | type[Exception]] = []
+        kinds: list[tuple[str, str] | type[Exception] | SqlError] = []
         if verb in _WRITES:
-            kinds = [SERIALIZABLE, CONFLICT, Lost]
+            kinds = [SERIALIZABLE, CONFLICT, DROPPED, Lost]
         elif verb in _CHANGES_THE_CATALOG:
             kinds = [CONFLICT, NO_OID, Lost]
         elif verb in _READS:
-            kinds = [NO_OID, NO_RELATION, GONE, Lost]
+            kinds = [NO_OID, NO_RELATION, GONE, DROPPED, Lost]
+            if _CATALOG.search(sql):
+                kinds += [NO_SCHEMA]
         elif verb in ("commit", "end"):
             kinds = [SERIALIZABLE, Lost, LostAfterwards]
         if verb == "copy":
@@ -63,4 +71,6 @@ class Cluster:
         if not kinds:
             return None
         kind = self._random.choice(kinds)
-        return SqlError(kind[0], detail=kind[1]) if isinstance(kind, tuple) else kind()
+        if isinstance(kind, tuple):
+            return SqlError(kind[0], detail=kind[1])
+        return kind if isinstance(kind, SqlError) else kind()
