@@ -152,7 +152,7 @@ versions: $(READY) ## Print the versions in use
 	@for tool in apache-airflow pytest ruff sqlfluff mypy; do grep "^$$tool==" $(LOCK) | cut -d ' ' -f 1; done
 
 clean: ## Stop everything and delete all files that make created
-	@for python in .uv/venv/bin/python .uv/venv-airflow3/bin/python; do if [ -x $$python ]; then $$python -m local.cli down; fi; done
+	@for python in .uv/venv/bin/python .uv/venv-airflow3/bin/python; do if [ -x $$python ]; then $$python -m local.cli down || exit 1; fi; done
 	rm -rf .uv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Setup messages are written to standard error: `make query` writes only CSV to standard output.

@@ -23,11 +23,11 @@ of the star may share one run. If nothing is new, the run is skipped.
 **What a run does.** It selects the events of the days published since its last run (`due_events`, one statement and so
 one version of the star), replaces the aggregates of these days (`song_days`, `session_days` and others) and of the
 periods that contain them, checks the result, and commits. All-time figures are stored as sums (`song_listeners` and
-others), to which the changed days are applied. All other names are views. The cost depends on the change, not on the
-history. The first run, and the first after a change of the reports' code or after the star was recreated, rebuilds
-everything. So does a run that is triggered with `remake`. The rows are the same either way, and readers see the old
-ones until it commits. Only a table or view whose columns have changed is recreated: a query that has begun may then
-fail with `could not open relation with OID`.
+others), to which the changed days are applied. Everything else in the schema is a view. The cost depends on the change,
+not on the history. The first run, and the first after a change of the reports' code or after the star was recreated,
+rebuilds everything. So does a run that is triggered with `remake`. The rows are the same either way, and readers see
+the old ones until it commits. Only a table or view whose columns have changed is recreated: a query that has begun may
+then fail with `could not open relation with OID`.
 
 **The listening page** is one HTML file, for readers who do not use SQL. `listening_page` writes it to the work bucket,
 beside the run reports, and returns its address. It needs no server and loads no external resources.

@@ -59,6 +59,11 @@ def has_snapshot(context: Mapping[str, Any]) -> bool:
             raise ConfigurationError(f"snapshot {name} is {status}; see the cluster's events in AWS")
         return status.upper() == "AVAILABLE"
     with doing(f"take snapshot {name}"):
+        if inventory.has_lost_tags(cluster):
+            raise ConfigurationError(
+                f"{cluster.name} lacks the tags {cluster.tags}, so no snapshot was taken. Nothing was deleted. Add the "
+                "tags, or run teardown without final_snapshot."
+            )
         if inventory.describe_workgroup(cluster):
             tags = [{"key": key, "value": value} for key, value in cluster.tags.items()]
             client("redshift-serverless", cluster.region).create_snapshot(

@@ -1,4 +1,4 @@
-"""Airflow Datasets of the star and of the report tables, so that the Dataset view shows the lineage."""
+"""Airflow Datasets for the star and the report tables, so that the Datasets view shows how the DAGs depend on them."""
 
 from __future__ import annotations
 

@@ -98,11 +98,6 @@ class Settings(pydantic.BaseModel):
             r"^pg_|_ops$|reports(_state)?$", self.star_schema
         ):
             raise ValueError(f"schema {self.star_schema!r} is a reserved name: choose another one")
-        if timedelta(minutes=self.wait_minutes) >= run_limit():
-            raise ValueError(
-                f"wait_minutes = {self.wait_minutes} is not below the time limit of a run, {run_limit()}, at which "
-                "Airflow ends a waiting run: lower it, or raise the environment variable SPARKIFY_RUN_HOURS"
-            )
         for one, other in itertools.permutations((source.prefix for source in SOURCES), 2):
             if getattr(self, one).startswith(getattr(self, other)):
                 raise ValueError(f"{one} and {other} must not contain each other")

@@ -132,7 +132,7 @@ def test_a_target_that_is_taken_back_is_disabled(account):
 
 @pytest.mark.slow
 def test_a_workgroup_is_changed_setting_by_setting_in_an_order_that_aws_takes(account):
-    """AWS refuses two settings in one call, and a base capacity above the maximum or while there is a target."""
+    """AWS refuses to change two settings in one call, and a base capacity above the maximum or beside a target."""
     assert account.provision(serverless=True)["run"] == "success"
     for base, most, target in (
         (32, 64, 0),

@@ -195,7 +195,11 @@ OF_THE_HANDLERS = {
     "a subnet group, named without the stack": [
         request("redshift:CreateClusterSubnetGroup", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
         request("redshift:CreateTags", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
-        request("redshift:DeleteClusterSubnetGroup", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
+        request(
+            "redshift:DeleteClusterSubnetGroup",
+            f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6",
+            **{RESOURCE_TAG: NAME},
+        ),
     ],
     "a parameter group, named after the stack": [
         request(
@@ -219,6 +223,11 @@ FOREIGN = {
         "redshift-serverless:TagResource",
         f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:namespace/1",
         **{REQUEST_TAG: NAME, RESOURCE_TAG: f"{NAME}-dev"},
+    ),
+    "the subnets of another warehouse": request(
+        "redshift:DeleteClusterSubnetGroup",
+        f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6",
+        **{RESOURCE_TAG: f"{NAME}-dev"},
     ),
     "the parameters of another warehouse": Request(
         "redshift:ModifyClusterParameterGroup", f"{REDSHIFT}:parametergroup:{NAME}-dev-parametergroup-a1b2"

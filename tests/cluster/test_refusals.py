@@ -161,7 +161,7 @@ def test_a_bucket_in_another_region_is_refused(account):
 
 
 def test_a_region_without_serverless_can_be_left(account, monkeypatch):
-    """Its API has no address there. Nothing asks it, so teardown goes on."""
+    """Redshift Serverless has no API endpoint in that region. Nothing asks it, so teardown goes on."""
     nowhere = request.Cluster(account.name, "me-south-1")
     assert not nowhere.has_serverless and account.cluster.has_serverless
     asked = aws.client
@@ -185,6 +185,21 @@ def test_an_update_that_could_not_be_rolled_back_names_the_command(account, monk
         for work in (stack.choose_path, stack.is_settled):
             with pytest.raises(ConfigurationError, match="continue-update-rollback --region us-west-2"):
                 work(params)
+    account.remove()
+
+
+def test_a_cluster_that_has_lost_its_tags_is_not_deleted_without_a_snapshot(account):
+    params = account.params("provision", **account.wanted())
+    account.client("cloudformation").create_stack(
+        StackName=account.name, **stack.check_request(params)["stack"]
+    )
+    account.stack()
+    arn = f"arn:aws:redshift:us-west-2:123456789012:cluster:{account.name}"
+    account.client("redshift").delete_tags(ResourceName=arn, TagKeys=["warehouse"])
+    states = account.teardown(final_snapshot=True)
+    assert (states["take_final_snapshot"], states["delete_stack"]) == ("failed", "upstream_failed")
+    assert account.stack()["StackStatus"] == "CREATE_COMPLETE"
+    account.client("redshift").create_tags(ResourceName=arn, Tags=account.cluster.tag_list)
     account.remove()
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from include.sparkify.errors import ConfigurationError
 from include.sparkify.tasks import wait
 from tests.world import event
 
@@ -47,6 +48,18 @@ def test_a_run_waits_for_wait_minutes_after_the_end_of_its_interval(waiting, mod
     ):
         set_clock(moment)
         assert goes_on(world, *DAY1, mode=mode) is enough, moment
+
+
+@pytest.mark.finding("G5")
+def test_a_run_that_would_wait_beyond_its_time_limit_fails(waiting, monkeypatch):
+    """Airflow would end it without the policy for an absent file. A run that need not wait goes on."""
+    world, set_clock = waiting
+    monkeypatch.setenv("SPARKIFY_RUN_HOURS", "3")
+    set_clock(D2)
+    with pytest.raises(ConfigurationError, match="wait_minutes = 180 .* not below .*SPARKIFY_RUN_HOURS"):
+        goes_on(world, *DAY1)
+    world.log("2018-11-01", event(D1))
+    assert goes_on(world, *DAY1)
 
 
 def test_a_run_goes_on_when_the_file_of_its_last_day_is_there(waiting):

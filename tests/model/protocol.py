@@ -21,7 +21,7 @@ REFUSED = "x"
 STEPS = ("validate", "open_run", "build", "publish")
 DEAD = -1
 MODES = ("load", "full_refresh")
-# Guards that can be removed from the model. An invariant detects each removal.
+# Mutations of the model, each of which removes one guard. An invariant detects each removal.
 MUTATIONS = (
     "the ledger is not compared by version",
     "no lock",

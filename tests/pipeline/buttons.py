@@ -74,7 +74,7 @@ class Run:
         self.scheduled.clear(task_ids=self.cleared(tasks, downstream), **which)
 
     def cleared(self, tasks: Collection[str], downstream: bool) -> list[str]:
-        """Return the ids of the tasks that this would clear."""
+        """Return the ids of the tasks that `clear` would clear."""
         return sorted(self.scheduled.partial_subset(list(tasks), downstream, False).task_dict)
 
     def mark_task(self, task: str, state: str) -> None:

@@ -84,19 +84,6 @@ def test_each_number_has_a_default_and_bounds(given, name, monkeypatch):
                 settings.settings()
 
 
-@pytest.mark.finding("G5")
-@pytest.mark.parametrize(("hours", "minutes"), [("", 24 * 60), ("2", 120)])
-def test_a_wait_that_the_time_limit_of_a_run_would_end_is_refused(given, monkeypatch, hours, minutes):
-    monkeypatch.setenv("SPARKIFY_RUN_HOURS", hours)
-    given(wait_minutes=minutes)
-    with pytest.raises(
-        ConfigurationError, match=f"wait_minutes = {minutes} is not below .*SPARKIFY_RUN_HOURS"
-    ):
-        settings.settings()
-    given(wait_minutes=minutes - 1)
-    assert settings.settings().wait_minutes == minutes - 1
-
-
 def test_the_variable_is_read_once(given):
     given()
     assert settings.settings() is settings.settings()

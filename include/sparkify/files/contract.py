@@ -5,7 +5,7 @@ text, and digits are accepted as a number (all-digit artist names arrive as numb
 and free text longer than its column is truncated at a character boundary. Values that lose characters are counted. If a
 JSON key is repeated, the last value counts.
 
-A missing key means null, as it does for COPY with JSON 'auto' and for eventsim, which generated Sparkify's data. A rule
+A missing key means null, as for COPY with JSON 'auto' and for eventsim, which generated Sparkify's data. A rule
 on the whole file guards against a renamed field: see :class:`include.sparkify.files.presence.Presence`.
 
 A reason never repeats a value of the line, because reasons reach mailboxes and values may be personal. The line is in

@@ -190,7 +190,7 @@ _NO_OBJECT = LakeObject("", "", 0, datetime.min)
 class ManyObjects:
     """A second client, for many small objects. It lists and reads them in at most an eighth of boto3's CPU time.
 
-    It never raises an error of its own. boto3 lists and reads the objects that this client cannot, or raises the error.
+    It raises no error: boto3 lists and reads the objects that this client cannot, or raises the error.
     """
 
     def __init__(self, s3: Any, bucket: str) -> None:

@@ -68,12 +68,12 @@ def delete_old_files() -> int:
 
     bucket = settings().work_bucket
     now = datetime.now(UTC).replace(tzinfo=None)
-    s3, deleted = lake.client(), 0
+    s3, deleted, page = lake.client(), 0, listening.key()
     old = [
         item.key
         for prefix, days in (("runs", settings().keep_run_days), ("reports", settings().keep_days))
         for item in lake.list_objects(s3, bucket, f"{prefix}/{environment()}/")
-        if item.last_modified < now - timedelta(days=days) and item.key != listening.key()
+        if item.last_modified < now - timedelta(days=days) and item.key != page
     ]
     try:
         # One call deletes at most 1,000 objects.

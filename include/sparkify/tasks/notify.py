@@ -58,11 +58,15 @@ def run_ended(context: Mapping[str, Any]) -> None:
     # Airflow 3 gives no more if no task was left.
     dag_id, run_id = context["dag"].dag_id, context["run_id"]
     why = "has reached its time limit" if reason == "timed_out" else f"cannot go on ({reason})"
+    reasons = (
+        "AWS took longer than usual"
+        if "cluster" in context["dag"].tags
+        else "a pool without free slots (SPARKIFY_POOL), too short a limit (SPARKIFY_RUN_HOURS)"
+    )
     text = (
-        f"DAG run {dag_id} {run_id} {why}, and Airflow has ended it. Likely reasons: no worker, a pool without free "
-        "slots (SPARKIFY_POOL), too short a limit (SPARKIFY_RUN_HOURS), or a task that a person has set to another "
-        "state. Next: fix the reason, then clear the first task that was not successful (`plan` in sparkify and "
-        "reports) with everything downstream."
+        f"DAG run {dag_id} {run_id} {why}, and Airflow has ended it. Likely reasons: no worker, {reasons}, or a task "
+        "that a person has set to another state. Next: fix the reason, then clear the first task that was not successful "
+        "(`plan` in sparkify and reports) with everything downstream."
     )
     log.error("%s", text)
     if settings().failure_topic_arn:

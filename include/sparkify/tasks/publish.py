@@ -141,8 +141,10 @@ def check_complete(published: Published | None) -> None:
     """
     if published is None:
         raise DataError(f"the task `publish` has published nothing. {CLEAR}")
-    if published["refused"] or published["replaced"]:
-        left_out = describe_left_out(published["refused"], published["replaced"])
+    # `refused` is missing in a result of an earlier version.
+    refused = published.get("refused", [])
+    if refused or published["replaced"]:
+        left_out = describe_left_out(refused, published["replaced"])
         raise DataError(f"everything else is loaded, but {left_out}")
 
 
@@ -255,6 +257,8 @@ def _forget_rejects(cursor: Any, plan: Plan) -> None:
     What another run has kept since then may be of a newer version. A full refresh has read every file of the lake, so
     it deletes whatever was kept before its plan.
     """
+    if "read_at" not in plan:
+        raise DataError(f"the plan is of an earlier version of this project. {CLEAR}")
     read_at = datetime.fromisoformat(plan["read_at"])
     for table, kept_at, only in (
         ("refused_files", "refused_at", ""),

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.sparkify import intervals
+from include.sparkify.errors import ConfigurationError
 from include.sparkify.files import lake
-from include.sparkify.settings import prefix_of, settings
+from include.sparkify.settings import prefix_of, run_limit, settings
 from include.sparkify.tables import SOURCES
 
 
@@ -18,6 +19,7 @@ def has_waited_enough(context: Mapping[str, Any]) -> bool:
     A run waits until ``wait_minutes`` after the end of its interval, so a backfill does not wait. Runs of modes
     ``replay`` and ``full_refresh`` do not wait either. ``plan`` decides whether an absent file is a failure.
 
+    :raises ConfigurationError: the run would wait beyond its time limit.
     :raises ConfigurationError, TransientError: the bucket cannot be listed (see :mod:`include.sparkify.files.lake`).
     """
     interval = intervals.of_run(context)
@@ -25,8 +27,14 @@ def has_waited_enough(context: Mapping[str, Any]) -> bool:
     if context["params"]["mode"] not in ("load", "reload") or datetime.now(UTC).replace(tzinfo=None) >= until:
         return True
     last_day, bucket = intervals.of_day(list(interval.days())[-1]), settings().source_bucket
-    return all(
+    is_there = all(
         lake.list_daily(lake.client(), bucket, prefix_of(source), source.path, last_day).files
         for source in SOURCES
         if source.daily
     )
+    if not is_there and timedelta(minutes=settings().wait_minutes) >= run_limit():
+        raise ConfigurationError(
+            f"wait_minutes = {settings().wait_minutes} of the Variable `sparkify` is not below the time limit of a run "
+            f"({run_limit()}), at which Airflow ends a waiting run. Lower it, or raise SPARKIFY_RUN_HOURS."
+        )
+    return is_there

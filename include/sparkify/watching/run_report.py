@@ -23,7 +23,7 @@ TEMPLATE = Path(__file__).with_name("run_report.html")
 def write(context: Mapping[str, Any]) -> str:
     """Write ``report.html`` and ``report.json`` of the run to the work bucket, and return the address of the page.
 
-    :param context: the Airflow context of a task in the run. All other tasks of the run have ended.
+    :param context: the Airflow context of a task in the run. All others except `check_complete` have ended.
     :raises ConfigurationError, TransientError: the work bucket cannot be written.
     """
     facts = run_facts.gather(context)

@@ -195,8 +195,10 @@ class Postgres:
         self._install = target
 
     def _run(self, log: Any, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        user, group = _nobody()
-        who: dict[str, Any] = {"user": user, "group": group, "extra_groups": []} if self._as_root else {}
+        who: dict[str, Any] = {}
+        if self._as_root:
+            who["user"], who["group"] = _nobody()
+            who["extra_groups"] = []
         return subprocess.Popen(
             [str(self._install / "bin" / program), *arguments],
             cwd="/",

@@ -126,8 +126,11 @@ def _recorded(home: Path) -> Running | None:
     """Return the services that the state file describes, or None if their process does not exist."""
     try:
         running = Running(**json.loads((home / STATE).read_text()))
+    except FileNotFoundError:
+        return None
+    try:
         os.kill(running.pid, 0)
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+    except (ProcessLookupError, PermissionError):
         return None  # PermissionError: the process of another user has its ID now
     return running
 
