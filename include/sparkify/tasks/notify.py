@@ -65,8 +65,8 @@ def run_ended(context: Mapping[str, Any]) -> None:
     )
     text = (
         f"DAG run {dag_id} {run_id} {why}, and Airflow has ended it. Likely reasons: no worker, {reasons}, or a task "
-        "that a person has set to another state. Next: fix the reason, then clear the first task that was not successful "
-        "(`plan` in sparkify and reports) with everything downstream."
+        "that a person has set to another state. Next: fix the reason, then clear the first task that was not "
+        "successful (`plan` in sparkify and reports) with everything downstream."
     )
     log.error("%s", text)
     if settings().failure_topic_arn:

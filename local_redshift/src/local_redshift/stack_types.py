@@ -213,12 +213,17 @@ class Role(Resource):
         self._put(given)
 
     def _put(self, given: Properties) -> None:
-        for policy in given.get("Policies", []):
-            self.api.put_role_policy(
-                RoleName=self.name,
-                PolicyName=policy["PolicyName"],
-                PolicyDocument=json.dumps(policy["PolicyDocument"]),
+        documents = {
+            one["PolicyName"]: json.dumps(one["PolicyDocument"], separators=(",", ":"))
+            for one in given.get("Policies", [])
+        }
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+        if sum(map(len, documents.values())) > 10240:
+            raise ValueError(
+                f"LimitExceeded: Maximum policy size of 10240 bytes exceeded for role {self.name}"
             )
+        for name, document in documents.items():
+            self.api.put_role_policy(RoleName=self.name, PolicyName=name, PolicyDocument=document)
 
     def delete(self) -> None:
         for name in self.api.list_role_policies(RoleName=self.name)["PolicyNames"]:
