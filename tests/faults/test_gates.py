@@ -90,7 +90,8 @@ def test_a_check_fails_where_it_should_and_says_which_rows(sound, check, spoiler
     } == {check.name}
     result = recorded[check.table, check.name]
     assert (result.severity, result.sample) == ("fail", sample)
-    assert result.actual == f"{failing[check.name].failing} failing rows"
+    count = failing[check.name].failing
+    assert result.actual == f"{count} failing row{'' if count == 1 else 's'}"
 
 
 @pytest.mark.parametrize("table", checks.CHECKED)
@@ -114,7 +115,7 @@ def test_an_empty_candidate_fails(sound, table):
     """The stock operators would pass it, because every check of a column holds for a table without rows."""
     sound.spoil([f"delete from {{run}}.{table}"])
 
-    with pytest.raises(DataError, match="failing rows"):
+    with pytest.raises(DataError, match="failing row"):
         sound.audit()
 
     assert sound.world.state() == sound.published

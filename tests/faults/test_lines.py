@@ -121,7 +121,7 @@ def test_a_refused_file_is_read_again_only_if_it_is_asked_for(fresh):
         world.load(*NOVEMBER, audited=False)
 
     # It stops a run of its day before anything is read, but no run of another day.
-    with pytest.raises(DataError, match=f"nothing was published. 1 files are refused: {bad}"):
+    with pytest.raises(DataError, match=f"nothing was published. 1 file is refused: {bad}"):
         world.plan(world.context(*NOVEMBER))
     world.log("2018-11-03", event(D2 + timedelta(days=1), item=3))
     world.load("2018-11-03", audited=False)

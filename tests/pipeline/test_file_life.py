@@ -249,7 +249,7 @@ def test_a_full_refresh_forgets_the_refusals_of_files_that_left_the_lake(world):
     assert world.rows("select source_key from {o}.refused_files order by 1") == [(gone,), (restored,)]
     bad = world.log("2018-11-03", BROKEN)
 
-    with pytest.raises(DataError, match=f"1 files are refused: {bad}"):
+    with pytest.raises(DataError, match=f"1 file is refused: {bad}"):
         world.load(mode="full_refresh", audited=False)
 
     assert world.rows("select source_key from {o}.refused_files") == [(bad,)]

@@ -19,7 +19,7 @@ from tests.running import DAGS, as_scheduled, create_run, dag_of
 from tests.world import event
 
 ERROR = (
-    "the star is unchanged; failed: songplays.level_is_known (fail): level is free or paid; 1 failing rows:\n"
+    "the star is unchanged; failed: songplays.level_is_known (fail): level is free or paid; 1 failing row:\n"
     '{"songplay_id":"abc","level":"gold"}'
 )
 

@@ -175,7 +175,7 @@ def test_a_run_that_left_a_file_out(sparkify, world):
     assert facts["verdict"] == "published"
     (failure,) = facts["failures"]
     assert failure["task"] == "check_complete"
-    assert "everything else is loaded, but 1 files are refused" in failure["message"]
+    assert "everything else is loaded, but 1 file is refused" in failure["message"]
     assert "broken" in failure["message"] and "check_complete" in page.words
     assert_harmless(page, html)
 
@@ -236,7 +236,7 @@ def test_a_run_whose_audit_failed(sparkify, world, monkeypatch):
     assert facts["verdict"] == "failed"
     assert "songplays.every_play_is_there" in facts["failures"][0]["message"]
     (broken,) = (check for check in facts["checks"] if check["status"] == "fail")
-    assert (broken["check"], broken["actual"]) == ("every_play_is_there", "1 failing rows")
+    assert (broken["check"], broken["actual"]) == ("every_play_is_there", "1 failing row")
     assert '"user_id":2' in broken["sample"]
     assert (
         next(phase for phase in facts["phases"] if phase["phase"] == "publish")["state"] == "upstream_failed"

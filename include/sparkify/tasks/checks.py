@@ -281,7 +281,7 @@ def insert_results(cursor: Any, context: Mapping[str, Any], results: Iterable[Re
     rows = [
         (
             check.table, check.name, check.severity, check.description,
-            f"{count} failing rows" if count else "passed", not count, sample, run_id, *interval, now,
+            _failing(count) if count else "passed", not count, sample, run_id, *interval, now,
         )
         for check, count, sample in results
     ]  # fmt: skip
@@ -293,12 +293,14 @@ def insert_results(cursor: Any, context: Mapping[str, Any], results: Iterable[Re
     warehouse.insert(cursor, table, columns, rows)
 
 
+def _failing(count: int) -> str:
+    return f"{count} failing row{'' if count == 1 else 's'}"
+
+
 def describe(result: Result) -> str:
     """Return a description of the failure, with a sample of the rows."""
     check, count, sample = result
-    return (
-        f"{check.table}.{check.name} ({check.severity}): {check.description}; {count} failing rows:\n{sample}"
-    )
+    return f"{check.table}.{check.name} ({check.severity}): {check.description}; {_failing(count)}:\n{sample}"
 
 
 def _sample(cursor: Any, failing_rows: str) -> str:

@@ -173,13 +173,14 @@ def describe_left_out(refused: list[str], replaced: list[str]) -> str:
     text = []
     if refused:
         text.append(
-            f"{len(refused)} files are refused: {'; '.join(refused[:10])}. "
+            f"{len(refused)} {'file is' if len(refused) == 1 else 'files are'} refused: {'; '.join(refused[:10])}. "
             f"All of them: select * from {ops()}.refused_files. Next: have the files corrected and delivered again "
             "(new versions are found automatically), or fix the contract and run with mode=replay."
         )
     if replaced:
         text.append(
-            f"{len(replaced)} files were loaded by another run at another version while this run was reading them: "
+            f"{len(replaced)} {'file was' if len(replaced) == 1 else 'files were'} loaded by another run at another "
+            "version while this run was reading: "
             f"{', '.join(replaced[:10])}. Next: run the interval again; it loads the current version."
         )
     return " ".join(text)
