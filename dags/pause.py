@@ -26,6 +26,7 @@ from airflow.providers.common.compat.sdk import Param, dag, get_current_context,
 from include.cluster import pause as steps
 from include.cluster import request, schedule
 from include.cluster.defaults import DAG_ARGUMENTS, WAIT, WAITING_TIMEOUT
+from include.sparkify import parameters
 from include.sparkify.settings import AWS_CONN_ID
 
 
@@ -60,7 +61,7 @@ def pause() -> None:
             schedule.check_schedule(schedule.PAUSE)
             if schedule.is_late(context["data_interval_end"]):
                 return {}
-        return steps.find_pausable(context["params"], scheduled)
+        return steps.find_pausable(parameters.of_run(context), scheduled)
 
     cluster = find_pausable()
     RedshiftPauseClusterOperator(

@@ -39,6 +39,7 @@ from airflow.providers.common.compat.sdk import Param, TriggerRule, chain, dag, 
 
 from include.cluster import database, inventory, prices, request, serverless, stack
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
+from include.sparkify import parameters
 from include.sparkify.settings import AWS_CONN_ID
 
 # One path is skipped; if there is nothing to change, both are.
@@ -157,7 +158,7 @@ def provision() -> None:
     @task(multiple_outputs=True)
     def check_request() -> dict[str, object]:
         """Validate the request before anything is changed."""
-        return stack.check_request(get_current_context()["params"])
+        return stack.check_request(parameters.of_run(get_current_context()))
 
     @task.branch
     def choose_path() -> str:

@@ -21,7 +21,7 @@ from __future__ import annotations
 from airflow.providers.common.compat.sdk import Param, dag, get_current_context, task
 
 from include.defaults import DEFAULT_ARGS
-from include.sparkify import settings, tables
+from include.sparkify import parameters, settings, tables
 from include.sparkify.redshift import schema
 from include.sparkify.tasks import notify
 
@@ -51,7 +51,7 @@ def recreate_tables() -> None:
     @task(templates_exts=[".sql"])
     def recreate(scripts: dict[str, str]) -> None:
         """Drop and create the tables in one transaction, if `confirm` is the name of the schema."""
-        schema.recreate_tables(scripts, get_current_context()["params"]["confirm"])
+        schema.recreate_tables(scripts, parameters.of_run(get_current_context())["confirm"])
 
     recreate(tables.scripts("create", tables.PUBLISHED))
 

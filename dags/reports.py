@@ -55,7 +55,7 @@ from airflow.providers.common.compat.sdk import Param, dag, get_current_context,
 
 from include.defaults import DEFAULT_ARGS
 from include.reports import publish as report_tables
-from include.sparkify import assets, settings, tables
+from include.sparkify import assets, parameters, settings, tables
 from include.sparkify.tasks import notify
 
 # Only this line decides which module is used: that of the Astro SDK if the SDK is installed (Airflow 2), or that of
@@ -99,7 +99,7 @@ def reports() -> None:
     @task
     def plan() -> report_tables.Plan:
         """Find the versions of the star that the tables do not show yet, and skip the run if there are none."""
-        return report_tables.make_plan(get_current_context()["params"]["remake"])
+        return report_tables.make_plan(parameters.of_run(get_current_context())["remake"])
 
     @task(templates_exts=[".sql"], outlets=[assets.report_asset(name) for name in report_tables.TABLES])
     def publish(plan: report_tables.Plan, scripts: dict[str, str]) -> None:

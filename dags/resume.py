@@ -24,6 +24,7 @@ from airflow.providers.common.compat.sdk import dag, get_current_context, task
 from include.cluster import pause as steps
 from include.cluster import request, schedule
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT, WAITING_TIMEOUT
+from include.sparkify import parameters
 from include.sparkify.settings import AWS_CONN_ID
 
 
@@ -43,7 +44,7 @@ def resume() -> None:
             schedule.check_schedule(schedule.RESUME)
             if schedule.is_late(context["data_interval_end"]):
                 return {}
-        return steps.find_resumable(context["params"])
+        return steps.find_resumable(parameters.of_run(context))
 
     cluster = find_resumable()
     where = {

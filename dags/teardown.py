@@ -32,6 +32,7 @@ from airflow.providers.common.compat.sdk import Param, TriggerRule, chain, dag, 
 from include.cluster import connections, prices, request, stack
 from include.cluster import teardown as steps
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
+from include.sparkify import parameters
 from include.sparkify.settings import AWS_CONN_ID
 
 
@@ -67,7 +68,7 @@ def teardown() -> None:
     @task(multiple_outputs=True)
     def check_request() -> dict[str, str]:
         """Compare the parameter `confirm` with the name of the warehouse."""
-        return steps.check_request(get_current_context()["params"])
+        return steps.check_request(parameters.of_run(get_current_context()))
 
     @task.sensor(**POKE)
     def take_final_snapshot() -> bool:

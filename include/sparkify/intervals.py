@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from include.sparkify import parameters
 from include.sparkify.errors import ConfigurationError
 
 # A full refresh owns all the time that the contract lets an event have.
@@ -63,14 +64,7 @@ def of_run(context: Mapping[str, Any]) -> Interval:
         future, is outside of the years that the contract accepts, or is longer than :data:`MAX_DAYS`; or the run has
         neither parameters nor a data interval (a manual run on Airflow 3).
     """
-    params = context["params"]
-    conf = getattr(context.get("dag_run"), "conf", None) or {}
-    # Not `params`, which contain the conf already. Airflow 3's TriggerDagRunOperator adds `openlineage` to it.
-    if unknown := [name for name in sorted(conf) if name not in {*context["dag"].params, "openlineage"}]:
-        raise ConfigurationError(
-            f"the run was triggered with unknown parameters: {', '.join(unknown)}. "
-            f"Known: {', '.join(sorted(context['dag'].params))}. Next: trigger a new run."
-        )
+    params = parameters.of_run(context)
     start, end, mode = params.get("start"), params.get("end"), params["mode"]
     if mode == "full_refresh" and (start or end):
         raise ConfigurationError("a full refresh owns all time: leave start and end empty")

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from include.cluster import aws, connections, database, inventory, request, stack, teardown
 from include.sparkify.errors import ConfigurationError, TransientError
-from tests.running import dag_of
+from tests.running import dag_of, run
 
 
 def params_of(**given):
@@ -149,6 +149,16 @@ def test_a_bucket_of_another_account_is_said_with_both_causes(account, monkeypat
             with pytest.raises(ConfigurationError, match="belongs to another account.*or the role"):
                 work()
     assert owners == ["123456789012", *[None] * 4]
+
+
+@pytest.mark.finding("M6")
+@pytest.mark.parametrize("dag_id", ["provision", "teardown", "pause", "resume", "recreate_tables", "reports"])
+def test_a_misspelled_parameter_fails_the_run(airflow_database, caplog, dag_id):
+    """Airflow would ignore it: a misspelled region would provision in the default one."""
+    state, tasks = run(dag_of(dag_id), regoin="eu-west-1")
+    first = next(iter(dag_of(dag_id).roots)).task_id
+    assert (state, tasks[first]) == ("failed", "failed")
+    assert "unknown parameters: regoin. Known: " in caplog.text
 
 
 def test_a_bucket_in_another_region_is_refused(account):
