@@ -11,7 +11,8 @@ COPY packages.txt .
 RUN /usr/local/bin/install-system-packages
 # The lock is added to the constraints that the Runtime sets, so that the image has the versions that were tested.
 COPY requirements.txt requirements.lock pyproject.toml ./
-# It reports conflicts with 1, which would end this step in a shell with pipefail and must not count in the one below.
+# pip check exits with 1 if it finds conflicts. In a shell with pipefail, this exit code would end this step, and it must
+# not count in the step below.
 RUN pip check > /tmp/conflicts.all || true; sed 's/, but you have .*//' /tmp/conflicts.all > /tmp/conflicts
 RUN UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock" /usr/local/bin/install-python-dependencies
 
@@ -26,7 +27,7 @@ RUN pip check > /tmp/conflicts.all || true; ! sed 's/, but you have .*//' /tmp/c
 ENV AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS=True
 # On a busy machine, the imports of Amazon's provider can exceed the default of 30 seconds.
 ENV AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT=120
-# The DAG processor stops a file after its own limit, whose default is 50.
+# The DAG processor has its own time limit per file, with a default of 50 seconds.
 ENV AIRFLOW__CORE__DAG_FILE_PROCESSOR_TIMEOUT=180
 # Astro sends lineage by default (docs/watching.md), but not the source code of tasks.
 ENV AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE=True

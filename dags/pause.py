@@ -7,7 +7,7 @@ cluster at once (or, with `only_if_idle`, only if no one was connected for `idle
 **On a schedule, when idle.** Set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to `@hourly`, `@daily`, `@weekly`
 or a cron expression of five fields, in UTC. Scheduled runs pause the cluster only if no one was connected for
 `idle_minutes` (CloudWatch metric `DatabaseConnections`). Without measurements, the cluster keeps running. A scheduled
-run that starts more than an hour late, as the first run of a new schedule does, is skipped. Set
+run that starts more than an hour late, as the first run of a new schedule can, is skipped. Set
 `SPARKIFY_RESUME_SCHEDULE` so that the cluster runs again before the pipeline needs it.
 
 Running it again is safe: a cluster that is already paused is not changed. Serverless needs no pause.

@@ -40,7 +40,7 @@ adds the missing days. To try again at once, clear `plan` with everything downst
 | `plan` | no right to create the schemas, or a lost connection | the message names the reason |
 | `due_events`, `new_agents`, `new_families` | a working table was not created | clear `plan` with everything \
 downstream |
-| `publish` | a check failed, or another run changed the tables, or a deploy the code | the message names the reason |
+| `publish` | a check failed, another run changed the tables, or a deploy changed the code | see the message |
 | `listening_page` | the page was not written: the tables are new, the page is old | clear the task |
 """
 

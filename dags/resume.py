@@ -6,7 +6,7 @@ it again is safe: a cluster that is already running is not changed.
 
 **On a schedule.** Set the environment variable `SPARKIFY_RESUME_SCHEDULE`, the counterpart of `SPARKIFY_PAUSE_SCHEDULE`
 (see `pause`), to `@hourly`, `@daily`, `@weekly` or a cron expression of five fields, in UTC. Choose a time before the
-pipeline's schedule. A scheduled run that starts more than an hour late, as the first run of a new schedule does, is
+pipeline's schedule. A scheduled run that starts more than an hour late, as the first run of a new schedule can, is
 skipped.
 
 | red task | meaning | what to do |

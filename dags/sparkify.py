@@ -64,7 +64,7 @@ the files |
 To try again, clear `plan` with everything downstream (if `create_tables` failed, clear that task instead). The run
 starts over, which is safe.
 
-After ten failed runs in a row, Airflow pauses this DAG, and no more days are loaded. Fix the reason, then unpause it.
+After ten failed runs in a row, Airflow pauses this DAG, and no more days are loaded. Fix the cause, then unpause it.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
         "AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS": "True",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "AIRFLOW__CORE__DAG_FILE_PROCESSOR_TIMEOUT": "180",
-        # Its name on Airflow 3.
+        # Airflow 3 uses this name for the same limit.
         "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "180",
         "AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE": "True",
         "AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD": "True",

@@ -1,4 +1,4 @@
-"""Callbacks that no task process can run: the scheduler of Airflow 3 asks for them, and its DAG processor runs them."""
+"""Callbacks that no task process can run: Airflow 3's scheduler requests them, and its DAG processor runs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.running import DAGS
 
 
 def of_dead_worker(task_instance: Any, session: Any) -> Any:
-    """Return what the scheduler asks for when a running task instance no longer sends its heartbeat."""
+    """Return the scheduler's callback request for a running task instance that no longer sends heartbeats."""
     from airflow.jobs.job import Job
     from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 
@@ -30,7 +30,7 @@ def of_dead_worker(task_instance: Any, session: Any) -> Any:
 def run_callbacks(dag_id: str, *requests: Any, seconds: float = 60) -> None:
     """Run callbacks of a DAG in a DAG processor.
 
-    :raises TimeoutError: they have not ended after these seconds.
+    :raises TimeoutError: the callbacks have not ended after ``seconds``.
     """
     import structlog
     from airflow.dag_processing.manager import DagFileInfo, DagFileProcessorManager

@@ -126,7 +126,7 @@ def check_owner(cluster: Cluster) -> None:
 def _refuse_foreign(cluster: Cluster, secret: Mapping[str, Any]) -> None:
     """Refuse a secret without the tags of this warehouse.
 
-    :raises ConfigurationError: it lacks them.
+    :raises ConfigurationError: the secret lacks these tags.
     """
     if not cluster.owns(secret.get("Tags")):
         raise ConfigurationError(

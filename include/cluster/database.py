@@ -100,7 +100,7 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
             cursor.execute("select usename from pg_user where usename = %s", (user,))
             verb = "alter" if cursor.fetchall() else "create"
             cursor.execute(f"{verb} user {user} password {_password_literal(cluster, params)}")
-            # For the operators of the providers and the Astro SDK, whose sessions set no limit.
+            # The sessions of the providers' operators and of the Astro SDK set no time limit themselves.
             limit = int(settings.settings().statement_minutes * 60_000)
             cursor.execute(f"alter user {user} set statement_timeout to {limit}")
             for statement in _list_grants(user, role):

@@ -98,7 +98,7 @@ def _look_up_serverless(cluster: Cluster, kind: str) -> tuple[dict[str, Any] | N
 
 
 def has_lost_tags(cluster: Cluster) -> bool:
-    """Return whether the stack created a cluster or namespace that exists, but no longer has this warehouse's tags."""
+    """Return whether the stack's cluster or namespace exists but no longer has this warehouse's tags."""
     is_made = {
         one["ResourceType"]: one["ResourceStatus"] != "CREATE_FAILED" for one in list_resources(cluster)
     }

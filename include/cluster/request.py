@@ -145,8 +145,8 @@ def check_params(params: Mapping[str, Any]) -> None:
         cluster = Cluster.from_params(params)
         if not cluster.has_serverless:
             raise ConfigurationError(
-                f"parameter serverless: there is no Redshift Serverless in {cluster.region}. Choose another region, or "
-                "a cluster."
+                f"parameter serverless: Redshift Serverless is not available in {cluster.region}. Choose another "
+                "region, or a cluster."
             )
         _check_capacity(params)
     else:

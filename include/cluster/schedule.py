@@ -49,15 +49,15 @@ def check_schedule(variable: str) -> None:
 
 
 def is_late(due: datetime) -> bool:
-    """Return whether a scheduled run has begun more than an hour after its moment.
+    """Return whether a scheduled run has started more than an hour after the time at which it was due.
 
-    Airflow starts the last run of a DAG that gets a schedule, or is unpaused, at once. Pausing or resuming then would
-    come as a surprise, and both at the same moment.
+    If a DAG gets a schedule or is unpaused, Airflow starts its most recent past run at once. Without this check, the
+    cluster would be paused or resumed unexpectedly, and both DAGs could run at the same time.
     """
     late = datetime.now(UTC) - due > LATE
     if late:
         log.info(
-            "this run was due at %s, which is too long ago: nothing is done. To do it now, trigger the DAG.",
+            "this run was due at %s, more than an hour ago, so it does nothing. To run it now, trigger the DAG.",
             due,
         )
     return late

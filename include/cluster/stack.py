@@ -208,7 +208,7 @@ def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
                     "include/iam/permissions.yaml with this bucket."
                 ) from error
             raise
-    # COPY reads from another region only with its parameter REGION:
+    # COPY can read from another region only with its parameter REGION:
     # https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-source-s3.html
     if account and found.get("BucketRegion", cluster.region) != cluster.region:
         raise ConfigurationError(
@@ -262,7 +262,7 @@ def choose_path(params: Mapping[str, Any]) -> str:
 
 
 def _stuck(cluster: Cluster) -> ConfigurationError:
-    """Return the error for a stack whose update AWS could not roll back. AWS accepts no update before this call:
+    """Return the error for a stack whose update AWS could not roll back. AWS refuses updates until this call succeeds:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html"""
     return ConfigurationError(
         f"stack {cluster.name} is UPDATE_ROLLBACK_FAILED.{_reasons(cluster)}\nFix the cause, and have an administrator "

@@ -71,7 +71,7 @@ class Plan(TypedDict):
     remake: bool
     """Whether everything is rebuilt from scratch."""
     code: str
-    """Hash of the files that decided what the working tables hold."""
+    """Hash of the code files that determine the content of the working tables."""
 
 
 def make_plan(remake: bool = False) -> Plan:
@@ -113,8 +113,8 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
     """Bring every report table up to date and check it, in one transaction.
 
     :param rendered: the SQL of :func:`scripts` by table.
-    :raises DataError: a check failed, or another run has changed the report tables, or a deploy the code, since the
-        plan was made.
+    :raises DataError: a check failed, or since the plan was made, another run has changed the report tables or a
+        deploy has changed the code.
     :raises TransientError, ConfigurationError: see :func:`include.sparkify.redshift.warehouse.transaction`. Nothing is
         changed.
     """
@@ -130,7 +130,7 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
                 "another run has changed the report tables since this one was planned; nothing was changed. "
                 "Clear the task `plan` with everything downstream."
             )
-        # The working tables are those of the code of the plan, the scripts those of the present one.
+        # The code at the time of the plan filled the working tables; the scripts are those of the current code.
         if plan.get("code") != _code():
             raise DataError(
                 "the code of the report tables has changed since this run was planned; nothing was changed. "
@@ -144,7 +144,7 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
             log.info("%s: %s", name, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
         _check(cursor)
         if plan["remake"]:
-            # Last, because a view that is replaced is locked until the commit, for readers too:
+            # The views come last, because a replaced view is locked until the commit, for readers, too:
             # https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html
             _create_views(cursor, rendered)
 
@@ -296,7 +296,7 @@ def _create_tables(cursor: Any) -> None:
         if target in found:
             cursor.execute(f"delete from {target}")
         else:
-            # A user's rows are on one slice: the views group by user, and count distinct users, without sending rows.
+            # All rows of a user are on one slice, so the views group by user and count users without moving rows.
             distkey = "user_id" if name in (*DAYS, *SUMS) else ""
             body = ", ".join(
                 f"{column.name} {column.type}{' distkey' if column.name == distkey else ''}"

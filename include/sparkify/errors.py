@@ -42,7 +42,7 @@ _CONCURRENCY = re.compile(
 )
 # The statement ran into statement_timeout, or was canceled.
 STATEMENT_TIMEOUT = "57014"
-# "schema ... does not exist". A query of the catalog fails with it when another session drops any schema meanwhile:
+# "schema ... does not exist". A catalog query also fails with it if another session drops any schema at the same time:
 # https://github.com/aws/amazon-redshift-jdbc-driver/issues/153, https://github.com/dbt-labs/dbt-adapters/pull/1718
 NO_SCHEMA = "3F000"
 _CONFIGURATION_STATES = ("28", "3D", "3F", "42")
@@ -142,8 +142,8 @@ def is_transient(error: Exception) -> bool:
 def is_final(error: BaseException) -> bool:
     """Return whether a retry of the task cannot help: the data, the setup or the statement must be fixed first.
 
-    XX000 is not final. Redshift uses it for nearly everything, for example for a COPY that S3 throttles. Nor is a
-    missing schema, because the Astro SDK queries the catalog.
+    XX000 is not final: Redshift uses it for nearly everything, for example for a COPY that S3 throttles. A missing
+    schema is not final, either: a catalog query, as the Astro SDK sends it, fails with it if any schema is dropped.
     """
     if isinstance(error, botocore.exceptions.ClientError):
         return not _is_transient_aws(error)

@@ -30,7 +30,7 @@ class Plan(TypedDict):
     version: int
     """The version of the star before the ledger was read. The plan does not take later versions into account."""
     read_at: str
-    """Time of the warehouse before the ledger and the lake were read, in ISO 8601."""
+    """The warehouse's clock before the ledger and the lake were read, in ISO 8601."""
     began_at: str
     """Start of this try of `plan` in ISO 8601, UTC. Older rows and objects are from an earlier try of the run."""
     interval_start: str

@@ -28,7 +28,7 @@ VARIABLE = "sparkify"
 # The connection for S3 and the APIs of AWS.
 AWS_CONN_ID = "aws_default"
 SCHEDULES = ("@hourly", "@daily")
-# Airflow 2 imports no DAG with another name of a pool.
+# Airflow 2 cannot import a DAG whose pool has another kind of name.
 POOL = re.compile(r"[\w.-]{1,250}")
 # Names that the warehouse, or another part of this project, uses for a schema.
 RESERVED_SCHEMAS = {
@@ -69,7 +69,7 @@ class Settings(pydantic.BaseModel):
     """Policy for an interval without a log file: skip the run, warn (load the songs) or fail."""
     wait_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 180
     """Minutes after the end of an interval in which its log file may still arrive before the run goes on without it.
-    Less than ``SPARKIFY_RUN_HOURS``, after which Airflow ends the run."""
+    Must be less than ``SPARKIFY_RUN_HOURS``, after which Airflow ends the run."""
     look_back_days: Annotated[int, Field(ge=0, le=366)] = 3
     """Days before its interval in which a run in mode ``load`` without ``start`` looks for late and changed files."""
     reject_threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -81,8 +81,8 @@ class Settings(pydantic.BaseModel):
     lock_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 10
     """Minutes that a run waits for the lock for writers before it fails and names the session that holds it."""
     statement_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60
-    """Minutes after which the warehouse stops a statement of the pipeline. For the operators of the providers and the
-    Astro SDK, it is the value at the last run of ``provision``."""
+    """Minutes after which the warehouse stops a statement of the pipeline. For the providers' operators and the Astro
+    SDK, the value at the last run of ``provision`` applies."""
     keep_days: Annotated[int, Field(ge=1)] = 400
     """Days that check results, rejected lines, the publish log and run reports are kept."""
     keep_run_days: Annotated[int, Field(ge=1)] = 14
@@ -109,7 +109,8 @@ def settings() -> Settings:
     """Return the settings, read once per process (a task is a process).
 
     :raises ConfigurationError: the Variable is not a JSON object, has an unknown key, or a value is out of range.
-    :raises TransientError: there is no such Variable, or a secrets backend did not answer. Airflow tells both alike.
+    :raises TransientError: there is no such Variable, or a secrets backend did not answer. Airflow does
+        not distinguish the two.
     """
     from airflow.providers.common.compat.sdk import Variable
 
@@ -119,7 +120,7 @@ def settings() -> Settings:
     if found is None:
         raise TransientError(
             f"there is no Variable `{VARIABLE}`, or a secrets backend did not answer (see the log). Set it in Airflow "
-            "(Admin, Variables) or in the secrets backend; {} is the defaults. Then clear the task."
+            "(Admin, Variables) or in the secrets backend; {} means the defaults. Then clear the task."
         )
     try:
         given = json.loads(found)

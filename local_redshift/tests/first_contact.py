@@ -92,7 +92,7 @@ def _drop_under_a_waiter(one: Client, other: Client) -> str:
 
 
 def _as_regular_user(sql: str) -> Callable[[Client, Client], str]:
-    """Return a question: the answer to a user who may only select one column, while another session holds a lock."""
+    """Return a function that runs SQL as a user who may select only one column, while another session holds a lock."""
 
     def ask(one: Client, other: Client) -> str:
         user, password = f"{one.schema}_reader", "First-contact-1"
@@ -116,7 +116,7 @@ def _as_regular_user(sql: str) -> Callable[[Client, Client], str]:
 
 
 def _catalog_while_schemas_are_dropped(one: Client, other: Client) -> str:
-    """Return the errors of queries of the catalog that a client would not try again."""
+    """Return the errors of catalog queries that a client would not retry."""
     with ThreadPoolExecutor(1) as pool:
         dropping = pool.submit(
             lambda: [one(f"{verb} schema {{s}}_{n}") for n in range(20) for verb in ("create", "drop")]

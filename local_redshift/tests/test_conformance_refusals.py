@@ -203,7 +203,7 @@ NOT_COVERED = [
     ("refresh materialized view {s}.mv cascade", "CASCADE"),
     ("refresh materialized view {s}.mv restrict", "RESTRICT"),
     ("alter database dev isolation level snapshot", "ISOLATION LEVEL"),
-    ("create schema other create table a (id int)", "CREATE SCHEMA with the objects in it"),
+    ("create schema other create table a (id int)", "CREATE SCHEMA with schema elements"),
     ("alter table {s}.mv alter autorefresh = true", "AUTOREFRESH"),
     ("select * from stl_unload_log", "the system view stl_unload_log"),
     ("select * from svcs_query_summary", "the system view svcs_query_summary"),

@@ -269,7 +269,7 @@ def test_the_extra_has_what_the_tests_import() -> None:
     project = tomllib.loads((tests.parent / "pyproject.toml").read_text())["project"]
     required = project["dependencies"] + project["optional-dependencies"]["test"]
     named = {re.split(r"[^\w-]", each)[0].replace("-", "_") for each in required}
-    # boto3 and botocore are moto's own, and psycopg2-binary installs psycopg2.
+    # moto requires boto3 and botocore, and psycopg2-binary installs psycopg2.
     known = (
         named
         | {"boto3", "botocore", "psycopg2", "local_redshift"}

@@ -59,7 +59,7 @@ def test_both_stacks_take_the_same_names() -> None:
 
 @pytest.mark.parametrize("policy", HOLDERS)
 def test_a_policy_fits_with_the_longest_names(policy: str) -> None:
-    """A managed policy has at most 6,144 characters, and the inline policies of a role 10,240:
+    """A managed policy has at most 6,144 characters; the inline policies of a role have at most 10,240 in total:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
     longest = {
         "name": "n" * 40,
@@ -174,7 +174,7 @@ def test_cloudformation_may_do_what_the_schemas_name_and_no_more() -> None:
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
 REDSHIFT = f"arn:aws:redshift:{REGION}:{ACCOUNT}"
 SECRETS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
-# Requests of the handlers of CloudFormation's resource types, with the names that they generate: the sources are
+# Requests of the handlers of CloudFormation's resource types, with the names that they generate. Their sources are
 # aws-cloudformation-resource-providers-redshift and cloudformation-cli-java-plugin on GitHub. A security group has no
 # tags when it is created (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/714).
 OF_THE_HANDLERS = {

@@ -35,7 +35,7 @@ def params_of(**given):
         ({"serverless": True, "login": "iam"}, "Set login to password"),
         ({"login": "iam", "region": "eu-west-1"}, "in the region of connection aws_default"),
         ({"login": "iam", "user": "etl"}, "allows only sparkify_pipeline, not etl"),
-        ({"serverless": True, "region": "me-south-1"}, "no Redshift Serverless in me-south-1"),
+        ({"serverless": True, "region": "me-south-1"}, "Redshift Serverless is not available in me-south-1"),
     ],
 )
 def test_a_request_that_aws_would_refuse_half_way(monkeypatch, given, message):
@@ -162,7 +162,7 @@ def test_a_misspelled_parameter_fails_the_run(airflow_database, caplog, dag_id):
 
 
 def test_a_bucket_in_another_region_is_refused(account):
-    """COPY does not read it, and the cluster would cost money meanwhile."""
+    """COPY cannot read it. Without the refusal, the cluster would incur cost before anyone noticed."""
     s3 = account.client("s3", "eu-west-1")
     s3.create_bucket(Bucket=account.work, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     with pytest.raises(ConfigurationError, match="is in eu-west-1, and COPY in us-west-2 does not"):
@@ -171,7 +171,7 @@ def test_a_bucket_in_another_region_is_refused(account):
 
 
 def test_a_region_without_serverless_can_be_left(account, monkeypatch):
-    """Redshift Serverless has no API endpoint in that region. Nothing asks it, so teardown goes on."""
+    """Redshift Serverless has no API endpoint in that region. Teardown does not call it."""
     nowhere = request.Cluster(account.name, "me-south-1")
     assert not nowhere.has_serverless and account.cluster.has_serverless
     asked = aws.client
@@ -266,7 +266,7 @@ def test_a_connection_of_others_is_not_overwritten(account):
     api.create_secret(Name=connections.COPY_CONNECTION, SecretString="{}")
     with pytest.raises(ConfigurationError, match="was not created by provision.*Nothing was"):
         connections.write_secret(account.cluster, connections.COPY_CONNECTION, {})
-    # Provision says so before it creates a cluster.
+    # Provision raises the same error before it creates a cluster.
     with pytest.raises(ConfigurationError, match="If another warehouse owns it"):
         stack.check_request(account.params("provision", **account.wanted()))
     connections.delete_connections(account.params("teardown"))

@@ -94,7 +94,7 @@ def test_login_by_iam(account: Account, monkeypatch: pytest.MonkeyPatch) -> None
     with account.connect_as_master() as master:
         cursor = master.cursor()
         cursor.execute("select useconfig from pg_user where usename = 'sparkify_pipeline'")
-        # An hour, also for the operators of the providers, which set no limit.
+        # One hour also applies to the providers' operators, which set no limit.
         assert cursor.fetchone() == [["statement_timeout=3600000"]]
 
     written = account.secret(connections.REDSHIFT_CONNECTION)

@@ -161,7 +161,7 @@ def test_a_replay_that_fails_before_it_publishes_reads_the_same_files_again(fres
     with pytest.raises(DataError, match="everything else is loaded"):
         world.load(*NOVEMBER, audited=False)
     assert (world.items(), len(world.rejected())) == ([2], 2)
-    # The fix of the contract.
+    # This fixes the contract.
     monkeypatch.setattr(source, "CLOCK_SKEW", source.CLOCK_SKEW * 9)
     context = world.context(mode="replay")
     world.stage(context)

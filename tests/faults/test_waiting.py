@@ -52,11 +52,11 @@ def test_a_run_waits_for_wait_minutes_after_the_end_of_its_interval(waiting, mod
 
 @pytest.mark.finding("G5")
 def test_a_run_that_would_wait_beyond_its_time_limit_fails(waiting, monkeypatch):
-    """Airflow would end it without the policy for an absent file. A run that need not wait goes on."""
+    """Airflow would end it without applying the policy for an absent file. A run that need not wait continues."""
     world, set_clock = waiting
     monkeypatch.setenv("SPARKIFY_RUN_HOURS", "3")
     set_clock(D2)
-    with pytest.raises(ConfigurationError, match="wait_minutes = 180 .* not below .*SPARKIFY_RUN_HOURS"):
+    with pytest.raises(ConfigurationError, match="wait_minutes = 180 .* less than .*SPARKIFY_RUN_HOURS"):
         goes_on(world, *DAY1)
     world.log("2018-11-01", event(D1))
     assert goes_on(world, *DAY1)

@@ -70,7 +70,7 @@ class Run(NamedTuple):
     """A full refresh has published since the plan."""
     is_staged: bool = True
     refused_since: tuple[bool, ...] = (False,) * len(FILES)
-    """Per file: a run has refused it since the plan."""
+    """For each file, whether a run has refused it since the plan."""
 
 
 class State(NamedTuple):

@@ -32,7 +32,7 @@ def test_every_state_that_two_runs_can_reach_is_sound():
 @pytest.mark.slow
 @pytest.mark.parametrize("mutation", protocol.MUTATIONS)
 def test_a_missing_guard_violates_an_invariant(mutation):
-    """One change of the lake is enough for each mutation but the last, and leads to a tenth of the states."""
+    """One change of the lake is enough for each mutation except the last, and leads to a tenth of the states."""
     with pytest.raises(protocol.Violated):
         protocol.explore(protocol.start(changes=1 + (mutation == protocol.MUTATIONS[-1])), mutation)
 

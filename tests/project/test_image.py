@@ -51,7 +51,7 @@ def test_the_image_and_the_local_world_set_the_same() -> None:
 
 @pytest.mark.finding("G8")
 def test_the_limits_of_an_import_are_in_force(tmp_path: Path) -> None:
-    """The DAG processor ends the process of a file at its own limit, so that one must be the longer one."""
+    """The DAG processor ends the process of a file at its own limit, so its limit must exceed the import limit."""
     for name in CHANGES:
         shutil.copy(PROJECT / name, tmp_path / name)
     shutil.copy(PROJECT / "requirements-airflow3.lock", tmp_path)
@@ -109,7 +109,7 @@ def test_a_failed_install_ends_the_service(tmp_path: Path) -> None:
     assert "started" not in done.stdout
 
 
-# A base image sets the shell of the RUN instructions. Airflow's own image has the second one.
+# A base image sets the shell of the RUN instructions. Airflow's own image uses the second of these shells.
 SHELLS = ["/bin/sh -c", "/bin/bash -o pipefail -o errexit -o nounset -c"]
 
 

@@ -213,7 +213,7 @@ def test_no_join_has_only_a_range() -> None:
     assert not [(where, each) for where, text in found for sql in rendered(text) for each in ranges(sql)]
 
 
-# With one row, of the changed days only, or of numbers.
+# These cross joins have one row, only the changed days, or a series of numbers on one side.
 CROSSED = {
     "include/sql/publish/changed_days.sql",
     "include/sql/publish/loaded_files.sql",

@@ -62,7 +62,7 @@ def events_of(world: Any) -> list[Event]:
         "select page, start_time, user_id, level, session_id, item_in_session from {s}.events "
         f"where page in {PAGES} and user_id is not null order by source_key, line_number"
     )
-    # One event may be in several files, at another level. The first delivery counts, as for plays.
+    # Several files may have the same event with different levels. The first delivery counts, as for plays.
     opened = {(*row[:3], *row[4:]): row for row in reversed(pages)}
     return sorted(
         (Event(*row) for row in [*plays, *opened.values()]), key=lambda e: (e.start, e.session, e.item)

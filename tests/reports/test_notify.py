@@ -130,7 +130,7 @@ def create(sparkify, airflow_database):
 )
 @pytest.mark.finding("G1")
 def test_a_worker_that_died_is_told(make_world, topic, create):
-    """No task process is left, so Airflow 3 calls back in its DAG processor, which never answers a push of an XCom."""
+    """No task process is left, so Airflow 3 runs the callback in its DAG processor, where no XCom push returns."""
     arn, received = topic
     make_world(failure_topic_arn=arn)
     create_it, session = create

@@ -153,7 +153,7 @@ def test_a_run_whose_files_were_all_refused(sparkify, world):
 
 @pytest.mark.finding("M6")
 def test_a_run_with_a_misspelled_parameter_fails_and_names_it(sparkify, world):
-    """Airflow merges what a run was triggered with into its parameters."""
+    """Airflow merges the conf of a triggered run into its params."""
     world.log("2018-11-01", event(D1))
     given = {"start": "2018-11-01", "end": "2018-11-02", "openlineage": {"parentRunId": "1"}}
     state, tasks = run(sparkify, **given, Mode="reload", **{"from": "2018-11-01"})

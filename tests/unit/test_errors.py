@@ -159,7 +159,7 @@ def test_what_is_tried_again_at_once():
 
 
 def test_what_a_retry_of_the_task_cannot_help():
-    """XX000 is not final, because Redshift also returns it if S3 throttles COPY, nor 3F000, for a dropped schema."""
+    """XX000 is not final, because S3 throttling also causes it; nor is 3F000, because a concurrent DROP SCHEMA does."""
     final = {name for name, (error, *_) in WAREHOUSE.items() if is_final(error)}
 
     assert final == {"no table", "division"}

@@ -209,7 +209,7 @@ def test_a_variable_that_is_not_json_is_named(monkeypatch):
 
 @pytest.mark.finding("G3")
 def test_a_lookup_that_is_not_answered_is_not_taken_for_the_defaults(monkeypatch):
-    """Airflow passes over a secrets backend that fails, as if it did not have the Variable."""
+    """Airflow ignores a secrets backend that fails, as if the backend did not have the Variable."""
     monkeypatch.delenv("AIRFLOW_VAR_SPARKIFY", raising=False)
     monkeypatch.setattr(EnvironmentVariablesBackend, "get_variable", throttled)
     settings.settings.cache_clear()

@@ -62,7 +62,7 @@ def test_another_error_than_the_end_of_the_wait_is_raised_as_it_is(given):
         ),
         (
             [],
-            "shows no other session: it has ended meanwhile, or only a superuser sees it. Nothing was changed",
+            "shows no other session: it has ended, or only a superuser can see it. Nothing was changed",
         ),
     ],
 )

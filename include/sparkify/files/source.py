@@ -168,7 +168,7 @@ class Pieces:
         if not count:
             return
         if self._file is None:
-            # On disk, so that memory stays bounded however many lines are appended.
+            # The lines are on disk, so that memory stays bounded however many lines are appended.
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the piece)
             self._gzip = igzip.IGzipFile(fileobj=self._file, mode="wb", mtime=0)
         lines.seek(0)

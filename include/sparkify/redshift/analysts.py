@@ -70,7 +70,7 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
         if not grant_star(cursor):
             return False
         if report_tables:
-            # By name, because the schema may have tables of other owners.
+            # Name the tables, because the schema may have tables of other owners.
             tables = ", ".join(f"{reports()}.{name}" for name in report_tables)
             cursor.execute(f"grant usage on schema {reports()} to group {group()}")
             cursor.execute(f"grant select on {tables} to group {group()}")

@@ -29,7 +29,7 @@ class Ledger:
     version: int
     """The version of the star before all of this was read."""
     read_at: datetime
-    """Time of the warehouse before all of this was read."""
+    """The warehouse's clock before this ledger was read."""
 
 
 def read(looked_at: Interval) -> Ledger:
@@ -80,7 +80,7 @@ def read_pages(kind: str) -> Iterator[list[tuple[str, str]]]:
 
 def find_replayed(ledger: Ledger) -> set[str]:
     """Return the keys of refused files, and of files with rejected lines."""
-    # The ledger keeps the number of rejected lines when the lines have expired.
+    # The ledger still has the number of rejected lines after the lines themselves have expired.
     rows = warehouse.query(
         f"select source_key from {ops()}.rejected_lines "
         f"union select source_key from {ops()}.loaded_files where rejected > 0"

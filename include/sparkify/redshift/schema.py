@@ -179,10 +179,10 @@ def find_columns(cursor: Any, schemas: tuple[str, str]) -> dict[tuple[str, str],
 
 
 def query_catalog(cursor: Any, sql: str, values: Sequence[str]) -> list[Sequence[Any]]:
-    """Return the rows of a query of the catalog, which names our schemas only by its values.
+    """Return the rows of a catalog query that names our schemas only in its parameters.
 
-    :raises OperationalError: another session dropped any schema meanwhile. It is transient, so the transaction is tried
-        again.
+    :raises OperationalError: another session dropped a schema, not necessarily ours, during the query. The error is
+        transient, so the transaction is retried.
     """
     try:
         cursor.execute(sql, values)

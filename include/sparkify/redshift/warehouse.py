@@ -176,9 +176,9 @@ def lock(cursor: redshift_connector.Cursor) -> None:
 def describe_blockers() -> str:
     """Return the sessions that hold locks on our tables, as far as the warehouse shows them to our user.
 
-    Its page says that regular users see only their own data, the one of ALTER USER that all users see all rows:
-    https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html,
-    https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html. `make first-contact` asks.
+    The page of SVV_TRANSACTIONS says that regular users see only their own data; the page of ALTER USER says that all
+    users see all rows: https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html,
+    https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html. `make first-contact` tests it on a cluster.
     """
     try:
         rows = query(
@@ -193,7 +193,7 @@ def describe_blockers() -> str:
     return "; ".join(
         f"session {pid} of user {owner} since {since} holds {mode} on {table}"
         for pid, owner, since, table, mode in rows
-    ) or ("svv_transactions shows no other session: it has ended meanwhile, or only a superuser sees it")
+    ) or ("svv_transactions shows no other session: it has ended, or only a superuser can see it")
 
 
 def describe_load_error(prefix: str) -> str:

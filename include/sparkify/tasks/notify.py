@@ -39,7 +39,8 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     if run_plan.is_of_ended_run(error):
         error = f"the run has ended, and its schema is dropped. {run_plan.CLEAR} The error was: {error}"
         log.error("%s", error)
-    # A task whose worker has died has none: Airflow 3 then calls this in its DAG processor, where no push returns.
+    # If the worker has died, there is no exception. Airflow 3 then calls this function in its DAG processor, where
+    # xcom_push never returns.
     if context.get("exception"):
         ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
     if settings().failure_topic_arn:
@@ -49,13 +50,13 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
 def run_ended(context: Mapping[str, Any]) -> None:
     """Publish to the topic that Airflow has ended a run of which no task failed: the ``on_failure_callback`` of a DAG.
 
-    The run has reached its time limit, and its tasks are skipped; or its tasks wait for each other. Every other failure
-    is reported by its task.
+    Either the run has reached its time limit and its tasks are skipped, or its tasks wait for each other. The failed
+    task reports every other failure.
     """
     reason = context.get("reason")
     if reason == "task_failure":
         return
-    # Airflow 3 gives no more if no task was left.
+    # If no task was left, Airflow 3's context has only the DAG, the run ID and the reason.
     dag_id, run_id = context["dag"].dag_id, context["run_id"]
     why = "has reached its time limit" if reason == "timed_out" else f"cannot go on ({reason})"
     reasons = (
@@ -65,7 +66,7 @@ def run_ended(context: Mapping[str, Any]) -> None:
     )
     text = (
         f"DAG run {dag_id} {run_id} {why}, and Airflow has ended it. Likely reasons: no worker, {reasons}, or a task "
-        "that a person has set to another state. Next: fix the reason, then clear the first task that was not "
+        "that a person has set to another state. Next: fix the cause, then clear the first task that was not "
         "successful (`plan` in sparkify and reports) with everything downstream."
     )
     log.error("%s", text)
@@ -93,10 +94,10 @@ def _message(context: Mapping[str, Any], error: str) -> str:
         interval = "none"
     # Failing rows follow a failed check as JSON lines, and they may name people.
     said = "\n".join(line for line in error.splitlines() if not line.startswith("{"))
-    # Airflow itself tells no one.
+    # Airflow itself sends no notification when it pauses a DAG.
     if most := context["dag"].max_consecutive_failed_dag_runs:
         said += (
-            f"\n\nAfter {most} failed runs in a row, Airflow pauses the DAG: fix the reason, then unpause it."
+            f"\n\nAfter {most} failed runs in a row, Airflow pauses the DAG: fix the cause, then unpause it."
         )
     return (
         f"DAG run   {ti.dag_id} {context['run_id']}\n"

@@ -118,7 +118,7 @@ def publish(
                 f"rows with the same key would be published; nothing was changed. {keys}. {CLEAR}"
             )
         checks.insert_results(cursor, context, results)
-        # Set here, because a return value would be lost with the acknowledgment of the commit.
+        # Set the result here, because a return value would be lost with the acknowledgment of the commit.
         result.update({"version": now + 1, "changed": changed, "replaced": replaced})
 
     def is_done(cursor: Any) -> bool:
@@ -141,7 +141,7 @@ def check_complete(published: Published | None) -> None:
     """
     if published is None:
         raise DataError(f"the task `publish` has published nothing. {CLEAR}")
-    # `refused` is missing in a result of an earlier version.
+    # A result from an earlier version of the project has no `refused`.
     refused = published.get("refused", [])
     if refused or published["replaced"]:
         left_out = describe_left_out(refused, published["replaced"])
@@ -252,13 +252,13 @@ def _leave_out(cursor: Any, plan: Plan) -> tuple[list[str], list[str]]:
 
 
 def _forget_rejects(cursor: Any, plan: Plan) -> None:
-    """Delete rejects and refusals of the files that are loaded now: of this version, or kept before the plan.
+    """Delete the rejects and refusals of the loaded files if they have the loaded version or are older than the plan.
 
-    What another run has kept since then may be of a newer version. A full refresh has read every file of the lake, so
-    it deletes whatever was kept before its plan.
+    Rows that another run has recorded since then may be of a newer version. A full refresh has read every file of the
+    lake, so it deletes all rows that are older than its plan.
     """
     if "read_at" not in plan:
-        raise DataError(f"the plan is of an earlier version of this project. {CLEAR}")
+        raise DataError(f"the plan was made by an earlier version of this project. {CLEAR}")
     read_at = datetime.fromisoformat(plan["read_at"])
     for table, kept_at, only in (
         ("refused_files", "refused_at", ""),

@@ -112,9 +112,10 @@ def validate_chunk(run_id: str, address: str) -> Validated:
 
 
 def _record(run_id: str, rejects: list[RejectedLine], refused: list[Reading]) -> None:
-    """Replace rejects and refusals of the files that have some, whether the run will publish or not.
+    """Replace the rejects and refusals of the files that now have any, whether or not the run will publish.
 
-    Those of accepted files stay until they are published: if the run fails before, mode ``replay`` finds them again.
+    Old rejects and refusals of accepted files stay until the files are published. If the run fails before that, mode
+    ``replay`` still finds the files.
     """
     if not rejects and not refused:
         return
@@ -122,7 +123,7 @@ def _record(run_id: str, rejects: list[RejectedLine], refused: list[Reading]) ->
 
     def record(cursor: Any) -> None:
         warehouse.lock(cursor)
-        # The start of the transaction, after the files were read: `publish` compares it with the time of its plan.
+        # The start of this transaction is after the files were read. `publish` compares it with the time of its plan.
         cursor.execute("select sysdate")
         now = cursor.fetchone()[0]
         keys = refused_keys | {reject.source_key for reject in rejects}

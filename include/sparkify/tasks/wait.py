@@ -34,7 +34,7 @@ def has_waited_enough(context: Mapping[str, Any]) -> bool:
     )
     if not is_there and timedelta(minutes=settings().wait_minutes) >= run_limit():
         raise ConfigurationError(
-            f"wait_minutes = {settings().wait_minutes} of the Variable `sparkify` is not below the time limit of a run "
-            f"({run_limit()}), at which Airflow ends a waiting run. Lower it, or raise SPARKIFY_RUN_HOURS."
+            f"wait_minutes = {settings().wait_minutes} of the Variable `sparkify` must be less than the time limit of "
+            f"a run ({run_limit()}), at which Airflow ends a waiting run. Lower it, or raise SPARKIFY_RUN_HOURS."
         )
     return is_there

@@ -32,7 +32,7 @@ DAYS_SHOWN = 62
 WEEKS_BEFORE = 4
 SAMPLES = 20
 SAMPLES_OF_A_REASON = 3
-# The task that runs beside this one.
+# This task runs at the same time as the one that writes the report.
 CHECK_COMPLETE = "check_complete"
 # The clocks of worker, warehouse and S3 may differ by this much.
 CLOCK_SKEW = timedelta(minutes=1)
@@ -43,7 +43,7 @@ T = TypeVar("T")
 def gather(context: Mapping[str, Any]) -> dict[str, Any]:
     """Collect the facts of the run as JSON-serializable values.
 
-    :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``skipped`` (why `plan` was, or None),
+    :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``skipped`` (why `plan` was skipped, or None),
         ``failures``, ``input``, ``rejected``, ``refused_files``, ``changed``, ``checks``, ``phases``, ``days`` (of the
         star: the interval of the run and four weeks before), and ``gaps``: the parts that could not be read, and why.
     """
@@ -104,7 +104,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _left_out(published: Published | None) -> list[dict[str, Any]]:
-    """Return the failure of the task `check_complete`, which may not have ended yet, if it fails."""
+    """Return the failure of the task `check_complete` if it fails. The task may not have ended yet."""
     try:
         check_complete(published)
     except DataError as error:
@@ -131,7 +131,7 @@ def _tasks(context: Mapping[str, Any]) -> list[dict[str, Any]]:
     for task in found:
         task["message"] = None
         if task["state"] == "failed":
-            # Without the index, a mapped task gives the messages of all its instances.
+            # Without the index, Airflow returns the messages of all instances of a mapped task.
             place = {"task_ids": task["task"], "map_indexes": task["map_index"]}
             task["message"] = this.xcom_pull(**place, key=notify.FAILURE)
     return found
@@ -174,7 +174,7 @@ def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
             "seconds": crumb["duration"],
         }
         | dict.fromkeys(("start", "end", "tries", "log"))
-        # A deploy during the run leaves tasks that the DAG no longer has.
+        # After a deploy during the run, the run may have tasks that the DAG no longer has.
         for crumb in sorted(crumbs, key=lambda crumb: place.get(crumb["task_id"], len(place)))
     ]
 

@@ -1,7 +1,7 @@
 -- one row per file that was refused as a whole when it was last read
 -- key: source_key
 -- load: replaced whenever the file is refused, whether the run publishes or not
--- late data: publishing a good version deletes the row, a full refresh all older rows. A version loaded before stays loaded
+-- late data: publishing a good version deletes the row; a full refresh deletes all older rows. A version loaded before stays loaded
 create table if not exists {{ ops() }}.refused_files (
     source_key varchar(1024) not null sortkey,
     kind varchar(16) not null,

@@ -1,7 +1,7 @@
 -- one row per line rejected when its file was last read (at most 1,000 per file; beyond 20,000 per task, one per file)
 -- key: source_key, line_number
--- load: a file's rows are replaced whenever lines of it are rejected, whether the run publishes or not
--- late data: a corrected file clears its rows when it is published, a full refresh all older rows
+-- load: a file's rows are replaced whenever any of its lines are rejected, whether the run publishes or not
+-- late data: publishing a corrected file deletes its rows; a full refresh deletes all older rows
 create table if not exists {{ ops() }}.rejected_lines (
     source_key varchar(1024) not null sortkey,
     etag varchar(64) not null,

@@ -22,7 +22,7 @@ with user_days as (
     ) as d
 ),
 
--- A user begins to count on a day, unless one before it still counts, and ends after 7, or 28, days without another
+-- A user starts to count on an active day, unless an earlier one still counts, and stops 7 (or 28) days after the last one
 changes as (
     select
         day,

@@ -25,7 +25,7 @@ with heard as (
             s.artist,
             s.user_id,
             s.plays,
-            -- Not in the aggregate below, because AWS does not document the value that a column of ROLLUP has there.
+            -- The CASE is not in the aggregate below, because AWS does not document the value of a ROLLUP column there.
             s.song as title,
             case when s.level = 'paid' then s.plays else 0 end as paid_plays,
             s.matched_plays

@@ -31,7 +31,7 @@ due as (
     {% endif %}
 ),
 
--- One event may be in several files, at another level. The first delivery counts, as for plays.
+-- Several files may have the same event with different levels. The first delivery counts, as for plays.
 opened as (
     select
         e.page,

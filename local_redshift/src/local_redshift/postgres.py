@@ -104,7 +104,7 @@ def _open_to_all(path: Path) -> bool:
 
 
 def _nobody() -> tuple[int, int]:
-    """Return the IDs of the user `nobody` and of its group, which has another name on Debian than on Fedora."""
+    """Return the IDs of the user `nobody` and of its group. Debian and Fedora use different names for the group."""
     found = pwd.getpwnam("nobody")
     return found.pw_uid, found.pw_gid
 
@@ -241,7 +241,7 @@ class Postgres:
             # The master user is not a PostgreSQL superuser: Redshift's superuser has few of those rights.
             create = sql.SQL("create role {} login createrole createdb password {}")
             cursor.execute(create.format(user, sql.Literal(self._user_password)))
-            # For ALTER USER ... SET.
+            # ALTER USER ... SET needs this privilege.
             own = ", ".join(f"local.{name}" for name in settings.DEFAULTS | settings.FIXED)
             cursor.execute(sql.SQL(f"grant set on parameter {own} to {{}}").format(user))
             for subject in _CATALOG:

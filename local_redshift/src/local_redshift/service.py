@@ -22,12 +22,12 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
-if sys.platform != "win32":  # pytest imports this through the plugin, wherever the package is installed
+if sys.platform != "win32":  # pytest imports this module through the plugin on every platform
     import fcntl
 
 REGION = "us-west-2"
 STATE, _LOG = "local_redshift.json", "local_redshift.log"
-# Straight to this machine, whatever proxy the environment names.
+# Connect directly to this machine, and ignore proxies that the environment names.
 urlopen = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 DEFAULT_HOME = Path("~/.local/state/local-redshift").expanduser()
 
@@ -107,7 +107,7 @@ class Running:
 
 @functools.cache
 def session() -> Any:
-    """Return a boto3 session without the profiles and files of this machine."""
+    """Return a boto3 session that ignores the AWS profiles and configuration files of this machine."""
     import boto3
     import botocore.session
 
@@ -131,7 +131,7 @@ def _recorded(home: Path) -> Running | None:
     try:
         os.kill(running.pid, 0)
     except (ProcessLookupError, PermissionError):
-        return None  # PermissionError: the process of another user has its ID now
+        return None  # PermissionError: the ID now belongs to a process of another user
     return running
 
 
@@ -145,7 +145,7 @@ def _answers(running: Running) -> bool:
 
 
 def check_platform() -> None:
-    """Raise ServiceError on a system that it does not run on."""
+    """Raise ServiceError on an operating system that local_redshift does not support."""
     if sys.platform == "win32":
         raise ServiceError(
             "local_redshift runs on Linux and macOS only. Next: use it in WSL, or in a container"
@@ -247,7 +247,7 @@ def _end(home: Path) -> None:
     if running is None:
         return
     deadline, told = time.monotonic() + 30, False
-    # The process holds its lock until it ends. Afterward, its ID may be a zombie's or another's.
+    # The process holds its lock until it ends. After that, its ID may belong to a zombie or to another process.
     with (home / "local_redshift.lock").open() as lock:
         while True:
             try:

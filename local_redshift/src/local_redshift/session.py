@@ -77,7 +77,7 @@ class Session:
         self._history, self._clients = history, clients
         self._backend = Backend(self._out, self._client_out, self._rewritten)
         self._names = Names()
-        self._knows_names = False  # whether the setting of ALTER USER was asked for
+        self._knows_names = False  # whether the setting from ALTER USER was read
         self._redshift_connector = False
         self._default_encoding = False  # whether the client named no encoding
         self._parsed = self._unread = b""  # prepared statements: the latest, and one with an INTERVAL
@@ -419,7 +419,8 @@ class Session:
                 raise SqlError(statement.text, "0A000")
             elif statement.kind == "script":
                 if statement.outside:
-                    await backend.query("select 1")  # a BEGIN may be on its way: now the status is known
+                    # A BEGIN may still be in progress. After this query, the status is current.
+                    await backend.query("select 1")
                     if backend.status == "T":
                         raise SqlError(f"{statement.outside} cannot run inside a transaction block", "25001")
                 parts = [part for part in (statement.before, statement.text, statement.after) if part]

@@ -275,7 +275,7 @@ class SubnetGroup(Resource):
     type, service = "AWS::Redshift::ClusterSubnetGroup", "redshift"
 
     def create(self, **given: Any) -> None:
-        # AWS's handler does not use the name of the stack.
+        # AWS's handler does not include the stack's name in the generated name.
         self.name = f"subnetgroup-{uuid.uuid4().hex[:12]}"
         self.api.create_cluster_subnet_group(ClusterSubnetGroupName=self.name, Tags=self.tag_list, **given)
 

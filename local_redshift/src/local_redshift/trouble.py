@@ -26,7 +26,7 @@ NO_OID = ("could not open relation with OID 123456", "")
 NO_RELATION = ("Relation with OID 123456 does not exist.", "")
 # https://github.com/dbt-labs/dbt-core/pull/825
 DROPPED = ("table 123456 dropped by concurrent transaction", "")
-# Reading the catalog while another session drops a schema:
+# A catalog query fails with this error if another session drops a schema at the same time:
 # https://github.com/aws/amazon-redshift-jdbc-driver/issues/153, https://github.com/dbt-labs/dbt-adapters/pull/1718
 NO_SCHEMA = SqlError('schema "another" does not exist', "3F000")
 # https://github.com/dbt-labs/dbt-core/issues/639

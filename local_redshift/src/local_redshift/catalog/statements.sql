@@ -38,7 +38,7 @@ begin
   end if;
 end $$;
 
--- DROP COLUMN of a column that is a key of the layout.
+-- DROP COLUMN cannot drop a distribution or sort key.
 create function pg_catalog.local_require_no_key(tbl regclass, col text) returns void language plpgsql as $$
 declare
   found text := (select case when distkey = col then 'distkey' when col = any (sortkeys) then 'sortkey' end

@@ -22,11 +22,11 @@ class LoadHistory:
             return int(cursor.fetchone()[0])
 
     def record_errors(self, database: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows to a database's stl_load_errors."""
+        """Add rows to stl_load_errors of a database."""
         self._record(database, "local_load_errors", "starttime", rows)
 
     def record_files(self, database: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows to a database's stl_load_commits."""
+        """Add rows to stl_load_commits of a database."""
         self._record(database, "local_load_commits", "curtime", rows)
 
     def _record(self, database: str, table: str, time_column: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -30,7 +30,7 @@ class Load:
     def __init__(
         self, backend: Backend, history: LoadHistory, clients: tuple[Any, Any], database: str, sql: str
     ) -> None:
-        """:param database: the one of the connection, whose views show the load."""
+        """:param database: the database of the connection. Its system views show the load."""
         self._backend, self._history, self._database = backend, history, database
         self._copy = parse(sql)
         self._objects = Objects(*clients, self._copy)

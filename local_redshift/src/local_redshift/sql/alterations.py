@@ -80,7 +80,7 @@ def _add(tokens: Tokens, at: int) -> Statement:
 
 
 def _drop(tokens: Tokens, at: int) -> Statement | None:
-    """Drop a column that is not a key of the layout. DROP CONSTRAINT is PostgreSQL's."""
+    """Drop a column that is not a distribution or sort key. PostgreSQL handles DROP CONSTRAINT."""
     seen = [token for token in visible(tokens[at + 1 :]) if token.low != "column"]
     if not seen or seen[0].low == "constraint":
         return None

@@ -35,8 +35,8 @@ class Statement:
     `case_sensitive` is the session's new rule for quoted names, if the statement sets it. If a statement creates
     something from a query (the kind is query, and `text` is the query), `finish` completes it once the query's columns
     are known. `unbound` is the statement to run if the query's relations or columns do not exist. `tag` is the command
-    tag for the client, if not PostgreSQL's.
-    `outside` is the name of a statement that cannot run in a transaction block.
+    tag for the client, if not PostgreSQL's. `outside` is the name of the statement if it cannot run in a transaction
+    block.
     """
 
     kind: str

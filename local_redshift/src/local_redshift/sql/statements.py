@@ -110,7 +110,7 @@ def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
 
 
 def _without_checked(text: str, tokens: Tokens, words: Sequence[str]) -> str:
-    """Return the text that is sent, without its query and its defaults if they were edited: they are checked before."""
+    """Return the text with placeholders for an edited query and edited defaults, which are already checked."""
     query = _query(tokens, words) if words[0] == "create" else []
     checked = [(query, "select 1"), *((default, "null") for default in defaults(tokens, words))]
     for part, instead in checked:
@@ -176,7 +176,7 @@ def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
             raise not_covered("CREATE SCHEMA ... QUOTA")
         if {"create", "grant"} & set(words[1:]):
             # https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_SCHEMA.html
-            raise not_covered("CREATE SCHEMA with the objects in it")
+            raise not_covered("CREATE SCHEMA with schema elements")
         before = in_turn(words, words[5] if len(words) > 5 else "")
         return Statement("script", render(tokens), before=before) if before else None
     if what == "database":

@@ -126,8 +126,8 @@ def encode(name: str, layout: Layout) -> str:
     return f"select pg_catalog.local_encode({literal(name)}::regclass, {encodings})"
 
 
-# https://docs.aws.amazon.com/redshift/latest/dg/c_Compression_encodings.html, by the names of types below.
-# A type that is not in its table may have any encoding.
+# Types by encoding, with the type names below: https://docs.aws.amazon.com/redshift/latest/dg/c_Compression_encodings.html
+# A type that is not in the table on that page may have any encoding.
 _NUMBERS, _DATES = "smallint integer bigint decimal", "date timestamp"
 _ENCODINGS = {
     "raw": f"{_NUMBERS} {_DATES} timestamptz real float boolean char varchar",
@@ -166,10 +166,10 @@ class Layout:
         self.encodings: dict[str, str] = {}
         self.foreign_keys: list[tuple[str, str]] = []  # the referenced table and the constraint
         self.types: dict[str, str] = {}
-        self.has_attributes = False  # behind the list of columns
+        self.has_attributes = False  # whether attributes follow the list of columns
 
     def check(self) -> None:
-        """Raise Refused for parts that do not go together (for the columns of keys, see catalog/tables.sql).
+        """Raise Refused for a layout that Amazon Redshift does not allow (catalog/tables.sql checks the keys' columns).
 
         https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
         """
@@ -236,7 +236,7 @@ _BEHIND_DEFAULT = {
 
 
 def defaults(tokens: Tokens, words: Sequence[str]) -> list[Tokens]:
-    """Return the expressions of DEFAULT in CREATE TABLE and ALTER TABLE."""
+    """Return the DEFAULT expressions of CREATE TABLE or ALTER TABLE."""
     found: list[Tokens] = []
     for i, token in enumerate(tokens if "table" in words[:5] else []):
         start = next_visible(tokens, i)

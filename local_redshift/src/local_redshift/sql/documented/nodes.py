@@ -248,7 +248,7 @@ CALLED = {
     "A_Expr.kind=AEXPR_BETWEEN_SYM": "BETWEEN SYMMETRIC",
     "A_Expr.kind=AEXPR_NOT_BETWEEN_SYM": "NOT BETWEEN SYMMETRIC",
     "SubLink.subLinkType=ROWCOMPARE_SUBLINK": "row constructor (write the comparisons one by one)",
-    "SubLink.operName": "comparison with ANY or SOME (subquery) but =, and with ALL (subquery) but <>",
+    "SubLink.operName": "comparison other than = with ANY or SOME (subquery), or other than <> with ALL (subquery)",
     "SQLValueFunction.op=SVFOP_CURRENT_ROLE": "CURRENT_ROLE",
     "SQLValueFunction.op=SVFOP_CURRENT_CATALOG": "CURRENT_CATALOG",
     "InsertStmt.onConflictClause": "ON CONFLICT (use MERGE, or DELETE and INSERT)",

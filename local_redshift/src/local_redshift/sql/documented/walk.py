@@ -290,7 +290,7 @@ class Walk:
                 raise redshift_lacks(f"{option['DefElem']['defname'].upper()} of a SQL function")
 
     def _function_name(self, body: Node) -> None:
-        # Names of arguments: https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_FUNCTION.html, .../r_GRANT.html
+        # Arguments can be named: https://docs.aws.amazon.com/redshift/latest/dg/r_DROP_FUNCTION.html, .../r_GRANT.html
         for argument in body.get("objfuncargs", []):
             argument["FunctionParameter"].pop("name", None)
 
