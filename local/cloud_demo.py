@@ -149,7 +149,7 @@ class Demo:
             say(f"{'':12}{thing.kind:<15} {thing.name}: {thing.cost}")
 
     def show_star(self) -> None:
-        """Print the number of rows in the star, read through redshift_default of the secrets backend.
+        """Print the row count of each table of the star, read through `redshift_default` from the secrets backend.
 
         :raises Problem: a table is empty.
         """

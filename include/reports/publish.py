@@ -188,7 +188,7 @@ def _record(cursor: Any, plan: Plan) -> None:
 
 
 def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Return the scripts that change the tables, in their order, each with the name of its table."""
+    """Yield the scripts that change the tables, in the order in which they run, each with the name of its table."""
     state = reports_state()
     yield "agents", rendered["agents"]
     for name in SUMS:

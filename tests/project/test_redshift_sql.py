@@ -1,4 +1,4 @@
-"""Test with the front of local_redshift that Amazon Redshift documents every statement of the project.
+"""Test, with local_redshift's front end, that Amazon Redshift documents every statement of the project.
 
 The statements are those in SQL files, checks and Python strings, and those that the DAGs' operators build. A refusal
 names file and line.

@@ -57,7 +57,7 @@ values = st.one_of(
         [b"null", b"true", b"false", b"[]", b"{}", b'{"a": [1]}', b"[" * 2000, b"[" * 2000 + b"]" * 2000]
     ),
 )
-# Fields without a column that can be passed to the fast path. No decoder accepts the last two.
+# Names of fields that have no column and can be passed to the fast path. No decoder accepts the last two.
 UNKNOWN = frozenset(["device", "tag", "ts ", "TS", 'a"b', ""])
 nested = st.sampled_from(
     [b'{"a": {"b": 1}}', b'{"a": "x", "b": 2.5}', b'[1, "a", null]', b'{"a": "\\ud83d"}', b'["\xe9"]', b"[1e400]",

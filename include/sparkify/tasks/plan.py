@@ -314,7 +314,7 @@ def _ascending(pairs: Iterator[tuple[str, T]], what: str) -> Iterator[tuple[str,
         # Python compares code points, whose order is that of their bytes in UTF-8.
         if pair[0] < last:
             raise ConfigurationError(
-                f"{what} in another order than that of bytes: {pair[0]!r} comes after {last!r}. Next: use a general "
+                f"{what} out of byte order: {pair[0]!r} comes after {last!r}. Next: use a general "
                 "purpose bucket, and a database without COLLATE CASE_INSENSITIVE."
             )
         last = pair[0]

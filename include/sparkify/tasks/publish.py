@@ -149,7 +149,7 @@ def check_complete(published: Published | None) -> None:
 
 
 def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
-    """Refuse a schema that was dropped, or recreated and is empty, which happens if single tasks are cleared.
+    """Refuse a schema that was dropped, or recreated and is empty, which happens if individual tasks are cleared.
 
     :raises DataError: the schema does not have all files and lines that were validated.
     """

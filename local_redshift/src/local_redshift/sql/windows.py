@@ -29,7 +29,7 @@ def over(tokens: Tokens, end: int) -> tuple[Tokens, int] | None:
 
 
 def _without_nulls_clause(tokens: Tokens) -> tuple[Tokens, str]:
-    """Return an argument list without IGNORE NULLS or RESPECT NULLS at its end, and the word that it had."""
+    """Return an argument list without a trailing IGNORE NULLS or RESPECT NULLS, and which word it had, if any."""
     at = [i for i, token in enumerate(tokens) if token.kind != "space"]
     if len(at) > 2 and tokens[at[-1]].low == "nulls" and tokens[at[-2]].low in ("ignore", "respect"):
         return tokens[: at[-2]], tokens[at[-2]].low

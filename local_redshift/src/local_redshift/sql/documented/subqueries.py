@@ -97,7 +97,7 @@ class Queries:
                 if outer:
                     self._correlated(query, [*outer, Block()])
                 columns = item.get("alias", {}).get("colnames", [])
-                # A derived table has its own block between this one and the outer ones.
+                # An empty block in place of this one: a derived table cannot reference other items of its FROM clause.
                 block.untyped[name] = _renamed(query, self.select(query, [*outer, Block()]), columns)
             elif kind == "RangeVar":
                 block.untyped[name] = (
@@ -228,7 +228,7 @@ class Queries:
 
 
 def _keys(select: Node) -> list[Any]:
-    """Return the expressions of GROUP BY or DISTINCT, and those that aliases in GROUP BY or ORDER BY name."""
+    """Return the expressions of GROUP BY or DISTINCT, and those behind the aliases used in GROUP BY or ORDER BY."""
     values = [each["ResTarget"]["val"] for each in select.get("targetList", [])]
     if "distinctClause" in select:
         return values
