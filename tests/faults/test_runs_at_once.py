@@ -60,13 +60,13 @@ def test_a_version_that_another_run_has_replaced_is_left_out(two_days):
 @pytest.mark.finding("R1")
 def test_a_version_that_another_run_has_refused_since_the_plan_stays_refused(two_days):
     world = two_days
-    with pytest.raises(DataError, match="are refused"):
+    with pytest.raises(DataError, match="is refused"):
         world.log("2018-11-02", "not JSON", name="late")
         world.load("2018-11-02", "2018-11-03", audited=False)
     world.log("2018-11-02", event(D2, user=8), name="late")
     slow = staged(world)
     newer = world.log("2018-11-02", "not JSON either", name="late")
-    with pytest.raises(DataError, match="are refused"):
+    with pytest.raises(DataError, match="is refused"):
         world.load("2018-11-02", "2018-11-03", audited=False)
 
     world.publish(slow)

@@ -79,7 +79,7 @@ LOGS: dict[str, bytes | tuple[str, bytes]] = {
     "A hidden file, `.2018-11-01-events.json`": (".2018-11-01-events.json", LINE),
     "`_SUCCESS`": ("_SUCCESS", b""),
     "A part file of Spark, `2018/11/part-00000-….json`": ("part-00000-0a1b-c000.json", LINE),
-    "A partition of Hive, `date=2018-11-01/…`": ("../../date=2018-11-01/part-0.json", LINE),
+    "A Hive partition, `date=2018-11-01/…`": ("../../date=2018-11-01/part-0.json", LINE),
     "A file with Data Firehose's default name": ("01/13/plays-1-2018-11-01-13-05-06-0a1b", LINE),
     "Data Firehose, prefix `log_data/!{timestamp:yyyy}/!{timestamp:MM}/!{timestamp:yyyy-MM-dd}-`, extension `.json`": (
         "2018-11-01-plays-1-2018-11-01-13-05-06-0a1b.json", LINE + b"\n" + LINE + b"\n",
