@@ -179,8 +179,8 @@ BREAKS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "spoiling"), BREAKS)
-def test_a_failed_check_leaves_the_tables_as_they_were(fresh, name, spoiling):
+def outdated(fresh):
+    """Return a world whose reports lack the newest version of its only day, and their rows."""
     world = fresh()
     world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
     world.load("2018-11-01", "2018-11-02", audited=False)
@@ -188,6 +188,12 @@ def test_a_failed_check_leaves_the_tables_as_they_were(fresh, name, spoiling):
     before = {table: rows(table) for table in tables.reports()}
     world.log("2018-11-01", event(datetime(2018, 11, 1, 13)))
     world.load("2018-11-01", "2018-11-02", audited=False)
+    return world, before
+
+
+@pytest.mark.parametrize(("name", "spoiling"), BREAKS)
+def test_a_failed_check_leaves_the_tables_as_they_were(fresh, name, spoiling):
+    world, before = outdated(fresh)
 
     def spoil(rendered: dict[str, str]) -> None:
         rendered["loads"] += f";\n{spoiling.format(r=settings.reports(), s=settings.reports_state())};\n"
@@ -217,13 +223,7 @@ def test_a_file_whose_earlier_version_is_loaded_is_not_counted_as_refused(fresh)
 
 @pytest.mark.finding("R6")
 def test_a_deploy_between_plan_and_publish_mixes_no_definitions(fresh, monkeypatch):
-    world = fresh()
-    world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
-    world.load("2018-11-01", "2018-11-02", audited=False)
-    update(remake=True)
-    before = {table: rows(table) for table in tables.reports()}
-    world.log("2018-11-01", event(datetime(2018, 11, 1, 13)))
-    world.load("2018-11-01", "2018-11-02", audited=False)
+    world, before = outdated(fresh)
 
     def deploy(rendered: dict[str, str]) -> None:
         monkeypatch.setattr(publish, "_code", lambda: "another".ljust(32))

@@ -18,7 +18,7 @@ from include.sparkify.settings import ops, settings
 from include.sparkify.tables import SOURCES, STAGING
 from include.sparkify.tasks import checks
 from include.sparkify.tasks.plan import describe_left_out
-from include.sparkify.tasks.run import results_of
+from include.sparkify.tasks.run import list_refused, results_of
 from include.sparkify.tasks.validate import Validated
 
 log = logging.getLogger(__name__)
@@ -76,12 +76,11 @@ def publish(
         raise DataError(f"not passed in this run: {', '.join(missing)}; nothing was published. {CLEAR}")
     audited = [checks.Result(check, 0, "") for check in required]
     warned: list[checks.Result] = []
-    refused = [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
     result: Published = {
         "run_schema": schema,
         "version": 0,
         "changed": {},
-        "refused": refused,
+        "refused": list_refused(plan, chunks),
         "replaced": [],
     }
 

@@ -38,6 +38,11 @@ def results_of(plan: Plan, validated: Iterable[Validated] | None) -> list[Valida
     return found
 
 
+def list_refused(plan: Plan, chunks: Iterable[Validated]) -> list[str]:
+    """Return ``key: reason`` of every file that the plan or `validate` refused."""
+    return [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
+
+
 def open_run(
     run_id: str, plan: Plan, validated: Iterable[Validated] | None, scripts: Mapping[str, str]
 ) -> dict[str, str]:
@@ -49,7 +54,7 @@ def open_run(
     :raises TransientError, ConfigurationError: AWS or the warehouse did not answer, or refused access.
     """
     chunks = results_of(plan, validated)
-    refused = [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
+    refused = list_refused(plan, chunks)
     for source in SOURCES:
         if not source.daily:
             count = plan["refused_of"].get(source.kind, 0)
