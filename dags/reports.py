@@ -38,8 +38,7 @@ adds the missing days. To try again at once, clear `plan` with everything downst
 | red task | what it means | what to do |
 |---|---|---|
 | `plan` | no right to create the schemas, or a lost connection | the message names the reason |
-| `due_events`, `new_agents`, `new_families` | a working table was not created | clear `plan` with everything \
-downstream |
+| `due_events`, `new_agents` | a working table was not created | clear `plan` with everything downstream |
 | `publish` | a check failed, another run changed the tables, or a deploy changed the code | see the message |
 | `listening_page` | the page was not written: the tables are new, the page is old | clear the task |
 """
@@ -119,10 +118,9 @@ def reports() -> None:
 
     planned = plan()
     due_events = working_tables.select_into("due_events", query("due_events"))
-    new_agents = working_tables.select_into("new_agents", query("new_agents"))
-    new_families = working_tables.parse_agents("new_families", "new_agents")
+    new_agents = working_tables.parse_agents(query("new_agents"))
     published = publish(planned, report_tables.scripts())
-    planned >> due_events >> new_agents >> new_families >> published >> listening_page()
+    planned >> due_events >> new_agents >> published >> listening_page()
 
 
 reports()

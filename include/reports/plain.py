@@ -26,29 +26,33 @@ def select_into(name: str, query: str) -> Any:
     )
 
 
-def parse_agents(name: str, source: str) -> Any:
-    """Return the task that creates working table ``name``: the families of the headers in table ``source``."""
+def parse_agents(query: str) -> Any:
+    """Return the task that creates `new_agents` from ``query``, a template, and `new_families` by parsing its rows."""
 
     @task(
-        task_id=name,
+        task_id="new_agents",
         pre_execute=reach.before_task,
-        doc_md=f"Create the working table `{name}`: the families of the clients in `{source}`.",
+        doc_md="Create the working tables `new_agents`, as include/sql/reports_state/new_agents.sql selects it, "
+        "and `new_families`: the families of its clients.",
     )
-    def parse() -> None:
-        warehouse.transaction(lambda cursor: parse_into(cursor, name, source), f"make {name}")
+    def parse(query: str) -> None:
+        warehouse.transaction(lambda cursor: parse_into(cursor, query), "create new_agents and new_families")
 
-    return parse()
+    return parse(query)
 
 
-def parse_into(cursor: Any, name: str, source: str) -> None:
-    """Create working table ``name`` from the headers in table ``source``."""
+def parse_into(cursor: Any, query: str) -> None:
+    """Create the working tables `new_agents` from ``query``, and `new_families` by parsing its rows."""
     from include.reports.agents import families
 
-    cursor.execute(f"select agent_id, user_agent from {reports_state()}.{source}")
+    state = reports_state()
+    cursor.execute(f"drop table if exists {state}.new_agents")
+    cursor.execute(f"create table {state}.new_agents as\n{query}")
+    cursor.execute(f"select agent_id, user_agent from {state}.new_agents")
     found = [(agent_id, *families(user_agent)) for agent_id, user_agent in cursor.fetchall()]
-    cursor.execute(f"drop table if exists {reports_state()}.{name}")
+    cursor.execute(f"drop table if exists {state}.new_families")
     cursor.execute(
-        f"create table {reports_state()}.{name} "
+        f"create table {state}.new_families "
         "(agent_id char(32), device varchar(256), os varchar(256), browser varchar(256))"
     )
-    warehouse.insert(cursor, f"{reports_state()}.{name}", COLUMNS, found)
+    warehouse.insert(cursor, f"{state}.new_families", COLUMNS, found)

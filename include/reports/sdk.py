@@ -34,27 +34,33 @@ def select_into(name: str, query: str) -> Any:
     return select(query)
 
 
-def parse_agents(name: str, source: str) -> Any:
-    """Return the task that creates working table ``name``: the families of the headers in table ``source``."""
+def parse_agents(query: str) -> Any:
+    """Return the task that creates `new_agents` from ``query``, a template, and `new_families` by parsing its rows.
+
+    One task creates both tables, because the import of the SDK is most of its time.
+    """
 
     @task(
-        task_id=name,
+        task_id="new_agents",
         pre_execute=reach.before_task,
-        doc_md=f"Create the working table `{name}`: the families of the clients in `{source}`.",
+        doc_md="Create the working tables `new_agents`, as include/sql/reports_state/new_agents.sql selects it, "
+        "and `new_families`: the families of its clients.",
     )
-    def parse() -> None:
+    def parse(query: str) -> None:
         import pandas as pd
 
         from include.reports.agents import families
 
-        database, table = _open(name)
-        new_agents = database.export_table_to_pandas_dataframe(_open(source)[1])
-        found = [families(user_agent) for user_agent in new_agents["user_agent"]]
+        database, new_agents = _open("new_agents")
+        database.drop_table(new_agents)
+        database.create_table_from_select_statement(query, new_agents)
+        headers = database.export_table_to_pandas_dataframe(new_agents)
+        found = [families(user_agent) for user_agent in headers["user_agent"]]
         parsed = pd.DataFrame(found, columns=["device", "os", "browser"])
-        both = pd.concat([new_agents[["agent_id"]], parsed], axis="columns")
-        database.load_pandas_dataframe_to_table(both, table)
+        both = pd.concat([headers[["agent_id"]], parsed], axis="columns")
+        database.load_pandas_dataframe_to_table(both, _open("new_families")[1])
 
-    return parse()
+    return parse(query)
 
 
 def _open(name: str) -> tuple[Any, Any]:

@@ -24,7 +24,8 @@ SAMPLE = sample.Spec(scale=0.3, songs=200)
 ROOT = Path(__file__).parents[2]
 SDK_FILE = ROOT / "include" / "reports" / "sdk.py"
 
-WORKING_TABLES = {"due_events", "new_agents", "new_families"}
+WORKING_TASKS = {"due_events", "new_agents"}
+WORKING_TABLES = {*WORKING_TASKS, "new_families"}
 
 READ = """
 import json, sys
@@ -62,7 +63,7 @@ def read_dags(
 def test_it_makes_the_working_tables_where_it_is_installed(tmp_path: Path, airflow_database: None) -> None:
     errors, tasks, imported = read_dags(python_path=str(ROOT), folder=tmp_path)
     assert errors == {}
-    assert {name for name, module in tasks.items() if module == "include.reports.sdk"} == WORKING_TABLES
+    assert {name for name, module in tasks.items() if module == "include.reports.sdk"} == WORKING_TASKS
     # Every process that parses the DAG, of the scheduler or of a task, would spend time on these imports.
     assert imported == []
 
@@ -75,7 +76,7 @@ def test_plain_operators_make_them_without_it(tmp_path: Path, airflow_database: 
     # With -S, Python uses only the site-packages created here.
     errors, tasks, _ = read_dags("-S", python_path=f"{tmp_path}{os.pathsep}{ROOT}", folder=tmp_path)
     assert errors == {}
-    assert tasks.keys() == {"plan", *WORKING_TABLES, "publish", "listening_page"}
+    assert tasks.keys() == {"plan", *WORKING_TASKS, "publish", "listening_page"}
     assert "include.reports.sdk" not in tasks.values()
 
 
@@ -102,7 +103,7 @@ def test_both_ways_ask_first_whether_the_warehouse_answers(way: str) -> None:
 
     dag = working_dag(import_module(f"include.reports.{way}"))
     found = {task.task_id: task._pre_execute_hook for task in dag.tasks}
-    assert found == dict.fromkeys(WORKING_TABLES, reach.before_task)
+    assert found == dict.fromkeys(WORKING_TASKS, reach.before_task)
 
 
 def working_dag(way: Any) -> Any:
@@ -122,10 +123,9 @@ def working_dag(way: Any) -> Any:
         },
     ) as dag:
         due_events, new_agents = (
-            way.select_into(name, (tables.SQL / publish.STATE / f"{name}.sql").read_text())
-            for name in ("due_events", "new_agents")
+            (tables.SQL / publish.STATE / f"{name}.sql").read_text() for name in ("due_events", "new_agents")
         )
-        due_events >> new_agents >> way.parse_agents("new_families", "new_agents")
+        way.select_into("due_events", due_events) >> way.parse_agents(new_agents)
     return dag
 
 

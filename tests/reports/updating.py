@@ -36,11 +36,10 @@ def update(remake: bool = False, spoil: Callable[[dict[str, str]], None] | None 
 
 
 def _working_tables(cursor: Any, plan: publish.Plan) -> None:
-    for name in ("due_events", "new_agents"):
-        cursor.execute(f"drop table if exists {settings.reports_state()}.{name}")
-        query = _rendered(f"{publish.STATE}/{name}.sql", plan)
-        cursor.execute(f"create table {settings.reports_state()}.{name} as\n{query}")
-    plain.parse_into(cursor, "new_families", "new_agents")
+    due_events = f"{settings.reports_state()}.due_events"
+    cursor.execute(f"drop table if exists {due_events}")
+    cursor.execute(f"create table {due_events} as\n{_rendered(f'{publish.STATE}/due_events.sql', plan)}")
+    plain.parse_into(cursor, _rendered(f"{publish.STATE}/new_agents.sql", plan))
 
 
 def _rendered(path: str, plan: publish.Plan) -> str:

@@ -89,12 +89,13 @@ def flows_of(operator: Any) -> Flows:
     """Return a task's flows by dataset that it writes: ``schema.table`` of the warehouse, or an ``s3://`` address."""
     name = operator.task_id
     if operator.dag_id == "reports":
-        if name == "new_families":
-            state = schema_of(operator.dag, reports.STATE)
-            return {f"{state}.{name}": Flow({f"{state}.new_agents"})}
         found = reports.scripts() if name == "publish" else {name: f"{reports.STATE}/{name}.sql"}
         is_sql = name == "publish" or (tables.SQL / f"{reports.STATE}/{name}.sql").exists()
-        return flows_of_scripts(operator.dag, found) if is_sql else {}
+        flows = flows_of_scripts(operator.dag, found) if is_sql else {}
+        if name == "new_agents":
+            state = schema_of(operator.dag, reports.STATE)
+            flows[f"{state}.new_families"] = Flow({f"{state}.new_agents"})
+        return flows
     if name == "validate":
         return {
             staged_files(source): Flow(
