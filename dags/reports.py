@@ -51,15 +51,17 @@ from importlib.util import find_spec
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Param, dag, get_current_context, task
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
 from include.defaults import DEFAULT_ARGS
 from include.reports import publish as report_tables
 from include.sparkify import assets, parameters, settings, tables
+from include.sparkify.redshift import reach, warehouse
 from include.sparkify.tasks import notify
 
-# Only this line decides which module is used: that of the Astro SDK if the SDK is installed (Airflow 2), or that of
-# plain operators, which produces the same rows.
-working_tables = import_module(f"include.reports.{'sdk' if find_spec('astro') else 'plain'}")
+# Only this line decides which module is used: that of the Astro SDK if the SDK is installed (Airflow 2), or the plain
+# one, which produces the same rows.
+agents = import_module(f"include.reports.{'sdk' if find_spec('astro') else 'plain'}")
 
 
 def remake(ti: Any) -> bool:
@@ -112,13 +114,20 @@ def reports() -> None:
 
         return listening.write()
 
-    def query(name: str) -> str:
-        # Return the text, not its path: the SDK would join the lines of a file, and a comment would hide the query.
-        return (tables.SQL / report_tables.STATE / f"{name}.sql").read_text()
-
     planned = plan()
-    due_events = working_tables.select_into("due_events", query("due_events"))
-    new_agents = working_tables.parse_agents(query("new_agents"))
+    due_events = SQLExecuteQueryOperator(
+        task_id="due_events",
+        conn_id=warehouse.CONN_ID,
+        sql=[
+            "drop table if exists {{ reports_state() }}.due_events",
+            "create table {{ reports_state() }}.due_events as\n{% include 'reports_state/due_events.sql' %}",
+        ],
+        autocommit=False,
+        pre_execute=reach.before_task,
+        doc_md="Create the working table `due_events`, as include/sql/reports_state/due_events.sql selects it.",
+    )
+    # The text, not its path: the SDK would join the lines of a file, and a comment would hide the query.
+    new_agents = agents.new_agents((tables.SQL / "reports_state/new_agents.sql").read_text())
     published = publish(planned, report_tables.scripts())
     planned >> due_events >> new_agents >> published >> listening_page()
 

@@ -1,11 +1,10 @@
-"""Create the working tables of the reports with plain operators, where the Astro SDK is not installed (Airflow 3)."""
+"""Create the working tables of new User-Agent headers where the Astro SDK is not installed (Airflow 3)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow.providers.common.compat.sdk import task
-from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
 from include.sparkify.redshift import reach, warehouse
 from include.sparkify.settings import reports_state
@@ -13,20 +12,7 @@ from include.sparkify.settings import reports_state
 COLUMNS = ("agent_id", "device", "os", "browser")
 
 
-def select_into(name: str, query: str) -> Any:
-    """Return the task that creates working table ``name`` from the result of ``query``, a template."""
-    target = "{{ reports_state() }}." + name
-    return SQLExecuteQueryOperator(
-        task_id=name,
-        conn_id=warehouse.CONN_ID,
-        sql=[f"drop table if exists {target}", f"create table {target} as\n{query}"],
-        autocommit=False,
-        pre_execute=reach.before_task,
-        doc_md=f"Create the working table `{name}` as include/sql/reports_state/{name}.sql selects it.",
-    )
-
-
-def parse_agents(query: str) -> Any:
+def new_agents(query: str) -> Any:
     """Return the task that creates `new_agents` from ``query``, a template, and `new_families` by parsing its rows."""
 
     @task(

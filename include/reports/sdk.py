@@ -1,7 +1,7 @@
-"""Create the working tables of the reports with the Astro SDK. Only this file imports it.
+"""Create the working tables of new User-Agent headers with the Astro SDK. Only this file imports it.
 
-It imports the SDK inside its tasks, because the import, with pandas, costs each process that parses the DAG more than a
-second and 95 MB. The SDK's decorators would have to be imported to parse the DAG, so the tasks call the SDK's database
+It imports the SDK inside its task, because the import, with pandas, costs each process that parses the DAG more than a
+second and 95 MB. The SDK's decorators would have to be imported to parse the DAG, so the task calls the SDK's database
 classes, as the decorators do.
 
 The SDK drops its output table, commits, and recreates it. So it creates only the working tables, which are named tables
@@ -18,23 +18,7 @@ from include.sparkify.redshift import reach, warehouse
 from include.sparkify.settings import reports_state
 
 
-def select_into(name: str, query: str) -> Any:
-    """Return the task that creates working table ``name`` from the result of ``query``, a template."""
-
-    @task(
-        task_id=name,
-        pre_execute=reach.before_task,
-        doc_md=f"Create the working table `{name}` as include/sql/reports_state/{name}.sql selects it.",
-    )
-    def select(query: str) -> None:
-        database, table = _open(name)
-        database.drop_table(table)
-        database.create_table_from_select_statement(query, table)
-
-    return select(query)
-
-
-def parse_agents(query: str) -> Any:
+def new_agents(query: str) -> Any:
     """Return the task that creates `new_agents` from ``query``, a template, and `new_families` by parsing its rows.
 
     One task creates both tables, because the import of the SDK is most of its time.
@@ -51,10 +35,10 @@ def parse_agents(query: str) -> Any:
 
         from include.reports.agents import families
 
-        database, new_agents = _open("new_agents")
-        database.drop_table(new_agents)
-        database.create_table_from_select_statement(query, new_agents)
-        headers = database.export_table_to_pandas_dataframe(new_agents)
+        database, table = _open("new_agents")
+        database.drop_table(table)
+        database.create_table_from_select_statement(query, table)
+        headers = database.export_table_to_pandas_dataframe(table)
         found = [families(user_agent) for user_agent in headers["user_agent"]]
         parsed = pd.DataFrame(found, columns=["device", "os", "browser"])
         both = pd.concat([headers[["agent_id"]], parsed], axis="columns")

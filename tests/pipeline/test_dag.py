@@ -65,6 +65,8 @@ def test_operators_of_the_providers_ask_first_whether_the_warehouse_answers(dag)
         tasks = [task for task in dag.tasks if task.task_id.startswith(group)]
         assert tasks, group
         assert {task._pre_execute_hook for task in tasks} == {reach.before_task}, group
+    for name in ("due_events", "new_agents"):
+        assert dag_of("reports").get_task(name)._pre_execute_hook == reach.before_task, name
 
 
 @pytest.mark.parametrize("folder", ["create", "open_run", "build"])

@@ -24,8 +24,7 @@ SAMPLE = sample.Spec(scale=0.3, songs=200)
 ROOT = Path(__file__).parents[2]
 SDK_FILE = ROOT / "include" / "reports" / "sdk.py"
 
-WORKING_TASKS = {"due_events", "new_agents"}
-WORKING_TABLES = {*WORKING_TASKS, "new_families"}
+WORKING_TABLES = {"new_agents", "new_families"}
 
 READ = """
 import json, sys
@@ -63,7 +62,7 @@ def read_dags(
 def test_it_makes_the_working_tables_where_it_is_installed(tmp_path: Path, airflow_database: None) -> None:
     errors, tasks, imported = read_dags(python_path=str(ROOT), folder=tmp_path)
     assert errors == {}
-    assert {name for name, module in tasks.items() if module == "include.reports.sdk"} == WORKING_TASKS
+    assert {name for name, module in tasks.items() if module == "include.reports.sdk"} == {"new_agents"}
     # Every process that parses the DAG, of the scheduler or of a task, would spend time on these imports.
     assert imported == []
 
@@ -76,7 +75,7 @@ def test_plain_operators_make_them_without_it(tmp_path: Path, airflow_database: 
     # With -S, Python uses only the site-packages created here.
     errors, tasks, _ = read_dags("-S", python_path=f"{tmp_path}{os.pathsep}{ROOT}", folder=tmp_path)
     assert errors == {}
-    assert tasks.keys() == {"plan", *WORKING_TASKS, "publish", "listening_page"}
+    assert tasks.keys() == {"plan", "due_events", "new_agents", "publish", "listening_page"}
     assert "include.reports.sdk" not in tasks.values()
 
 
@@ -101,13 +100,12 @@ def test_both_ways_make_the_same_working_tables(month: Any, airflow_database: No
 def test_both_ways_ask_first_whether_the_warehouse_answers(way: str) -> None:
     from include.sparkify.redshift import reach
 
-    dag = working_dag(import_module(f"include.reports.{way}"))
-    found = {task.task_id: task._pre_execute_hook for task in dag.tasks}
-    assert found == dict.fromkeys(WORKING_TASKS, reach.before_task)
+    (task,) = working_dag(import_module(f"include.reports.{way}")).tasks
+    assert task._pre_execute_hook == reach.before_task
 
 
 def working_dag(way: Any) -> Any:
-    """Return a DAG that creates only the working tables, for a full rebuild."""
+    """Return a DAG that creates only these working tables, for a full rebuild."""
     from airflow.providers.common.compat.sdk import DAG
 
     from include.reports import publish
@@ -122,10 +120,7 @@ def working_dag(way: Any) -> Any:
             "remake": lambda ti: True,
         },
     ) as dag:
-        due_events, new_agents = (
-            (tables.SQL / publish.STATE / f"{name}.sql").read_text() for name in ("due_events", "new_agents")
-        )
-        way.select_into("due_events", due_events) >> way.parse_agents(new_agents)
+        way.new_agents((tables.SQL / publish.STATE / "new_agents.sql").read_text())
     return dag
 
 
