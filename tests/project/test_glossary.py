@@ -15,7 +15,7 @@ PLAIN = set(
     configuration connection cost create daily data database day delete deletion device ensure error event
     failure file final find for growth hour keep leftover level limit line list listener listening location lock
     log maintenance minute old open page part path pausable pause paused period plan prefix provision quality
-    query report request result resumable resume retention row schema session snapshot song source sparkify
+    report request result resumable resume retention row schema session snapshot song source sparkify
     stack star statement table take task teardown threshold time top topic total transient until update usage
     user vacuum wait week weekday write
     """.split()
