@@ -42,7 +42,7 @@ def upgrade_tables() -> None:
     @task(templates_exts=[".sql"])
     def upgrade(scripts: dict[str, str]) -> list[str]:
         """Upgrade the tables in one transaction, and return their names."""
-        return schema.upgrade_tables(scripts, tables.PUBLISHED)
+        return schema.upgrade_tables(scripts)
 
     upgrade(tables.scripts("upgrade", tables.UPGRADED))
 

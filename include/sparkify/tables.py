@@ -95,7 +95,7 @@ PUBLISH = (*STAR, *HISTORY, "loaded_files", "changed_days")
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column. ``meaning`` is the text of its COMMENT ON."""
+    """One column. Its ``meaning`` is also its comment in the warehouse."""
 
     name: str
     type: str
@@ -105,7 +105,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """One table as its file declares it. ``grain`` is the first line of the file."""
+    """One table as its file declares it. ``grain`` is the first line of the file, and its comment in the warehouse."""
 
     name: str
     grain: str
@@ -135,7 +135,7 @@ def scripts(folder: str, names: Iterable[str]) -> dict[str, str]:
 def published(name: str) -> Table:
     """Return a table of ``include/sql/create``.
 
-    :raises ValueError: a line of the header, or the comment of a column, is missing.
+    :raises ValueError: a line of the header, or the meaning of a column, is missing.
     """
     return read_create_script(SQL / "create" / f"{name}.sql")
 
@@ -185,25 +185,19 @@ def columns(name: str, alias: str = "") -> str:
 
 
 def read_create_script(path: Path) -> Table:
-    """Return the table that a script of ``include/sql/create`` declares: one column per line, with COMMENT ON.
+    """Return the table that a script of ``include/sql/create`` declares: one column per line, with its meaning.
 
-    :raises ValueError: a line of the header, or the comment of a column, is missing.
+    :raises ValueError: a line of the header, or the meaning of a column, is missing.
     """
     text = path.read_text()
-    meanings = {
-        name: meaning.replace("''", "'")
-        for name, meaning in re.findall(
-            r"^comment on column \S+ \S+ \S+\.(\w+) is '(.*)';$", text, re.MULTILINE
-        )
-    }
-    found = re.findall(r"^    (?!primary key)(\w+) (\w+(?:\([\d, ]+\))?)(.*)$", text, re.MULTILINE)
-    silent = [name for name, _, _ in found if name not in meanings]
-    if silent:
-        raise ValueError(f"{path.name} has no comment on column {', '.join(silent)}")
-    header = [line.removeprefix("--").strip() for line in text.splitlines() if line.startswith("--")]
-    return _table(
-        path, header, [Column(name, kind, meanings[name], "not null" in rest) for name, kind, rest in found]
+    found = re.findall(
+        r"^    (?!primary key)(\w+) (\w+(?:\([\d, ]+\))?)(.*?)(?: -- (.+))?$", text, re.MULTILINE
     )
+    if silent := [name for name, _, _, meaning in found if not meaning]:
+        raise ValueError(f"{path.name} has no meaning of column {', '.join(silent)}")
+    header = [line.removeprefix("--").strip() for line in text.splitlines() if line.startswith("--")]
+    columns = [Column(name, kind, meaning, "not null" in rest) for name, kind, rest, meaning in found]
+    return _table(path, header, columns)
 
 
 def read_report(path: Path) -> Table:

@@ -1,6 +1,6 @@
 """Test that a warehouse that an earlier version loaded is upgraded in place and ends equal to a fresh one.
 
-``before/`` has the earlier declarations of published tables that have changed, without COMMENT ON.
+``before/`` has the earlier declarations of published tables that have changed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def go_back(world) -> None:
 
 
 def upgrade(world) -> list[str]:
-    return schema.upgrade_tables(world.rendered("upgrade", tables.UPGRADED), tables.PUBLISHED)
+    return schema.upgrade_tables(world.rendered("upgrade", tables.UPGRADED))
 
 
 def test_a_warehouse_of_the_version_before_is_upgraded_and_ends_equal_to_a_fresh_one(make_world):

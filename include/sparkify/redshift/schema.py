@@ -11,7 +11,7 @@ import redshift_connector
 from include.sparkify.errors import NO_SCHEMA, ConfigurationError, answer
 from include.sparkify.redshift import analysts, warehouse
 from include.sparkify.settings import ops, star
-from include.sparkify.tables import OPS, SOURCES, SQL, published
+from include.sparkify.tables import OPS, PUBLISHED, SOURCES, SQL, published
 
 # Name and type of the columns of a table, in order.
 Columns = list[tuple[str, str]]
@@ -49,24 +49,20 @@ def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
                     f"missing tables: {', '.join(lost)}, although the ledger has {files} loaded files. Nothing was "
                     "changed. Next: run the DAG sparkify with mode=full_refresh; it loads everything again."
                 )
-        for schema in (star(), ops()):
-            cursor.execute(f"create schema if not exists {schema}")
-        for table in missing:
-            warehouse.execute(cursor, scripts[table])
+        _create(cursor, {table: scripts[table] for table in missing})
         return True
 
     if warehouse.transaction(work, f"create the tables of {star()}"):
         analysts.open_door()
 
 
-def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[str]:
+def upgrade_tables(scripts: Mapping[str, str]) -> list[str]:
     """Bring tables that an earlier version of this project created up to their declarations, and keep their rows.
 
     Everything happens in one transaction, under the lock of the runs. The scripts copy a table instead of renaming it,
     because other sessions may see a RENAME before its commit (https://github.com/dbt-labs/dbt-adapters/issues/2162).
 
     :param scripts: rendered scripts of ``include/sql/upgrade`` by table.
-    :param declared: the names of all published tables.
     :returns: the tables that were upgraded.
     :raises ConfigurationError: a table differs in a way that no script upgrades from. Nothing is changed.
     """
@@ -75,10 +71,9 @@ def upgrade_tables(scripts: Mapping[str, str], declared: Iterable[str]) -> list[
         warehouse.lock(cursor)
         found = _find_columns(cursor)
         upgraded = [table for table in scripts if found.get(table) == upgraded_from(table)]
-        for table in upgraded:
-            warehouse.execute(cursor, scripts[table])
+        _create(cursor, {table: scripts[table] for table in upgraded})
         found = _find_columns(cursor)
-        if differences := _compare(found, declared):
+        if differences := _compare(found, PUBLISHED):
             raise ConfigurationError(_describe(found, differences))
         if upgraded:
             analysts.grant_star(cursor)
@@ -126,13 +121,25 @@ def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:
             # Other runs may wait for it, and a wait for a table that is dropped ends in an error.
             if table != "publish_lock":
                 cursor.execute(f"drop table if exists {schema_of(table)}.{table} cascade")
-        for schema in (star(), ops()):
-            cursor.execute(f"create schema if not exists {schema}")
-        for script in scripts.values():
-            warehouse.execute(cursor, script)
+        _create(cursor, scripts)
         analysts.grant_star(cursor)
 
     warehouse.transaction(recreate, f"recreate the tables of {star()}")
+
+
+def _create(cursor: Any, scripts: Mapping[str, str]) -> None:
+    """Create our schemas and these tables, and comment on the tables and their columns."""
+    for schema in (star(), ops()):
+        cursor.execute(f"create schema if not exists {schema}")
+    for table, script in scripts.items():
+        warehouse.execute(cursor, script)
+        declared, target = published(table), f"{schema_of(table)}.{table}"
+        comments = {f"table {target}": declared.grain}
+        comments |= {f"column {target}.{column.name}": column.meaning for column in declared.columns}
+        for place, text in comments.items():
+            # COMMENT ON takes no bound values.
+            quoted = text.replace("'", "''")
+            cursor.execute(f"comment on {place} is '{quoted}'")
 
 
 def _compare(found: Mapping[str, Columns], declared: Iterable[str]) -> dict[str, str]:

@@ -3,15 +3,9 @@
 -- load: appended in that transaction
 -- late data: none
 create table if not exists {{ ops() }}.publish_log (
-    version bigint not null sortkey,
-    commit_id char(32) not null,
-    run_id varchar(256) not null,
-    mode varchar(16) not null,
-    published_at timestamp not null
+    version bigint not null sortkey, -- Number of the version, from 1, without gaps
+    commit_id char(32) not null, -- ID of the transaction, to recognize a commit whose acknowledgment was lost
+    run_id varchar(256) not null, -- DAG run that published it
+    mode varchar(16) not null, -- Mode of that run: load, reload, replay or full_refresh
+    published_at timestamp not null -- Time of the commit, UTC
 ) diststyle all;
-comment on table {{ ops() }}.publish_log is 'Versions of the star in the order in which they were published';
-comment on column {{ ops() }}.publish_log.version is 'Number of the version, from 1, without gaps';
-comment on column {{ ops() }}.publish_log.commit_id is 'ID of the transaction, to recognize a commit whose acknowledgment was lost';
-comment on column {{ ops() }}.publish_log.run_id is 'DAG run that published it';
-comment on column {{ ops() }}.publish_log.mode is 'Mode of that run: load, reload, replay or full_refresh';
-comment on column {{ ops() }}.publish_log.published_at is 'Time of the commit, UTC';
