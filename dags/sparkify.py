@@ -112,6 +112,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
         "ops": settings.ops,
         "run_schema": run_plan.run_schema,
         "run_prefix": run_plan.prefix_of_run,
+        "planned_version": run_plan.planned_version,
         "columns": tables.columns,
         "sources": {source.kind: source for source in tables.SOURCES},
         "guarded": tables.guarded(),
@@ -278,7 +279,7 @@ def sparkify() -> None:
     decision = chunks["plan"]
     validated = validate.expand(chunk=chunks)
     # Airflow renders the scripts that these tasks receive, because they end with .sql or are templates themselves.
-    opened = open_run(decision, validated, tables.scripts("open_run", tables.OPEN_RUN))
+    opened = open_run(decision, validated, tables.scripts("open_run", tables.STAGING))
     (audit_staging,) = checks.operators("audit_staging", *tables.STAGING, **WAREHOUSE_POOL)
     published = publish(
         validated,

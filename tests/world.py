@@ -264,11 +264,11 @@ class World:
         ]
 
     def run_schema(self, context: Any) -> str:
-        return run_plan.run_schema_of(context)
+        return run_plan.plan_of(context)["run_schema"]
 
     def open_run(self, context: Any) -> None:
         pushed = context["pushed"]
-        scripts = self.rendered("open_run", tables.OPEN_RUN, context)
+        scripts = self.rendered("open_run", tables.STAGING, context)
         self.task(
             run.open_run,
             context["run_id"],
@@ -366,6 +366,7 @@ class World:
             "ops": ops,
             "settings": settings,
             "run_schema": lambda: self.run_schema(context),
+            "planned_version": lambda: run_plan.plan_of(context)["version"],
             "columns": tables.columns,
             "sources": {source.kind: source for source in tables.SOURCES},
             "guarded": tables.guarded(),

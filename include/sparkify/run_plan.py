@@ -28,7 +28,7 @@ class Plan(TypedDict):
     """The schema of this try of the run. The name is its identity."""
     mode: str
     version: int
-    """The version of the star before the ledger was read. The plan does not take later versions into account."""
+    """The version of the star before the ledger was read. A later one makes `publish` rebuild the candidates."""
     read_at: str
     """The warehouse's clock before the ledger and the lake were read, in ISO 8601."""
     began_at: str
@@ -56,15 +56,15 @@ def of_run(context: Mapping[str, Any]) -> Plan | None:
     return found
 
 
-def run_schema_of(context: Mapping[str, Any]) -> str:
-    """Return the schema of the run.
+def plan_of(context: Mapping[str, Any]) -> Plan:
+    """Return the plan of the run.
 
     :raises DataError: the run has no plan, because its tasks were cleared one by one.
     """
     plan = of_run(context)
     if plan is None:
-        raise DataError(f"the run has no plan. {CLEAR}")
-    return plan["run_schema"]
+        raise DataError(f"the run has no plan; nothing was published. {CLEAR}")
+    return plan
 
 
 def is_of_ended_run(error: str) -> bool:
@@ -77,18 +77,30 @@ def is_of_ended_run(error: str) -> bool:
 
 @jinja2.pass_context
 def run_schema(variables: jinja2.runtime.Context) -> str:
-    """Return the schema of the run, for SQL templates. They name it often, so a task asks Airflow only once."""
-    ti = variables["ti"]
-    task = (ti.run_id, ti.task_id, ti.map_index, ti.try_number)
-    if _known.get("task") != task:
-        _known.update(task=task, schema=run_schema_of({"ti": ti}))
-    return str(_known["schema"])
+    """Return the schema of the run, for SQL templates."""
+    return _plan_in(variables)["run_schema"]
+
+
+@jinja2.pass_context
+def planned_version(variables: jinja2.runtime.Context) -> int:
+    """Return the version of the star that the run was planned for, for SQL templates."""
+    return _plan_in(variables)["version"]
 
 
 @jinja2.pass_context
 def prefix_of_run(variables: jinja2.runtime.Context) -> str:
     """Return the prefix of the run in the work bucket, for templates."""
     return run_prefix(run_schema(variables))
+
+
+def _plan_in(variables: jinja2.runtime.Context) -> Plan:
+    """Return the plan. Templates need it often, so a task asks Airflow only once."""
+    ti = variables["ti"]
+    task = (ti.run_id, ti.task_id, ti.map_index, ti.try_number)
+    if _known.get("task") != task:
+        _known.update(task=task, plan=plan_of({"ti": ti}))
+    plan: Plan = _known["plan"]
+    return plan
 
 
 _known: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """The registry of all tables of the pipeline: their groups, their order, and the declarations in their files.
 
 DAGs, checks, docs, the local world and tests read the table names here. A table is declared in one file: a script of
-``include/sql/create`` (published tables), ``open_run`` (tables that a run begins with) or ``build`` (derived tables),
+``include/sql/create`` (published tables), ``open_run`` (staging tables) or ``build`` (derived tables),
 or, for a report table, a script of ``include/sql/reports``.
 """
 
@@ -75,7 +75,6 @@ UPGRADED = ("run_schemas", "loaded_files", "time")
 
 # The run's own schema. COPY fills the staging tables, with one task per table.
 STAGING = ("staging_files", *(source.staging for source in SOURCES))
-OPEN_RUN = ("base_version", *STAGING)
 # ROUNDEC, because COPY reads a JSON number as a double and would truncate it: 269.58322 to 269.58321.
 COPY_OPTIONS = ("manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'", "roundec")
 # The tasks of the build and the tables that each derives, in order, in one transaction. The first task derives the

@@ -65,7 +65,6 @@ class Run(NamedTuple):
     candidates: Rows = ()
     is_behind_plan: bool = False
     """Another run has published since the plan."""
-    is_behind_open: bool = False
     is_behind_refresh: bool = False
     """A full refresh has published since the plan."""
     is_staged: bool = True
@@ -232,7 +231,6 @@ def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
     elif step == "open_run":
         if all(version is None for version in run.read):
             return "failed", state._replace(runs=_with(state.runs, slot, None))
-        run = run._replace(is_behind_open=False)
         if broken.startswith("the version of the star is that of open_run"):
             run = run._replace(is_behind_plan=False, is_behind_refresh=False)
     else:
@@ -240,7 +238,7 @@ def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
     run = run._replace(step=run.step + 1)
     if step == "build" and broken == "no lock":
         # Without the lock, the transaction reads before another one writes.
-        run = run._replace(is_behind_plan=False, is_behind_open=False, is_behind_refresh=False)
+        run = run._replace(is_behind_plan=False, is_behind_refresh=False)
     return outcome, state._replace(runs=_with(state.runs, slot, run), refused=refused)
 
 
@@ -265,7 +263,7 @@ def publish(state: State, slot: int, broken: str = "") -> tuple[str, State]:
             elif file.is_loaded:
                 loaded.append(place)
         read = tuple(None if place in (*replaced, *loaded) else etag for place, etag in enumerate(run.read))
-    again = (run.is_behind_open or read != run.read) and broken not in (
+    again = run.is_behind_plan and broken not in (
         "the version of the star is not checked", "no lock"
     )  # fmt: skip
     star = _derive(state.history, read) if again else run.candidates
@@ -292,7 +290,6 @@ def publish(state: State, slot: int, broken: str = "") -> tuple[str, State]:
         other
         and other._replace(
             is_behind_plan=True,
-            is_behind_open=True,
             is_behind_refresh=other.is_behind_refresh or run.mode == "full_refresh",
         )
         for other in _with(state.runs, slot, None)

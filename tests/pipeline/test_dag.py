@@ -9,7 +9,7 @@ import pytest
 
 from include.sparkify import tables
 from include.sparkify.redshift import reach, warehouse
-from include.sparkify.run_plan import run_schema_of
+from include.sparkify.run_plan import plan_of
 from include.sparkify.tables import STAR
 from include.sparkify.tasks import wait
 from tests.running import dag_of, run
@@ -27,7 +27,7 @@ def test_every_table_has_its_file_and_its_task(dag):
     """Every file is named after its table, and the tasks match the declared tables, so no file is without a task."""
     groups = {
         "create": tables.PUBLISHED,
-        "open_run": tables.OPEN_RUN,
+        "open_run": tables.STAGING,
         "build": tables.DERIVED,
         "publish": tables.PUBLISH,
     }
@@ -165,7 +165,7 @@ def test_a_failed_audit_stops_the_run_and_leaves_the_star(dag, world, monkeypatc
 
 def _spoil(context, result=None):
     warehouse.transaction(
-        lambda cursor: cursor.execute(f"delete from {run_schema_of(context)}.songplays"), "spoil"
+        lambda cursor: cursor.execute(f"delete from {plan_of(context)['run_schema']}.songplays"), "spoil"
     )
 
 

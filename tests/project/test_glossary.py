@@ -11,7 +11,7 @@ from tests.project.files import PROJECT, read
 # Technical and everyday words with their usual meaning.
 PLAIN = set(
     """
-    active agent allow analyze and arn artist base bucket build check choose close cluster complete
+    active agent allow analyze and arn artist bucket build check choose close cluster complete
     configuration connection cost create daily data database day delete deletion device ensure error event
     failure file final find for growth hour keep leftover level limit line list listener listening location lock
     log maintenance minute old open page part path pausable pause paused period plan prefix provision quality
@@ -24,7 +24,7 @@ PLAIN = set(
 
 def words() -> set[str]:
     """Return the words in the names, in the singular."""
-    names = [*tables.PUBLISHED, *tables.OPEN_RUN, *tables.DERIVED, *publish.TABLES, *publish.WORKING]
+    names = [*tables.PUBLISHED, *tables.STAGING, *tables.DERIVED, *publish.TABLES, *publish.WORKING]
     names += [
         *settings.keys(),
         *(re.sub(r"(?<!^)([A-Z])", r"_\1", name) for name in vars(errors) if "Error" in name),

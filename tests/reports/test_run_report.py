@@ -17,7 +17,7 @@ from include.sparkify.errors import DataError, TransientError
 from include.sparkify.files import chunks, lake
 from include.sparkify.redshift import warehouse
 from include.sparkify.redshift.reach import UnreachableError
-from include.sparkify.run_plan import run_schema_of
+from include.sparkify.run_plan import plan_of
 from include.sparkify.tasks import run as closing
 from include.sparkify.tasks import validate
 from include.sparkify.watching import run_facts, run_report
@@ -246,7 +246,9 @@ def test_a_run_whose_audit_failed(sparkify, world, monkeypatch):
 
 def spoil(context, result=None):
     warehouse.transaction(
-        lambda cursor: cursor.execute(f"delete from {run_schema_of(context)}.songplays where user_id = 2"),
+        lambda cursor: cursor.execute(
+            f"delete from {plan_of(context)['run_schema']}.songplays where user_id = 2"
+        ),
         "spoil",
     )
 

@@ -23,7 +23,7 @@ from airflow.providers.common.sql.operators.sql import SQLColumnCheckOperator, S
 
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import warehouse
-from include.sparkify.run_plan import run_schema_of
+from include.sparkify.run_plan import plan_of
 from include.sparkify.settings import ops
 from include.sparkify.tables import INCLUDE, STAGING, STAR
 from include.sparkify.tasks import notify
@@ -135,8 +135,8 @@ def operators(
         found.append(
             SQLTableCheckOperator(
                 task_id=task_id,
-                # The operator reads this table once per check, but each check names its own tables. So use one row.
-                table="{{ run_schema() }}.base_version",
+                # The operator reads this table once per check, but each check names its own tables.
+                table="(select 1 as one) as one_row",
                 checks={_alias(check): {"check_statement": _statement(check)} for check in rows},
                 post_execute=functools.partial(keep_passed, rows),
                 on_failure_callback=functools.partial(record_failed, rows),
@@ -171,28 +171,30 @@ def _alias(check: Check) -> str:
 def _statement(check: Check) -> str:
     """Return the condition of a row check for SQLTableCheckOperator.
 
-    A check that compares the candidates with published rows is meaningless if another run has published since they were
-    derived. In this case it passes, because `publish` rebuilds the candidates and runs every check on the result.
+    A check that compares the candidates with published rows is meaningless if another run has published since the
+    plan. In this case it passes, because `publish` rebuilds the candidates and runs every check on the result.
     """
     # The aggregate returns one row even for an empty table. Without a row, the provider would find no result.
     condition = f"count(*) >= 0 and ((select count(*) from ({check.failing_rows}) as failing) = 0"
     if "{{ star() }}" in check.failing_rows or "{{ ops() }}" in check.failing_rows:
         condition += (
-            " or (select coalesce(max(version), 0) from {{ ops() }}.publish_log)"
-            " > (select max(version) from {{ run_schema() }}.base_version)"
+            " or (select coalesce(max(version), 0) from {{ ops() }}.publish_log) > {{ planned_version() }}"
         )
     return condition + ")"
 
 
 def keep_passed(checks: list[Check], context: Mapping[str, Any], result: Any = None) -> None:
     """Keep the checks that passed, and their schema, for `publish`. Airflow calls this as ``post_execute``."""
-    passed = {"run_schema": run_schema_of(context), "checks": [[check.table, check.name] for check in checks]}
+    passed = {
+        "run_schema": plan_of(context)["run_schema"],
+        "checks": [[check.table, check.name] for check in checks],
+    }
     context["ti"].xcom_push(key=PASSED, value=passed)
 
 
 def passed_checks(context: Mapping[str, Any], task_ids: Iterable[str]) -> set[tuple[str, str]]:
     """Return (table, check) of the checks that passed in the run's schema, as the check tasks kept them."""
-    schema, found = run_schema_of(context), set()
+    schema, found = plan_of(context)["run_schema"], set()
     for kept in context["ti"].xcom_pull(task_ids=list(task_ids), key=PASSED) or []:
         if kept and kept["run_schema"] == schema:
             found |= {(table, name) for table, name in kept["checks"]}

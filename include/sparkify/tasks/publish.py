@@ -13,7 +13,7 @@ from include.sparkify.errors import DataError
 from include.sparkify.files import lake
 from include.sparkify.files.source import READERS
 from include.sparkify.redshift import warehouse
-from include.sparkify.run_plan import CLEAR, Plan, of_run
+from include.sparkify.run_plan import CLEAR, Plan, plan_of
 from include.sparkify.settings import ops, settings
 from include.sparkify.tables import SOURCES, STAGING
 from include.sparkify.tasks import checks
@@ -47,11 +47,10 @@ def publish(
 ) -> Published:
     """Publish the candidates of the run.
 
-    Writers queue up for one lock. Files that another run has published since the plan are left out. The candidates are
-    published as they were audited, unless files are left out or another run has published since the schema of the run
-    was created. In these cases, the same SQL rebuilds them from the staged lines under the lock, and every check runs
-    on the result in the same transaction. So only audited rows are published, and any number of runs, in any order,
-    ends in the same rows.
+    Writers queue up for one lock. The candidates are published as they were audited, unless another run has published
+    since the plan. Then the files that it has published are left out, the same SQL rebuilds the candidates from the
+    staged lines under the lock, and every check runs on the result in the same transaction. So only audited rows are
+    published, and any number of runs, in any order, ends in the same rows.
 
     :param context: the Airflow context of the task.
     :param validated: the results of all chunks.
@@ -63,9 +62,7 @@ def publish(
         the lock, or a key would be published twice. Nothing is changed.
     :raises TransientError, ConfigurationError: the warehouse did not answer, or refused access. Nothing is changed.
     """
-    run_id, plan = context["run_id"], of_run(context)
-    if plan is None:
-        raise DataError(f"the run has no plan; nothing was published. {CLEAR}")
+    run_id, plan = context["run_id"], plan_of(context)
     schema, commit_id = plan["run_schema"], uuid.uuid4().hex
     chunks = results_of(plan, validated)
     required = checks.required()
@@ -90,15 +87,13 @@ def publish(
 
     def work(cursor: Any) -> None:
         warehouse.lock(cursor)
-        cursor.execute(
-            f"select (select coalesce(max(version), 0) from {ops()}.publish_log), "
-            f"(select version from {schema}.base_version)"
-        )
-        now, base = cursor.fetchone()
-        replaced, left_out = _leave_out(cursor, plan) if now != plan["version"] else ([], [])
+        cursor.execute(f"select coalesce(max(version), 0) from {ops()}.publish_log")
+        now = cursor.fetchone()[0]
+        replaced: list[str] = []
         results = [*audited, *warned]
-        if now != base or left_out:
-            log.info("another run has published since: rebuilding the candidates under the lock")
+        if now != plan["version"]:
+            log.info("another run has published since the plan: rebuilding the candidates under the lock")
+            replaced = _leave_out(cursor, plan)
             for script in build.values():
                 warehouse.execute(cursor, script)
             results = _audit_again(cursor, context)
@@ -215,13 +210,13 @@ class StagedFile(NamedTuple):
         return present != (self.etag or None) and (self.is_conflict or present is None)
 
 
-def _leave_out(cursor: Any, plan: Plan) -> tuple[list[str], list[str]]:
+def _leave_out(cursor: Any, plan: Plan) -> list[str]:
     """Leave out the files that another run has published since the plan, at the same version or another.
 
     If the two runs read different versions, this run's version stays only if it is the one in the lake now. After a
     full refresh, files that are no longer in the lake are also left out.
 
-    :returns: the keys of the files whose current version is not this run's, and the keys of all files left out.
+    :returns: the keys of the files whose current version is not this run's.
     """
     schema = plan["run_schema"]
     cursor.execute(
@@ -247,7 +242,7 @@ def _leave_out(cursor: Any, plan: Plan) -> tuple[list[str], list[str]]:
     left_out = sorted({*replaced, *(file.key for file in files if file.is_loaded)})
     for table in STAGING:
         warehouse.delete_keys(cursor, f"{schema}.{table}", left_out)
-    return replaced, left_out
+    return replaced
 
 
 def _forget_rejects(cursor: Any, plan: Plan) -> None:
