@@ -145,7 +145,7 @@ def test_a_replay_reads_refused_files_and_those_with_rejected_lines(fresh):
     context = world.context(*NOVEMBER, mode="replay")
     chunk = json.loads(world.s3.get_object(Bucket=world.work, Key=world.plan(context)[0])["Body"].read())
 
-    assert {kind: [entry[0] for entry in files] for kind, files in chunk["files"].items()} == {
+    assert {kind: [file["key"] for file, _ in files] for kind, files in chunk["files"].items()} == {
         "events": [rejected],
         "songs": [refused_song],
     }

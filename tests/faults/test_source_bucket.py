@@ -89,10 +89,10 @@ class ManyObjects:
         self.put.append(len(Body.read()) if hasattr(Body, "read") else len(Body))
 
 
-def objects(kind: str, number: int) -> list[tuple[str, str, int, str, str | None, str]]:
-    """Return ``number`` entries of a chunk."""
-    day = D1.date().isoformat() if kind == "log_data" else None
-    return [(f"{kind}/2018-11-01-{n}.json", "etag", 1, D1.isoformat(), day, "") for n in range(number)]
+def objects(kind: str, number: int) -> list[source.Listed]:
+    """Return ``number`` files of a chunk."""
+    day = D1.date() if kind == "log_data" else None
+    return [(LakeObject(f"{kind}/2018-11-01-{n}.json", "etag", 1, D1, day), "") for n in range(number)]
 
 
 def test_14896_song_files_are_read_a_few_at_a_time(monkeypatch):
@@ -349,7 +349,7 @@ def test_the_lake_is_listed_in_ranges_of_the_ledger(fresh, monkeypatch):
     for name in gone:
         world.delete(f"song_data/{name}.json")
 
-    assert [key for key, *_ in due()["files"]["songs"]] == sorted(
+    assert [file["key"] for file, _ in due()["files"]["songs"]] == sorted(
         f"song_data/{name}.json" for name in (*changed, *new)
     )
     world.load(*NOVEMBER)

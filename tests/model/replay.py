@@ -102,7 +102,7 @@ class Replay:
         due = set()
         for chunk in self.chunks[slot]:
             body = self.world.s3.get_object(Bucket=self.world.work, Key=chunk)["Body"].read()
-            due |= {entry[0] for entry in json.loads(body)["files"].get("events", [])}
+            due |= {file["key"] for file, _ in json.loads(body)["files"].get("events", [])}
             due |= {key for _, key, _ in json.loads(body)["vanished"]}
         return f"due {' '.join(name for name in FILES if KEYS[name] in due)}"
 

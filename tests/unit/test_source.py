@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from include.sparkify.files import contract, lake, source
+from include.sparkify.files.lake import LakeObject
 from include.sparkify.settings import settings
 from tests.world import event, lines, song
 
@@ -57,15 +58,8 @@ def read_log(
     """Return the result of reading a log file of DAY, and the rows for COPY."""
     s3 = Lake(lines(*events), last_modified)
     pieces = source.Pieces(s3, "work", "events")
-    entry = (
-        "log_data/2018/11/2018-11-01-events.json",
-        "e",
-        1,
-        last_modified.isoformat(),
-        "2018-11-01",
-        loaded,
-    )
-    (reading,) = source.read_daily_files("events", s3, "lake", [entry], pieces)
+    file = LakeObject("log_data/2018/11/2018-11-01-events.json", "e", 1, last_modified, DAY.date())
+    (reading,) = source.read_daily_files("events", s3, "lake", [(file, loaded)], pieces)
     pieces.close()
     assert pieces.rows == len(s3.written)
     return reading, s3.written
@@ -141,7 +135,7 @@ def test_a_song_file_of_the_longest_document_is_read_to_its_end(monkeypatch):
 
     def read(*blocks: list[bytes]) -> source.Reading:
         monkeypatch.setattr(source, "_lines", lambda *_: iter(blocks))
-        entry = ("song_data/A/TR1.json", "e", 1, NEXT_DAY.isoformat(), None, "")
+        entry = (LakeObject("song_data/A/TR1.json", "e", 1, NEXT_DAY), "")
         (reading,) = source.read_documents("songs", s3, "lake", [entry], source.Pieces(s3, "work", "songs"))
         return reading
 
@@ -162,7 +156,7 @@ def test_an_empty_file_is_refused_if_another_version_of_it_is_loaded(
     monkeypatch.setattr(lake, "ManyObjects", lambda *_: None)
     s3 = Lake(body, NEXT_DAY)
 
-    entry = ("song_data/A/TR1.json", "e", 1, NEXT_DAY.isoformat(), None, loaded)
+    entry = (LakeObject("song_data/A/TR1.json", "e", 1, NEXT_DAY), loaded)
     (song_file,) = source.read_documents("songs", s3, "lake", [entry], source.Pieces(s3, "work", "songs"))
     log_file, _ = read_log(body.decode(), loaded=loaded)
 

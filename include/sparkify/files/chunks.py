@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
-from datetime import date, datetime
-from typing import Any, NamedTuple, TypedDict
+from typing import Any
 
-import orjson
+import msgspec
 
 from include.sparkify.files import lake
 from include.sparkify.files.lake import LakeObject
@@ -21,34 +21,19 @@ CHUNKS_OF_A_SIZE = 128
 log = logging.getLogger(__name__)
 
 
-class Entry(NamedTuple):
-    """One file of a chunk, as JSON."""
-
-    key: str
-    etag: str
-    size: int
-    last_modified: str
-    """In ISO 8601."""
-    day: str | None
-    """In ISO 8601, or None for a file without a day."""
-    ledger_etag: str
-
-
-class Chunk(TypedDict):
+@dataclasses.dataclass
+class Chunk:
     """The files that one task validates."""
 
-    files: dict[str, list[Entry]]
-    """The files to read, by kind of source."""
-    vanished: list[tuple[str, str, str]]
+    files: dict[str, list[tuple[LakeObject, str]]] = dataclasses.field(default_factory=dict)
+    """The files to read, each with its ETag in the ledger (empty if it has none), by kind of source."""
+    vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     """(kind, key, ETag in the ledger) of loaded files that are no longer in the lake."""
 
 
-def parse(entry: Entry) -> tuple[LakeObject, str]:
-    """Return the file of an entry as it was listed, and its version in the ledger."""
-    found = Entry(*entry)
-    moment = datetime.fromisoformat(found.last_modified)
-    day = date.fromisoformat(found.day) if found.day else None
-    return LakeObject(found.key, found.etag, found.size, moment, day), found.ledger_etag
+def read(s3: Any, bucket: str, key: str) -> Chunk:
+    """Return a chunk of the work bucket."""
+    return msgspec.json.decode(lake.read(s3, bucket, key), type=Chunk)
 
 
 class Chunks:
@@ -70,9 +55,7 @@ class Chunks:
 
     def add(self, kind: str, item: LakeObject, ledger_etag: str) -> None:
         """Add a file to read."""
-        day = item.file_date.isoformat() if item.file_date else None
-        entry = Entry(item.key, item.etag, item.size, item.last_modified.isoformat(), day, ledger_etag)
-        self._chunk["files"].setdefault(kind, []).append(entry)
+        self._chunk.files.setdefault(kind, []).append((item, ledger_etag))
         self.files += 1
         self._entries += 1
         self._bytes += item.size
@@ -80,7 +63,7 @@ class Chunks:
 
     def add_vanished(self, kind: str, key: str, ledger_etag: str) -> None:
         """Add a loaded file that is no longer in the lake."""
-        self._chunk["vanished"].append((kind, key, ledger_etag))
+        self._chunk.vanished.append((kind, key, ledger_etag))
         self.vanished += 1
         self._entries += 1
         self._close_if_full()
@@ -96,7 +79,7 @@ class Chunks:
         return self._keys
 
     def _open(self) -> None:
-        self._chunk: Chunk = {"files": {}, "vanished": []}
+        self._chunk = Chunk()
         self._bytes = self._entries = 0
 
     def _close_if_full(self) -> None:
@@ -106,5 +89,5 @@ class Chunks:
 
     def _write(self) -> None:
         self._keys.append(f"{self._prefix}/{len(self._keys):05}.json")
-        lake.put(self._s3, self._bucket, self._keys[-1], orjson.dumps(self._chunk, default=list))
+        lake.put(self._s3, self._bucket, self._keys[-1], msgspec.json.encode(self._chunk))
         self._open()

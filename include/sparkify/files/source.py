@@ -12,6 +12,7 @@ import bz2
 import codecs
 import concurrent.futures
 import dataclasses
+import functools
 import gzip
 import io
 import itertools
@@ -30,7 +31,6 @@ from isal import igzip
 
 from include.sparkify.errors import TransientError
 from include.sparkify.files import contract, lake
-from include.sparkify.files.chunks import Entry, parse
 from include.sparkify.files.lake import LakeObject
 from include.sparkify.files.presence import Presence
 from include.sparkify.settings import settings
@@ -51,6 +51,8 @@ KEPT_PER_FILE = 1_000
 CLOCK_SKEW = 24 * 60 * 60 * 1000
 
 log = logging.getLogger(__name__)
+Listed = tuple[LakeObject, str]
+"""A file as it was listed, and its version in the ledger (empty if it has none)."""
 
 
 @dataclasses.dataclass
@@ -121,7 +123,9 @@ class Reading:
         return row
 
     def judge(self, threshold: float) -> None:
-        """Set the refusal of a log file that was read to its end."""
+        """Set the refusal of a log file, unless it could not be read to its end."""
+        if self.refusal:
+            return
         file = self.file
         # If no line has a field, report that instead of the lines that are rejected because of it.
         if file.lines and (refusal := self.presence.refusal()):
@@ -191,42 +195,58 @@ class Pieces:
 
 
 def read_files(
-    source: Source, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
+    source: Source, s3: Any, bucket: str, items: Iterable[Listed], pieces: Pieces
 ) -> Iterator[Reading]:
     """Validate files of a source, and write the accepted lines to ``pieces``."""
     return (read_daily_files if source.daily else read_documents)(source.kind, s3, bucket, items, pieces)
 
 
+def _read(
+    kind: str,
+    s3: Any,
+    bucket: str,
+    listed: Listed,
+    take: Callable[[LakeObject, io.BufferedIOBase, Reading], None],
+    small: lake.ManyObjects | None = None,
+) -> Reading | None:
+    """Let ``take`` read a file. Return the reading, refused if the file cannot be read, or None if it was deleted."""
+    item, ledger_etag = listed
+    reading = Reading(_as_listed(kind, item, ledger_etag))
+    try:
+        with lake.open_object(s3, bucket, item, small) as (found, stream):
+            reading.file = _as_listed(kind, found, ledger_etag)
+            take(found, stream, reading)
+    except lake.ObjectGone:
+        log.warning("s3://%s/%s was deleted after it was listed", bucket, item.key)
+        return None
+    except lake.MisnamedObject as error:
+        reading.file, reading.refusal = _as_listed(kind, error.found, ledger_etag), str(error)
+    except _Corrupt as error:
+        reading.refusal = str(error)
+    except lake.UnreadableObject as error:
+        reading.refuse_unreadable(error)
+    return reading
+
+
 def read_daily_files(
-    kind: str, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
+    kind: str, s3: Any, bucket: str, items: Iterable[Listed], pieces: Pieces
 ) -> Iterator[Reading]:
     """Validate files of JSON lines one by one, and write the lines of accepted files to ``pieces``."""
     threshold = settings().reject_threshold
-    for item, ledger_etag in map(parse, items):
-        reading = Reading(_as_listed(kind, item, ledger_etag))
-        try:
-            with lake.open_object(s3, bucket, item) as (found, stream), _spool() as spool:
-                reading.file = _as_listed(kind, found, ledger_etag)
-                try:
-                    _read_lines(bucket, found, stream, reading, spool)
-                    reading.judge(threshold)
-                    reading.refuse_empty()
-                except _Corrupt as error:
-                    reading.refusal = str(error)
-                if not reading.refusal:
-                    pieces.append(spool, reading.file.accepted)
-        except lake.ObjectGone:
-            log.warning("s3://%s/%s was deleted after it was listed", bucket, item.key)
-            continue
-        except lake.MisnamedObject as error:
-            reading.file, reading.refusal = _as_listed(kind, error.found, ledger_etag), str(error)
-        except lake.UnreadableObject as error:
-            reading.refuse_unreadable(error)
+    for listed in items:
+        with _spool() as spool:
+            reading = _read(kind, s3, bucket, listed, functools.partial(_read_lines, bucket, spool))
+            if reading is None:
+                continue
+            reading.judge(threshold)
+            reading.refuse_empty()
+            if not reading.refusal:
+                pieces.append(spool, reading.file.accepted)
         yield reading
 
 
 def _read_lines(
-    bucket: str, item: LakeObject, stream: io.BufferedIOBase, reading: Reading, spool: IO[bytes]
+    bucket: str, spool: IO[bytes], item: LakeObject, stream: io.BufferedIOBase, reading: Reading
 ) -> None:
     file, rules = reading.file, contract.CONTRACTS[reading.file.kind]
     latest = _ms(item.last_modified) + CLOCK_SKEW
@@ -265,40 +285,29 @@ def _read_lines(
 
 
 def read_documents(
-    kind: str, s3: Any, bucket: str, items: Iterable[Entry], pieces: Pieces
+    kind: str, s3: Any, bucket: str, items: Iterable[Listed], pieces: Pieces
 ) -> Iterator[Reading]:
     """Validate files of one JSON object each, several in parallel, and write accepted ones to ``pieces`` in order."""
     small = lake.ManyObjects(s3, bucket)
 
-    def read(item: LakeObject, ledger_etag: str) -> tuple[Reading, bytes] | None:
-        reading = Reading(_as_listed(kind, item, ledger_etag))
+    def read(listed: Listed) -> tuple[Reading | None, bytes]:
         document = bytearray()
-        try:
-            with lake.open_object(s3, bucket, item, small) as (found, stream):
-                reading.file = _as_listed(kind, found, ledger_etag)
-                for lines in _lines(stream, bucket, found):
-                    document += b"".join(line.rstrip(b"\r") + b"\n" for line in lines)
-                    # The contract rejects a document of this length, so the rest need not be in memory.
-                    if len(document) > contract.MAX_LINE_BYTES:
-                        break
-        except lake.ObjectGone:
-            log.warning("s3://%s/%s was deleted after it was listed", bucket, item.key)
-            return None
-        except lake.MisnamedObject as error:
-            reading.file, reading.refusal = _as_listed(kind, error.found, ledger_etag), str(error)
-        except _Corrupt as error:
-            reading.refusal = str(error)
-        except lake.UnreadableObject as error:
-            reading.refuse_unreadable(error)
-        return reading, bytes(document)
+
+        def take(item: LakeObject, stream: io.BufferedIOBase, reading: Reading) -> None:
+            for lines in _lines(stream, bucket, item):
+                document.extend(b"".join(line.rstrip(b"\r") + b"\n" for line in lines))
+                # The contract rejects a document of this length, so the rest need not be in memory.
+                if len(document) > contract.MAX_LINE_BYTES:
+                    break
+
+        return _read(kind, s3, bucket, listed, take, small), bytes(document)
 
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
         # In batches, so that a failure ends the reading soon and memory stays bounded.
-        for batch in _batches(map(parse, items)):
-            for result in pool.map(lambda listed: read(*listed), batch):
-                if result is None:
+        for batch in _batches(items):
+            for reading, document in pool.map(read, batch):
+                if reading is None:
                     continue
-                reading, document = result
                 if document.strip() and not reading.refusal:
                     row = reading.parse(document, 1, contract.CONTRACTS[kind].read)
                     if row is None:
@@ -345,7 +354,7 @@ def _spool() -> IO[bytes]:
     return cast(IO[bytes], tempfile.SpooledTemporaryFile(SPOOL_BYTES))
 
 
-def _batches(items: Iterable[tuple[LakeObject, str]]) -> Iterator[tuple[tuple[LakeObject, str], ...]]:
+def _batches(items: Iterable[Listed]) -> Iterator[tuple[Listed, ...]]:
     iterator = iter(items)
     while batch := tuple(itertools.islice(iterator, READERS * 8)):
         yield batch

@@ -14,8 +14,7 @@ from typing import Any, TypedDict
 
 import orjson
 
-from include.sparkify.files import lake
-from include.sparkify.files.chunks import Chunk
+from include.sparkify.files import chunks, lake
 from include.sparkify.files.source import (
     SPOOL_BYTES,
     Pieces,
@@ -30,8 +29,6 @@ from include.sparkify.tables import SOURCES, STAGING
 
 # Rejected lines kept in full per task, so that memory stays bounded. All are counted.
 KEPT_PER_TASK = 20_000
-# Log the progress after this many files.
-PROGRESS_EVERY = 500
 
 log = logging.getLogger(__name__)
 
@@ -56,28 +53,27 @@ class Validated(TypedDict):
 def validate_chunk(run_id: str, address: str) -> Validated:
     """Validate the files of a chunk into the work bucket, and keep rejects and refusals in the warehouse.
 
-    :param address: key of the chunk in the work bucket, see :class:`Chunk`.
+    :param address: key of the chunk in the work bucket, see :class:`include.sparkify.files.chunks.Chunk`.
     :raises ConfigurationError: AWS refuses access, or an object is archived.
     :raises TransientError: AWS or the warehouse did not answer.
     """
     config, s3 = settings(), lake.client()
-    chunk: Chunk = orjson.loads(lake.read(s3, config.work_bucket, address))
+    chunk = chunks.read(s3, config.work_bucket, address)
     prefix = address.removesuffix(".json")
     pieces = {table: Pieces(s3, config.work_bucket, f"{prefix}/{table}") for table in STAGING}
     readings = itertools.chain.from_iterable(
-        read_files(source, s3, config.source_bucket, chunk["files"][source.kind], pieces[source.staging])
+        read_files(source, s3, config.source_bucket, chunk.files[source.kind], pieces[source.staging])
         for source in SOURCES
-        if source.kind in chunk["files"]
+        if source.kind in chunk.files
     )
-    total = sum(map(len, chunk["files"].values()))
+    total = sum(map(len, chunk.files.values()))
     files = [
-        ValidatedFile(kind, key, "", 0, None, None, etag, vanished=True)
-        for kind, key, etag in chunk["vanished"]
+        ValidatedFile(kind, key, "", 0, None, None, etag, vanished=True) for kind, key, etag in chunk.vanished
     ]
     refused: list[Reading] = []
     rejects: list[RejectedLine] = []
     rejected = 0
-    for count, reading in enumerate(readings, start=1):
+    for reading in readings:
         reading.close()
         rejected += reading.file.rejected
         # At least one per file.
@@ -87,8 +83,6 @@ def validate_chunk(run_id: str, address: str) -> Validated:
             refused.append(reading)
         else:
             files.append(reading.file)
-        if count % PROGRESS_EVERY == 0:
-            log.info("read %d of %d files", count, total)
     for reject in rejects[:20]:
         log.warning(
             "rejected %s line %d, %s: %s", reject.source_key, reject.line_number, reject.column_name, reject.reason
