@@ -63,7 +63,4 @@ def maintenance() -> None:
     [sweep(), delete_old_rows(), delete_old_files()] >> vacuum_and_analyze()
 
 
-pipeline = maintenance()
-
-if __name__ == "__main__":
-    pipeline.test()
+maintenance()

@@ -56,7 +56,4 @@ def recreate_tables() -> None:
     recreate(tables.scripts("create", tables.PUBLISHED))
 
 
-pipeline = recreate_tables()
-
-if __name__ == "__main__":
-    pipeline.test()
+recreate_tables()

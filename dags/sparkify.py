@@ -306,7 +306,4 @@ def sparkify() -> None:
     [staged, audit_staging, built, audited] >> closed
 
 
-pipeline = sparkify()
-
-if __name__ == "__main__":
-    pipeline.test()
+sparkify()

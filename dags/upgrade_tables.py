@@ -40,14 +40,11 @@ from include.sparkify.tasks import notify
 )
 def upgrade_tables() -> None:
     @task(templates_exts=[".sql"])
-    def upgrade(scripts: dict[str, str]) -> list[str]:
+    def upgrade(scripts: dict[str, str], create: dict[str, str]) -> list[str]:
         """Upgrade the tables in one transaction, and return their names."""
-        return schema.upgrade_tables(scripts)
+        return schema.upgrade_tables(scripts, create)
 
-    upgrade(tables.scripts("upgrade", tables.UPGRADED))
+    upgrade(tables.scripts("upgrade", tables.UPGRADED), tables.scripts("create", tables.UPGRADED))
 
 
-pipeline = upgrade_tables()
-
-if __name__ == "__main__":
-    pipeline.test()
+upgrade_tables()

@@ -78,7 +78,9 @@ def go_back(world) -> None:
 
 
 def upgrade(world) -> list[str]:
-    return schema.upgrade_tables(world.rendered("upgrade", tables.UPGRADED))
+    return schema.upgrade_tables(
+        world.rendered("upgrade", tables.UPGRADED), world.rendered("create", tables.UPGRADED)
+    )
 
 
 def test_a_warehouse_of_the_version_before_is_upgraded_and_ends_equal_to_a_fresh_one(make_world):

@@ -11,7 +11,7 @@ import redshift_connector
 from include.sparkify.errors import NO_SCHEMA, ConfigurationError, answer
 from include.sparkify.redshift import analysts, warehouse
 from include.sparkify.settings import ops, star
-from include.sparkify.tables import OPS, PUBLISHED, SOURCES, SQL, published
+from include.sparkify.tables import OPS, PUBLISHED, SOURCES, SQL, columns, published
 
 # Name and type of the columns of a table, in order.
 Columns = list[tuple[str, str]]
@@ -56,13 +56,14 @@ def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
         analysts.open_door()
 
 
-def upgrade_tables(scripts: Mapping[str, str]) -> list[str]:
+def upgrade_tables(scripts: Mapping[str, str], create: Mapping[str, str]) -> list[str]:
     """Bring tables that an earlier version of this project created up to their declarations, and keep their rows.
 
-    Everything happens in one transaction, under the lock of the runs. The scripts copy a table instead of renaming it,
-    because other sessions may see a RENAME before its commit (https://github.com/dbt-labs/dbt-adapters/issues/2162).
+    Everything happens in one transaction, under the lock of the runs. A table is copied instead of renamed, because
+    other sessions may see a RENAME before its commit (https://github.com/dbt-labs/dbt-adapters/issues/2162).
 
-    :param scripts: rendered scripts of ``include/sql/upgrade`` by table.
+    :param scripts: rendered scripts of ``include/sql/upgrade`` by table, which select the new rows from the copy.
+    :param create: rendered scripts of ``include/sql/create`` by table.
     :returns: the tables that were upgraded.
     :raises ConfigurationError: a table differs in a way that no script upgrades from. Nothing is changed.
     """
@@ -71,7 +72,13 @@ def upgrade_tables(scripts: Mapping[str, str]) -> list[str]:
         warehouse.lock(cursor)
         found = _find_columns(cursor)
         upgraded = [table for table in scripts if found.get(table) == upgraded_from(table)]
-        _create(cursor, {table: scripts[table] for table in upgraded})
+        for table in upgraded:
+            target, names = f"{schema_of(table)}.{table}", ", ".join(name for name, _ in found[table])
+            cursor.execute(f"create temporary table {table}_before as select {names} from {target}")
+            cursor.execute(f"drop table {target}")
+            _create(cursor, {table: create[table]})
+            warehouse.execute(cursor, f"insert into {target} ({columns(table)})\n{scripts[table]}")
+            cursor.execute(f"drop table {table}_before")
         found = _find_columns(cursor)
         if differences := _compare(found, PUBLISHED):
             raise ConfigurationError(_describe(found, differences))

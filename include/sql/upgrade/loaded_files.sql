@@ -3,27 +3,6 @@
 -- from: first_stray timestamp, last_stray timestamp, run_id varchar(256), loaded_at timestamp
 -- One row per file takes the place of one per file and part of a day. A file of which only a part is loaded gets no ETag,
 -- so that it is due: its lines are replaced when it is read. Absent days leave the ledger.
-create temporary table loaded_files_before as
-select
-    source_key,
-    kind,
-    etag,
-    size,
-    last_modified,
-    interval_start,
-    interval_end,
-    lines,
-    accepted,
-    rejected,
-    run_id,
-    loaded_at
-from {{ ops() }}.loaded_files;
-drop table {{ ops() }}.loaded_files;
-{% include 'create/loaded_files.sql' %}
-insert into {{ ops() }}.loaded_files (
-    source_key, kind, etag, size, last_modified, file_date, first_event, last_event, lines, accepted, rejected, run_id,
-    loaded_at
-)
 select
     f.source_key,
     f.kind,
@@ -64,4 +43,3 @@ left join (
     from {{ star() }}.events
     group by source_key
 ) as e on f.source_key = e.source_key;
-drop table loaded_files_before;

@@ -1,18 +1,5 @@
 -- from: start_time timestamp, hour integer, day integer, week integer, month integer, year integer, weekday integer
 -- The year of the ISO week is added.
-create temporary table time_before as
-select
-    start_time,
-    hour,
-    day,
-    week,
-    month,
-    year,
-    weekday
-from {{ star() }}.time;
-drop table {{ star() }}.time;
-{% include 'create/time.sql' %}
-insert into {{ star() }}.time (start_time, hour, day, week, month, year, weekday, iso_year)
 select
     start_time,
     hour,
@@ -23,4 +10,3 @@ select
     weekday,
     extract(year from dateadd(day, 3, date_trunc('week', start_time))) as iso_year
 from time_before;
-drop table time_before;
