@@ -1,10 +1,4 @@
-"""The four classes of failure, and how the error of a driver is classified.
-
-transient       a retry may help: Airflow tries the task again
-data            the input is wrong: no retry. The message names the file and the next step
-configuration   the setup is wrong: no retry, never a skip. The message names the fix
-absent          there is nothing to load: skip, warn or fail, according to the settings
-"""
+"""The three classes of failure, and how the error of a driver is classified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Half-open intervals of UTC time: those that a run owns, and those that a file covers."""
+"""Half-open intervals of UTC time, and the one that a run owns."""
 
 from __future__ import annotations
 
@@ -37,11 +37,6 @@ class Interval:
         while datetime.combine(day, datetime.min.time()) < self.end:
             yield day
             day += timedelta(days=1)
-
-    def intersection(self, other: Interval) -> Interval | None:
-        """Return the time that is in both, or None."""
-        start, end = max(self.start, other.start), min(self.end, other.end)
-        return Interval(start, end) if start < end else None
 
 
 ALL_TIME = Interval(ALL_TIME_START, ALL_TIME_END)

@@ -71,7 +71,7 @@ OPS = (
 )
 PUBLISHED = (*OPS, *HISTORY, *STAR)
 # Published tables that an earlier version of this project declared differently.
-UPGRADED = ("run_schemas", "loaded_files", "time")
+UPGRADED = tuple(sorted(path.stem for path in (SQL / "upgrade").glob("*.sql")))
 
 # The run's own schema. COPY fills the staging tables, with one task per table.
 STAGING = ("staging_files", *(source.staging for source in SOURCES))

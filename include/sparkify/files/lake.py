@@ -21,7 +21,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
 from include.sparkify import aws
 from include.sparkify.errors import TransientError, aws_error
-from include.sparkify.intervals import ALL_TIME, ALL_TIME_END, ALL_TIME_START, Interval, of_day
+from include.sparkify.intervals import ALL_TIME, Interval
 from include.sparkify.settings import AWS_CONN_ID
 
 # Objects of at most this many bytes may be read whole.
@@ -87,11 +87,11 @@ def list_daily(s3: Any, bucket: str, prefix: str, path: str, interval: Interval)
     :raises ConfigurationError: the bucket does not exist, is in another region, or may not be listed.
     :raises TransientError: S3 throttles the request or cannot be reached.
     """
+    days = set(interval.days())
     if interval == ALL_TIME:
         listed = list(list_objects(s3, bucket, prefix))
         folders: list[str] = []
     else:
-        days = list(interval.days())
         years = sorted({f"{day:%Y}/" for day in days})
         months = sorted({f"{day:%Y/%m}/" for day in days})
         listed, folders = [], []
@@ -108,14 +108,9 @@ def list_daily(s3: Any, bucket: str, prefix: str, path: str, interval: Interval)
         day = file_date(path, item.key.removeprefix(prefix))
         if day is None:
             unrecognized.append(item.key)
-        elif interval.intersection(of_day(day)):
+        elif day in days:
             files.append(dataclasses.replace(item, file_date=day))
     return Listing(files, unrecognized)
-
-
-def is_file(pattern: str, path: str) -> bool:
-    """Return whether a path below the prefix of a source is that of one of its files."""
-    return re.fullmatch(pattern, path) is not None
 
 
 def file_date(pattern: str, path: str) -> date | None:
@@ -125,7 +120,7 @@ def file_date(pattern: str, path: str) -> date | None:
         day = date.fromisoformat(match["day"]) if match else None
     except ValueError:
         return None
-    return day if day and ALL_TIME_START.date() <= day < ALL_TIME_END.date() else None
+    return day if day and ALL_TIME.start.date() <= day < ALL_TIME.end.date() else None
 
 
 def explain_name(path: str) -> str:

@@ -14,14 +14,14 @@ class Presence:
     has the field. A file is refused if none of its lines has a field that some of them need: plays need every field,
     and all lines need the fields that are required or on every line.
 
-    In a usual file, only the lines up to the first play are inspected.
+    In a usual file, only the lines up to the first play are inspected. Their fields without a column are added to
+    ``unknown``.
     """
 
-    def __init__(self, fields: tuple[Field, ...]) -> None:
+    def __init__(self, fields: tuple[Field, ...], unknown: set[str]) -> None:
         self._absent = {field.source: field for field in fields}
         self._known = frozenset(self._absent)
-        self.unknown: set[str] = set()
-        """Fields without a column, on the lines that were inspected."""
+        self._unknown = unknown
         self._has_lines = False
         self._has_plays = False
 
@@ -37,7 +37,7 @@ class Presence:
             if isinstance(source, dict):
                 self._has_lines = True
                 self._has_plays |= source.get("page") == PLAY
-                self.unknown |= source.keys() - self._known
+                self._unknown |= source.keys() - self._known
                 for name in self._absent.keys() & source.keys():
                     del self._absent[name]
 

@@ -101,7 +101,7 @@ class Reading:
     """The reason for the refusal, or an empty string if the file is accepted."""
 
     def __post_init__(self) -> None:
-        self.presence = Presence(contract.CONTRACTS[self.file.kind].fields)
+        self.presence = Presence(contract.CONTRACTS[self.file.kind].fields, self.tally.unknown_fields)
 
     def parse(
         self, text: bytes, number: int, read: Callable[[bytes, contract.Tally], dict[str, Any]]
@@ -258,10 +258,9 @@ def _read_lines(
     number = 1
     for lines in _lines(stream, bucket, item):
         reading.presence.note(lines)
-        unknown = reading.tally.unknown_fields
-        unknown |= reading.presence.unknown
         rows: list[Any] = [None] * len(lines)
         if rules.read_plain:
+            unknown = reading.tally.unknown_fields
             rows = rules.read_plain(lines, number, item.key, file.file_date, latest, unknown)
         others = [index for index, row in enumerate(rows) if row is None]
         file.lines += len(rows) - len(others)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Iterator
 from datetime import datetime
@@ -20,10 +21,8 @@ FILES_OF_A_VALUE = 50
 class Ledger:
     """The files that are loaded or refused."""
 
-    etags: dict[str, str]
-    """The loaded version by key of a daily file."""
-    kinds: dict[str, str]
-    """The source by key of a daily file."""
+    etags: dict[str, dict[str, str]]
+    """The loaded version of each daily file, by source and key."""
     refused: dict[tuple[str, str], str]
     """The reason by key and ETag of the refused versions."""
     version: int
@@ -41,13 +40,10 @@ def read(looked_at: Interval) -> Ledger:
         looked_at.end,
     )
     refused = warehouse.query(f"select source_key, etag, reason from {ops()}.refused_files")
-    return Ledger(
-        {key: etag for key, _, etag in rows},
-        {key: kind for key, kind, _ in rows},
-        {(key, etag): why for key, etag, why in refused},
-        version,
-        now,
-    )
+    etags: dict[str, dict[str, str]] = collections.defaultdict(dict)
+    for key, kind, etag in rows:
+        etags[kind][key] = etag
+    return Ledger(etags, {(key, etag): why for key, etag, why in refused}, version, now)
 
 
 def read_pages(kind: str) -> Iterator[list[tuple[str, str]]]:

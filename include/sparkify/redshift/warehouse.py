@@ -13,7 +13,7 @@ import redshift_connector
 import tenacity
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-from include.sparkify.errors import STATEMENT_TIMEOUT, TransientError, is_transient, warehouse_error
+from include.sparkify.errors import STATEMENT_TIMEOUT, TransientError, answer, is_transient, warehouse_error
 from include.sparkify.redshift import reach
 from include.sparkify.redshift.reach import connect
 from include.sparkify.settings import ops, settings
@@ -111,15 +111,15 @@ def query(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     return transaction(work, "query the warehouse") or []
 
 
-KINDS = {"delete": "deleted", "insert": "inserted", "update": "updated", "merge": "updated"}
+KINDS = {"delete": "deleted", "insert": "inserted", "update": "updated"}
 
 
 def execute(cursor: redshift_connector.Cursor, script: str) -> dict[str, int]:
     """Run the statements of a script one by one, because the driver takes one per call.
 
-    :returns: the number of rows ``deleted``, ``inserted`` and ``updated``. Rows of MERGE count as updated.
+    :returns: the number of rows ``deleted``, ``inserted`` and ``updated``.
     """
-    changed = {"deleted": 0, "inserted": 0, "updated": 0}
+    changed = dict.fromkeys(KINDS.values(), 0)
     for statement in RedshiftSQLHook.split_sql_string(script, strip_semicolon=True):
         cursor.execute(statement)
         verb = re.match(r"(?:\s|--.*\n)*(\w+)", statement)
@@ -163,8 +163,7 @@ def lock(cursor: redshift_connector.Cursor) -> None:
     try:
         cursor.execute(f"lock table {ops()}.publish_lock")
     except redshift_connector.Error as error:
-        detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-        if detail.get("C") != STATEMENT_TIMEOUT:
+        if answer(error)[0] != STATEMENT_TIMEOUT:
             raise
         raise TransientError(
             f"another session has held {ops()}.publish_lock for {minutes:g} minutes: {describe_blockers()}. Nothing "

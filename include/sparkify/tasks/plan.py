@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -52,8 +53,8 @@ class Compared(NamedTuple):
 class Due:
     """The daily files that a run has to read."""
 
-    files: list[tuple[str, LakeObject]] = dataclasses.field(default_factory=list)
-    """(kind, file)."""
+    files: list[tuple[str, LakeObject, str]] = dataclasses.field(default_factory=list)
+    """(kind, file, loaded version or an empty string)."""
     vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
     """(kind, key, loaded version) of files that are no longer in the lake."""
     absent: dict[str, list[date]] = dataclasses.field(default_factory=dict)
@@ -91,10 +92,10 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     wanted = ledger.find_replayed(loaded) if mode == "replay" else set()
     due = _find_due(s3, mode, interval, looked_at, loaded, wanted)
     schema = new_run_schema(run_id)
-    expected = sum(item.size for _, item in due.files)
+    expected = sum(item.size for _, item, _ in due.files)
     chunks = Chunks(s3, config.work_bucket, run_prefix(schema), expected)
-    for kind, item in due.files:
-        chunks.add(kind, item, loaded.etags.get(item.key, ""))
+    for file in due.files:
+        chunks.add(*file)
     for vanished in due.vanished:
         chunks.add_vanished(*vanished)
     listed: dict[str, int] = {}
@@ -205,30 +206,26 @@ def _find_due(
     s3: Any, mode: str, interval: Interval, looked_at: Interval, loaded: ledger.Ledger, replayed: set[str]
 ) -> Due:
     """Return the files of the daily sources that are not loaded at their current version, or that the mode asks for."""
-    due, present = Due(), set()
+    due = Due()
+    own_days = [] if interval == intervals.ALL_TIME else list(interval.days())
     for source in SOURCES:
         if not source.daily:
             continue
         found = lake.list_daily(s3, settings().source_bucket, prefix_of(source), source.path, looked_at)
         due.unrecognized += found.unrecognized
-        present |= {item.key for item in found.files}
+        etags = loaded.etags[source.kind]
         for item in found.files:
-            assert item.file_date is not None
-            reason = loaded.refused.get((item.key, item.etag))
-            etag = loaded.etags.get(item.key, "")
+            etag, reason = etags.get(item.key, ""), loaded.refused.get((item.key, item.etag))
             verdict = decide(mode, item.etag, etag, reason is not None, item.key in replayed)
-            if verdict == "refused":
-                own = intervals.of_day(item.file_date).intersection(interval)
-                due.refused += [f"{item.key}: {reason}"] if own else []
+            if verdict == "refused" and item.file_date in own_days:
+                due.refused.append(f"{item.key}: {reason}")
             elif verdict == "due":
-                due.files.append((source.kind, item))
+                due.files.append((source.kind, item, etag))
+        if mode == "full_refresh":
+            vanished = etags.keys() - {item.key for item in found.files}
+            due.vanished += [(source.kind, key, etags[key]) for key in sorted(vanished)]
         days = {item.file_date for item in found.files}
-        due.absent[source.kind] = [
-            day for day in interval.days() if interval != intervals.ALL_TIME and day not in days
-        ]
-    if mode == "full_refresh":
-        vanished = [key for key in sorted(loaded.etags) if key not in present]
-        due.vanished = [(loaded.kinds[key], key, loaded.etags[key]) for key in vanished]
+        due.absent[source.kind] = [day for day in own_days if day not in days]
     return due
 
 
@@ -256,7 +253,7 @@ def _add_due(
     """
     prefix, listed, refused = prefix_of(source), 0, 0
     for key, item, etag in compared:
-        if item is None or not lake.is_file(source.path, key.removeprefix(prefix)):
+        if item is None or not re.fullmatch(source.path, key.removeprefix(prefix)):
             if item is not None:
                 unrecognized += [key][: KEPT_KEYS - len(unrecognized)]
             if mode == "full_refresh" and etag:

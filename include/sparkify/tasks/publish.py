@@ -135,10 +135,7 @@ def check_complete(published: Published | None) -> None:
     """
     if published is None:
         raise DataError(f"the task `publish` has published nothing. {CLEAR}")
-    # A result from an earlier version of the project has no `refused`.
-    refused = published.get("refused", [])
-    if refused or published["replaced"]:
-        left_out = describe_left_out(refused, published["replaced"])
+    if left_out := describe_left_out(published["refused"], published["replaced"]):
         raise DataError(f"everything else is loaded, but {left_out}")
 
 
@@ -251,8 +248,6 @@ def _forget_rejects(cursor: Any, plan: Plan) -> None:
     Rows that another run has recorded since then may be of a newer version. A full refresh has read every file of the
     lake, so it deletes all rows that are older than its plan.
     """
-    if "read_at" not in plan:
-        raise DataError(f"the plan was made by an earlier version of this project. {CLEAR}")
     read_at = datetime.fromisoformat(plan["read_at"])
     for table, kept_at, only in (
         ("refused_files", "refused_at", ""),

@@ -45,11 +45,10 @@ def list_refused(plan: Plan, chunks: Iterable[Validated]) -> list[str]:
 
 def open_run(
     run_id: str, plan: Plan, validated: Iterable[Validated] | None, scripts: Mapping[str, str]
-) -> dict[str, str]:
+) -> None:
     """Create the schema of the run with its empty tables, and write the COPY manifests of all chunks.
 
     :param scripts: rendered scripts of ``include/sql/open_run``.
-    :returns: the key of the manifest in the work bucket by staging table.
     :raises DataError: no file is left to load, or too many song files were refused.
     :raises TransientError, ConfigurationError: AWS or the warehouse did not answer, or refused access.
     """
@@ -86,21 +85,18 @@ def open_run(
             warehouse.execute(cursor, script)
 
     warehouse.transaction(create, f"create schema {schema}")
-    return _write_manifests(plan, chunks)
+    _write_manifests(plan, chunks)
 
 
-def _write_manifests(plan: Plan, chunks: list[Validated]) -> dict[str, str]:
+def _write_manifests(plan: Plan, chunks: list[Validated]) -> None:
     """Write one COPY manifest per staging table. A table without rows gets an empty piece."""
     s3, bucket, prefix = lake.client(), settings().work_bucket, run_prefix(plan["run_schema"])
-    manifests = {}
     for table in STAGING:
         addresses = [address for chunk in chunks for address in chunk["pieces"][table]]
         if not addresses:
             addresses = [lake.put(s3, bucket, f"{prefix}/{table}.empty.json.gz", _EMPTY_GZIP)]
         entries = [{"url": address, "mandatory": True} for address in addresses]
-        manifests[table] = f"{prefix}/{table}.manifest"
-        lake.put(s3, bucket, manifests[table], orjson.dumps({"entries": entries}))
-    return manifests
+        lake.put(s3, bucket, f"{prefix}/{table}.manifest", orjson.dumps({"entries": entries}))
 
 
 def close_run(context: Mapping[str, Any], check_tasks: Iterable[str]) -> None:
