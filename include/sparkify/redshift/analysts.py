@@ -42,23 +42,6 @@ def create_group(cursor: Any) -> None:
         cursor.execute(f"create group {group()}")
 
 
-def _try_group() -> None:
-    """Create the group in its own transaction, for a warehouse that the DAG ``provision`` did not create.
-
-    If our user may not create it, an administrator must. The next run that publishes then grants access.
-
-    :raises TransientError: the warehouse cannot be reached.
-    """
-    try:
-        warehouse.transaction(create_group, f"create group {group()}")
-    except ConfigurationError as refused:
-        log.info(
-            "analysts cannot read anything until an administrator runs: create group %s (%s)",
-            group(),
-            refused,
-        )
-
-
 def open_door(report_tables: Sequence[str] = ()) -> None:
     """Let the group read the star and these report tables, and create the group if our user may.
 
@@ -77,8 +60,18 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
         return True
 
     action = f"let {group()} read the tables"
-    if not warehouse.transaction(grant, action):
-        _try_group()
+    if warehouse.transaction(grant, action):
+        return
+    # The DAG `provision` did not create this warehouse.
+    try:
+        warehouse.transaction(create_group, f"create group {group()}")
+    except ConfigurationError as refused:
+        log.info(
+            "analysts cannot read anything until an administrator runs: create group %s (%s)",
+            group(),
+            refused,
+        )
+    else:
         warehouse.transaction(grant, action)
 
 

@@ -22,9 +22,9 @@ def has_waited_enough(context: Mapping[str, Any]) -> bool:
     :raises ConfigurationError: the run would wait beyond its time limit.
     :raises ConfigurationError, TransientError: the bucket cannot be listed (see :mod:`include.sparkify.files.lake`).
     """
-    interval = intervals.of_run(context)
-    until = interval.end + timedelta(minutes=settings().wait_minutes)
-    if context["params"]["mode"] not in ("load", "reload") or datetime.now(UTC).replace(tzinfo=None) >= until:
+    interval, wait = intervals.of_run(context), timedelta(minutes=settings().wait_minutes)
+    time_is_up = datetime.now(UTC).replace(tzinfo=None) >= interval.end + wait
+    if time_is_up or context["params"]["mode"] not in ("load", "reload"):
         return True
     last_day, bucket = intervals.of_day(list(interval.days())[-1]), settings().source_bucket
     is_there = all(
@@ -32,7 +32,7 @@ def has_waited_enough(context: Mapping[str, Any]) -> bool:
         for source in SOURCES
         if source.daily
     )
-    if not is_there and timedelta(minutes=settings().wait_minutes) >= run_limit():
+    if not is_there and wait >= run_limit():
         raise ConfigurationError(
             f"wait_minutes = {settings().wait_minutes} of the Variable `sparkify` must be less than the time limit of "
             f"a run ({run_limit()}), at which Airflow ends a waiting run. Lower it, or raise SPARKIFY_RUN_HOURS."
