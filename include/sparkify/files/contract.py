@@ -6,7 +6,7 @@ and free text longer than its column is truncated at a character boundary. Value
 JSON key is repeated, the last value counts.
 
 A missing key means null, as for COPY with JSON 'auto' and for eventsim, which generated Sparkify's data. A rule
-on the whole file guards against a renamed field: see :class:`include.sparkify.files.presence.Presence`.
+on the whole file guards against a renamed field: see :class:`include.sparkify.files.source.Presence`.
 
 A reason never repeats a value of the line, because reasons reach mailboxes and values may be personal. The line is in
 ``rejected_lines``.
