@@ -283,7 +283,7 @@ def read_daily_files(
     threshold = settings().reject_threshold
     for listed in items:
         with _spool() as spool:
-            reading = _read(kind, s3, bucket, listed, functools.partial(_read_lines, bucket, spool))
+            reading = _read(kind, s3, bucket, listed, functools.partial(_read_lines, bucket, spool=spool))
             if reading is None:
                 continue
             reading.judge(threshold)
@@ -294,7 +294,7 @@ def read_daily_files(
 
 
 def _read_lines(
-    bucket: str, spool: IO[bytes], item: LakeObject, stream: io.BufferedIOBase, reading: Reading
+    bucket: str, item: LakeObject, stream: io.BufferedIOBase, reading: Reading, spool: IO[bytes]
 ) -> None:
     file, rules = reading.file, contract.CONTRACTS[reading.file.kind]
     latest = _ms(item.last_modified) + CLOCK_SKEW
