@@ -86,9 +86,10 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
 from include.defaults import DEFAULT_ARGS
-from include.sparkify import assets, run_plan, settings, tables, timetable
+from include.sparkify import assets, run_plan, settings, tables
 from include.sparkify.redshift import reach, warehouse
 from include.sparkify.tasks import checks, notify
+from include.sparkify.timetable import SparkifyTimetable
 
 # The providers' operators would wait for a warehouse that does not answer: five times, two minutes each.
 WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
@@ -96,7 +97,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
 
 # Every task process parses this file, so each task imports what only it needs.
 @dag(
-    schedule=timetable.schedule(),
+    schedule=SparkifyTimetable(settings.schedule(), settings.last_day()),
     start_date=settings.start_date(),
     catchup=True,
     max_active_runs=4,
@@ -165,10 +166,10 @@ def sparkify() -> None:
 
         First, wait for the log file of the interval's last day, until `wait_minutes` after the end of the interval.
         """
-        from include.sparkify.tasks import plan, wait
+        from include.sparkify.tasks import plan
 
         context = get_current_context()
-        if not wait.has_waited_enough(context):
+        if not plan.has_waited_enough(context):
             return PokeReturnValue(is_done=False)
         try:
             decision, chunks = plan.make_plan(context)

@@ -13,15 +13,8 @@ import pendulum
 from airflow.timetables.base import DataInterval
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from include.sparkify import settings
-
 if TYPE_CHECKING:
     from airflow.timetables.base import DagRunInfo
-
-
-def schedule() -> SparkifyTimetable:
-    """Return the timetable that ``SPARKIFY_SCHEDULE`` and ``SPARKIFY_LAST_DAY`` ask for."""
-    return SparkifyTimetable(settings.schedule(), settings.last_day())
 
 
 class SparkifyTimetable(CronDataIntervalTimetable):

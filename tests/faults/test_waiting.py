@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.sparkify.errors import ConfigurationError
-from include.sparkify.tasks import wait
+from include.sparkify.tasks import plan
 from tests.world import event
 
 D1, D2 = datetime(2018, 11, 1), datetime(2018, 11, 2)
@@ -26,13 +26,13 @@ def waiting(fresh, monkeypatch):
                 assert tz is UTC
                 return moment.replace(tzinfo=UTC)
 
-        monkeypatch.setattr(wait, "datetime", Clock)
+        monkeypatch.setattr(plan, "datetime", Clock)
 
     return world, set_clock
 
 
 def goes_on(world, *interval: str, mode: str = "load") -> bool:
-    return wait.has_waited_enough(world.context(*interval, mode=mode))
+    return plan.has_waited_enough(world.context(*interval, mode=mode))
 
 
 @pytest.mark.parametrize("mode", ["load", "reload"])

@@ -65,7 +65,6 @@ NOT_NEEDED = "not a_week_at_once and not hours_make_the_day and not time_zone an
 # mutant runs tests only until one fails.
 TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/intervals.py": ("tests/unit/test_intervals.py", SCHEDULES[0], *LOADS),
-    "include/sparkify/tasks/wait.py": ("tests/faults/test_waiting.py",),
     "include/sparkify/files/contract.py": (*CONTRACT, *LINES),
     "include/sparkify/files/chunks.py": ("tests/unit/test_plan.py", FILES[-1]),
     "include/sparkify/files/source.py": (*CONTRACT, *LINES, *FILES, FINDINGS),
@@ -81,6 +80,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     **{f"include/sql/{folder}/*.sql": (*LOADS, *SCHEDULES) for folder in ("build", "publish")},
     "include/sparkify/tasks/plan.py": (
         "tests/unit/test_plan.py",
+        "tests/faults/test_waiting.py",
         SCHEDULES[0],
         *LOADS,
         *FILES,

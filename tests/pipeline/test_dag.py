@@ -11,7 +11,7 @@ from include.sparkify import tables
 from include.sparkify.redshift import reach, warehouse
 from include.sparkify.run_plan import plan_of
 from include.sparkify.tables import STAR
-from include.sparkify.tasks import wait
+from include.sparkify.tasks import plan
 from tests.running import dag_of, run
 from tests.world import event, song
 
@@ -113,7 +113,7 @@ def test_a_run_does_not_plan_before_its_file_is_there(dag, world, monkeypatch):
         tried.append(context["params"]["start"])
         return len(tried) > 1
 
-    monkeypatch.setattr(wait, "has_waited_enough", deliver_at_last)
+    monkeypatch.setattr(plan, "has_waited_enough", deliver_at_last)
     monkeypatch.setattr(dag.get_task("plan"), "poke_interval", 0.1)
     state, _ = run(dag, start="2018-11-01", end="2018-11-02")
 

@@ -96,11 +96,11 @@ def list_daily(s3: Any, bucket: str, prefix: str, path: str, interval: Interval)
         months = sorted({f"{day:%Y/%m}/" for day in days})
         listed, folders = [], []
         for folder, expected in (("", r"\d{4}/"), *((year, r"\d{4}/\d{2}/") for year in years)):
-            for item, subfolder in _list(s3, bucket, prefix + folder, Delimiter="/"):
-                if subfolder is None:
-                    listed.append(item)
-                elif not re.fullmatch(expected, subfolder.removeprefix(prefix)):
-                    folders.append(subfolder)
+            for found in _list(s3, bucket, prefix + folder, Delimiter="/"):
+                if isinstance(found, LakeObject):
+                    listed.append(found)
+                elif not re.fullmatch(expected, found.removeprefix(prefix)):
+                    folders.append(found)
         for month in months:
             listed += list_objects(s3, bucket, prefix + month)
     files, unrecognized = [], folders
@@ -143,12 +143,11 @@ def list_objects(s3: Any, bucket: str, prefix: str, after: str = "") -> Iterator
     :param after: return only objects whose key is greater.
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
-    for item, _ in _list(s3, bucket, prefix, StartAfter=after):
-        yield item
+    return cast(Iterator[LakeObject], _list(s3, bucket, prefix, StartAfter=after))
 
 
-def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[tuple[LakeObject, str | None]]:
-    """Return objects in key order and, with a delimiter, folders as the second value. Folder markers are left out."""
+def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[LakeObject | str]:
+    """Return objects in key order, without folder markers, and with a delimiter also the names of folders."""
     given = {name: value for name, value in options.items() if value}
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **given)
@@ -160,11 +159,11 @@ def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[tuple[L
                     "between the workers and S3?"
                 )
             for folder in page.get("CommonPrefixes", []):
-                yield _NO_OBJECT, folder["Prefix"]
+                yield folder["Prefix"]
             for entry in page.get("Contents", []):
                 # An object with content is not the marker of a folder, whatever its name.
                 if entry["Size"] or not entry["Key"].endswith("/"):
-                    yield _object(entry["Key"], entry["ETag"], entry["Size"], entry["LastModified"]), None
+                    yield _object(entry["Key"], entry["ETag"], entry["Size"], entry["LastModified"])
     except (
         botocore.exceptions.BotoCoreError,
         botocore.exceptions.ClientError,
@@ -177,9 +176,6 @@ def _object(key: str, etag: str, size: int, last_modified: datetime) -> LakeObje
     return LakeObject(
         key, etag.strip('"'), size, last_modified.astimezone(UTC).replace(tzinfo=None, microsecond=0)
     )
-
-
-_NO_OBJECT = LakeObject("", "", 0, datetime.min)
 
 
 class ManyObjects:

@@ -31,9 +31,8 @@ from include.sparkify.tasks import notify
 FOLDER = INCLUDE / "checks"
 # The tables that have checks: every table of the star, and every staging table with a file of checks.
 CHECKED = (*(table for table in STAGING if (FOLDER / f"{table}.yaml").exists()), *STAR)
-# The provider's bounds in words, and the comparison that is true for a value beyond a bound.
-WORDS = {"geq_to": "at least", "leq_to": "at most"}
-BEYOND = {"geq_to": "<", "leq_to": ">"}
+# The provider's bounds: in words, and as the comparison that is true for a value beyond the bound.
+BOUNDS = {"geq_to": ("at least", "<"), "leq_to": ("at most", ">")}
 # Key of the XCom of a check task that passed.
 PASSED = "passed"
 # Maximum number of failing rows kept with a result, and of their bytes.
@@ -99,9 +98,9 @@ def column_checks(table: str) -> list[Check]:
                     f"select {column}, count(*) as copies from {relation} group by 1 having count(*) > 1"
                 )
             else:
-                limits = " and ".join(f"{WORDS[word]} {value}" for word, value in bound.items())
+                limits = " and ".join(f"{BOUNDS[word][0]} {value}" for word, value in bound.items())
                 description = f"the {kind} of {column} is {limits}"
-                beyond = " or ".join(f"{column} {BEYOND[word]} {value}" for word, value in bound.items())
+                beyond = " or ".join(f"{column} {BOUNDS[word][1]} {value}" for word, value in bound.items())
                 failing_rows = f"select * from {relation} where {beyond}"
             checks.append(Check(table, f"{column}.{kind}", description, "fail", failing_rows))
     return checks
