@@ -72,7 +72,6 @@ def publish(
     if missing:
         raise DataError(f"not passed in this run: {', '.join(missing)}; nothing was published. {CLEAR}")
     audited = [checks.Result(check, 0, "") for check in required]
-    warned: list[checks.Result] = []
     result: Published = {
         "run_schema": schema,
         "version": 0,
@@ -81,9 +80,12 @@ def publish(
         "replaced": [],
     }
 
-    def count_warnings(cursor: Any) -> None:
+    def count_warnings(cursor: Any) -> list[checks.Result]:
         _assert_staged(cursor, schema, chunks)
-        warned[:] = checks.warnings(cursor, context)
+        return checks.warnings(cursor, context)
+
+    # Before the lock is taken, so that no writer waits for these checks.
+    warned = warehouse.transaction(count_warnings, "count warnings") or []
 
     def work(cursor: Any) -> None:
         warehouse.lock(cursor)
@@ -119,8 +121,6 @@ def publish(
         cursor.execute(f"select count(*) from {ops()}.publish_log where commit_id = %s", (commit_id,))
         return bool(cursor.fetchone()[0])
 
-    # Before the lock is taken, so that no writer waits for these checks.
-    warehouse.transaction(count_warnings, "count warnings")
     warehouse.transaction(work, f"publish {run_id}", is_done)
     for table, rows in result["changed"].items():
         log.info("%s: %s", table, ", ".join(f"{count} rows {kind}" for kind, count in rows.items()))
