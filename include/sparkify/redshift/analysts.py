@@ -62,7 +62,7 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
     action = f"let {group()} read the tables"
     if warehouse.transaction(grant, action):
         return
-    # The DAG `provision` did not create this warehouse.
+    # The DAG `provision` did not create this warehouse. If our user may not create the group, an administrator must.
     try:
         warehouse.transaction(create_group, f"create group {group()}")
     except ConfigurationError as refused:
@@ -71,8 +71,7 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
             group(),
             refused,
         )
-    else:
-        warehouse.transaction(grant, action)
+    warehouse.transaction(grant, action)
 
 
 def grant_star(cursor: Any) -> bool:
