@@ -1,4 +1,4 @@
-"""Half-open intervals of UTC time, and the one that a run owns."""
+"""Half-open intervals of UTC time, and the interval of a run."""
 
 from __future__ import annotations
 
