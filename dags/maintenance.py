@@ -40,9 +40,27 @@ from include.sparkify.tasks import notify, run
     doc_md=__doc__,
 )
 def maintenance() -> None:
-    # The functions are the tasks: their names are the task IDs, and their docstrings the documentation.
-    first = [task(function)() for function in (run.sweep, steps.delete_old_rows, steps.delete_old_files)]
-    first >> task(steps.vacuum_and_analyze)()
+    @task
+    def sweep() -> list[str]:
+        """Drop the schemas of dead runs."""
+        return run.sweep()
+
+    @task
+    def delete_old_rows() -> dict[str, int]:
+        """Delete expired rows of the pipeline's own tables."""
+        return steps.delete_old_rows()
+
+    @task
+    def delete_old_files() -> int:
+        """Delete expired files of the work bucket."""
+        return steps.delete_old_files()
+
+    @task
+    def vacuum_and_analyze() -> list[str]:
+        """VACUUM and ANALYZE, table by table."""
+        return steps.vacuum_and_analyze()
+
+    [sweep(), delete_old_rows(), delete_old_files()] >> vacuum_and_analyze()
 
 
 maintenance()
