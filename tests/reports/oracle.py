@@ -105,10 +105,7 @@ def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
             lambda found: (*_known(found), found[0].start, max(e.end for e in found)),
         ),
         "level_days": stretches,
-        "session_plays": counted(
-            lambda e: (e.user, e.session),
-            lambda found: (len(found) - _paid_known(found)[0], _paid_known(found)[0]),
-        ),
+        "session_plays": counted(lambda e: (e.user, e.session, e.level)),
         "part_days": parts(lambda e: (e.day,)),
         "part_listeners": parts(),
     }
