@@ -46,7 +46,6 @@ VIEWS = (
     "top_artists",
     "locations",
     "weekday_hours",
-    "user_agents",
     "devices",
 )
 TABLES = ("agents", *DAYS, *SUMS, *PERIODS, "loads", *VIEWS)

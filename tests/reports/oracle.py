@@ -233,7 +233,6 @@ def _views(plays: list[Event]) -> dict[str, Rows]:
             )
             for of, found in hours.items()
         ],
-        "user_agents": [(*of, len(found)) for of, found in group(plays, lambda e: (e.user, e.agent)).items()],
         "devices": [
             (*of, len(found), _users(found))
             for of, found in group(plays, lambda e: families(e.agent or "")).items()
