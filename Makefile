@@ -74,8 +74,8 @@ check: lint $(READY) ## Run the linters and the fast tests, in less than a minut
 test: $(READY) ## Run all tests; TESTS=tests/dags for some of them
 	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
-soak: $(READY) ## Test random schedules of loads and of overlapping runs; N=2000 is the number of each
-	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest -n 2 --dist loadfile tests/pipeline/test_stateful.py \
+soak: $(READY) ## Test random schedules of loads and of overlapping runs; SPARKIFY_SCHEDULES=2000 of each
+	@SPARKIFY_SCHEDULES=$${SPARKIFY_SCHEDULES:-2000} $(PY) -m pytest -n 2 --dist loadfile tests/pipeline/test_stateful.py \
 	  tests/pipeline/test_any_order.py
 
 mutants: $(READY) ## Change the central files line by line and check that a test fails; only changed files, or FILE=path
@@ -98,8 +98,8 @@ dbt: $(DBT) ## Build, test and document the models of examples/dbt on the local 
 clients: $(READY) ## Run common tasks of real clients on local_redshift; TOOL=name for one, WRITE=1 updates its README
 	@$(PY) local_redshift/clients/matrix.py $(TOOL) $(if $(WRITE),--write)
 
-suites: $(READY) ## Run test suites of four other projects on local_redshift; SUITE=name for one, WRITE=1 updates its README
-	@$(PY) local_redshift/clients/suites.py $(SUITE) $(if $(WRITE),--write)
+suites: $(READY) ## Run test suites of four other projects on local_redshift; TOOL=name for one, WRITE=1 updates its README
+	@$(PY) local_redshift/clients/suites.py $(TOOL) $(if $(WRITE),--write)
 
 first-contact: $(READY) ## Check our assumptions about undocumented behavior on a real cluster (LOCAL_REDSHIFT_CONFORMANCE_DSN)
 	@$(PY) local_redshift/tests/first_contact.py
