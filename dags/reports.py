@@ -86,6 +86,7 @@ def remake(ti: Any) -> bool:
         "ops": settings.ops,
         "reports": settings.reports,
         "reports_state": settings.reports_state,
+        "changed_days": report_tables.changed_days,
         "remake": remake,
     },
     params={

@@ -44,5 +44,5 @@ def _working_tables(cursor: Any, plan: publish.Plan) -> None:
 
 def _rendered(path: str, plan: publish.Plan) -> str:
     names = ("star", "ops", "reports", "reports_state")
-    macros = {name: getattr(settings, name) for name in names}
+    macros = {name: getattr(settings, name) for name in names} | {"changed_days": publish.changed_days}
     return _templates.get_template(path).render(macros, remake=lambda ti: plan["remake"], ti=None)

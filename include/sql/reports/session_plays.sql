@@ -17,8 +17,5 @@ select
     sum(matched_plays)::bigint as matched_plays,
     sum(seconds)::decimal(18, 5) as seconds
 from {{ reports() }}.session_days
-where
-    day in (select d.day from {{ reports_state() }}.due_events as d)
-    -- Redundant with IN, but a scan can skip blocks only by a comparison of its column.
-    and day >= (select min(d.day) from {{ reports_state() }}.due_events as d)
+where {{ changed_days() }}
 group by user_id, session_id, level
