@@ -103,6 +103,11 @@ def reports() -> None:
         """Find the versions of the star that the tables do not show yet, and skip the run if there are none."""
         return report_tables.make_plan(parameters.of_run(get_current_context())["remake"])
 
+    @task(pre_execute=reach.before_task)
+    def new_agents(query: str) -> None:
+        """Create `new_agents`, as include/sql/reports_state/new_agents.sql selects it, and its `new_families`."""
+        agents.create(query)
+
     @task(templates_exts=[".sql"], outlets=[assets.report_asset(name) for name in report_tables.TABLES])
     def publish(plan: report_tables.Plan, scripts: dict[str, str]) -> None:
         """Update and check every report table, in one transaction."""
@@ -128,9 +133,9 @@ def reports() -> None:
         doc_md="Create the working table `due_events`, as include/sql/reports_state/due_events.sql selects it.",
     )
     # The text, not its path: the SDK would join the lines of a file, and a comment would hide the query.
-    new_agents = agents.new_agents((tables.SQL / "reports_state/new_agents.sql").read_text())
+    parsed = new_agents((tables.SQL / "reports_state/new_agents.sql").read_text())
     published = publish(planned, report_tables.scripts())
-    planned >> due_events >> new_agents >> published >> listening_page()
+    planned >> due_events >> parsed >> published >> listening_page()
 
 
 reports()
