@@ -22,8 +22,8 @@ FAST := tests/unit tests/dags tests/project \
   local_redshift/tests/test_dialect.py local_redshift/tests/test_conformance_expressions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status report listening query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites \
-  first-contact package release dbt docs screenshots lint lock versions clean
+.PHONY: help run up down report listening query airflow runtime3 env cloud-demo check test soak mutants bench clients suites \
+  first-contact package release dbt docs screenshots lint lock versions
 
 # Many images set this variable. Without bytecode below this folder, every start of Airflow takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -46,9 +46,6 @@ up: $(READY) ## Start Airflow (UI and scheduler) beside the local services; DATA
 down: $(READY) ## Stop Airflow and the local services and delete their data
 	@$(CLI) down
 
-status: $(READY) ## Show the running services, and the contents of the lake and the warehouse
-	@$(CLI) status
-
 report: $(READY) ## Fetch the report of the newest run, a page for the browser, and print its path
 	@$(CLI) report
 
@@ -67,9 +64,6 @@ runtime3: $(READY) ## Change the project's files for Astro Runtime 3 (Airflow 3,
 env: $(READY) ## Print a complete .env file for `astro dev start --standalone` or any other Airflow on this machine
 	@$(CLI) env
 
-sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten times as much, SONGS=14896 for 14,896 songs
-	@$(PY) -m local.sample .local/sample --scale $(or $(SCALE),1) $(if $(SONGS),--songs $(SONGS))
-
 cloud-demo: $(READY) ## Follow docs/aws.md on this machine: provision, load, pause, resume, tear down; a cluster, then Serverless
 	@$(PY) -W ignore -m local.cloud_demo cluster
 	@$(PY) -W ignore -m local.cloud_demo serverless
@@ -80,8 +74,8 @@ check: lint $(READY) ## Run the linters and the fast tests, in less than a minut
 test: $(READY) ## Run all tests; TESTS=tests/dags for some of them
 	@$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
-soak: $(READY) ## Test random schedules of loads and of overlapping runs; N=2000 is the number of each
-	@SPARKIFY_SCHEDULES=$(or $(N),2000) $(PY) -m pytest -n 2 --dist loadfile tests/pipeline/test_stateful.py \
+soak: $(READY) ## Test random schedules of loads and of overlapping runs; SPARKIFY_SCHEDULES=2000 of each
+	@SPARKIFY_SCHEDULES=$${SPARKIFY_SCHEDULES:-2000} $(PY) -m pytest -n 2 --dist loadfile tests/pipeline/test_stateful.py \
 	  tests/pipeline/test_any_order.py
 
 mutants: $(READY) ## Change the central files line by line and check that a test fails; only changed files, or FILE=path
@@ -90,11 +84,11 @@ mutants: $(READY) ## Change the central files line by line and check that a test
 bench: $(READY) ## Measure the cost of a run, as ratios; PART="events history" for some of them
 	@$(PY) -W ignore -m tests.bench $(PART)
 
-release: $(READY) ## TAG=v1.2.3: write a release's files to DIST=.local/dist, with SBOM, checksums and notes
-	@$(INDEX); UV_DEFAULT_INDEX=$$index UV=$(UV) .ci/release '$(TAG)' $(or $(DIST),.local/dist)
+release: $(READY) ## TAG=v1.2.3: write a release's files to .local/dist, with SBOM, checksums and notes
+	@$(INDEX); UV_DEFAULT_INDEX=$$index UV=$(UV) .ci/release '$(TAG)' .local/dist
 
-package: $(READY) ## Build local_redshift in DIST=.local/dist, check its metadata, install it into an empty environment and test it
-	@$(INDEX); UV_DEFAULT_INDEX=$$index UV=$(UV) .ci/package $(or $(DIST),.local/dist)
+package: $(READY) ## Build local_redshift in .local/dist, check its metadata, install it into an empty environment and test it
+	@$(INDEX); UV_DEFAULT_INDEX=$$index UV=$(UV) .ci/package .local/dist
 
 dbt: $(DBT) ## Build, test and document the models of examples/dbt on the local warehouse, after `make run`
 	@cd examples/dbt && export DBT_TARGET_PATH=../../.local/dbt/target DBT_LOG_PATH=../../.local/dbt/logs \
@@ -104,8 +98,8 @@ dbt: $(DBT) ## Build, test and document the models of examples/dbt on the local 
 clients: $(READY) ## Run common tasks of real clients on local_redshift; TOOL=name for one, WRITE=1 updates its README
 	@$(PY) local_redshift/clients/matrix.py $(TOOL) $(if $(WRITE),--write)
 
-suites: $(READY) ## Run test suites of four other projects on local_redshift; SUITE=name for one, WRITE=1 updates its README
-	@$(PY) local_redshift/clients/suites.py $(SUITE) $(if $(WRITE),--write)
+suites: $(READY) ## Run test suites of four other projects on local_redshift; TOOL=name for one, WRITE=1 updates its README
+	@$(PY) local_redshift/clients/suites.py $(TOOL) $(if $(WRITE),--write)
 
 first-contact: $(READY) ## Check our assumptions about undocumented behavior on a real cluster (LOCAL_REDSHIFT_CONFORMANCE_DSN)
 	@$(PY) local_redshift/tests/first_contact.py
@@ -150,10 +144,6 @@ versions: $(READY) ## Print the versions in use
 	@$(UV) --version
 	@$(PY) --version
 	@for tool in apache-airflow pytest ruff sqlfluff mypy; do grep "^$$tool==" $(LOCK) | cut -d ' ' -f 1; done
-
-clean: ## Stop everything and delete all files that make created
-	@for python in .uv/venv/bin/python .uv/venv-airflow3/bin/python; do if [ -x $$python ]; then $$python -m local.cli down || exit 1; fi; done
-	rm -rf .uv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Setup messages are written to standard error: `make query` writes only CSV to standard output.
 # --target works beside Debian's externally managed Python and needs no python3-venv.

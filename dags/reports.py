@@ -6,7 +6,7 @@
 | question | table |
 |---|---|
 | How much was played, by whom, in a month, a week, the last days? | `period_totals`, `daily` |
-| Which songs and artists are played most? (by the event's own text) | `period_tops`, `top_songs`, `top_artists` |
+| Which songs and artists are played most? (by the event's own text) | `period_tops` |
 | When in the week, where, with which device? | `period_parts`, `weekday_hours`, `locations`, `devices` |
 | How many listeners reach each step of an upgrade or downgrade? | `period_parts` (kind `page`) |
 | How much does each user play per day, and how long are sessions? | `user_days`, `sessions` |
@@ -86,6 +86,7 @@ def remake(ti: Any) -> bool:
         "ops": settings.ops,
         "reports": settings.reports,
         "reports_state": settings.reports_state,
+        "changed_days": report_tables.changed_days,
         "remake": remake,
     },
     params={
@@ -101,6 +102,11 @@ def reports() -> None:
     def plan() -> report_tables.Plan:
         """Find the versions of the star that the tables do not show yet, and skip the run if there are none."""
         return report_tables.make_plan(parameters.of_run(get_current_context())["remake"])
+
+    @task(pre_execute=reach.before_task)
+    def new_agents(query: str) -> None:
+        """Create `new_agents`, as include/sql/reports_state/new_agents.sql selects it, and its `new_families`."""
+        agents.create(query)
 
     @task(templates_exts=[".sql"], outlets=[assets.report_asset(name) for name in report_tables.TABLES])
     def publish(plan: report_tables.Plan, scripts: dict[str, str]) -> None:
@@ -127,9 +133,9 @@ def reports() -> None:
         doc_md="Create the working table `due_events`, as include/sql/reports_state/due_events.sql selects it.",
     )
     # The text, not its path: the SDK would join the lines of a file, and a comment would hide the query.
-    new_agents = agents.new_agents((tables.SQL / "reports_state/new_agents.sql").read_text())
+    parsed = new_agents((tables.SQL / "reports_state/new_agents.sql").read_text())
     published = publish(planned, report_tables.scripts())
-    planned >> due_events >> new_agents >> published >> listening_page()
+    planned >> due_events >> parsed >> published >> listening_page()
 
 
 reports()

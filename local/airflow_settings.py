@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from datetime import date
 from pathlib import Path
@@ -79,6 +80,11 @@ def schedule(days: tuple[date, date]) -> dict[str, str]:
     return {"SPARKIFY_START_DATE": days[0].isoformat(), "SPARKIFY_LAST_DAY": days[1].isoformat()}
 
 
+def image_variables() -> dict[str, str]:
+    """Return the environment variables that the image sets, which any Airflow of this project needs."""
+    return dict(re.findall(r"^ENV (\w+)='?(.*?)'?$", (PROJECT / "Dockerfile").read_text(), re.M))
+
+
 def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
     """Return the variables with which Airflow on this machine runs the project on the local services.
 
@@ -90,18 +96,9 @@ def environment(running: service.Running, airflow_home: Path) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        # The image sets these too: see Dockerfile.
-        "AIRFLOW__ASTRO_SDK__ASSUME_SCHEMA_EXISTS": "True",
-        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
-        "AIRFLOW__CORE__DAG_FILE_PROCESSOR_TIMEOUT": "180",
-        # Airflow 3 uses this name for the same limit.
+        **image_variables(),
+        # Airflow 3 uses this name for a limit that the image sets.
         "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "180",
-        "AIRFLOW__OPENLINEAGE__DISABLE_SOURCE_CODE": "True",
-        "AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD": "True",
-        "AIRFLOW__OPENLINEAGE__EXTRACTORS": "include.sparkify.watching.lineage.Extractor",
-        "AIRFLOW__OPENLINEAGE__EMISSION_POLICY": (
-            '[{"scope": {"dag_id": "sparkify|reports"}, "match_mode": "regex", "controls": {"hook_lineage": false}}]'
-        ),
         "PYTHONPATH": str(PROJECT),
         # Hide the user's AWS accounts.
         "AWS_CONFIG_FILE": os.devnull,

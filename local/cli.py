@@ -1,6 +1,6 @@
 """The command line behind the Makefile, which runs Sparkify on this machine without a cloud.
 
-    python -m local.cli run [FOLDER] | up [FOLDER] | down | status | report | listening | env
+    python -m local.cli run [FOLDER] | up [FOLDER] | down | report | listening | env
     python -m local.cli query SQL [analyst] | airflow "COMMAND"
 
 The services and their data exist from the first `run` or `up` until `down`. Their state is below .local/.
@@ -37,22 +37,6 @@ def down(home: Home) -> None:
         )
 
 
-def status(home: Home) -> None:
-    """Print which services run, and the contents of the lake and the warehouse."""
-    running = service.status(home.services)
-    if not running:
-        say("nothing is running.\nNext: make run, or make up")
-        return
-    note = lake.Note.read(home)
-    say(f"AWS        {running.aws_endpoint}")
-    say(f"Redshift   127.0.0.1:{running.redshift_port} database {running.database} user {running.user}")
-    say(f"Airflow    {airflow.url() if up.processes(home) else 'not up (make up)'}")
-    say(
-        f"lake       {len(lake.lake_objects(running)):,} files of {note.identity['folder'] if note else 'no folder'}"
-    )
-    warehouse.print_counts(running)
-
-
 def print_environment(home: Home) -> None:
     """Print the .env file for an Airflow that `make` did not start.
 
@@ -70,7 +54,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("run", "up"):
         commands.add_parser(name).add_argument("folder", nargs="?", help="holds log_data/ and song_data/")
-    for name in ("down", "status", "report", "listening", "env"):
+    for name in ("down", "report", "listening", "env"):
         commands.add_parser(name)
     asked = commands.add_parser("query")
     asked.add_argument("sql")
@@ -89,12 +73,8 @@ def dispatch(home: Home, given: argparse.Namespace) -> int:
                 up.start(home, given.folder)
             else:
                 down(home)
-    elif given.command == "status":
-        status(home)
-    elif given.command == "report":
-        report.fetch(home, services.require(home))
-    elif given.command == "listening":
-        report.fetch_listening(home, services.require(home))
+    elif given.command in ("report", "listening"):
+        report.fetch(home, services.require(home), f"{given.command}.html")
     elif given.command == "env":
         print_environment(home)
     elif given.command == "query":

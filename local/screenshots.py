@@ -188,8 +188,8 @@ def main() -> int:
                 for command in ("run", "up"):
                     if code := cli.main([command]):
                         return code
-            report.fetch(home, services.require(home))
-            report.fetch_listening(home, services.require(home))
+            for name in ("report.html", "listening.html"):
+                report.fetch(home, services.require(home), name)
             url = airflow.url()
             log_in(chrome, home, url)
             for dag_id, name, height in (("sparkify", "graph", 1150), ("reports", "reports_graph", 1700)):

@@ -42,7 +42,7 @@ def start(home: Home, folder: str | None) -> None:
     :raises Problem: a port is in use, or Airflow does not start.
     """
     if processes(home):
-        say(f"Airflow is up already: {airflow.url()} (make status, make down)")
+        say(f"Airflow is up already: {airflow.url()} (make down stops it)")
         return
     services.check_free(airflow.ui_port(), "SPARKIFY_UI_PORT")
     note = lake.Note.read(home)

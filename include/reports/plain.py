@@ -4,41 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.common.compat.sdk import task
-
-from include.sparkify.redshift import reach, warehouse
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import reports_state
 
 COLUMNS = ("agent_id", "device", "os", "browser")
 
 
-def new_agents(query: str) -> Any:
-    """Return the task that creates `new_agents` from ``query``, a template, and `new_families` by parsing its rows."""
-
-    @task(
-        task_id="new_agents",
-        pre_execute=reach.before_task,
-        doc_md="Create the working tables `new_agents`, as include/sql/reports_state/new_agents.sql selects it, "
-        "and `new_families`: the families of its clients.",
-    )
-    def parse(query: str) -> None:
-        warehouse.transaction(lambda cursor: parse_into(cursor, query), "create new_agents and new_families")
-
-    return parse(query)
-
-
-def parse_into(cursor: Any, query: str) -> None:
+def create(query: str) -> None:
     """Create the working tables `new_agents` from ``query``, and `new_families` by parsing its rows."""
     from include.reports.agents import families
 
     state = reports_state()
-    cursor.execute(f"drop table if exists {state}.new_agents")
-    cursor.execute(f"create table {state}.new_agents as\n{query}")
-    cursor.execute(f"select agent_id, user_agent from {state}.new_agents")
-    found = [(agent_id, *families(user_agent)) for agent_id, user_agent in cursor.fetchall()]
-    cursor.execute(f"drop table if exists {state}.new_families")
-    cursor.execute(
-        f"create table {state}.new_families "
-        "(agent_id char(32), device varchar(256), os varchar(256), browser varchar(256))"
-    )
-    warehouse.insert(cursor, f"{state}.new_families", COLUMNS, found)
+
+    def work(cursor: Any) -> None:
+        cursor.execute(f"drop table if exists {state}.new_agents")
+        cursor.execute(f"create table {state}.new_agents as\n{query}")
+        cursor.execute(f"select agent_id, user_agent from {state}.new_agents")
+        found = [(agent_id, *families(user_agent)) for agent_id, user_agent in cursor.fetchall()]
+        cursor.execute(f"drop table if exists {state}.new_families")
+        cursor.execute(
+            f"create table {state}.new_families "
+            "(agent_id char(32), device varchar(256), os varchar(256), browser varchar(256))"
+        )
+        warehouse.insert(cursor, f"{state}.new_families", COLUMNS, found)
+
+    warehouse.transaction(work, "create new_agents and new_families")

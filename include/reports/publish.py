@@ -30,7 +30,6 @@ STATE = "reports_state"
 DAYS = ("song_days", "session_days", "level_days", "part_days")
 # Sums of these over all time: a run subtracts the old values of the changed days, and adds the new ones.
 SUMS = ("song_listeners", "session_plays", "part_listeners")
-WORKING = ("day_periods",)
 PERIODS = ("period_totals", "period_tops", "period_parts")
 # In the order in which they are created: each reads tables, or views before it.
 VIEWS = (
@@ -42,11 +41,8 @@ VIEWS = (
     "user_weeks",
     "retention",
     "growth",
-    "top_songs",
-    "top_artists",
     "locations",
     "weekday_hours",
-    "user_agents",
     "devices",
 )
 TABLES = ("agents", *DAYS, *SUMS, *PERIODS, "loads", *VIEWS)
@@ -54,9 +50,8 @@ CHECKS = Path(__file__).with_name("checks.yaml")
 
 
 def scripts() -> dict[str, str]:
-    """Return the script of each table and view below ``include/sql``, in their order, for Airflow to render."""
-    names = ("agents", *DAYS, *SUMS, *WORKING, *PERIODS, "loads", *VIEWS)
-    return {name: f"{STATE if name in WORKING else 'reports'}/{name}.sql" for name in names}
+    """Return the script of each table and view below ``include/sql``, for Airflow to render."""
+    return {"day_periods": f"{STATE}/day_periods.sql"} | {name: f"reports/{name}.sql" for name in TABLES}
 
 
 class Plan(TypedDict):
@@ -131,7 +126,7 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
                 "Clear the task `plan` with everything downstream."
             )
         # The code at the time of the plan filled the working tables; the scripts are those of the current code.
-        if plan.get("code") != _code():
+        if plan["code"] != _code():
             raise DataError(
                 "the code of the report tables has changed since this run was planned; nothing was changed. "
                 "Clear the task `plan` with everything downstream."
@@ -193,16 +188,13 @@ def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield "agents", rendered["agents"]
     for name in SUMS:
         yield name, _add(name, rendered[name], "-")
-    # IN says the same, but a scan can skip only what a comparison of the column leaves out.
-    first = f"day >= (select min(d.day) from {state}.due_events as d)"
     for name in DAYS:
-        changed = f"{first} and day in (select d.day from {state}.due_events as d)"
-        yield name, _replace(name, rendered[name], changed)
+        yield name, _replace(name, rendered[name], changed_days())
     for name in SUMS:
         yield name, _add(name, rendered[name], "+")
-    for name in WORKING:
-        # The plans of the queries that join it depend on how few rows it has.
-        yield name, f"{_replace(name, rendered[name], 'true')};\nanalyze {_target(name)}"
+    periods = _replace("day_periods", rendered["day_periods"], "true")
+    # The plans of the queries that join it depend on how few rows it has.
+    yield "day_periods", f"{periods};\nanalyze {_target('day_periods')}"
     # One condition per DELETE, so that each finds its rows by the sort key.
     due = [
         f"period = '{period}' and start in (select d.start from {state}.day_periods as d where d.period = '{period}')"
@@ -211,6 +203,13 @@ def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in PERIODS:
         yield name, _replace(name, rendered[name], "period in ('all', 'last_7', 'last_28')", *due)
     yield "loads", _replace("loads", rendered["loads"], "true")
+
+
+def changed_days() -> str:
+    """Return the condition for the rows of the days that the run replaces."""
+    events = f"{reports_state()}.due_events"
+    # IN says the same, but a scan can skip only what a comparison of the column leaves out.
+    return f"day >= (select min(d.day) from {events} as d) and day in (select d.day from {events} as d)"
 
 
 def _replace(name: str, select: str, *due: str) -> str:
@@ -245,6 +244,7 @@ def _check(cursor: Any) -> None:
     names = {
         "reports": reports(),
         "state": reports_state(),
+        "changed_days": changed_days(),
         "due_periods": f"(select period, start from {reports_state()}.day_periods group by period, start)",
     }
     for check in yaml.safe_load(CHECKS.read_text()):
@@ -282,15 +282,12 @@ def _create_tables(cursor: Any) -> None:
         f"{schema}.{name}": ("view" if kind == "VIEW" else "table", columns.get((schema, name)))
         for schema, name, kind in kinds
     }
-    names = list(scripts())
-    # From the newest to the oldest, so that views come before the tables and views that they read.
-    for name in reversed(names):
-        target, kind = _target(name), "view" if name in VIEWS else "table"
-        declared = [(column.name, column.type) for column in _declared(name).columns]
-        if target in found and found[target] != (kind, declared):
-            cursor.execute(f"drop {found.pop(target)[0]} if exists {target} cascade")
-    for name in names:
+    for name in scripts():
         table, target = _declared(name), _target(name)
+        declared = [(column.name, column.type) for column in table.columns]
+        if target in found and found[target] != ("view" if name in VIEWS else "table", declared):
+            # It no longer exists if it was a view of a dropped table.
+            cursor.execute(f"drop {found.pop(target)[0]} if exists {target} cascade")
         if name in VIEWS:
             continue
         if target in found:
@@ -330,7 +327,7 @@ def _columns(name: str) -> list[str]:
 
 
 def _target(name: str) -> str:
-    return f"{reports_state() if name in WORKING else reports()}.{name}"
+    return f"{reports_state() if name == 'day_periods' else reports()}.{name}"
 
 
 def _literal(text: str) -> str:

@@ -1,8 +1,8 @@
 """Create the working tables of new User-Agent headers with the Astro SDK. Only this file imports it.
 
-It imports the SDK inside its task, because the import, with pandas, costs each process that parses the DAG more than a
-second and 95 MB. The SDK's decorators would have to be imported to parse the DAG, so the task calls the SDK's database
-classes, as the decorators do.
+It imports the SDK when its task runs, because the import, with pandas, costs each process that parses the DAG more than
+a second and 95 MB. The SDK's decorators would have to be imported to parse the DAG, so this file calls the SDK's
+database classes, as the decorators do. One task creates both tables, because the import is most of its time.
 
 The SDK drops its output table, commits, and recreates it. So it creates only the working tables, which are named tables
 of one run. The published tables change elsewhere, in one transaction.
@@ -12,39 +12,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.common.compat.sdk import task
-
-from include.sparkify.redshift import reach, warehouse
+from include.sparkify.redshift import warehouse
 from include.sparkify.settings import reports_state
 
 
-def new_agents(query: str) -> Any:
-    """Return the task that creates `new_agents` from ``query``, a template, and `new_families` by parsing its rows.
+def create(query: str) -> None:
+    """Create the working tables `new_agents` from ``query``, and `new_families` by parsing its rows."""
+    import pandas as pd
 
-    One task creates both tables, because the import of the SDK is most of its time.
-    """
+    from include.reports.agents import families
 
-    @task(
-        task_id="new_agents",
-        pre_execute=reach.before_task,
-        doc_md="Create the working tables `new_agents`, as include/sql/reports_state/new_agents.sql selects it, "
-        "and `new_families`: the families of its clients.",
-    )
-    def parse(query: str) -> None:
-        import pandas as pd
-
-        from include.reports.agents import families
-
-        database, table = _open("new_agents")
-        database.drop_table(table)
-        database.create_table_from_select_statement(query, table)
-        headers = database.export_table_to_pandas_dataframe(table)
-        found = [families(user_agent) for user_agent in headers["user_agent"]]
-        parsed = pd.DataFrame(found, columns=["device", "os", "browser"])
-        both = pd.concat([headers[["agent_id"]], parsed], axis="columns")
-        database.load_pandas_dataframe_to_table(both, _open("new_families")[1])
-
-    return parse(query)
+    database, table = _open("new_agents")
+    database.drop_table(table)
+    database.create_table_from_select_statement(query, table)
+    headers = database.export_table_to_pandas_dataframe(table)
+    found = [families(user_agent) for user_agent in headers["user_agent"]]
+    parsed = pd.DataFrame(found, columns=["device", "os", "browser"])
+    both = pd.concat([headers[["agent_id"]], parsed], axis="columns")
+    database.load_pandas_dataframe_to_table(both, _open("new_families")[1])
 
 
 def _open(name: str) -> tuple[Any, Any]:

@@ -1,6 +1,6 @@
 """Generate invented activity logs and song metadata with the shape, proportions and quirks of the real data.
 
-    python -m local.sample FOLDER [--scale N] [--start 2018-11-01] [--days 30] [--seed 1] [--songs N]
+    python -m local.sample FOLDER [--scale N] [--days 30] [--songs N]
 
 Scale 1 is about 270 events per day, 1,000 songs and 97 users. --scale multiplies all three, and --songs sets the number
 of songs (14,896 in the full edition of the public data). The same arguments give the same bytes on every machine and

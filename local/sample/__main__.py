@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--scale", type=positive(float), default=default.scale, help="1: a month of 8,000 events"
     )
-    parser.add_argument(
-        "--start", type=date.fromisoformat, default=default.start, help="first day, YYYY-MM-DD"
-    )
     parser.add_argument("--days", type=positive(int), default=default.days)
-    parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument(
         "--songs", type=positive(int, 10_000_000), help="one file each; 1,000 times the scale if not given"
     )
     given = parser.parse_args(arguments)
     try:
-        counts = write(given.folder, Spec(given.start, given.days, given.scale, given.seed, given.songs))
+        counts = write(given.folder, Spec(days=given.days, scale=given.scale, songs=given.songs))
     except OSError as error:
         print(f"sample: {error}", file=sys.stderr)
         return 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -115,19 +115,16 @@ def draw_index(running: list[Any], random: Random) -> int:
     return bisect.bisect(running, random.random() * running[-1])
 
 
+@dataclass
 class Session:
-    """One visit by one user."""
+    """One visit by one user, who does the next thing at ``now``, in ms since 1970."""
 
-    def __init__(self, random: Random, user: User, session_id: int, start: int, played: Songs) -> None:
-        """Begin at ``start``, in ms since 1970."""
-        self.random, self.user, self.session_id, self.now, self.played = (
-            random,
-            user,
-            session_id,
-            start,
-            played,
-        )
-        self.made: list[dict[str, Any]] = []
+    random: Random
+    user: User
+    session_id: int
+    now: int
+    played: Songs
+    made: list[dict[str, Any]] = field(default_factory=list)
 
     def events(self, undecided: bool) -> list[dict[str, Any]]:
         """Return the events of the visit, which may change the user's level."""

@@ -63,9 +63,7 @@ def users(spec: Spec) -> list[User]:
                 user_agent=pick(random, BROWSERS).format(
                     os=pick(random, SYSTEMS),
                     a=pick(random, (30, 31, 36, 37)),
-                    b=2062,
                     c=pick(random, (94, 103)),
-                    v=4,
                 ),
                 # Paying users listen more: see the weights in events.py.
                 level="paid" if number <= count * 0.2 and random.random() < 0.8 else "free",

@@ -5,7 +5,7 @@ versions, deletions, broken, emptied and corrected files. Any run may die at any
 After every publish, the star agrees with the published history. When all runs have ended, one scheduled run that looks
 back makes every table, including history and ledger, equal to what tests/pipeline/model.py derives from the lake.
 
-``make soak N=2000`` runs more schedules. Hypothesis prints the seed of a failure (``--hypothesis-seed`` repeats it). It
+``make soak`` runs more schedules. Hypothesis prints the seed of a failure (``--hypothesis-seed`` repeats it). It
 saves the shortest failing schedule in the folder that ``SPARKIFY_FAILURES`` names. Commit its files to the folder
 ``schedules`` beside this file, and every run of this test repeats it first.
 """

@@ -1,6 +1,6 @@
 """Test that random schedules end in the same rows when concurrency errors and lost connections occur at random.
 
-``SPARKIFY_TROUBLE=0.02 make soak N=500`` runs more schedules.
+``SPARKIFY_TROUBLE=0.02 SPARKIFY_SCHEDULES=500 make soak`` runs more schedules.
 """
 
 from __future__ import annotations

@@ -43,12 +43,6 @@ def assert_is_built_by_hand(steps: list[str], base: str, lock: str) -> None:
     assert steps[-1] == order[-1]
 
 
-def test_the_image_and_the_local_world_set_the_same() -> None:
-    image = dict(re.findall(r"^ENV (\w+)=[\"']?(.*?)[\"']?$", read("Dockerfile"), re.M))
-    assert {name for name in environment() if "OPENLINEAGE" in name} <= set(image)
-    assert image.items() <= environment().items()
-
-
 @pytest.mark.finding("G8")
 def test_the_limits_of_an_import_are_in_force(tmp_path: Path) -> None:
     """The DAG processor ends the process of a file at its own limit, so its limit must exceed the import limit."""

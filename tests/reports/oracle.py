@@ -105,10 +105,7 @@ def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
             lambda found: (*_known(found), found[0].start, max(e.end for e in found)),
         ),
         "level_days": stretches,
-        "session_plays": counted(
-            lambda e: (e.user, e.session),
-            lambda found: (len(found) - _paid_known(found)[0], _paid_known(found)[0]),
-        ),
+        "session_plays": counted(lambda e: (e.user, e.session, e.level)),
         "part_days": parts(lambda e: (e.day,)),
         "part_listeners": parts(),
     }
@@ -213,15 +210,6 @@ def _views(plays: list[Event]) -> dict[str, Rows]:
         ],
         "retention": _retention(weeks, last),
         "growth": _growth(weeks, last),
-        "top_songs": [
-            (rank, song, artist, *more, _round(Decimal(more[-1]) / more[0], 4))
-            for rank, song, artist, *some in _ranked(plays, lambda e: (e.song, e.artist), 1000)
-            for more in [[*some[:2], *some[3:]]]
-        ],
-        "top_artists": [
-            (rank, artist, *more, _round(Decimal(more[-1]) / more[0], 4))
-            for rank, _, artist, *more in _ranked(plays, lambda e: ("", e.artist), 1000)
-        ],
         "locations": [
             (*of, len(found), _users(found), _sessions(found), _paid_known(found)[1])
             for of, found in group(plays, lambda e: (e.location, e.level)).items()
@@ -236,7 +224,6 @@ def _views(plays: list[Event]) -> dict[str, Rows]:
             )
             for of, found in hours.items()
         ],
-        "user_agents": [(*of, len(found)) for of, found in group(plays, lambda e: (e.user, e.agent)).items()],
         "devices": [
             (*of, len(found), _users(found))
             for of, found in group(plays, lambda e: families(e.agent or "")).items()

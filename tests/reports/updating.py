@@ -28,21 +28,22 @@ def update(remake: bool = False, spoil: Callable[[dict[str, str]], None] | None 
     with contextlib.suppress(AirflowSkipException), pytest.MonkeyPatch.context() as patch:
         shortcuts.connect_again(patch)
         plan = publish.make_plan(remake)
-        warehouse.transaction(lambda cursor: _working_tables(cursor, plan), "make the working tables")
-        rendered = {name: _rendered(path, plan) for name, path in publish.scripts().items()}
+        warehouse.transaction(lambda cursor: _create_due_events(cursor, plan["remake"]), "create due_events")
+        plain.create(render(f"{publish.STATE}/new_agents.sql", plan["remake"]))
+        scripts = {name: render(path, plan["remake"]) for name, path in publish.scripts().items()}
         if spoil:
-            spoil(rendered)
-        publish.publish(plan, rendered)
+            spoil(scripts)
+        publish.publish(plan, scripts)
 
 
-def _working_tables(cursor: Any, plan: publish.Plan) -> None:
+def _create_due_events(cursor: Any, remake: bool) -> None:
     due_events = f"{settings.reports_state()}.due_events"
     cursor.execute(f"drop table if exists {due_events}")
-    cursor.execute(f"create table {due_events} as\n{_rendered(f'{publish.STATE}/due_events.sql', plan)}")
-    plain.parse_into(cursor, _rendered(f"{publish.STATE}/new_agents.sql", plan))
+    cursor.execute(f"create table {due_events} as\n{render(f'{publish.STATE}/due_events.sql', remake)}")
 
 
-def _rendered(path: str, plan: publish.Plan) -> str:
+def render(path: str, remake: bool) -> str:
+    """Return a script of the reports as Airflow renders it."""
     names = ("star", "ops", "reports", "reports_state")
-    macros = {name: getattr(settings, name) for name in names}
-    return _templates.get_template(path).render(macros, remake=lambda ti: plan["remake"], ti=None)
+    macros = {name: getattr(settings, name) for name in names} | {"changed_days": publish.changed_days}
+    return _templates.get_template(path).render(macros, remake=lambda ti: remake, ti=None)

@@ -177,7 +177,7 @@ def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
         template = (environment.get_template if path.endswith(".sql") else environment.from_string)(path)
         for statement in sqlparse.split(template.render()):
             add_statement(found, statement, f"{schema}.{name}")
-    return without_temporary(found)
+    return found
 
 
 def add_statement(found: Flows, statement: str, default: str) -> None:
@@ -186,49 +186,17 @@ def add_statement(found: Flows, statement: str, default: str) -> None:
     # These statements, and a CREATE TABLE without a query, move no data.
     if re.match(r"(drop|comment|grant|set|analyze)\b|create table \S+ \(", text, re.I):
         return
-    meta = openlineage_sql.parse([text], dialect="redshift", default_schema=TEMPORARY)
+    meta = openlineage_sql.parse([text], dialect="redshift")
     outputs = [table.qualified_name for table in meta.out_tables] or [default]
+    inputs = {table.qualified_name for table in meta.in_tables}
     columns: dict[str, set[Column]] = {}
     for item in meta.column_lineage:
         origins = {(one.origin.qualified_name, one.name) for one in item.lineage if one.origin}
-        columns.setdefault(item.descendant.name, set()).update(origins)
-    inputs = {table.qualified_name for table in meta.in_tables}
-    inputs |= {table for origins in columns.values() for table, _ in origins}
+        inputs |= {table for table, _ in origins}
+        # The parser also names some common table expressions, without a schema.
+        columns.setdefault(item.descendant.name, set()).update(one for one in origins if "." in one[0])
     for output in outputs:
-        found.setdefault(output, Flow()).add(inputs - {output}, columns)
-
-
-# The schema that the parser gives to names without one, which are temporary tables and end with their transaction.
-TEMPORARY = "temporary"
-
-
-def without_temporary(found: Flows) -> Flows:
-    """Return the flows with each temporary table replaced by its sources."""
-
-    def tables_of(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
-        if not name.startswith(f"{TEMPORARY}.") or name in seen:
-            return {name} - seen
-        below = found.get(name, Flow()).inputs
-        return {table for one in below for table in tables_of(one, seen | {name})}
-
-    def columns_of(column: Column, seen: frozenset[Column] = frozenset()) -> set[Column]:
-        table, name = column
-        if not table.startswith(f"{TEMPORARY}.") or column in seen:
-            return {column} - seen
-        below = found.get(table, Flow()).columns.get(name, set())
-        return {origin for one in below for origin in columns_of(one, seen | {column})}
-
-    return {
-        output: Flow(
-            {table for name in flow.inputs for table in tables_of(name)} - {output},
-            {
-                name: {one for origin in origins for one in columns_of(origin)}
-                for name, origins in flow.columns.items()
-            },
-        )
-        for output, flow in found.items()
-        if not output.startswith(f"{TEMPORARY}.")
-    }
+        found.setdefault(output, Flow()).add({name for name in inputs if "." in name} - {output}, columns)
 
 
 def checked(operator: Any) -> set[str]:

@@ -48,7 +48,6 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
         star: the interval of the run and four weeks before), and ``gaps``: the parts that could not be read, and why.
     """
     gaps: list[str] = []
-
     silent: list[UnreachableError] = []
 
     def read(what: str, function: Callable[..., T], *values: Any) -> T | None:
@@ -57,11 +56,9 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
             if silent:
                 raise silent[0]
             return function(*values)
-        except UnreachableError as error:
-            silent.append(error)
-            gaps.append(f"{what}: {error}")
-            return None
         except (TransientError, ConfigurationError, DataError) as error:
+            if isinstance(error, UnreachableError):
+                silent.append(error)
             gaps.append(f"{what}: {error}")
             return None
 
@@ -220,10 +217,7 @@ def _read_input(context: Mapping[str, Any]) -> dict[str, Any] | None:
     noted = [
         {name: file[name] for name in ("source_key", *sums, "unknown_fields", "vanished")}
         for file in files
-        if file["rejected"]
-        or file["cut_values"]
-        or file["unknown_fields"]
-        or file["vanished"]
+        if any(file[name] for name in ("rejected", "cut_values", "unknown_fields", "vanished"))
         or not file["lines"]
     ]
     return {
@@ -373,19 +367,12 @@ def _read_days(interval: Interval | None) -> list[dict[str, Any]]:
         datetime.combine(start - before, datetime.min.time()),
         datetime.combine(end + timedelta(days=1), datetime.min.time()),
     )
-    found: dict[date, dict[str, Any]] = {}
-    day = start - before
-    while day <= end:
-        found[day] = {
-            "day": day.isoformat(),
-            "own": day >= start,
-            "plays": 0,
-            "free": 0,
-            "paid": 0,
-            "matched": 0,
-        }
-        found[day] |= {"hours": [0] * 24, "usual": None}
-        day += timedelta(days=1)
+    shown = [end - timedelta(days=back) for back in range((end - start + before).days, -1, -1)]
+    found: dict[date, dict[str, Any]] = {
+        day: {"day": day.isoformat(), "own": day >= start, "hours": [0] * 24, "usual": None}
+        | dict.fromkeys(("plays", "free", "paid", "matched"), 0)
+        for day in shown
+    }
     for day, hour, level, plays, matched in rows:
         found[day]["plays"] += plays
         found[day][level] += plays
@@ -396,8 +383,7 @@ def _read_days(interval: Interval | None) -> list[dict[str, Any]]:
             past = [found[day - timedelta(weeks=week)]["plays"] for week in range(1, WEEKS_BEFORE + 1)]
             played = [plays for plays in past if plays]
             facts["usual"] = sum(played) / len(played) if len(played) >= 2 else None
-    played_days = [day for day, facts in found.items() if facts["plays"]]
-    first = min([start, *played_days])
+    first = min([start, *(day for day, facts in found.items() if facts["plays"])])
     return [facts for day, facts in found.items() if day >= first]
 
 

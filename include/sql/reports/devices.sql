@@ -1,6 +1,6 @@
 -- one row per device, system and browser family
 -- key: device, os, browser
--- load: a view of user_agents and agents
+-- load: a view of session_days and agents
 -- late data: a late play counts like any other play
 -- columns:
 --   device varchar(256): Device family by ua-parser (Mac, iPhone, ...); Other if ua-parser names none
@@ -14,6 +14,6 @@ select
     a.browser,
     sum(s.plays)::bigint as plays,
     count(distinct s.user_id) as listeners
-from {{ reports() }}.user_agents as s
+from {{ reports() }}.session_days as s
 inner join {{ reports() }}.agents as a on coalesce(s.user_agent, '') = a.user_agent
 group by a.device, a.os, a.browser

@@ -30,10 +30,7 @@ with parts as (
             {{ "union all" if not loop.last }}
         {% endfor %}
     ) as k
-    where
-        s.day in (select d.day from {{ reports_state() }}.due_events as d)
-        -- Redundant with IN, but a scan can skip blocks only by a comparison of its column.
-        and s.day >= (select min(d.day) from {{ reports_state() }}.due_events as d)
+    where {{ changed_days() }}
     union all
     select
         d.day,

@@ -15,8 +15,5 @@ select
     user_id,
     sum(counted)::bigint as counted
 from {{ reports() }}.part_days
-where
-    day in (select d.day from {{ reports_state() }}.due_events as d)
-    -- Redundant with IN, but a scan can skip blocks only by a comparison of its column.
-    and day >= (select min(d.day) from {{ reports_state() }}.due_events as d)
+where {{ changed_days() }}
 group by kind, name, level, user_id

@@ -14,34 +14,25 @@
 --   paid_plays bigint: Plays while on level paid
 --   matched_plays bigint: Plays whose song is in the song data
 with heard as (
-    select
-        p.period,
-        p.start,
-        s.level,
-        s.day,
-        s.user_id,
-        s.session_id,
-        s.plays,
-        -- The CASE is not in the aggregate below, because AWS does not document the value of a ROLLUP column there.
-        case when s.level = 'paid' then s.plays else 0 end as paid_plays,
-        s.matched_plays,
-        s.seconds
-    from {{ reports() }}.session_days as s
-    inner join {{ reports_state() }}.day_periods as p on s.day = p.day
-    union all
-    select
-        p.period,
-        p.start,
-        s.level,
-        null::date as day,
-        s.user_id,
-        null::integer as session_id,
-        s.plays,
-        case when s.level = 'paid' then s.plays else 0 end as paid_plays,
-        s.matched_plays,
-        s.seconds
-    from {{ reports() }}.song_listeners as s
-    inner join {{ reports_state() }}.day_periods as p on p.period = 'all'
+    {% for aggregate, day, joined in (
+        ("session_days", "s.day", "s.day = p.day"), ("session_plays", "null::date", "p.period = 'all'")
+    ) %}
+        select
+            p.period,
+            p.start,
+            s.level,
+            {{ day }} as day,
+            s.user_id,
+            s.session_id,
+            s.plays,
+            -- The CASE is not in the aggregate below, because AWS does not document the value of a ROLLUP column there.
+            case when s.level = 'paid' then s.plays else 0 end as paid_plays,
+            s.matched_plays,
+            s.seconds
+        from {{ reports() }}.{{ aggregate }} as s
+        inner join {{ reports_state() }}.day_periods as p on {{ joined }}
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 counted as (
@@ -76,18 +67,6 @@ months as (
         {% endfor %}
     ) as m
     group by m.level
-),
-
--- Per level, because a session may have plays on both. A column is counted, not rows, because lineage follows columns.
-sessions as (
-    {% for level, plays in (("all", "free_plays + paid_plays"), ("free", "free_plays"), ("paid", "paid_plays")) %}
-        select
-            '{{ level }}'::varchar(16) as level,
-            count(user_id) as sessions
-        from {{ reports() }}.session_plays
-        where {{ plays }} > 0
-        {{ "union all" if not loop.last }}
-    {% endfor %}
 )
 
 select
@@ -97,10 +76,9 @@ select
     case when c.period = 'all' then m.days else c.days end as days,
     c.plays,
     c.listeners,
-    case when c.period = 'all' then s.sessions else c.sessions end as sessions,
+    c.sessions,
     c.hours,
     c.paid_plays,
     c.matched_plays
 from counted as c
 inner join months as m on c.level = m.level
-inner join sessions as s on c.level = s.level

@@ -19,8 +19,5 @@ select
     sum(matched_plays)::bigint as matched_plays,
     sum(seconds)::decimal(18, 5) as seconds
 from {{ reports() }}.song_days
-where
-    day in (select d.day from {{ reports_state() }}.due_events as d)
-    -- Redundant with IN, but a scan can skip blocks only by a comparison of its column.
-    and day >= (select min(d.day) from {{ reports_state() }}.due_events as d)
+where {{ changed_days() }}
 group by song, artist, user_id, level

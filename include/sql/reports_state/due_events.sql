@@ -31,26 +31,6 @@ due as (
     {% endif %}
 ),
 
--- Several files may have the same event with different levels. The first delivery counts, as for plays.
-opened as (
-    select
-        e.page,
-        e.start_time,
-        e.user_id,
-        e.level,
-        e.session_id,
-        e.item_in_session,
-        row_number() over (
-            partition by e.page, e.start_time, e.user_id, e.session_id, e.item_in_session
-            order by e.source_key, e.line_number
-        ) as delivery
-    from {{ star() }}.events as e
-    where
-        e.page in ('Upgrade', 'Submit Upgrade', 'Downgrade', 'Submit Downgrade', 'Cancel')
-        and e.user_id is not null
-        and e.start_time >= (select min(m.day) from due as m)
-),
-
 found as (
     select
         'NextSong'::varchar(64) as page,
@@ -69,21 +49,29 @@ found as (
     -- The join says the same, but a scan can skip only what a condition on the column leaves out.
     where s.start_time >= (select min(m.day) from due as m)
     union all
+    -- Several files may have the same event with different levels. The first delivery counts, as for plays.
     select
-        page,
-        start_time,
-        user_id,
-        level,
-        session_id,
-        item_in_session,
+        e.page,
+        e.start_time,
+        e.user_id,
+        e.level,
+        e.session_id,
+        e.item_in_session,
         null::varchar(1024) as location,
         null::varchar(2048) as user_agent,
         null::varchar(1024) as song,
         null::varchar(1024) as artist,
         null::decimal(10, 5) as length,
         null::boolean as matched
-    from opened
-    where delivery = 1
+    from {{ star() }}.events as e
+    where
+        e.page in ('Upgrade', 'Submit Upgrade', 'Downgrade', 'Submit Downgrade', 'Cancel')
+        and e.user_id is not null
+        and e.start_time >= (select min(m.day) from due as m)
+    qualify row_number() over (
+        partition by e.page, e.start_time, e.user_id, e.session_id, e.item_in_session
+        order by e.source_key, e.line_number
+    ) = 1
 )
 
 select
