@@ -6,7 +6,7 @@
 | question | table |
 |---|---|
 | How much was played, by whom, in a month, a week, the last days? | `period_totals`, `daily` |
-| Which songs and artists are played most? (by the event's own text) | `period_tops` |
+| Which songs and artists are played most? (by the event's own text) | `period_tops`, `top_songs`, `top_artists` |
 | When in the week, where, with which device? | `period_parts`, `weekday_hours`, `locations`, `devices` |
 | How many listeners reach each step of an upgrade or downgrade? | `period_parts` (kind `page`) |
 | How much does each user play per day, and how long are sessions? | `user_days`, `sessions` |

@@ -5,7 +5,7 @@ select
     plays,
     listeners,
     songs,
-    round(matched_plays::decimal(18, 4) / plays, 4) as match_rate
-from reports.period_tops
-where period = 'all' and level = 'all' and kind = 'artist' and rank <= 10
+    match_rate
+from reports.top_artists
+where rank <= 10
 order by rank

@@ -30,6 +30,7 @@ STATE = "reports_state"
 DAYS = ("song_days", "session_days", "level_days", "part_days")
 # Sums of these over all time: a run subtracts the old values of the changed days, and adds the new ones.
 SUMS = ("song_listeners", "session_plays", "part_listeners")
+WORKING = ("day_periods",)
 PERIODS = ("period_totals", "period_tops", "period_parts")
 # In the order in which they are created: each reads tables, or views before it.
 VIEWS = (
@@ -41,6 +42,8 @@ VIEWS = (
     "user_weeks",
     "retention",
     "growth",
+    "top_songs",
+    "top_artists",
     "locations",
     "weekday_hours",
     "devices",
@@ -50,8 +53,9 @@ CHECKS = Path(__file__).with_name("checks.yaml")
 
 
 def scripts() -> dict[str, str]:
-    """Return the script of each table and view below ``include/sql``, for Airflow to render."""
-    return {"day_periods": f"{STATE}/day_periods.sql"} | {name: f"reports/{name}.sql" for name in TABLES}
+    """Return the script of each table and view below ``include/sql``, in their order, for Airflow to render."""
+    names = ("agents", *DAYS, *SUMS, *WORKING, *PERIODS, "loads", *VIEWS)
+    return {name: f"{STATE if name in WORKING else 'reports'}/{name}.sql" for name in names}
 
 
 class Plan(TypedDict):
@@ -192,9 +196,9 @@ def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield name, _replace(name, rendered[name], changed_days())
     for name in SUMS:
         yield name, _add(name, rendered[name], "+")
-    periods = _replace("day_periods", rendered["day_periods"], "true")
-    # The plans of the queries that join it depend on how few rows it has.
-    yield "day_periods", f"{periods};\nanalyze {_target('day_periods')}"
+    for name in WORKING:
+        # The plans of the queries that join it depend on how few rows it has.
+        yield name, f"{_replace(name, rendered[name], 'true')};\nanalyze {_target(name)}"
     # One condition per DELETE, so that each finds its rows by the sort key.
     due = [
         f"period = '{period}' and start in (select d.start from {state}.day_periods as d where d.period = '{period}')"
@@ -327,7 +331,7 @@ def _columns(name: str) -> list[str]:
 
 
 def _target(name: str) -> str:
-    return f"{reports_state() if name == 'day_periods' else reports()}.{name}"
+    return f"{reports_state() if name in WORKING else reports()}.{name}"
 
 
 def _literal(text: str) -> str:

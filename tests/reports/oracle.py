@@ -210,6 +210,15 @@ def _views(plays: list[Event]) -> dict[str, Rows]:
         ],
         "retention": _retention(weeks, last),
         "growth": _growth(weeks, last),
+        "top_songs": [
+            (rank, song, artist, *more, _round(Decimal(more[-1]) / more[0], 4))
+            for rank, song, artist, *some in _ranked(plays, lambda e: (e.song, e.artist), 1000)
+            for more in [[*some[:2], *some[3:]]]
+        ],
+        "top_artists": [
+            (rank, artist, *more, _round(Decimal(more[-1]) / more[0], 4))
+            for rank, _, artist, *more in _ranked(plays, lambda e: ("", e.artist), 1000)
+        ],
         "locations": [
             (*of, len(found), _users(found), _sessions(found), _paid_known(found)[1])
             for of, found in group(plays, lambda e: (e.location, e.level)).items()
