@@ -22,8 +22,8 @@ FAST := tests/unit tests/dags tests/project \
   local_redshift/tests/test_dialect.py local_redshift/tests/test_conformance_expressions.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down report listening query airflow runtime3 env cloud-demo check test soak mutants bench clients suites \
-  first-contact package release dbt docs screenshots lint lock versions
+.PHONY: help run up down report listening query airflow runtime3 env sample cloud-demo check test soak mutants bench clients suites \
+  first-contact package release dbt docs screenshots lint lock versions clean
 
 # Many images set this variable. Without bytecode below this folder, every start of Airflow takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -63,6 +63,9 @@ runtime3: $(READY) ## Change the project's files for Astro Runtime 3 (Airflow 3,
 
 env: $(READY) ## Print a complete .env file for `astro dev start --standalone` or any other Airflow on this machine
 	@$(CLI) env
+
+sample: $(READY) ## Generate the sample month in .local/sample; SCALE=10 for ten times as much, SONGS=14896 for 14,896 songs
+	@$(PY) -m local.sample .local/sample --scale $(or $(SCALE),1) $(if $(SONGS),--songs $(SONGS))
 
 cloud-demo: $(READY) ## Follow docs/aws.md on this machine: provision, load, pause, resume, tear down; a cluster, then Serverless
 	@$(PY) -W ignore -m local.cloud_demo cluster
@@ -144,6 +147,10 @@ versions: $(READY) ## Print the versions in use
 	@$(UV) --version
 	@$(PY) --version
 	@for tool in apache-airflow pytest ruff sqlfluff mypy; do grep "^$$tool==" $(LOCK) | cut -d ' ' -f 1; done
+
+clean: ## Stop everything and delete all files that make created
+	@for python in .uv/venv/bin/python .uv/venv-airflow3/bin/python; do if [ -x $$python ]; then $$python -m local.cli down || exit 1; fi; done
+	rm -rf .uv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Setup messages are written to standard error: `make query` writes only CSV to standard output.
 # --target works beside Debian's externally managed Python and needs no python3-venv.

@@ -11,7 +11,7 @@ from pathlib import Path
 from local import sample
 from local.home import Home, Problem, say, shown
 
-SHAPE = "Next: name a folder that holds log_data/ and song_data/, as .local/sample does after make run"
+SHAPE = "Next: name a folder that holds log_data/ and song_data/, as the sample does (make sample; ls .local/sample)"
 
 
 @dataclass(frozen=True)
