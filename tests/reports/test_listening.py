@@ -143,19 +143,16 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
                     [listening._text(name), *row] for name, *row in parts[key, kind]
                 )
     last = max(e.day for e in plays)
-    assert (
-        facts["days"]
-        == [
-            [
-                day.isoformat(),
-                *(sum(e.level == level for e in found) for level in ("free", "paid")),
-                oracle._users(found),
-                *(oracle._users([e for e in found if e.level == level]) for level in ("free", "paid")),
-            ]
-            for day, found in sorted(oracle.group(plays, lambda e: e.day).items())
-            if day > last - timedelta(days=listening.DAYS)
+    assert facts["days"] == [
+        [
+            day.isoformat(),
+            *(sum(e.level == level for e in found) for level in ("free", "paid")),
+            oracle._users(found),
+            *(oracle._users([e for e in found if e.level == level]) for level in ("free", "paid")),
         ]
-    )
+        for day, found in sorted(oracle.group(plays, lambda e: e.day).items())
+        if day > last - timedelta(days=listening.DAYS)
+    ]
     newest = max(e.week for e in plays)
     first = newest - timedelta(weeks=listening.WEEKS_OF_YEAR - 1)
     growth = [[str(week), *counts] for week, _, *counts in sorted(expected["growth"]) if week >= first]
