@@ -13,7 +13,7 @@
 | How many are active by day, week and month, and what is the stickiness? | `active_users` |
 | Who went from free to paid, and back? | `level_history` |
 | Who returns in the weeks after the first, who is new, who stays away? | `retention`, `growth` |
-| What is the last day, and what was left out? | `loads` |
+| What was loaded, and what was left out? | `loads` |
 
 For columns, units and grain of each, see `docs/data/README.md`, or `COMMENT ON` in the warehouse.
 

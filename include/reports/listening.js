@@ -42,7 +42,9 @@
 
   function change(metric, now, before) {
     if (!range().before) return null;
-    if (before === null || now === null) return make("p", {class: "soft"}, "no plays in the previous range");
+    // A share of no plays is not a number.
+    if (now === null) return null;
+    if (before === null) return make("p", {class: "soft"}, "no plays in the previous range");
     if (isShare(metric)) {
       const points = Number(((now - before) * 100).toPrecision(2));
       return make("p", {class: "soft"}, `${points > 0 ? "+" : ""}${points} points, from ${share.format(before)}`);
@@ -125,7 +127,7 @@
     return make(
       "section", {class: wide ? "card full" : "card", id, "aria-labelledby": `${id}-title`},
       make("h2", {id: `${id}-title`}, title),
-      body.length ? null : make("p", {}, "No data in this range and level."),
+      body.length ? null : make("p", {}, "No data."),
       chart && body.length ? make("figure", {}, picture(chart, `${title}; the numbers are in the table below`)) : null,
       colors && body.length ? make("p", {class: "key"}, ...Object.entries(colors).flatMap(([label, color]) => [mark(color), label])) : null,
       make("p", {class: "definition"}, about),
@@ -186,12 +188,12 @@
     const {start, end} = range();
     const body = facts.days.filter(([date]) => date >= start && date <= end).map(([date, free, paid, all, ofFree, ofPaid]) => ({
       all: [date, free, paid, all], free: [date, free, 0, ofFree], paid: [date, 0, paid, ofPaid],
-    })[state.level]);
+    })[state.level]).filter((row) => row[3]);
     const long = body.flatMap((row) => stacked.map((level, i) => ({day: day(row[0]), level, plays: row[1 + i]})));
     const wide = true;
     return panel({
       id: "activity", title: "How much, day by day?", wide, colors: {Free: "free", Paid: "paid"},
-      about: `Plays per day, UTC${facts.days.length >= 400 ? "; at most the last 400 days" : ""}. ${means("paid_plays")} ${means("listeners")}`,
+      about: `Plays per day, UTC${day(facts.until) - day(start) >= 400 * 864e5 ? "; only the last 400 days" : ""}. ${means("paid_plays")} ${means("listeners")}`,
       columns: [["Day", "short"], ["Free plays"], ["Paid plays"], ["Listeners"]], body,
       chart: Plot.plot({
         style, width: widthOf(wide), height: 230, x: {type: "utc", label: null, ticks: body.length < 9 ? d3.utcDay : undefined}, y: {label: "plays", grid: true, tickFormat: "~s"}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
@@ -232,7 +234,7 @@
     const long = facts.changes.flatMap(([week, up, down]) => [{week: day(week), what: "up", users: up}, {week: day(week), what: "down", users: -down}]);
     return panel({
       id: "level-changes", title: "Who starts to pay, and who stops?", colors: {"free to paid": "paid", "paid to free": "free"},
-      about: "Changes between free and paid from one play of a user to the next, per ISO week, for all users and the last 53 weeks with a change.",
+      about: "Changes between free and paid from one play of a user to the next, per ISO week with a change, for all users and at most the last 53 weeks.",
       columns: [["Week from", "short"], ["Free to paid"], ["Paid to free"]], body: facts.changes,
       chart: Plot.plot({
         style, width: widthOf(false), height: 200, x: mondays(facts.changes.map((row) => row[0])), y: {label: "changes", grid: true, tickFormat: (value) => String(Math.abs(value))}, color: {domain: ["up", "down"], range: ["var(--paid)", "var(--free)"]},
@@ -246,7 +248,7 @@
     const labels = [...new Set(body.map((row) => row[0]))];
     return panel({
       id: "retention", title: "Who comes back?",
-      about: "The share of users with their first play in a week who also played in the weeks after it. Weeks are ISO weeks from Monday, UTC; all levels, the last 13 first weeks.",
+      about: "The share of users with their first play in a week who also played in the weeks after it. Weeks are ISO weeks from Monday, UTC; all levels, first weeks among the last 13 weeks.",
       columns: [["First week from", "short"], ["Weeks since"], ["Users"], ["Came back"], ["Share", "share"]], body,
       chart: Plot.plot({
         style, width: widthOf(false), height: 26 * labels.length + 48, marginTop: 8, marginLeft: 80, marginBottom: 40, padding: 0.04, x: {label: "weeks since", labelOffset: 34, type: "band", tickFormat: (n) => String(n)}, y: {label: null, domain: labels},
@@ -264,7 +266,7 @@
     const long = facts.growth.flatMap(([week, ...counts]) => kinds.map((kind, i) => ({week: day(week), kind, users: kind === "dormant" ? -counts[i] : counts[i]})));
     return panel({
       id: "growth", title: "Is the audience growing?", colors: {new: "new", returned: "returned", resurrected: "resurrected", dormant: "dormant"},
-      about: "Listeners per ISO week, all levels. New: their first play. Returned: played in the week before, too. Resurrected: played before, but not in that week. Dormant, below zero: played in the week before, but not in this one.",
+      about: "Listeners per ISO week, all levels, at most the last 53 weeks. New: their first play. Returned: played in the week before, too. Resurrected: played before, but not in that week. Dormant, below zero: played in the week before, but not in this one.",
       columns: [["Week from", "short"], ["New"], ["Returned"], ["Resurrected"], ["Dormant"]], body: facts.growth,
       chart: Plot.plot({
         style, width: widthOf(false), height: 230, x: mondays(facts.growth.map((row) => row[0])), y: {label: "users", grid: true, tickFormat: (value) => String(Math.abs(value))}, color: {domain: kinds, range: kinds.map((kind) => `var(--${kind})`)},
@@ -334,24 +336,28 @@
     document.documentElement.dataset.ready = "yes";
   }
 
-  // The URL has the range, level and item shown, so that it can be shared and the browser's Back button works.
+  // The URL has the range, level and item shown, so that it can be shared and the browser's Back button works. The item is
+  // named, because the next page numbers the items differently.
+  const called = (item) => JSON.stringify(item.slice(0, 3));
   function read() {
     const given = new URLSearchParams(location.hash.slice(1));
     state.range = facts.ranges.some((one) => one.id === given.get("range")) ? given.get("range") : facts.ranges[0].id;
     state.level = given.get("level") in levels ? given.get("level") : "all";
-    state.item = /^\d+$/.test(given.get("item") || "") && facts.items[given.get("item")] ? Number(given.get("item")) : null;
+    const at = facts.items.findIndex((item) => called(item) === given.get("item"));
+    state.item = at < 0 ? null : at;
   }
 
   function go(next) {
     const to = {...state, ...next};
-    const hash = new URLSearchParams({range: to.range, level: to.level, ...(to.item === null ? {} : {item: to.item})});
+    const hash = new URLSearchParams({range: to.range, level: to.level, ...(to.item === null ? {} : {item: called(facts.items[to.item])})});
     location.hash = hash;
   }
 
   function start() {
     const published = facts.loads.length ? `; published ${facts.loads[0][6]} UTC` : "";
-    const out = facts.loads.filter((row) => row[4] + row[5]).map((row) => `${number.format(row[4])} lines rejected and ${number.format(row[5])} files refused of ${row[0]}`);
-    document.getElementById("until").textContent = `Plays from ${dates.format(day(facts.from))} to ${dates.format(day(facts.until))}${published}; ${out.join(", ") || "no line rejected, no file refused"}`;
+    const count = (n, thing) => `${number.format(n)} ${thing}${n === 1 ? "" : "s"}`;
+    const out = facts.loads.filter((row) => row[4] + row[5]).map((row) => `${row[0]}: ${count(row[4], "line")} rejected, ${count(row[5], "file")} refused`);
+    document.getElementById("until").textContent = `Plays from ${dates.format(day(facts.from))} to ${dates.format(day(facts.until))}${published}; ${out.join("; ") || "no line rejected, no file refused"}`;
     const select = document.getElementById("range");
     const groups = {Days: ["all", "last_7", "last_28"], Months: ["month"], Weeks: ["week"]};
     for (const [label, periods] of Object.entries(groups)) {

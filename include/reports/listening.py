@@ -135,6 +135,9 @@ def _ranges(first: date, last: date) -> list[dict[str, Any]]:
         label, before = f"Week {number} of {year}, from {week:%-d %b}", week - timedelta(days=7)
         found.append(_range(f"{year}-W{number:02}", label, "week", week, week + timedelta(days=6), before))
         week = before
+    for one in found:
+        if one["end"] > last.isoformat():
+            one["label"] += ", so far"
     return found
 
 
@@ -335,7 +338,7 @@ def _opened(ask: Ask, listed: str, last: date) -> tuple[Any, Any]:
         for name, artist, location, plays in ask(
             "select song, artist, location, plays from (select w.*, row_number() over "
             "(partition by song, artist order by plays desc, location asc) as place from ("
-            f"select {song} as song, s.artist, coalesce(s.location, 'unknown') as location, "
+            f"select {song} as song, s.artist, coalesce(nullif(s.location, ''), 'unknown') as location, "
             f"sum(s.plays)::bigint as plays from {of_items} group by 1, 2, 3) as w) as p "
             "where place <= 5 order by plays desc, location asc"
         ):

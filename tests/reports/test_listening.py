@@ -60,6 +60,12 @@ def facts(loaded_month: Any) -> dict[str, Any]:
 def test_every_range_and_level_is_what_the_oracle_counts(month, facts):
     assert [one["id"] for one in facts["ranges"][:4]] == ["all", "last-7", "last-28", "2018-11"]
     assert len(facts["ranges"]) == 4 + 5
+    # The last day with a play is Friday, November 30.
+    assert [one["label"] for one in facts["ranges"][3:6]] == [
+        "November 2018",
+        "Week 48 of 2018, from 26 Nov, so far",
+        "Week 47 of 2018, from 19 Nov",
+    ]
     assert_page(month, facts)
 
 
@@ -136,18 +142,17 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
                 assert sorted(shown) == sorted(
                     [listening._text(name), *row] for name, *row in parts[key, kind]
                 )
-    assert (
-        facts["days"]
-        == [
-            [
-                day.isoformat(),
-                *(sum(e.level == level for e in found) for level in ("free", "paid")),
-                oracle._users(found),
-                *(oracle._users([e for e in found if e.level == level]) for level in ("free", "paid")),
-            ]
-            for day, found in sorted(oracle.group(plays, lambda e: e.day).items())
-        ][-listening.DAYS :]
-    )
+    last = max(e.day for e in plays)
+    assert facts["days"] == [
+        [
+            day.isoformat(),
+            *(sum(e.level == level for e in found) for level in ("free", "paid")),
+            oracle._users(found),
+            *(oracle._users([e for e in found if e.level == level]) for level in ("free", "paid")),
+        ]
+        for day, found in sorted(oracle.group(plays, lambda e: e.day).items())
+        if day > last - timedelta(days=listening.DAYS)
+    ]
     newest = max(e.week for e in plays)
     first = newest - timedelta(weeks=listening.WEEKS_OF_YEAR - 1)
     growth = [[str(week), *counts] for week, _, *counts in sorted(expected["growth"]) if week >= first]
@@ -415,6 +420,45 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page
         assert text.startswith("Rank,Song,Artist,Plays,Listeners,Known song\n")
         # Without the apostrophe, a spreadsheet would interpret the text as a formula.
         assert '"\'=HYPERLINK(""http://evil.example"")"' in text
+        assert_quiet(chrome)
+
+
+@needs_browser
+def test_a_gap_in_a_long_history(make_world, tmp_path):
+    """A range without a play says so, a cut range says so, and an address opens the same song on the next page."""
+    world = make_world(reject_threshold=0.5)
+    page = tmp_path / "listening.html"
+
+    def publish(day: str, *lines: Any) -> None:
+        world.log(day, *lines)
+        world.load("2019-01-01", "2020-03-03", audited=False)
+        update()
+        facts = facts_of()
+        assert_page(world, facts)
+        page.write_text(listening.render(facts))
+
+    world.create_tables()
+    for day in ("2019-01-01", "2020-02-04"):
+        world.log(day, event(datetime.fromisoformat(day), song="Later", location=""))
+    publish("2020-03-02", event(datetime(2020, 3, 2), song="Later", location=""), "{}")
+    with screenshots.browser() as chrome:
+
+        def text(css: str, hash_: str) -> str:
+            screenshots.open_listening(chrome, page, hash_=hash_)
+            return chrome.find_element(By.CSS_SELECTOR, css).text
+
+        assert text("#until", "").endswith("; events: 1 line rejected, 0 files refused")
+        assert "only the last 400 days" in text("#activity", "#range=all")
+        assert "400 days" not in text("#activity", "#range=2020-02")
+        assert "-100% from 1" in text("#tile-plays", "#range=2020-W07")
+        assert "no plays in the previous range" not in text("#tile-paid_share", "#range=2020-W07")
+        assert "No data." in text("#activity", "#range=all&level=paid")
+        assert "No data." in text("#level-changes", "#range=all")
+        screenshots.open_listening(chrome, page)
+        chrome.find_element(By.CSS_SELECTOR, "#top-songs td button").click()
+        shared = "#" + chrome.current_url.split("#")[1]
+        publish("2020-02-05", event(datetime(2020, 2, 5), song="Earlier"))
+        assert text("#item-name", shared) == "Later – Artist"
         assert_quiet(chrome)
 
 
