@@ -4,6 +4,7 @@
 UV_VERSION := 0.13.8
 UV := .uv/$(UV_VERSION)/bin/uv
 # AIRFLOW=3 runs any target on the newest Airflow 3 instead of the image's 2.11, with its own lock, environment and data.
+$(if $(filter-out 2 3,$(AIRFLOW)),$(error AIRFLOW=$(AIRFLOW) is not supported. Next: AIRFLOW=3, or AIRFLOW=2, the default))
 ifeq ($(AIRFLOW),3)
 VENV := .uv/venv-airflow3
 LOCK := requirements-airflow3.lock

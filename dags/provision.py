@@ -30,6 +30,7 @@ changed | see the message |
 | `wait_for_stack`: timeout | AWS took over an hour, for example to resize, and goes on | run it again to wait longer |
 | `limit_usage` | the usage limit could not be set; no login was created | clear the task |
 | `ensure_database_user` | the cluster cannot be reached | see the message |
+| any other | a permission is missing | see the message, then clear the task |
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ skipped.
 | red task | meaning | what to do |
 |---|---|---|
 | `find_resumable` | the cluster does not exist or cannot be resumed, or the schedule is malformed | see the message |
+| `wait_until_paused` | a pause has not ended within an hour | see the cluster's events in AWS, then clear the task |
 | `resume_cluster` | the cluster was not available within an hour | see its events in AWS, then clear the task |
 """
 

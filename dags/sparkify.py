@@ -46,8 +46,9 @@ also for a failed run, and returns the address of the page.
 
 | red task | meaning | next step |
 |---|---|---|
-| `create_tables` | a table differs from its declaration, or was dropped | the message names table and column, and \
-the DAG `upgrade_tables` if the table is of an earlier version |
+| `create_tables` | the warehouse cannot be reached, perhaps because it is paused; a wrong setting; or a table differs \
+from its declaration, or was dropped | the message names the fix: the DAG `resume` for a paused cluster, the DAG \
+`upgrade_tables` for a table of an earlier version |
 | `plan` | missing permission or bucket, a wrong setting, an absent or refused file, or too many \
 refused song files | the message names the fix. The files: `select * from sparkify_ops.refused_files` |
 | `validate` | a source file cannot be read | the message names the file and the fix |
@@ -60,6 +61,8 @@ duplicate key, or checks that did not pass because tasks were cleared one by one
 with everything downstream |
 | `check_complete` | the run is published, but files were left out: refused, or replaced meanwhile | the message names \
 the files |
+| `close_run` | the run report was not written, or the schema of the run was not dropped. The star is not affected | \
+see the message, then clear the task. `maintenance` drops the schema |
 
 To try again, clear `plan` with everything downstream (if `create_tables` failed, clear that task instead). The run
 starts over, which is safe.

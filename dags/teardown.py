@@ -21,6 +21,7 @@ cluster then runs for some minutes, because AWS takes a snapshot only of a runni
 | `take_final_snapshot` | AWS took no snapshot. Nothing was deleted | see the message, or turn `final_snapshot` off |
 | `wait_for_deletion` | AWS could not delete a resource | `list_leftovers` names it and the reason. Run it again |
 | `list_leftovers` | something is left that should have been deleted | its log has the command that removes it |
+| any other | AWS refused a change, or a permission is missing | see the message, then run it again |
 """
 
 from __future__ import annotations

@@ -80,7 +80,11 @@ def dispatch(home: Home, given: argparse.Namespace) -> int:
     elif given.command == "query":
         warehouse.print_csv(services.require(home), given.sql, given.user)
     else:
-        return airflow.command_line(home, shlex.split(given.arguments))
+        try:
+            arguments = shlex.split(given.arguments)
+        except ValueError as error:
+            raise Problem(f"{error} in CMD: {given.arguments}\nNext: close the quotation") from None
+        return airflow.command_line(home, arguments)
     return 0
 
 

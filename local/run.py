@@ -46,11 +46,12 @@ def load(home: Home, folder: str | None) -> None:
     with start_runs(home, running, params) as process:
         result = follow(home, running, process, LOAD, before[LOAD])
         problem = result.problem
-        if result.published:
-            say(f"running DAG {REPORTS}, which a publish triggers")
-            problem = problem or follow(home, running, process, REPORTS, before[REPORTS]).problem
-    if problem and not result.published:
-        raise problem
+        if result.published or not problem:
+            say(f"running DAG {REPORTS}, which adds what its tables do not show yet")
+            reported = follow(home, running, process, REPORTS, before[REPORTS])
+            problem = problem or reported.problem
+    if result.problem and not result.published:
+        raise result.problem
     if not result.published:
         say("nothing is new in the lake: the warehouse is unchanged")
     warehouse.print_counts(running)
@@ -101,7 +102,7 @@ class Result:
 def start_runs(
     home: Home, running: service.Running, params: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the load with these params, and the reports after a publish, in another process (local/dag_runs.py)."""
+    """Run the load with these params, and the reports unless it fails, in another process (local/dag_runs.py)."""
     with home.run_log.open("w") as log:
         process = airflow.start_process(home, running, ["local.dag_runs", json.dumps(params)], log)
         try:
@@ -149,7 +150,7 @@ def follow(
     published = states.get("publish") == "success"
     problem = None
     if process.poll() or failed:
-        problem = Problem(describe_failure(home, running, run_id, failed, published), 1)
+        problem = Problem(describe_failure(home, running, dag_id, run_id, failed, published), 1)
     return Result(run_id, published, problem)
 
 
@@ -177,7 +178,7 @@ def as_message(value: Any) -> str:
 
 
 def describe_failure(
-    home: Home, running: service.Running, run_id: str, failed: list[str], published: bool
+    home: Home, running: service.Running, dag_id: str, run_id: str, failed: list[str], published: bool
 ) -> str:
     """Return the message for a run that failed."""
     log = shown(home.run_log)
@@ -190,7 +191,10 @@ def describe_failure(
     parts = [f"task {name} failed:\n{errors.get(name) or airflow.tail(home.run_log)}" for name in failed]
     if any("stl_load_errors" in part for part in parts):
         parts.append("\n  ".join(["stl_load_errors has:", *warehouse.load_errors(running)]))
-    state = "The other files are published" if published else "The published tables are unchanged"
+    if dag_id == REPORTS:
+        state = f"The star is published, and the report tables are {'updated' if published else 'unchanged'}"
+    else:
+        state = "The other files are published" if published else "The published tables are unchanged"
     return "\n\n".join(parts) + (
         f"\n\n{state}. Log: {log}\n"
         "Next: fix the problem that the message names, then run the same command again; it continues from what is"

@@ -194,6 +194,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="replace the table in the package's README")
     given = parser.parse_args()
     tools = environments.read_tools()
+    if unknown := set(given.tools) - tools.keys():
+        parser.error(f"no such tool: {', '.join(unknown)}; there are {', '.join(tools)}")
     rows = []
     for name in given.tools or tools:
         print(f"{name} ...", file=sys.stderr, flush=True)

@@ -187,6 +187,8 @@ def main() -> int:
         parser.error("--write replaces the figures of a suite, so it needs all of its tests")
     settings = tomllib.loads((environments.HERE / "suites.toml").read_text())
     classes = settings.pop("class")
+    if unknown := set(given.suites) - settings.keys():
+        parser.error(f"no such suite: {', '.join(unknown)}; there are {', '.join(settings)}")
     tables = {}
     for name in given.suites or settings:
         report = HOME / f"{name}.xml" if given.again else run(name, settings[name], given.selected)

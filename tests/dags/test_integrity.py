@@ -7,8 +7,10 @@ This file needs only Airflow, because `astro dev pytest` runs it in the image.
 
 import json
 import os
+import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,14 @@ def test_every_dag_has_tags_and_its_operators_page(bag: dict[str, Any]) -> None:
         assert dag["tags"], f"{name} has no tag"
         assert len(dag["doc"]) > 200, f"{name}'s file has no docstring that says what to do when it fails"
         assert not dag["undocumented"], f"{name}: tasks without a docstring or doc_md"
+
+
+def test_every_task_has_a_row_for_when_it_fails(bag: dict[str, Any]) -> None:
+    for name, dag in bag["dags"].items():
+        first_cells = [line.split("|")[1] for line in dag["doc"].splitlines() if line.startswith("| ")]
+        patterns = re.findall(r"`([a-z_.*]+)`", " ".join(first_cells))
+        missing = [task for task in dag["retries"] if not any(fnmatch(task, each) for each in patterns)]
+        assert not missing or " any other " in first_cells, f"{name}: no row for the red tasks {missing}"
 
 
 def test_every_task_is_retried(bag: dict[str, Any]) -> None:

@@ -221,6 +221,32 @@ def test_a_failed_run_says_what_where_and_what_next(
     assert query(loaded, capsys, "select day from reports.daily order by 1")[1:] == days[1:]
 
 
+@pytest.mark.slow
+def test_reports_that_failed_run_again_although_nothing_is_new(
+    loaded: Home, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = min(folder.glob("log_data/**/*.json"))
+    good = path.read_text()
+    lines = good.splitlines()
+    lines.remove(next(line for line in lines if '"NextSong"' in line))
+    assert cli.main(["run", str(folder)], loaded) == 0
+    query(loaded, capsys, "drop table reports_state.due_events")
+    query(loaded, capsys, "create view reports_state.due_events as select 1 as plays")
+    try:
+        path.write_text("\n".join(lines))
+        assert cli.main(["run", str(folder)], loaded) == 1
+        told = capsys.readouterr().err
+        assert "task due_events failed" in told
+        assert "The star is published, and the report tables are unchanged" in told
+        query(loaded, capsys, "drop view reports_state.due_events")
+        assert cli.main(["run", str(folder)], loaded) == 0
+        assert "nothing is new" in capsys.readouterr().out
+        plays = query(loaded, capsys, "select count(*) as plays from sparkify.songplays")
+        assert query(loaded, capsys, "select sum(plays) as plays from reports.daily") == plays
+    finally:
+        path.write_text(good)
+
+
 @pytest.mark.finding("D1")
 @pytest.mark.slow
 def test_services_that_die_during_a_run(

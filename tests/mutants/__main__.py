@@ -346,6 +346,12 @@ def main(names: list[str]) -> int:
     HOME.mkdir(parents=True, exist_ok=True)
     killed = read_killed()
     harmless = {mutant for known in yaml.safe_load(SURVIVORS.read_text()) for mutant in known["mutants"]}
+    if unknown := set(names) - central_files([]).keys():
+        print(
+            f"no central file: {', '.join(unknown)}; TESTS in {Path(__file__).name} lists them",
+            file=sys.stderr,
+        )
+        return 2
     mutants = number(all_mutants(list(central_files(names))))
     todo = [mutant for mutant in mutants if mutant.key() not in killed and mutant.describe() not in harmless]
     started = time.monotonic()

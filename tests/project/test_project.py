@@ -94,6 +94,24 @@ def test_make_explains_every_target() -> None:
     assert {"run", "test", "up", "down", "query", "lint"} <= set(targets[1].split())
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["clients", "TOOL=nope"], "no such tool: nope; there are psql"),
+        (["suites", "SUITE=nope"], "no such suite: nope; there are "),
+        (["mutants", "FILE=nope"], "no central file: nope"),
+        (["airflow", "CMD=dags list 'x"], "No closing quotation in CMD: dags list 'x\nNext: "),
+        (["versions", "AIRFLOW=4"], "AIRFLOW=4 is not supported. Next: "),
+    ],
+    ids=lambda given: given[0] if isinstance(given, list) else "",
+)
+def test_make_refuses_a_wrong_argument_in_a_sentence(given: list[str], told: str) -> None:
+    done = subprocess.run(["make", *given], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_clean_stops_the_worlds_of_both_airflows(tmp_path: Path) -> None:
     shutil.copy2(PROJECT / "Makefile", tmp_path / "Makefile")
     for name in ("venv", "venv-airflow3"):
