@@ -66,8 +66,8 @@ _SETTINGS = {
 
 # These files run, in this order, in template1, because every later database is a copy of it.
 _CATALOG = (
-    "dates", "comparisons", "numbers", "casts", "strings", "types", "loads", "tables", "views", "svv", "history", "empty",
-    "system", "statements",
+    "dates", "comparisons", "numbers", "casts", "strings", "types", "loads", "tables", "views", "svv", "history",
+    "empty", "system", "statements",
 )  # fmt: skip
 
 

@@ -14,13 +14,14 @@ from typing import Any
 
 from ..backend import Backend
 from ..errors import SqlError, as_sql_error
+from ..sql.refusals import not_covered
 from . import records
 from .convert import INVALID, NOT_BLANK, Column, Conversion, literal, quote_name
 from .diagnose import find_bad_lines, is_covered, reason
 from .history import LoadHistory
 from .lines import Lines
 from .objects import Objects, check_assumerole, steps
-from .options import not_covered, parse
+from .options import parse
 from .records import BadRecord
 
 
@@ -100,7 +101,7 @@ class Load:
                 )
         for column in columns:
             if not is_covered(column):
-                raise not_covered(f"into a column of type {column.spelled} ({column.name})")
+                raise not_covered(f"COPY ... into a column of type {column.spelled} ({column.name})")
         return columns
 
     async def _fill(self) -> None:

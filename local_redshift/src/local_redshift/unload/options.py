@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..copy.options import Reader, read_role, unquote
-from ..errors import SqlError
+from ..errors import Refused, SqlError
 from ..service import REGION
-from ..sql.refusals import COVERAGE
+from ..sql.refusals import not_covered
 from ..sql.statement import Names, Statement
 from ..sql.statements import translate
 from ..sql.tokens import Token, identifier, tokenize, visible
@@ -42,10 +42,6 @@ class Options:
     # Arguments of PutObject. The bucket's default encryption applies only with ENCRYPTED AUTO.
     encryption: dict[str, str] = field(default_factory=lambda: {"ServerSideEncryption": "AES256"})
     options: set[str] = field(default_factory=set)
-
-
-def _not_covered(what: str) -> SqlError:
-    return SqlError(f"the local Redshift does not cover UNLOAD ... {what}: {COVERAGE}", "0A000")
 
 
 def parse(sql: str, names: Names) -> Options:
@@ -88,7 +84,7 @@ def _query(token: Token) -> str:
 def select(statement: Statement) -> str:
     """Return the query that an UNLOAD runs, or raise SqlError if it is not a valid SELECT."""
     if statement.kind == "refused":
-        raise SqlError(statement.text, "0A000")
+        raise Refused(statement.text)
     tokens = visible(tokenize(statement.text))
     if statement.kind != "plain" or tokens[0].low not in ("select", "with", "("):
         raise SqlError(f'syntax error at or near "{tokens[0].text}": UNLOAD needs a SELECT', "42601")
@@ -96,7 +92,7 @@ def select(statement: Statement) -> str:
     for part in tokens:
         depth += {"(": 1, ")": -1}.get(part.text, 0)
         if depth == 0 and part.low == "limit" and part.kind == "word":
-            raise SqlError("Limit clause is not supported: put it into a subquery", "0A000")
+            raise Refused("Limit clause is not supported: put it into a subquery")
     return statement.text
 
 
@@ -199,7 +195,7 @@ def _option(reader: Reader, options: Options) -> None:
         token = reader.take()
         option = token.low
         if option not in ("csv", "json", "parquet"):
-            raise _not_covered(f"FORMAT {token.text.upper()}")
+            raise not_covered(f"UNLOAD ... FORMAT {token.text.upper()}")
     if option in options.options:
         raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
     options.options.add(option)
@@ -208,9 +204,9 @@ def _option(reader: Reader, options: Options) -> None:
     elif option in _OPTIONS:
         _OPTIONS[option](reader, options)
         if option == "manifest" and reader.peek() == "verbose":
-            raise _not_covered("MANIFEST VERBOSE")
+            raise not_covered("UNLOAD ... MANIFEST VERBOSE")
     else:
-        raise _not_covered(token.text.upper())
+        raise not_covered(f"UNLOAD ... {token.text.upper()}")
 
 
 def _check(options: Options) -> None:
