@@ -126,6 +126,27 @@ def test_encodings_are_kept(client: Client) -> None:
         ) == [("i", "zstd"), ("n", "none"), ("d", "az64")]
 
 
+def test_the_layout_follows_a_renamed_column_and_not_if_not_exists(client: Client) -> None:
+    client("create table {s}.a (i int encode zstd, d int)")
+    client(
+        "create table if not exists {s}.a (i int encode raw, d int) distkey (d) interleaved sortkey (i, d)"
+    )
+    client("create table {s}.b (i int encode zstd, d int distkey, o int) sortkey (i, d)")
+    for column in "id":
+        client(f"alter table {{s}}.b rename column {column} to {column}2")
+    client("set search_path to {s}")
+    assert client(
+        "select tablename, \"column\", trim(encoding), distkey, sortkey from pg_table_def where schemaname = '{s}'"
+        " and \"column\" <> 'o' order by 1, 2"
+    ) == [
+        ("a", "d", "az64", False, 0),
+        ("a", "i", "zstd", False, 0),
+        ("b", "d2", "none", True, 2),
+        ("b", "i2", "zstd", False, 1),
+    ]
+    client.fails("alter table {s}.b drop column d2", 'cannot drop distkey column "d2"')
+
+
 def test_an_interleaved_sort_key_alternates_in_sign(client: Client) -> None:
     client("create table {s}.a (x int, y int, z int) interleaved sortkey (x, y, z)")
     rows = client(
@@ -169,7 +190,7 @@ def test_foreign_keys_are_declared_but_not_enforced(client: Client) -> None:
         "create table if not exists {s}.plays (usr int references {s}.users (id), friend int, name varchar(9),"
         " constraint friends foreign key (friend) references {s}.users, foreign key (name) references {s}.users (name))"
     )
-    client("create table if not exists {s}.plays (usr int references {s}.users (id))")
+    client("create table if not exists {s}.plays (usr int references {s}.users (id), friend int encode raw)")
     client("insert into {s}.users values (1, 'a'), (1, 'a')")
     client("insert into {s}.plays values (7, 8, 'nobody')")
     rows = client(

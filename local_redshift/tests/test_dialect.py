@@ -81,12 +81,13 @@ def test_create_table_keeps_what_postgresql_knows() -> None:
         "  b varchar(65535) default 'x,(y' )"
     )
     assert statement.after == (
-        "select pg_catalog.local_lay_out('s.\"t\"'::regclass, 'KEY', 'a', array['a', 'b c']::text[], null);\n"
-        'select pg_catalog.local_encode(\'s."t"\'::regclass, \'{"a": "az64"}\');\n'
-        "select pg_catalog.local_interleave('s.\"t\"'::regclass);\n"
-        "select pg_catalog.local_add_foreign_key('s.\"t\"'::regclass, 'o.p'::regclass,"
-        " 'foreign key (\"b\") references o.p (q)');\n"
-        "select pg_catalog.local_add_foreign_key('s.\"t\"'::regclass, 'z'::regclass, 'foreign key (a) references z')"
+        "select pg_catalog.local_lay_out('s.\"t\"'::regclass, 'KEY', 'a', array['a', 'b c']::text[], null),\n"
+        'pg_catalog.local_encode(\'s."t"\'::regclass, \'{"a": "az64"}\'),\n'
+        "pg_catalog.local_interleave('s.\"t\"'::regclass),\n"
+        "pg_catalog.local_add_foreign_key('s.\"t\"'::regclass, 'o.p'::regclass,"
+        " 'foreign key (\"b\") references o.p (q)'),\n"
+        "pg_catalog.local_add_foreign_key('s.\"t\"'::regclass, 'z'::regclass, 'foreign key (a) references z')"
+        " where coalesce(pg_catalog.to_regclass('s.\"t\"')::oid::text, '') <> pg_catalog.current_setting('local.table')"
     )
 
 

@@ -292,7 +292,8 @@ class Load:
         (userid,) = (await backend.query("select oid::int from pg_roles where rolname = current_user"))[0]
         rows = [
             {"userid": userid, "query": query, "slice": 0, "name": self._bare_table, "filename": file.name[:256],
-             "lines_scanned": file.lines + file.skipped, "errors": -1, "file_format": self._copy.format[0].upper()}
+             "lines_scanned": file.lines + file.skipped, "errors": -1, "file_format": self._copy.format[0].upper(),
+             "loaded": self.rows}
             for file in self._lines.files
         ]  # fmt: skip
         await asyncio.to_thread(self._history.record_files, self._database, rows)
