@@ -20,7 +20,7 @@ from .convert import INVALID, NOT_BLANK, Column, Conversion, literal, quote_name
 from .diagnose import find_bad_lines, is_covered, reason
 from .history import LoadHistory
 from .lines import Lines
-from .objects import Objects, check_assumerole, steps
+from .objects import Objects, authorize, check_assumerole, steps
 from .options import parse
 from .records import BadRecord
 
@@ -34,7 +34,8 @@ class Load:
         """:param database: the database of the connection. Its system views show the load."""
         self._backend, self._history, self._database = backend, history, database
         self._copy = parse(sql)
-        self._objects = Objects(*clients, self._copy)
+        self._clients = clients
+        self._objects = Objects(clients[0], self._copy)
         self._lines = Lines(self._objects, self._copy)
         self._conversion = Conversion(self._copy, [])
         self.rows = 0
@@ -62,7 +63,7 @@ class Load:
         try:
             self._conversion.columns = await self._target()
             user = await check_assumerole(backend, self._copy.role, "copy")
-            await asyncio.to_thread(self._objects.authorize, user)
+            await asyncio.to_thread(authorize, *self._clients, self._copy, user)
             await self._fill()
             await self._insert()
             await self._finish()

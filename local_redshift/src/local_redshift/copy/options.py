@@ -144,7 +144,7 @@ _FLAGS = {
     "acceptanydate": "accept_any_date",
     "roundec": "round_decimals",
 }
-_COMPRESSIONS = ("gzip", "bzip2", "zstd")
+COMPRESSIONS = ("gzip", "bzip2", "zstd")
 # Options with one string, and their fields.
 _STRINGS = {
     "region": "region", "timeformat": "timeformat", "dateformat": "dateformat", "delimiter": "delimiter",
@@ -172,7 +172,7 @@ def _option(reader: Reader, copy: Copy) -> None:
         copy.format = option
     elif option in _FLAGS:
         setattr(copy, _FLAGS[option], True)
-    elif option in _COMPRESSIONS:
+    elif option in COMPRESSIONS:
         if copy.compression:
             raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
         copy.compression = option

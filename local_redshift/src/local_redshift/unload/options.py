@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..copy.options import Reader, read_role, unquote
+from ..copy.options import COMPRESSIONS, Reader, read_role, unquote
 from ..errors import Refused, SqlError
 from ..service import REGION
 from ..sql.refusals import not_covered
@@ -96,33 +96,6 @@ def select(statement: Statement) -> str:
     return statement.text
 
 
-def _flag(name: str) -> Callable[[Reader, Options], None]:
-    def set_it(reader: Reader, options: Options) -> None:
-        value = True
-        if reader.peek() in ("on", "off", "true", "false"):
-            value = reader.take().low in ("on", "true")
-        setattr(options, name, value)
-
-    return set_it
-
-
-def _string(name: str) -> Callable[[Reader, Options], None]:
-    return lambda reader, options: setattr(options, name, reader.string(name.upper()))
-
-
-def _compression(name: str) -> Callable[[Reader, Options], None]:
-    def set_it(reader: Reader, options: Options) -> None:
-        if options.compression:
-            raise SqlError(f"conflicting or redundant options: {name.upper()}", "42601")
-        options.compression = name
-
-    return set_it
-
-
-def _format(name: str) -> Callable[[Reader, Options], None]:
-    return lambda reader, options: setattr(options, "format", name)
-
-
 def _partition(reader: Reader, options: Options) -> None:
     _expect(reader, "by")
     _expect(reader, "(")
@@ -142,10 +115,7 @@ def _encrypted(reader: Reader, options: Options) -> None:
 
 
 def _kms_key(reader: Reader, options: Options) -> None:
-    options.encryption = {
-        "ServerSideEncryption": "aws:kms",
-        "SSEKMSKeyId": reader.string("KMS_KEY_ID"),
-    }
+    options.encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": reader.string("KMS_KEY_ID")}
 
 
 def _max_size(reader: Reader, options: Options) -> None:
@@ -162,24 +132,11 @@ def _max_size(reader: Reader, options: Options) -> None:
         raise SqlError("MAXFILESIZE must be between 5 MB and 6.2 GB", "22023")
 
 
-_OPTIONS: dict[str, Callable[[Reader, Options], None]] = {
-    "csv": _format("csv"),
-    "json": _format("json"),
-    "parquet": _format("parquet"),
-    "delimiter": _string("delimiter"),
-    "region": _string("region"),
-    "extension": _string("extension"),
-    "null": _string("null"),
-    "gzip": _compression("gzip"),
-    "bzip2": _compression("bzip2"),
-    "zstd": _compression("zstd"),
-    "escape": _flag("escape"),
-    "addquotes": _flag("add_quotes"),
-    "header": _flag("header"),
-    "manifest": _flag("manifest"),
-    "parallel": _flag("parallel"),
-    "allowoverwrite": _flag("allow_overwrite"),
-    "cleanpath": _flag("clean_path"),
+_FLAGS = {
+    "escape": "escape", "addquotes": "add_quotes", "header": "header", "manifest": "manifest", "parallel": "parallel",
+    "allowoverwrite": "allow_overwrite", "cleanpath": "clean_path",
+}  # fmt: skip
+_OTHERS: dict[str, Callable[[Reader, Options], None]] = {
     "maxfilesize": _max_size,
     "encrypted": _encrypted,
     "kms_key_id": _kms_key,
@@ -201,10 +158,21 @@ def _option(reader: Reader, options: Options) -> None:
     options.options.add(option)
     if option in ("credentials", "iam_role", "access_key_id", "secret_access_key", "session_token"):
         options.role = read_role(reader, option)
-    elif option in _OPTIONS:
-        _OPTIONS[option](reader, options)
+    elif option in ("csv", "json", "parquet"):
+        options.format = option
+    elif option in COMPRESSIONS:
+        if options.compression:
+            raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
+        options.compression = option
+    elif option in ("delimiter", "null", "region", "extension"):
+        setattr(options, option, reader.string(option.upper()))
+    elif option in _FLAGS:
         if option == "manifest" and reader.peek() == "verbose":
             raise not_covered("UNLOAD ... MANIFEST VERBOSE")
+        given = reader.peek() in ("on", "off", "true", "false")
+        setattr(options, _FLAGS[option], not given or reader.take().low in ("on", "true"))
+    elif option in _OTHERS:
+        _OTHERS[option](reader, options)
     else:
         raise not_covered(f"UNLOAD ... {token.text.upper()}")
 
