@@ -316,16 +316,10 @@ COPIES = (
         "COPY: JSON 0.29 in DECIMAL(10, 5)", _copied("decimal(10, 5)", "0.29"), "[('0.28999',)]", SOURCE
     ),
     Question(
-        "COPY: JSON 1e-05 in DECIMAL(10, 5)",
-        _copied("decimal(10, 5)", "1e-05"),
-        "[('0.00001',)]",
-        SOURCE,
+        "COPY: JSON 1e-05 in DECIMAL(10, 5)", _copied("decimal(10, 5)", "1e-05"), "[('0.00001',)]", SOURCE
     ),
     Question(
-        'COPY: JSON "0.29" in DECIMAL(10, 5)',
-        _copied("decimal(10, 5)", '"0.29"'),
-        "[('0.29000',)]",
-        SOURCE,
+        'COPY: JSON "0.29" in DECIMAL(10, 5)', _copied("decimal(10, 5)", '"0.29"'), "[('0.29000',)]", SOURCE
     ),
     Question("COPY: JSON 5.0 in INTEGER", _copied("int", "5.0"), "refused: ", "local_redshift"),
     Question("COPY: JSON true in VARCHAR", _copied("varchar(9)", "true"), "[('true',)]", "local_redshift"),

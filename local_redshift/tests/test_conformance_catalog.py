@@ -230,9 +230,9 @@ def test_sessions_are_real(client: Client) -> None:
 
 
 def test_loads_have_a_history(client: Client) -> None:
-    source = client.warehouse.put("history.json", {"id": 1}, {"id": 2})
+    source = client.warehouse.put("history.csv", raw=b"id\n1\n2\n")
     client("create table {s}.a (id int)")
-    client.copy("a", source)
+    client.copy("a", source, "csv ignoreheader 1")
     assert client(
         "select trim(status), trim(table_name), loaded_rows, source_file_count from sys_load_history"
         " where query_id = pg_last_copy_id()"

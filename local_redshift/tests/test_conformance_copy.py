@@ -196,8 +196,7 @@ def test_loaderror_detail_has_the_fields_of_a_bad_line(four: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("compress", "option"),
-    [(gzip.compress, "gzip"), (bz2.compress, "bzip2"), (zstandard.compress, "zstd")],
+    ("compress", "option"), [(gzip.compress, "gzip"), (bz2.compress, "bzip2"), (zstandard.compress, "zstd")]
 )
 def test_compressions(four: Client, compress: Any, option: str) -> None:
     raw = compress(b"1|a|2018-11-01|2018-11-01 10:00:00\n") + compress(b"2|b||\n")
@@ -216,6 +215,7 @@ def test_compressions(four: Client, compress: Any, option: str) -> None:
         ("quote '\"'", "QUOTE"),
         ("delimiter '||'", "single character"),
         ("gzip bzip2", "conflicting"),
+        ("gzip gzip", "redundant options: GZIP"),
         ("parquet maxerror 2", "MAXERROR"),
         ("parquet gzip", "GZIP"),
     ],

@@ -226,24 +226,6 @@ def test_sql_function(numbers: Client) -> None:
     numbers("drop function {s}.later (timestamp, int)")
 
 
-LACKS = [
-    "starts_with('ab', 'a')", "regexp_like('ab', 'a')", "string_to_array('a,b', ',')", "bit_length('a')",
-    "overlay('abc' placing 'x' from 1)", "div(5, 2)", "gcd(4, 6)", "width_bucket(5, 0, 10, 5)", "make_date(2018, 1, 1)",
-    "justify_days(interval '40 days')", "sind(30)", "random_normal()", "date_add(now(), interval '1 day')",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("expression", LACKS)
-def test_only_postgres_has_the_function(shared: Client, expression: str) -> None:
-    shared.fails(f"select {expression}")
-
-
-def test_only_postgres_has_the_aggregate(shared: Client) -> None:
-    shared("create table if not exists {s}.numbers (i float8)")
-    for name in ("mode() within group (order by i)", "corr(i, i)", "regr_slope(i, i)", "bit_xor(i::int)"):
-        shared.fails(f"select {name} from {{s}}.numbers")
-
-
 # https://docs.aws.amazon.com/redshift/latest/dg/r_TO_DATE_function.html
 def test_to_date_may_be_strict(shared: Client) -> None:
     shared.fails("select to_date('20010631', 'YYYYMMDD', true)", "out of range")

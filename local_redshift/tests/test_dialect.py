@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from local_redshift.copy.objects import steps
-from local_redshift.copy.options import parse
 from local_redshift.errors import SqlError
 from local_redshift.sql.documented.check import check_shape
 from local_redshift.sql.statement import Statement
@@ -28,13 +27,6 @@ UNTOUCHED = [
 @pytest.mark.parametrize("sql", UNTOUCHED)
 def test_other_statements_pass_as_they_are(sql: str) -> None:
     assert translate(sql) == [Statement("plain", sql)]
-
-
-def test_a_view_waits_for_the_types_of_its_query() -> None:
-    (statement,) = translate("create view v as select filter from t")
-    assert (statement.kind, statement.text) == ("query", "select filter from t")
-    assert statement.finish is not None
-    assert statement.finish([]).text == "create view v as select filter from t"
 
 
 EDITED = [
@@ -64,63 +56,10 @@ def test_edit(sql: str, expected: str | None) -> None:
     assert statement.text == expected
 
 
-def test_vacuum_loses_its_options() -> None:
-    (statement,) = translate("vacuum sort only s.t to 75 percent boost")
-    assert (statement.kind, statement.text) == ("vacuum", "vacuum s.t")
-
-
-def test_create_table_keeps_what_postgresql_knows() -> None:
-    (statement,) = translate(
-        'create temp table if not exists s."T" (\n  a int encode az64 not null, -- first, (one)\n'
-        "  b varchar(max) default 'x,(y' references o.p (q),\n  foreign key (a) references z\n)\n"
-        'diststyle key distkey(a) interleaved sortkey(a, "B c") encode auto'
-    )
-    assert statement.kind == "script"
-    assert statement.text == (
-        'create temp table if not exists s."t" (\n  a int  not null, -- first, (one)\n'
-        "  b varchar(65535) default 'x,(y' )"
-    )
-    assert statement.after == (
-        "select pg_catalog.local_lay_out('s.\"t\"'::regclass, 'KEY', 'a', array['a', 'b c']::text[], null);\n"
-        'select pg_catalog.local_encode(\'s."t"\'::regclass, \'{"a": "az64"}\');\n'
-        "select pg_catalog.local_interleave('s.\"t\"'::regclass);\n"
-        "select pg_catalog.local_add_foreign_key('s.\"t\"'::regclass, 'o.p'::regclass,"
-        " 'foreign key (\"b\") references o.p (q)');\n"
-        "select pg_catalog.local_add_foreign_key('s.\"t\"'::regclass, 'z'::regclass, 'foreign key (a) references z')"
-    )
-
-
 def test_statements_of_one_message_are_told_apart() -> None:
     kinds = [s.kind for s in translate("begin; ; copy t from 's3://a;b' x; truncate t; unload ('x');commit;")]
     assert kinds == ["plain", "copy", "truncate", "unload", "plain"]
     assert translate(" ; -- nothing\n;") == []
-
-
-def test_copy_options() -> None:
-    read = parse(
-        "COPY s.t (a, \"B\") FROM 's3://bucket/some/key' CREDENTIALS AS 'aws_iam_role=arn:x' FORMAT AS JSON AS"
-        " 's3://bucket/paths' GZIP MANIFEST REGION AS 'eu-west-1' TIMEFORMAT 'epochsecs' ACCEPTINVCHARS AS '^'"
-        " TRUNCATECOLUMNS MAXERROR AS 10 COMPUPDATE OFF STATUPDATE EMPTYASNULL BLANKSASNULL DATEFORMAT 'auto'"
-    )
-    assert (read.table, read.columns, read.bucket, read.key, read.role) == (
-        "s.t",
-        ["a", "B"],
-        "bucket",
-        "some/key",
-        "arn:x",
-    )
-    assert (read.format, read.json, read.manifest, read.compression, read.region) == (
-        "json", "s3://bucket/paths", True, "gzip", "eu-west-1",
-    )  # fmt: skip
-    assert (read.timeformat, read.invalid_characters, read.truncate, read.max_error) == (
-        "epochsecs",
-        "^",
-        True,
-        10,
-    )
-    assert read.empty_as_null and read.blanks_as_null
-    with pytest.raises(SqlError, match="redundant options: GZIP"):
-        parse("copy t from 's3://b/k' iam_role 'r' json 'auto' gzip gzip")
 
 
 @pytest.mark.parametrize("path", ["$", "a", "$.a[", "$..a", 3])

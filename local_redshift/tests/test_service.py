@@ -44,6 +44,23 @@ def _log_in(running: service.Running, password: str) -> None:
     psycopg2.connect(**(running.login | {"password": password})).close()
 
 
+def serve(home: Path, *options: str) -> str:
+    """Run the command, which must fail, and return its error."""
+    command = [
+        sys.executable,
+        "-m",
+        "local_redshift",
+        "serve",
+        "--home",
+        str(home),
+        "--aws-port=0",
+        "--redshift-port=0",
+    ]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    return done.stderr
+
+
 def test_life(home: Path) -> None:
     assert service.status(home) is None
     service.stop(home)
@@ -86,48 +103,23 @@ def test_a_killed_service_leaves_no_process_and_can_be_started_again(home: Path)
     assert not scratch.exists()
 
 
-@pytest.mark.parametrize(
-    ("setting", "ports"),
-    [("--aws-port", lambda taken: (taken, 0)), ("--redshift-port", lambda taken: (0, taken))],
-)
-def test_port_in_use(home: Path, setting: str, ports) -> None:
+@pytest.mark.parametrize("setting", ["aws-port", "redshift-port"])
+def test_port_in_use(home: Path, setting: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = other.getsockname()[1]
-        aws_port, redshift_port = ports(taken)
-        arguments = [
-            "serve",
-            "--home",
-            home,
-            "--aws-port",
-            str(aws_port),
-            "--redshift-port",
-            str(redshift_port),
-        ]
-        done = subprocess.run(
-            [sys.executable, "-m", "local_redshift", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 1
-        (line,) = done.stderr.splitlines()
+        (line,) = serve(home, f"--{setting}={taken}").splitlines()
         assert str(taken) in line and setting in line
         with pytest.raises(service.ServiceError, match=setting):
-            service.start(home, Options(aws_port=aws_port, redshift_port=redshift_port))
+            service.start(home, Options(**{setting.replace("-", "_"): taken}))
 
 
 @pytest.mark.parametrize(
     ("option", "value"), [("--host", "::1"), ("--host", "192.0.2.1"), ("--aws-port", "70000")]
 )
 def test_an_address_that_is_not_there_is_refused(home: Path, option: str, value: str) -> None:
-    arguments = ["serve", "--home", str(home), "--aws-port", "0", "--redshift-port", "0", option, value]
-    done = subprocess.run(
-        [sys.executable, "-m", "local_redshift", *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    (line,) = serve(home, option, value).splitlines()
     assert value in line and "Next: choose another" in line
 
 
@@ -184,12 +176,7 @@ def test_no_group_of_a_distribution_is_needed(home: Path, monkeypatch: pytest.Mo
 
 def test_one_home_has_one_service(home: Path) -> None:
     service.start(home)
-    arguments = ["serve", "--home", home, "--aws-port", "0", "--redshift-port", "0"]
-    done = subprocess.run(
-        [sys.executable, "-m", "local_redshift", *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert "already run" in done.stderr
+    assert "already run" in serve(home)
     assert service.status(home) is not None
 
 

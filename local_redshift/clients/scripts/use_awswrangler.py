@@ -84,11 +84,7 @@ connection.rollback()
 
 with step("unload_to_files (CSV)"):
     awswrangler.redshift.unload_to_files(
-        "select id, name from loaded",
-        f"s3://{BUCKET}/files/",
-        connection,
-        iam_role=ROLE,
-        unload_format="CSV",
+        "select id, name from loaded", f"s3://{BUCKET}/files/", connection, iam_role=ROLE, unload_format="CSV"
     )
     assert awswrangler.s3.list_objects(f"s3://{BUCKET}/files/"), "no file"
 connection.rollback()

@@ -52,11 +52,7 @@ SONGS = [{"id": 1, "title": "Alpha", "plays": 2.5}, {"id": 2, "title": "Beta", "
 CHANGED = [{"id": 2, "title": "Bêta", "plays": 1.5}, {"id": 3, "title": "Gamma", "plays": 3.0}]
 MERGED = [(1, "Alpha"), (2, "Bêta"), (3, "Gamma")]
 
-for how, staged, format_ in (
-    ("insert", False, None),
-    ("jsonl", True, "jsonl"),
-    ("parquet", True, "parquet"),
-):
+for how, staged, format_ in (("insert", False, None), ("jsonl", True, "jsonl"), ("parquet", True, "parquet")):
     for disposition, expected in (
         ("append", [(1, "Alpha"), (2, "Beta"), (2, "Bêta"), (3, "Gamma")]),
         ("replace", [(2, "Bêta"), (3, "Gamma")]),

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from .service import DEFAULT_HOME, Options, ServiceError, check_platform, status, stop
@@ -30,7 +31,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--aws-port", type=int, default=5566, help="0 for any free port (5566)")
     command.add_argument("--host", default=defaults.host, help="address to listen on (127.0.0.1)")
     command.add_argument(
-        "--name", action="append", default=[], help="another name of this machine that AWS clients may use"
+        "--name",
+        action="append",
+        default=[],
+        dest="names",
+        help="another name of this machine that AWS clients may use",
     )
     command.add_argument("--user", default=defaults.user, help=f"master user ({defaults.user})")
     command.add_argument("--database", default=defaults.database, help=f"its database ({defaults.database})")
@@ -55,15 +60,7 @@ def _serve(given: argparse.Namespace) -> None:
     from .server import serve
 
     options = Options(
-        user=given.user,
-        database=given.database,
-        role=given.role,
-        host=given.host,
-        aws_port=given.aws_port,
-        redshift_port=given.redshift_port,
-        names=tuple(given.name),
-        trouble=given.trouble,
-        seed=given.seed,
+        **{field.name: vars(given)[field.name] for field in fields(Options) if field.name in given}
     )
     if password := os.environ.pop("LOCAL_REDSHIFT_PASSWORD", ""):
         options.password = password

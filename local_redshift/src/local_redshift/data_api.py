@@ -16,7 +16,7 @@ import psycopg2
 from .aws_json import Caller, Fault, Given, Operation
 from .data_statements import Batch, Column, Statement, bind, describe_columns
 
-PAGE = 1000  # rows per response
+PAGE = 1000  # rows per response, unless the request says otherwise
 _LONGEST = 100 * 1024  # bytes per statement: the service's limit
 _LIMIT = 500  # active statements: the service's quota
 
@@ -93,11 +93,9 @@ class DataApi:
         parameters: list[dict[str, str]],
         batch: bool = False,
     ) -> Given:
-        for name in ("SessionId", "SessionKeepAliveSeconds"):
+        for name in ("SessionId", "SessionKeepAliveSeconds", "WithEvent"):
             if given.get(name):
                 raise _not_covered(name)
-        if given.get("WithEvent"):
-            raise _not_covered("WithEvent")
         if given.get("ResultFormat", "JSON") != "JSON":
             raise _not_covered(f"ResultFormat {given['ResultFormat']}")
         target = self._target(caller, given)
@@ -187,12 +185,10 @@ class DataApi:
                 "ResourceNotFoundException",
                 "Query does not have result. Please check query status with DescribeStatement.",
             )
-        page, rest = _page(statement.records, {"MaxResults": PAGE, **given})
         return {
             "ColumnMetadata": [column.metadata() for column in statement.columns],
-            "Records": page,
             "TotalNumRows": len(statement.records),
-        } | rest
+        } | _page("Records", statement.records, given)
 
     def cancel_statement(self, caller: Caller, given: Given) -> Given:
         batch, _, _ = self._found(given)
@@ -214,8 +210,7 @@ class DataApi:
             if wanted in ("ALL", batch.status)
             and (batch.name or "").startswith(given.get("StatementName", ""))
         ]
-        page, rest = _page(found, {"MaxResults": 100, **given})
-        return {"Statements": page} | rest
+        return _page("Statements", found, {"MaxResults": 100, **given})
 
     # The catalog
 
@@ -235,61 +230,51 @@ class DataApi:
             raise Fault("ValidationException", str(error).strip()) from None
 
     def list_databases(self, caller: Caller, given: Given) -> Given:
-        rows = self._rows(
-            caller,
-            given,
+        sql = (
             "select datname::text from pg_catalog.pg_database where datallowconn and not datistemplate"
-            " and datname <> 'postgres' order by 1",
+            " and datname <> 'postgres' order by 1"
         )
-        page, rest = _page([name for (name,) in rows], given)
-        return {"Databases": page} | rest
+        return _page("Databases", [name for (name,) in self._rows(caller, given, sql)], given)
 
     def list_schemas(self, caller: Caller, given: Given) -> Given:
-        rows = self._rows(
-            caller,
-            given,
+        sql = (
             "select nspname::text from pg_catalog.pg_namespace where nspname like %s"
-            " and nspname !~ '^pg_(toast|temp)' order by 1",
-            given.get("SchemaPattern", "%"),
+            " and nspname !~ '^pg_(toast|temp)' order by 1"
         )
-        page, rest = _page([name for (name,) in rows], given)
-        return {"Schemas": page} | rest
+        rows = self._rows(caller, given, sql, given.get("SchemaPattern", "%"))
+        return _page("Schemas", [name for (name,) in rows], given)
 
     def list_tables(self, caller: Caller, given: Given) -> Given:
-        rows = self._rows(
-            caller,
-            given,
+        sql = (
             "select relname::text, nspname::text,"
             " case when nspname in ('pg_catalog', 'information_schema') then 'SYSTEM ' else '' end"
             " || case relkind when 'v' then 'VIEW' else 'TABLE' end"
             " from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
             " where relkind in ('r', 'v') and nspname like %s and relname like %s and nspname !~ '^pg_(toast|temp)'"
-            " and has_schema_privilege(n.oid, 'usage') order by 2, 1",
-            given.get("SchemaPattern", "%"),
-            given.get("TablePattern", "%"),
+            " and has_schema_privilege(n.oid, 'usage') order by 2, 1"
         )
+        patterns = given.get("SchemaPattern", "%"), given.get("TablePattern", "%")
+        rows = self._rows(caller, given, sql, *patterns)
         found = [{"name": name, "schema": schema, "type": kind} for name, schema, kind in rows]
-        page, rest = _page(found, given)
-        return {"Tables": page} | rest
+        return _page("Tables", found, given)
 
     def describe_table(self, caller: Caller, given: Given) -> Given:
         if "Table" not in given:
             raise Fault("ValidationException", "Table is required.")
         rows = self._rows(caller, given, describe_columns, given.get("Schema", "%"), given["Table"])
         columns = [Column(*row).metadata() for row in rows]
-        page, rest = _page(columns, given)
-        return {"TableName": given["Table"], "ColumnList": page} | rest
+        return {"TableName": given["Table"]} | _page("ColumnList", columns, given)
 
 
 def _not_covered(what: str) -> Fault:
     return Fault("ValidationException", f"the local Redshift's Data API does not cover {what}")
 
 
-def _page(found: Sequence[Any], given: Given) -> tuple[list[Any], Given]:
-    """Return the page that `NextToken` names, and the token of the next page."""
+def _page(name: str, found: Sequence[Any], given: Given) -> Given:
+    """Return the page that `NextToken` names under a name, and the token of the next page."""
     try:
         first = int(given.get("NextToken") or 0)
     except ValueError:
         raise Fault("ValidationException", "Invalid NextToken.") from None
-    last = first + int(given.get("MaxResults") or 1000)
-    return list(found[first:last]), {"NextToken": str(last)} if last < len(found) else {}
+    last = first + int(given.get("MaxResults") or PAGE)
+    return {name: list(found[first:last])} | ({"NextToken": str(last)} if last < len(found) else {})

@@ -19,8 +19,11 @@ class SqlError(Exception):
         return self.fields["C"]
 
 
-class Refused(Exception):
-    """A refusal of a statement. str() names the refused feature and the reason."""
+class Refused(SqlError):
+    """A refusal of a statement. Its message names the refused feature and the reason."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, "0A000", hint=hint)
 
 
 def as_sql_error(error: Exception) -> SqlError:

@@ -66,20 +66,9 @@ _SETTINGS = {
 
 # These files run, in this order, in template1, because every later database is a copy of it.
 _CATALOG = (
-    "dates",
-    "comparisons",
-    "numbers",
-    "casts",
-    "strings",
-    "types",
-    "loads",
-    "tables",
-    "views",
-    "svv",
-    "history",
-    "system",
-    "statements",
-)
+    "dates", "comparisons", "numbers", "casts", "strings", "types", "loads", "tables", "views", "svv", "history",
+    "empty", "system", "statements",
+)  # fmt: skip
 
 
 def die_with_parent() -> None:

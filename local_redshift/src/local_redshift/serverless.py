@@ -64,14 +64,17 @@ class Serverless:
         return arn
 
     @staticmethod
-    def _of(things: dict[str, Thing], kind: str, name: str) -> Thing:
-        """Return a resource in its current state. Remove it if its deletion is complete."""
+    def _current(things: dict[str, Thing]) -> dict[str, Thing]:
+        """Return the resources in their current states, without those whose deletion is complete."""
         for key, thing in list(things.items()):
             if "passing" in thing:
                 thing["status"] = thing["passing"].get()
                 if thing["status"] == "DELETED":
                     del things[key]
-        if name not in things:
+        return things
+
+    def _of(self, things: dict[str, Thing], kind: str, name: str) -> Thing:
+        if name not in self._current(things):
             raise Fault("ResourceNotFoundException", f"{kind} {name} does not exist")
         return things[name]
 
@@ -89,7 +92,7 @@ class Serverless:
     def _create_namespace(self, caller: Caller, given: Given) -> Given:
         name, user, tags = given["namespaceName"], given["adminUsername"], given.pop("tags", [])
         password, managed = given.pop("adminUserPassword", None), given.pop("manageAdminPassword", False)
-        if self._exists(self._namespaces, name):
+        if name in self._current(self._namespaces):
             raise Fault("ConflictException", f"namespace {name} exists")
         if managed == bool(password):
             raise Fault("ValidationException", "Give either adminUserPassword or manageAdminPassword")
@@ -103,13 +106,6 @@ class Serverless:
         self._namespaces[name] = namespace
         self._roles.create_master(user, password)
         return {"namespace": self._shown(namespace)}
-
-    def _exists(self, things: dict[str, Thing], name: str) -> bool:
-        try:
-            self._of(things, "", name)
-        except Fault:
-            return False
-        return True
 
     def _get_namespace(self, caller: Caller, given: Given) -> Given:
         return {
@@ -129,13 +125,13 @@ class Serverless:
         return {"namespace": self._shown(self._namespaces[name])}
 
     def _workgroup_of(self, namespace: str) -> Thing | None:
-        self._exists(self._workgroups, "")
-        return next((one for one in self._workgroups.values() if one["namespaceName"] == namespace), None)
+        workgroups = self._current(self._workgroups).values()
+        return next((one for one in workgroups if one["namespaceName"] == namespace), None)
 
     def _create_workgroup(self, caller: Caller, given: Given) -> Given:
         name, tags = given["workgroupName"], given.pop("tags", [])
         self._of(self._namespaces, "namespace", given["namespaceName"])
-        if self._exists(self._workgroups, name):
+        if name in self._current(self._workgroups):
             raise Fault("ConflictException", f"workgroup {name} exists")
         self._check_capacity(given)
         self._check_subnets(caller, given.get("subnetIds"))
@@ -192,12 +188,10 @@ class Serverless:
         return {"workgroup": self._shown(self._workgroups[given["workgroupName"]])}
 
     def _list_namespaces(self, caller: Caller, given: Given) -> Given:
-        self._exists(self._namespaces, "")
-        return {"namespaces": [self._shown(one, True) for one in self._namespaces.values()]}
+        return {"namespaces": [self._shown(one, True) for one in self._current(self._namespaces).values()]}
 
     def _list_workgroups(self, caller: Caller, given: Given) -> Given:
-        self._exists(self._workgroups, "")
-        names = list(self._workgroups)
+        names = list(self._current(self._workgroups))
         return {"workgroups": [self._get_workgroup(caller, {"workgroupName": n})["workgroup"] for n in names]}
 
     def _delete_workgroup(self, caller: Caller, given: Given) -> Given:
@@ -211,10 +205,8 @@ class Serverless:
         return {"workgroup": self._shown(self._workgroups[name])}
 
     def _create_usage_limit(self, caller: Caller, given: Given) -> Given:
-        self._exists(self._workgroups, "")
-        owner = next(
-            (o for o in self._workgroups.values() if o["workgroupArn"] == given["resourceArn"]), None
-        )
+        workgroups = self._current(self._workgroups).values()
+        owner = next((one for one in workgroups if one["workgroupArn"] == given["resourceArn"]), None)
         if owner is None:
             raise Fault("ResourceNotFoundException", f"{given['resourceArn']} does not exist")
         if owner["status"] != "AVAILABLE":
@@ -252,8 +244,7 @@ class Serverless:
         return {"snapshot": self._shown(self._snapshots.pop(given["snapshotName"]))}
 
     def _list_snapshots(self, caller: Caller, given: Given) -> Given:
-        self._exists(self._snapshots, "")
-        return {"snapshots": [self._shown(snapshot, True) for snapshot in self._snapshots.values()]}
+        return {"snapshots": [self._shown(one, True) for one in self._current(self._snapshots).values()]}
 
 
 def _has_target(workgroup: Thing) -> bool:

@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -209,19 +209,18 @@ def _spawn(
     home: Path, options: Options, attached: bool = False, temporary: bool = False
 ) -> subprocess.Popen[bytes]:
     log = os.open(home / _LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    given = asdict(options)
+    password, names = given.pop("password"), given.pop("names")
     try:
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "local_redshift", "serve", "--home", str(home.resolve())),
-                *("--aws-port", str(options.aws_port), "--redshift-port", str(options.redshift_port)),
-                *("--user", options.user, "--database", options.database, "--role", options.role),
-                *("--host", options.host),
-                *("--trouble", str(options.trouble), "--seed", str(options.seed)),
-                *(argument for name in options.names for argument in ("--name", name)),
+                *(f"--{name.replace('_', '-')}={value}" for name, value in given.items()),
+                *(f"--name={name}" for name in names),
                 *(["--attached"] if attached else []),
                 *(["--temporary"] if temporary else []),
             ],
-            env={**os.environ, "LOCAL_REDSHIFT_PASSWORD": options.password},
+            env={**os.environ, "LOCAL_REDSHIFT_PASSWORD": password},
             stdin=subprocess.PIPE if attached else subprocess.DEVNULL,
             stdout=log,
             stderr=log,

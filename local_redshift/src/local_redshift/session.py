@@ -14,7 +14,7 @@ from . import wire
 from .backend import Backend
 from .copy.history import LoadHistory
 from .copy.load import Load
-from .errors import SqlError, as_sql_error
+from .errors import Refused, SqlError, as_sql_error
 from .results import results
 from .sql.documented.tables import FUNCTIONS
 from .sql.expressions import render
@@ -39,10 +39,9 @@ _IDENTITY = (("server_version", "8.0.2"), ("padb_version", "1.0"), ("padb_revisi
 
 _ROW_DESCRIPTION, _COMMAND_COMPLETE = ord("T"), ord("C")
 _INTERVAL_OID = 1186
-_INTERVAL = SqlError(
+_INTERVAL = Refused(
     "the local stand-in for Amazon Redshift does not cover INTERVAL in a result for redshift_connector, which would"
-    " read PostgreSQL's form of it wrongly: cast it to varchar, or use DATEDIFF",
-    "0A000",
+    " read PostgreSQL's form of it wrongly: cast it to varchar, or use DATEDIFF"
 )
 # Redshift has about 200 of these: https://docs.aws.amazon.com/redshift/latest/dg/c_intro_system_tables.html
 _SYSTEM_VIEW = re.compile(r'relation "(?:pg_catalog\.)?((?:stl|stv|svl|svv|svcs|sys)_\w+)" does not exist')
@@ -195,13 +194,13 @@ class Session:
         for mark in [mark for mark in self._refusals if mark in fields.get("M", "")]:
             return self._refusals.pop(mark).fields
         if fields.get("M") == "cannot accept a value of a shell type":
-            return SqlError(str(refuse_value()), "0A000").fields
+            return refuse_value().fields
         if fields.get("C") == "42P01" and (found := _SYSTEM_VIEW.match(fields.get("M", ""))):
-            return SqlError(str(not_covered(f"the system view {found[1]}")), "0A000").fields
+            return not_covered(f"the system view {found[1]}").fields
         column = _COLUMN.fullmatch(fields.get("M", "")) if fields.get("C") == "42703" else None
         function = FUNCTIONS.get(column[1]) if column else None
         if function is not None and not function.here:  # a function that is called without parentheses
-            return SqlError(str(not_covered(f"function {function.name}")), "0A000").fields
+            return not_covered(f"function {function.name}").fields
         if fields.get("C") == "23502" and fields.get("c"):
             detail = f"(stand-in: {fields.get('M', '')})"
             return SqlError(f"Cannot insert a NULL value into column {fields['c']}", "23502", detail).fields
@@ -317,7 +316,7 @@ class Session:
     def _refuse(self, reason: str | SqlError) -> str:
         """Return SQL that PostgreSQL cannot parse, so that the error comes at the right position."""
         mark = f"refused_statement_{next(self._numbers)}_"
-        self._refusals[mark] = reason if isinstance(reason, SqlError) else SqlError(reason, "0A000")
+        self._refusals[mark] = reason if isinstance(reason, SqlError) else Refused(reason)
         return mark
 
     def _plain(self, statement: Statement) -> str:
@@ -416,7 +415,7 @@ class Session:
             if statement.kind == "plain":
                 await backend.relay(statement.text)
             elif statement.kind == "refused":
-                raise SqlError(statement.text, "0A000")
+                raise Refused(statement.text)
             elif statement.kind == "script":
                 if statement.outside:
                     # A BEGIN may still be in progress. After this query, the status is current.

@@ -17,15 +17,15 @@ _READS = {"select", "with", "unload"}
 _CATALOG = re.compile(r"\b(information_schema|pg_catalog|svv_\w+)\b", re.IGNORECASE)
 
 # https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
-SERIALIZABLE = ("1023", "Serializable isolation violation on table in Redshift")
-GONE = ("1018", "Relation does not exist")
+SERIALIZABLE = SqlError("1023", detail="Serializable isolation violation on table in Redshift")
+GONE = SqlError("1018", detail="Relation does not exist")
 # https://github.com/dbt-labs/dbt-adapters/pull/1873, https://github.com/aws/amazon-redshift-jdbc-driver/issues/147
-CONFLICT = ("could not complete because of conflict with concurrent transaction", "")
+CONFLICT = SqlError("could not complete because of conflict with concurrent transaction")
 # https://github.com/dbt-labs/dbt-redshift/issues/928
-NO_OID = ("could not open relation with OID 123456", "")
-NO_RELATION = ("Relation with OID 123456 does not exist.", "")
+NO_OID = SqlError("could not open relation with OID 123456")
+NO_RELATION = SqlError("Relation with OID 123456 does not exist.")
 # https://github.com/dbt-labs/dbt-core/pull/825
-DROPPED = ("table 123456 dropped by concurrent transaction", "")
+DROPPED = SqlError("table 123456 dropped by concurrent transaction")
 # A catalog query fails with this error if another session drops a schema at the same time:
 # https://github.com/aws/amazon-redshift-jdbc-driver/issues/153, https://github.com/dbt-labs/dbt-adapters/pull/1718
 NO_SCHEMA = SqlError('schema "another" does not exist', "3F000")
@@ -55,7 +55,7 @@ class Cluster:
             return None
         found = _VERB.match(sql)
         verb = found[1].lower() if found else ""
-        kinds: list[tuple[str, str] | type[Exception] | SqlError] = []
+        kinds: list[type[Exception] | SqlError] = []
         if verb in _WRITES:
             kinds = [SERIALIZABLE, CONFLICT, DROPPED, Lost]
         elif verb in _CHANGES_THE_CATALOG:
@@ -71,6 +71,4 @@ class Cluster:
         if not kinds:
             return None
         kind = self._random.choice(kinds)
-        if isinstance(kind, tuple):
-            return SqlError(kind[0], detail=kind[1])
         return kind if isinstance(kind, SqlError) else kind()

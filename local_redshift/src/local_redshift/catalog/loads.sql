@@ -9,7 +9,7 @@ create table pg_catalog.local_load_errors (
 
 create table pg_catalog.local_load_commits (
   userid integer, query bigint, slice integer, name text, filename char(256), byte_offset integer,
-  lines_scanned integer, errors integer, curtime timestamp, file_format char(1));
+  lines_scanned integer, errors integer, curtime timestamp, file_format char(1), loaded bigint);
 
 -- A regular user sees only the rows of their own loads. The master user sees all rows.
 create view pg_catalog.local_visible_users as
@@ -35,7 +35,8 @@ create view pg_catalog.sys_load_error_detail as
          err_code as error_code, err_reason as error_message, raw_line as raw_line, raw_field_value
   from local_load_errors where userid in (select userid from local_visible_users);
 create view pg_catalog.stl_load_commits as
-  select * from local_load_commits where userid in (select userid from local_visible_users);
+  select userid, query, slice, name, filename, byte_offset, lines_scanned, errors, curtime, file_format
+  from local_load_commits where userid in (select userid from local_visible_users);
 
 create function pg_catalog.pg_last_copy_count() returns bigint language sql stable as
 $$ select coalesce(nullif(current_setting('local.last_copy_count', true), ''), '0')::bigint $$;
@@ -126,12 +127,13 @@ create view pg_catalog.sys_load_history as
          current_database()::text as database_name, 'completed'::text as status, max(trim(c.name)) as table_name,
          min(c.curtime) as start_time, max(c.curtime) as end_time, 0::bigint as duration,
          min(trim(c.filename)) as data_source, min(c.file_format) as file_format,
-         sum(c.lines_scanned)::bigint - max(e.errors) as loaded_rows, null::bigint as loaded_bytes,
+         max(c.loaded) as loaded_rows, null::bigint as loaded_bytes,
          count(*)::integer as source_file_count, null::bigint as source_file_bytes,
          count(*)::integer as file_count_scanned, null::bigint as file_bytes_scanned,
          max(e.errors) as error_count, null::bigint as copy_job_id
-  from stl_load_commits as c
+  from local_load_commits as c
   cross join lateral (select count(*) as errors from stl_load_errors as e where e.query = c.query) as e
+  where c.userid in (select userid from local_visible_users)
   group by c.userid, c.query;
 create view pg_catalog.sys_load_detail as
   select userid as user_id, query as query_id, trim(filename) as file_name, null::bigint as bytes_scanned,

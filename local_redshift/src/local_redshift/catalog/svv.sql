@@ -143,37 +143,6 @@ create view pg_catalog.stv_mv_info as
          user_name as owner_user_name, state, autorewrite, autorefresh
   from svv_mv_info;
 
--- The views of external objects have the columns that Redshift documents, but no rows.
-create view pg_catalog.svv_external_schemas as
-  select null::oid as esoid, null::smallint as eskind, null::text as schemaname, null::integer as esowner,
-         null::text as databasename, null::text as esoptions where false;
-create view pg_catalog.svv_external_databases as
-  select null::smallint as eskind, null::text as esoptions, null::text as databasename, null::text as location,
-         null::text as parameters where false;
-create view pg_catalog.svv_external_tables as
-  select null::text as redshift_database_name, null::text as schemaname, null::text as tablename,
-         null::text as tabletype, null::text as location, null::text as input_format, null::text as output_format,
-         null::text as serialization_lib, null::text as serde_parameters, null::integer as compressed,
-         null::text as parameters where false;
-create view pg_catalog.svv_external_columns as
-  select null::text as redshift_database_name, null::text as schemaname, null::text as tablename,
-         null::text as columnname, null::text as external_type, null::integer as columnnum, null::integer as part_key,
-         null::text as is_nullable where false;
-create view pg_catalog.svv_external_partitions as
-  select null::text as schemaname, null::text as tablename, null::text as "values", null::text as location,
-         null::text as input_format, null::text as output_format, null::text as serialization_lib,
-         null::text as serde_parameters, null::integer as compressed, null::text as parameters where false;
-create view pg_catalog.svv_datashares as
-  select null::varchar(128) as share_name, null::integer as share_id, null::integer as share_owner,
-         null::varchar(128) as source_database, null::varchar(128) as consumer_database, null::varchar(8) as share_type,
-         null::timestamp as createdate, null::boolean as is_publicaccessible, null::varchar(256) as share_acl,
-         null::varchar(16) as producer_account, null::varchar(64) as producer_namespace, null::varchar(64) as managed_by
-  where false;
-create view pg_catalog.svv_datashare_objects as
-  select null::varchar(8) as share_type, null::varchar(128) as share_name, null::varchar(64) as object_type,
-         null::varchar(512) as object_name, null::varchar(16) as producer_account,
-         null::varchar(64) as producer_namespace, null::boolean as include_new where false;
-
 -- Users, groups and their privileges. The privileges of an owner are not listed, because they were not granted.
 create view pg_catalog.local_grantees as
   select oid, rolname::text as identity_name, case when rolcanlogin then 'user' else 'group' end as identity_type
@@ -238,22 +207,6 @@ create view pg_catalog.svl_user_info as
          catalog_update as usecatupd, connection_limit as useconnlimit, syslog_access as syslogaccess,
          last_ddl_timestamp as last_ddl_ts, session_timeout as sessiontimeout, external_user_id
   from svv_user_info;
-create view pg_catalog.svv_user_grants as
-  select null::integer as user_id, null::text as user_name, null::integer as role_id, null::text as role_name,
-         null::boolean as admin_option where false;
-create view pg_catalog.svv_roles as
-  select null::integer as role_id, null::text as role_name, null::text as role_owner, null::text as external_id
-  where false;
-create view pg_catalog.svv_role_grants as
-  select null::integer as role_id, null::text as role_name, null::integer as granted_role_id,
-         null::text as granted_role_name where false;
-create view pg_catalog.svv_system_privileges as
-  select null::text as system_privilege, null::integer as identity_id, null::text as identity_name,
-         null::text as identity_type where false;
-create view pg_catalog.svv_rls_policy as
-  select null::text as poldb, null::text as polname, null::text as polalias, null::text as polatts,
-         null::text as polqual, null::boolean as polenabled, null::text as polmodifiedby,
-         null::timestamp as polmodifiedtime where false;
 
 create view pg_catalog.svv_transactions as
   select a.usename::text as txn_owner, d.datname::text as txn_db, a.backend_xid::text::bigint as xid, a.pid,
@@ -266,16 +219,3 @@ create view pg_catalog.svv_transactions as
   where a.usename <> 'rdsdb' and (l.locktype = 'transactionid' or l.relation in (
     select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
     where local_is_user_schema(n.nspname)));
-create view pg_catalog.svv_alter_table_recommendations as
-  select null::text as type, null::text as database, null::integer as table_id, null::text as group_id,
-         null::text as ddl, null::char(1) as auto_eligible where false;
-create view pg_catalog.svv_vacuum_progress as
-  select null::text as table_name, null::text as status, null::text as time_remaining_estimate where false;
-create view pg_catalog.svv_vacuum_summary as
-  select null::text as table_name, null::bigint as xid, null::bigint as sort_partitions,
-         null::bigint as merge_increments,
-         null::bigint as elapsed_time, null::bigint as row_delta, null::bigint as sortedrow_delta,
-         null::bigint as block_delta, null::bigint as max_merge_partitions where false;
-create view pg_catalog.svv_interleaved_columns as
-  select null::integer as tbl, null::integer as col, null::numeric(19, 2) as interleaved_skew,
-         null::timestamp as last_reindex where false;

@@ -43,13 +43,9 @@ begin
     from local_table_design as d where relid = model;
   end if;
   sortkeys := coalesce(sortkeys, '{}');
-  begin
-    insert into local_table_design (relid, diststyle, distkey, sortkeys, encodings)
-      values (tbl, coalesce(diststyle, case when distkey is null then 'AUTO' else 'KEY' end), distkey, sortkeys,
-              coalesce(encodings, '{}'));
-  exception when unique_violation then
-    return; -- another session created the table at the same time
-  end;
+  insert into local_table_design (relid, diststyle, distkey, sortkeys, encodings)
+    values (tbl, coalesce(diststyle, case when distkey is null then 'AUTO' else 'KEY' end), distkey, sortkeys,
+            coalesce(encodings, '{}'));
   -- https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html, DISTKEY and SORTKEY
   for key, type in
     select k, format_type(a.atttypid, null) from unnest(array_append(sortkeys, distkey)) as k
@@ -83,6 +79,14 @@ language sql security definer set allow_system_table_mods = on as $$
   update local_index set indisunique = true
   where indexrelid in (select conindid from pg_constraint where conrelid = target and contype in ('p', 'u')) $$;
 
+create function pg_catalog.local_rename_column(tbl regclass, old text, new text) returns void
+language sql security definer as $$
+  update local_table_design
+  set distkey = case distkey when old then new else distkey end, sortkeys = array_replace(sortkeys, old, new),
+      encodings = case when encodings -> old is null then encodings
+                       else encodings - old || jsonb_build_object(new, encodings -> old) end
+  where relid = tbl $$;
+
 create function pg_catalog.local_interleave(tbl regclass) returns void language sql security definer as
 $$ update local_table_design set interleaved = true where relid = tbl $$;
 
@@ -103,20 +107,12 @@ begin
 end $$;
 
 -- Add a foreign key that is in the catalog but not enforced. definition: [constraint name] foreign key (...)
--- references target [(...)]. A key that already exists (CREATE TABLE IF NOT EXISTS) is not added again.
+-- references target [(...)].
 create function pg_catalog.local_add_foreign_key(tbl regclass, target regclass, definition text) returns void
 language plpgsql security definer set allow_system_table_mods = on as $$
 begin
   perform local_make_unique(target);
-  begin
-    execute format('alter table %s add %s not enforced', tbl, definition);
-    if exists (select from pg_constraint where conrelid = tbl and contype = 'f'
-               group by conkey, confrelid, confkey having count(*) > 1) then
-      raise exception 'again' using errcode = 'LR001';
-    end if;
-  exception
-    when sqlstate 'LR001' or duplicate_object then null;
-  end;
+  execute format('alter table %s add %s not enforced', tbl, definition);
   update local_index set indisunique = false where indrelid = target and indisunique;
 end $$;
 alter function pg_catalog.pg_get_constraintdef(oid) rename to local_constraintdef;

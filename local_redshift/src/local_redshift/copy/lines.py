@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SqlError
+from ..sql.refusals import not_covered
 from . import parquet, records
 from .convert import INVALID, INVALID_BYTE, Column
 from .objects import Objects
@@ -164,9 +165,7 @@ class Lines:
         # Three searches for single bytes are ten times as fast as one search for a character class.
         if b"\0" in data:
             if self._copy.format != "json":
-                raise SqlError(
-                    f"the local Redshift does not cover NUL in text: {self.files[-1].name}", "0A000"
-                )
+                raise not_covered(f"NUL in text ({self.files[-1].name})")
             data = data.replace(b"\0", b"\x03")
         if b"\x01" in data or b"\x02" in data:
             data = data.replace(b"\x01", b"\x03").replace(b"\x02", b"\x03")

@@ -14,13 +14,14 @@ from typing import Any
 
 from ..backend import Backend
 from ..errors import SqlError, as_sql_error
+from ..sql.refusals import not_covered
 from . import records
 from .convert import INVALID, NOT_BLANK, Column, Conversion, literal, quote_name
 from .diagnose import find_bad_lines, is_covered, reason
 from .history import LoadHistory
 from .lines import Lines
-from .objects import Objects, check_assumerole, steps
-from .options import not_covered, parse
+from .objects import Objects, authorize, check_assumerole, steps
+from .options import parse
 from .records import BadRecord
 
 
@@ -33,7 +34,8 @@ class Load:
         """:param database: the database of the connection. Its system views show the load."""
         self._backend, self._history, self._database = backend, history, database
         self._copy = parse(sql)
-        self._objects = Objects(*clients, self._copy)
+        self._clients = clients
+        self._objects = Objects(clients[0], self._copy)
         self._lines = Lines(self._objects, self._copy)
         self._conversion = Conversion(self._copy, [])
         self.rows = 0
@@ -61,7 +63,7 @@ class Load:
         try:
             self._conversion.columns = await self._target()
             user = await check_assumerole(backend, self._copy.role, "copy")
-            await asyncio.to_thread(self._objects.authorize, user)
+            await asyncio.to_thread(authorize, *self._clients, self._copy, user)
             await self._fill()
             await self._insert()
             await self._finish()
@@ -100,7 +102,7 @@ class Load:
                 )
         for column in columns:
             if not is_covered(column):
-                raise not_covered(f"into a column of type {column.spelled} ({column.name})")
+                raise not_covered(f"COPY ... into a column of type {column.spelled} ({column.name})")
         return columns
 
     async def _fill(self) -> None:
@@ -291,7 +293,8 @@ class Load:
         (userid,) = (await backend.query("select oid::int from pg_roles where rolname = current_user"))[0]
         rows = [
             {"userid": userid, "query": query, "slice": 0, "name": self._bare_table, "filename": file.name[:256],
-             "lines_scanned": file.lines + file.skipped, "errors": -1, "file_format": self._copy.format[0].upper()}
+             "lines_scanned": file.lines + file.skipped, "errors": -1, "file_format": self._copy.format[0].upper(),
+             "loaded": self.rows}
             for file in self._lines.files
         ]  # fmt: skip
         await asyncio.to_thread(self._history.record_files, self._database, rows)

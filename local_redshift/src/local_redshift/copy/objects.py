@@ -86,14 +86,10 @@ def check_region(s3: Any, bucket: str, place: Place) -> None:
 
 
 class Objects:
-    """The S3 objects that a COPY names, read with the role it names."""
+    """The S3 objects that a COPY names."""
 
-    def __init__(self, s3: Any, iam: Any, copy: Copy) -> None:
-        self._s3, self._iam, self._copy = s3, iam, copy
-
-    def authorize(self, user: str | None) -> None:
-        """Raise as Redshift does for a role or a bucket that does not exist, or is in another region."""
-        authorize(self._s3, self._iam, self._copy, user)
+    def __init__(self, s3: Any, copy: Copy) -> None:
+        self._s3, self._copy = s3, copy
 
     def small(self, bucket: str, key: str, what: str) -> bytes:
         """Return the content of a manifest or a jsonpaths file."""
@@ -171,15 +167,11 @@ class Objects:
 
 def steps(path: Any) -> list[str]:
     """Split a JSONPath: '$.a.b[0]' into ['a', 'b', '0'], and '$['a']['b']' into ['a', 'b']."""
-    if not isinstance(path, str) or not path.startswith("$"):
+    if not isinstance(path, str) or not re.fullmatch(rf"\$(?:\s*(?:{_STEP}))+\s*", path):
         raise SqlError(
             f"Invalid JSONPath format: {path!r}. Supported notations are 'dot-notation' and 'bracket-notation'"
         )
-    steps = re.findall(r"\.([^.\[\]]+)|\[\s*['\"]([^'\"]+)['\"]\s*\]|\[(\d+)\]", path)
-    if not steps or "".join(path.split()) != "$" + "".join(
-        re.findall(r"\.[^.\[\]]+|\[['\"][^'\"]+['\"]\]|\[\d+\]", "".join(path.split()))
-    ):
-        raise SqlError(
-            f"Invalid JSONPath format: {path!r}. Supported notations are 'dot-notation' and 'bracket-notation'"
-        )
-    return [a or b or c for a, b, c in steps]
+    return [a or b or c for a, b, c in re.findall(_STEP, path)]
+
+
+_STEP = r"""\.([^.\[\]]+)|\[\s*['"]([^'"]+)['"]\s*\]|\[\s*(\d+)\s*\]"""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..errors import SqlError
+from ..errors import Refused, SqlError
 from ..service import REGION
 from ..sql.expressions import render
-from ..sql.refusals import COVERAGE
+from ..sql.refusals import not_covered
 from ..sql.tokens import Token, tokenize, visible
 
 
@@ -100,12 +100,6 @@ class Reader:
         return int(text)
 
 
-def not_covered(what: str) -> SqlError:
-    return SqlError(
-        f"the local stand-in for Amazon Redshift does not cover COPY ... {what}: {COVERAGE}", "0A000"
-    )
-
-
 def parse(sql: str) -> Copy:
     """Parse the statement. Raise SqlError for an error, or with the name of a feature that is not covered."""
     reader = Reader(visible(tokenize(sql)))
@@ -127,7 +121,7 @@ def parse(sql: str) -> Copy:
     if match is None:
         if source.startswith("s3://"):
             raise SqlError(f"Invalid S3 path {source}: it needs a bucket and a key prefix")
-        raise not_covered(f"FROM '{source}' (only s3://)")
+        raise not_covered(f"COPY ... FROM '{source}' (only s3://)")
     copy = Copy(render(name), columns, match[1], match[2])
     reader.skip("with")
     while reader:
@@ -150,7 +144,7 @@ _FLAGS = {
     "acceptanydate": "accept_any_date",
     "roundec": "round_decimals",
 }
-_COMPRESSIONS = ("gzip", "bzip2", "zstd")
+COMPRESSIONS = ("gzip", "bzip2", "zstd")
 # Options with one string, and their fields.
 _STRINGS = {
     "region": "region", "timeformat": "timeformat", "dateformat": "dateformat", "delimiter": "delimiter",
@@ -178,7 +172,7 @@ def _option(reader: Reader, copy: Copy) -> None:
         copy.format = option
     elif option in _FLAGS:
         setattr(copy, _FLAGS[option], True)
-    elif option in _COMPRESSIONS:
+    elif option in COMPRESSIONS:
         if copy.compression:
             raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
         copy.compression = option
@@ -189,7 +183,7 @@ def _option(reader: Reader, copy: Copy) -> None:
     elif option == "encoding":
         reader.skip("as")
         if (value := reader.take().low.strip("'")) not in ("utf8", "auto"):
-            raise not_covered(f"ENCODING '{value}' (only UTF8)")
+            raise not_covered(f"COPY ... ENCODING '{value}' (only UTF8)")
     elif option == "acceptinvchars":
         reader.skip("as")
         copy.invalid_characters = reader.string("ACCEPTINVCHARS") if reader.at_string() else "?"
@@ -200,7 +194,7 @@ def _option(reader: Reader, copy: Copy) -> None:
         if reader.peek() in ("on", "off", "true", "false", "preset"):
             reader.take()
     else:
-        raise not_covered(token.text.upper())
+        raise not_covered(f"COPY ... {token.text.upper()}")
 
 
 def read_role(reader: Reader, option: str) -> str:
@@ -214,13 +208,8 @@ def read_role(reader: Reader, option: str) -> str:
         value = reader.string("CREDENTIALS")
         if value.lower().startswith("aws_iam_role="):
             return value.split("=", 1)[1]
-    raise _keys()
-
-
-def _keys() -> SqlError:
-    return SqlError(
+    raise Refused(
         "COPY with access keys is refused: keys in SQL end up in logs and in the query history",
-        "0A000",
         hint="Write IAM_ROLE 'arn:aws:iam::...' (Airflow: an AWS connection whose extra has role_arn).",
     )
 
@@ -233,7 +222,7 @@ def _check(copy: Copy) -> None:
     if len(copy.invalid_characters.encode()) > 1:
         raise SqlError("ACCEPTINVCHARS needs one ASCII character", "22023")
     if "\0" in copy.null or copy.null == "0":
-        raise not_covered("NULL AS '\\0' (PostgreSQL stores no NUL)")
+        raise not_covered("COPY ... NULL AS '\\0' (PostgreSQL stores no NUL)")
     copy.format = copy.format or "text"
     copy.delimiter = copy.delimiter or {"csv": ","}.get(copy.format, "|")
     if octal := re.fullmatch(r"([0-7]{3})", copy.delimiter):
@@ -265,7 +254,7 @@ def _check_format(copy: Copy) -> None:
         and not copy.json.startswith("s3://")
         and copy.json not in ("auto", "auto ignorecase")
     ):
-        raise not_covered(f"JSON '{copy.json}' (only 'auto', 'auto ignorecase', 's3://...')")
+        raise not_covered(f"COPY ... JSON '{copy.json}' (only 'auto', 'auto ignorecase', 's3://...')")
     # These values are case-sensitive.
     if copy.timeformat not in ("", "auto", "epochsecs", "epochmillisecs"):
         copy.timeformat = read_pattern("TIMEFORMAT", copy.timeformat)
@@ -282,7 +271,7 @@ def read_pattern(option: str, pattern: str) -> str:
     while position < len(pattern):
         part = _PATTERN.match(pattern, position)
         if part is None:
-            raise not_covered(f"{option} '{pattern}' (its part {pattern[position:]!r})")
+            raise not_covered(f"COPY ... {option} '{pattern}' (its part {pattern[position:]!r})")
         position = part.end()
         low = part[0].upper()
         half = re.search(r"AM|PM", pattern, re.IGNORECASE)

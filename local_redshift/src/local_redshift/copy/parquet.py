@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import SqlError
+from ..errors import Refused, SqlError
 from .convert import Column
 
 # The types of columns, and the Parquet types that each accepts.
@@ -34,9 +34,8 @@ def import_pyarrow() -> Any:
         import pyarrow.csv
         import pyarrow.parquet
     except ImportError:
-        raise SqlError(
+        raise Refused(
             "the local Redshift needs pyarrow for FORMAT PARQUET",
-            "0A000",
             hint="Install it: pip install 'local-redshift[parquet]'",
         ) from None
     return pyarrow

@@ -32,7 +32,7 @@ def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     if action == "drop":
         return _drop(tokens, start)
     if action == "rename":
-        check_name([token for token in tokens if token.kind != "space"][-1])
+        return _rename(tokens, start)
     return None
 
 
@@ -75,7 +75,7 @@ def _add(tokens: Tokens, at: int) -> Statement:
     text = text_of(tokens[:start]) + element
     if layout.encodings:
         layout.check()
-        return Statement("script", text, encode(render(table), layout))
+        return Statement("script", text, f"select {encode(render(table), layout)}")
     return Statement("plain", text)
 
 
@@ -88,6 +88,18 @@ def _drop(tokens: Tokens, at: int) -> Statement | None:
     column = literal(identifier(seen[0]))
     check = f"select pg_catalog.local_require_no_key({literal(table)}::regclass, {column})"
     return Statement("script", render(tokens), before=check)
+
+
+def _rename(tokens: Tokens, at: int) -> Statement | None:
+    """Rename the table, or a column also in the layout."""
+    seen = [token for token in visible(tokens[at + 1 :]) if token.low != "column"]
+    check_name(seen[-1])
+    if len(seen) < 3 or seen[0].low == "constraint":
+        return None
+    table = render([t for t in visible(tokens[:at]) if t.low not in ("alter", "table")])
+    names = f"{literal(identifier(seen[0]))}, {literal(identifier(seen[2]))}"
+    after = f"select pg_catalog.local_rename_column({literal(table)}::regclass, {names})"
+    return Statement("script", render(tokens), after)
 
 
 def _add_key(tokens: Tokens, start: int, table: str) -> Statement:

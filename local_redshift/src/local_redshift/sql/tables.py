@@ -47,6 +47,11 @@ def create_table(tokens: Tokens, words: Sequence[str]) -> Statement:
             "CREATE TABLE IF NOT EXISTS ... AS (use DROP TABLE IF EXISTS, then CREATE TABLE ... AS)"
         )
     before, after = in_turn(words, name), lay_out(name, layout) if layout.worth_keeping else ""
+    if before and after:
+        # A table that already exists keeps its layout.
+        table = f"coalesce(pg_catalog.to_regclass({literal(name)})::oid::text, '')"
+        before += f", pg_catalog.set_config('local.table', {table}, true)"
+        after += f" where {table} <> pg_catalog.current_setting('local.table')"
 
     def finish(columns: Sequence[Result]) -> Statement:
         text = "".join([*out, _typed(query, columns)])
@@ -107,23 +112,23 @@ def lay_out(name: str, layout: Layout) -> str:
         "array[" + ", ".join(literal(key) for key in layout.sortkeys) + "]::text[]",
         f"{literal(layout.model)}::regclass" if layout.model else "null",
     ]
-    statements = [f"select pg_catalog.local_lay_out({', '.join(keep)})"]
+    calls = [f"pg_catalog.local_lay_out({', '.join(keep)})"]
     if layout.encodings:
-        statements.append(encode(name, layout))
+        calls.append(encode(name, layout))
     if layout.interleaved:
-        statements.append(f"select pg_catalog.local_interleave({keep[0]})")
+        calls.append(f"pg_catalog.local_interleave({keep[0]})")
     for column in layout.nullable_identities:
-        statements.append(f"select pg_catalog.local_relax_identity({keep[0]}, {literal(column)})")
+        calls.append(f"pg_catalog.local_relax_identity({keep[0]}, {literal(column)})")
     for target, definition in layout.foreign_keys:
         reference = f"{keep[0]}, {literal(target)}::regclass, {literal(definition)}"
-        statements.append(f"select pg_catalog.local_add_foreign_key({reference})")
-    return ";\n".join(statements)
+        calls.append(f"pg_catalog.local_add_foreign_key({reference})")
+    return "select " + ",\n".join(calls)
 
 
 def encode(name: str, layout: Layout) -> str:
-    """Return the SQL that keeps the encodings of columns."""
+    """Return a call of the function that keeps the encodings of columns."""
     encodings = literal(json.dumps(layout.encodings))
-    return f"select pg_catalog.local_encode({literal(name)}::regclass, {encodings})"
+    return f"pg_catalog.local_encode({literal(name)}::regclass, {encodings})"
 
 
 # Types by encoding, with the type names below: https://docs.aws.amazon.com/redshift/latest/dg/c_Compression_encodings.html

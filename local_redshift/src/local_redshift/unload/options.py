@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..copy.options import Reader, read_role, unquote
-from ..errors import SqlError
+from ..copy.options import COMPRESSIONS, Reader, read_role, unquote
+from ..errors import Refused, SqlError
 from ..service import REGION
-from ..sql.refusals import COVERAGE
+from ..sql.refusals import not_covered
 from ..sql.statement import Names, Statement
 from ..sql.statements import translate
 from ..sql.tokens import Token, identifier, tokenize, visible
@@ -42,10 +42,6 @@ class Options:
     # Arguments of PutObject. The bucket's default encryption applies only with ENCRYPTED AUTO.
     encryption: dict[str, str] = field(default_factory=lambda: {"ServerSideEncryption": "AES256"})
     options: set[str] = field(default_factory=set)
-
-
-def _not_covered(what: str) -> SqlError:
-    return SqlError(f"the local Redshift does not cover UNLOAD ... {what}: {COVERAGE}", "0A000")
 
 
 def parse(sql: str, names: Names) -> Options:
@@ -88,7 +84,7 @@ def _query(token: Token) -> str:
 def select(statement: Statement) -> str:
     """Return the query that an UNLOAD runs, or raise SqlError if it is not a valid SELECT."""
     if statement.kind == "refused":
-        raise SqlError(statement.text, "0A000")
+        raise Refused(statement.text)
     tokens = visible(tokenize(statement.text))
     if statement.kind != "plain" or tokens[0].low not in ("select", "with", "("):
         raise SqlError(f'syntax error at or near "{tokens[0].text}": UNLOAD needs a SELECT', "42601")
@@ -96,35 +92,8 @@ def select(statement: Statement) -> str:
     for part in tokens:
         depth += {"(": 1, ")": -1}.get(part.text, 0)
         if depth == 0 and part.low == "limit" and part.kind == "word":
-            raise SqlError("Limit clause is not supported: put it into a subquery", "0A000")
+            raise Refused("Limit clause is not supported: put it into a subquery")
     return statement.text
-
-
-def _flag(name: str) -> Callable[[Reader, Options], None]:
-    def set_it(reader: Reader, options: Options) -> None:
-        value = True
-        if reader.peek() in ("on", "off", "true", "false"):
-            value = reader.take().low in ("on", "true")
-        setattr(options, name, value)
-
-    return set_it
-
-
-def _string(name: str) -> Callable[[Reader, Options], None]:
-    return lambda reader, options: setattr(options, name, reader.string(name.upper()))
-
-
-def _compression(name: str) -> Callable[[Reader, Options], None]:
-    def set_it(reader: Reader, options: Options) -> None:
-        if options.compression:
-            raise SqlError(f"conflicting or redundant options: {name.upper()}", "42601")
-        options.compression = name
-
-    return set_it
-
-
-def _format(name: str) -> Callable[[Reader, Options], None]:
-    return lambda reader, options: setattr(options, "format", name)
 
 
 def _partition(reader: Reader, options: Options) -> None:
@@ -146,10 +115,7 @@ def _encrypted(reader: Reader, options: Options) -> None:
 
 
 def _kms_key(reader: Reader, options: Options) -> None:
-    options.encryption = {
-        "ServerSideEncryption": "aws:kms",
-        "SSEKMSKeyId": reader.string("KMS_KEY_ID"),
-    }
+    options.encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": reader.string("KMS_KEY_ID")}
 
 
 def _max_size(reader: Reader, options: Options) -> None:
@@ -166,24 +132,11 @@ def _max_size(reader: Reader, options: Options) -> None:
         raise SqlError("MAXFILESIZE must be between 5 MB and 6.2 GB", "22023")
 
 
-_OPTIONS: dict[str, Callable[[Reader, Options], None]] = {
-    "csv": _format("csv"),
-    "json": _format("json"),
-    "parquet": _format("parquet"),
-    "delimiter": _string("delimiter"),
-    "region": _string("region"),
-    "extension": _string("extension"),
-    "null": _string("null"),
-    "gzip": _compression("gzip"),
-    "bzip2": _compression("bzip2"),
-    "zstd": _compression("zstd"),
-    "escape": _flag("escape"),
-    "addquotes": _flag("add_quotes"),
-    "header": _flag("header"),
-    "manifest": _flag("manifest"),
-    "parallel": _flag("parallel"),
-    "allowoverwrite": _flag("allow_overwrite"),
-    "cleanpath": _flag("clean_path"),
+_FLAGS = {
+    "escape": "escape", "addquotes": "add_quotes", "header": "header", "manifest": "manifest", "parallel": "parallel",
+    "allowoverwrite": "allow_overwrite", "cleanpath": "clean_path",
+}  # fmt: skip
+_OTHERS: dict[str, Callable[[Reader, Options], None]] = {
     "maxfilesize": _max_size,
     "encrypted": _encrypted,
     "kms_key_id": _kms_key,
@@ -199,18 +152,29 @@ def _option(reader: Reader, options: Options) -> None:
         token = reader.take()
         option = token.low
         if option not in ("csv", "json", "parquet"):
-            raise _not_covered(f"FORMAT {token.text.upper()}")
+            raise not_covered(f"UNLOAD ... FORMAT {token.text.upper()}")
     if option in options.options:
         raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
     options.options.add(option)
     if option in ("credentials", "iam_role", "access_key_id", "secret_access_key", "session_token"):
         options.role = read_role(reader, option)
-    elif option in _OPTIONS:
-        _OPTIONS[option](reader, options)
+    elif option in ("csv", "json", "parquet"):
+        options.format = option
+    elif option in COMPRESSIONS:
+        if options.compression:
+            raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
+        options.compression = option
+    elif option in ("delimiter", "null", "region", "extension"):
+        setattr(options, option, reader.string(option.upper()))
+    elif option in _FLAGS:
         if option == "manifest" and reader.peek() == "verbose":
-            raise _not_covered("MANIFEST VERBOSE")
+            raise not_covered("UNLOAD ... MANIFEST VERBOSE")
+        given = reader.peek() in ("on", "off", "true", "false")
+        setattr(options, _FLAGS[option], not given or reader.take().low in ("on", "true"))
+    elif option in _OTHERS:
+        _OTHERS[option](reader, options)
     else:
-        raise _not_covered(token.text.upper())
+        raise not_covered(f"UNLOAD ... {token.text.upper()}")
 
 
 def _check(options: Options) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import zstandard
 
 from ..copy.parquet import import_pyarrow
-from ..errors import SqlError
+from ..sql.refusals import not_covered
 from .options import Options
 
 Row = Sequence[str | None]
@@ -103,9 +103,7 @@ def _json_value(column: Column, value: str | None) -> str:
     if column.type not in _NUMBERS:  # a Boolean is t or f
         return json.dumps(value, ensure_ascii=False)
     if value in ("NaN", "Infinity", "-Infinity"):
-        raise SqlError(
-            f"the local Redshift does not cover UNLOAD to JSON of {value} in {column.name}", "0A000"
-        )
+        raise not_covered(f"UNLOAD to JSON of {value} in {column.name}")
     return value
 
 
@@ -129,10 +127,7 @@ class ParquetWriter:
             modifier = column.modifier - 4 if column.modifier > 0 else 38 << 16 | 10
             found = pa.decimal128(modifier >> 16 & 0xFFFF, modifier & 0x7FF)
         if found is None:
-            raise SqlError(
-                f"the local Redshift does not cover UNLOAD to PARQUET of column {column.name}: cast it to VARCHAR",
-                "0A000",
-            )
+            raise not_covered(f"UNLOAD to PARQUET of column {column.name} (cast it to VARCHAR)")
         return found
 
     def add(self, row: Row) -> None:

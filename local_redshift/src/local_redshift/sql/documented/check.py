@@ -29,10 +29,12 @@ Rows = tuple[tuple[str, str], ...]
 def check(tokens: Tokens) -> Rows:
     """Raise Refused with the name of an undocumented feature. Return the pairs that only the database can check."""
     text = shape(tokens)
+    renamed = _rename(text)
     try:
-        with contextlib.suppress(Refused):
-            if not check_shape(_rename(text)):
-                return ()
+        if renamed != text:
+            with contextlib.suppress(Refused):
+                if not check_shape(renamed):
+                    return ()
         # Check the original text, so that messages and rows have the statement's own names.
         return check_shape(text)
     except Refused as refused:

@@ -216,8 +216,6 @@ CALLED = {
     "SelectStmt.lockingClause": "SELECT ... FOR UPDATE or FOR SHARE (use LOCK)",
     "SelectStmt.groupDistinct": "GROUP BY DISTINCT",
     "SelectStmt.limitOption=LIMIT_OPTION_WITH_TIES": "FETCH FIRST ... WITH TIES",
-    "CommonTableExpr.ctematerialized=CTEMaterializeAlways": "AS MATERIALIZED",
-    "CommonTableExpr.ctematerialized=CTEMaterializeNever": "AS NOT MATERIALIZED",
     "CommonTableExpr.search_clause": "SEARCH clause of a recursive query",
     "CommonTableExpr.cycle_clause": "CYCLE clause of a recursive query",
     "RangeSubselect.lateral": "LATERAL",
@@ -255,7 +253,6 @@ CALLED = {
     "InsertStmt.withClause": "WITH in front of INSERT (write it behind the name of the table)",
     "InsertStmt.override=OVERRIDING_USER_VALUE": "OVERRIDING USER VALUE",
     "InsertStmt.override=OVERRIDING_SYSTEM_VALUE": "OVERRIDING SYSTEM VALUE",
-    "ReturnStmt": "RETURN",
     "UpdateStmt.returningClause": "RETURNING",
     "DeleteStmt.returningClause": "RETURNING",
     "InsertStmt.returningClause": "RETURNING",
@@ -293,5 +290,4 @@ CALLED = {
     "TransactionStmt.kind=TRANS_STMT_ROLLBACK_PREPARED": "ROLLBACK PREPARED",
     "GrantRoleStmt": "GRANT or REVOKE of a PostgreSQL role",
     "AlterObjectSchemaStmt": "ALTER ... SET SCHEMA",
-    "DiscardStmt": "DISCARD",
 }

@@ -22,14 +22,8 @@ _AGGREGATES = {
 _UNTYPED = "failed to find conversion function from \"unknown\" to text: cast the literal, as in 'x'::varchar"
 _EXPRESSIONS = ("targetList", "whereClause", "groupClause", "havingClause", "sortClause")
 _PLAIN = {
-    "AEXPR_OP",
-    "AEXPR_IN",
-    "AEXPR_LIKE",
-    "AEXPR_ILIKE",
-    "AEXPR_SIMILAR",
-    "AEXPR_BETWEEN",
-    "AEXPR_NOT_BETWEEN",
-}
+    "AEXPR_OP", "AEXPR_IN", "AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR", "AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN",
+}  # fmt: skip
 
 
 class Queries:

@@ -12,7 +12,7 @@ from . import windows
 from .nodes import CALLED, CATALOG, FIELDS, INSIDE, UNREAD, VALUES
 from .parse import Node
 from .places import Places
-from .scopes import names_of
+from .scopes import names_of, nodes
 from .tables import FUNCTIONS, OPERATORS, TYPES
 
 _NO_COLUMNS = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
@@ -386,23 +386,12 @@ def _no_context(setting: str) -> None:
 
 
 def _has_scalar_query(value: Any) -> bool:
-    if isinstance(value, list):
-        return any(_has_scalar_query(each) for each in value)
-    if not isinstance(value, dict):
-        return False
-    if value.get("SubLink", {}).get("subLinkType") == "EXPR_SUBLINK":
-        return True
-    return any(_has_scalar_query(each) for name, each in value.items() if name != "SubLink")
+    return any(kind == "SubLink" and body["subLinkType"] == "EXPR_SUBLINK" for kind, body in nodes(value))
 
 
-def _reads(value: Any, relation: str) -> bool:
-    if isinstance(value, list):
-        return any(_reads(each, relation) for each in value)
-    if not isinstance(value, dict):
-        return False
-    if value.get("relname") == relation and "schemaname" not in value:
-        return True
-    return any(_reads(each, relation) for each in value.values())
+def _reads(query: Node, relation: str) -> bool:
+    tables = [body for kind, body in nodes(query, into_queries=True) if kind == "RangeVar"]
+    return any(table["relname"] == relation and "schemaname" not in table for table in tables)
 
 
 def _lists(*items: Node) -> None:
