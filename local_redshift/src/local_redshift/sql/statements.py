@@ -41,6 +41,8 @@ _PLAIN_INSERT = re.compile(
 _QUERIES = {"select", "with", "insert", "update", "delete", "merge", "explain", "declare", "prepare", "("}
 _DEFAULT_NAMES = Names()
 _LONGEST = 16_777_216  # bytes: https://docs.aws.amazon.com/redshift/latest/dg/c_redshift-sql.html
+_KEPT, _KEPT_STATEMENTS = 20_000, 1_000  # limits of the cache: characters per statement, and statements
+_translated: dict[tuple[str, str, bool], list[Statement]] = {}
 
 
 def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
@@ -50,7 +52,16 @@ def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
         return [Statement("refused", too_long)]
     if _PLAIN_INSERT.fullmatch(sql):
         return [Statement("plain", sql)]
-    return [translate_one(tokens, names) for tokens in split(tokenize(sql))]
+    key = (sql, names.database, names.case_sensitive)
+    if key in _translated:
+        return _translated[key]
+    found = [translate_one(tokens, names) for tokens in split(tokenize(sql))]
+    # Do not cache a refusal, which a CREATE FUNCTION may end, or an object in which aliases are resolved.
+    if len(sql) < _KEPT and all(each.kind != "refused" and each.reuse is None for each in found):
+        if len(_translated) >= _KEPT_STATEMENTS:
+            _translated.clear()
+        _translated[key] = found
+    return found
 
 
 def translate_one(tokens: Tokens, names: Names, settled: bool = False) -> Statement:
