@@ -87,7 +87,7 @@ def _serve(file_number: int, running: Running, superuser: str, names: Sequence[s
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     from .local_only import LocalOnly
-    from .moto_s3 import Listings
+    from .moto_s3 import Objects
 
     # moto lists the directory of its services twice per request, which is half the cost of a request.
     modules = list(backends.list_of_moto_modules())
@@ -95,7 +95,7 @@ def _serve(file_number: int, running: Running, superuser: str, names: Sequence[s
     moto = _attach(DomainDispatcherApplication(create_backend_app), Roles(running, superuser), running)
     # a2wsgi declares its own types for WSGI and ASGI.
     through_flask: Any = WSGIMiddleware(moto, workers=16)  # type: ignore[arg-type]
-    application = LocalOnly(Listings(through_flask), names)
+    application = LocalOnly(Objects(through_flask), names)
     config = uvicorn.Config(
         application,
         http="httptools",
