@@ -98,7 +98,7 @@ def test_make_explains_every_target() -> None:
     ("given", "told"),
     [
         (["clients", "TOOL=nope"], "no such tool: nope; there are psql"),
-        (["suites", "SUITE=nope"], "no such suite: nope; there are "),
+        (["suites", "TOOL=nope"], "no such suite: nope; there are "),
         (["mutants", "FILE=nope"], "no central file: nope"),
         (["airflow", "CMD=dags list 'x"], "No closing quotation in CMD: dags list 'x\nNext: "),
         (["versions", "AIRFLOW=4"], "AIRFLOW=4 is not supported. Next: "),
