@@ -40,11 +40,8 @@ def resume() -> None:
     def find_resumable() -> steps.PauseArguments:
         """Find the cluster, and check that it is paused."""
         context = get_current_context()
-        if context["dag_run"].run_type == "scheduled":
-            schedule.check_schedule(schedule.RESUME)
-            if schedule.is_late(context["data_interval_end"]):
-                return {}
-        return steps.find_resumable(parameters.of_run(context))
+        params = parameters.of_run(context)
+        return steps.find_resumable(params) if schedule.is_due(schedule.RESUME, context) else {}
 
     cluster = find_resumable()
     where = {

@@ -12,8 +12,10 @@ from include.cluster.aws import client, doing
 from include.cluster.request import Cluster
 from include.sparkify.errors import ConfigurationError
 
-# Seconds per data point of the metric. CloudWatch returns at most 1,440 points per call.
-PERIOD = 300
+IDLE = timedelta(hours=1)
+"""A cluster is idle if no one was connected for this long."""
+PERIOD = timedelta(minutes=5)
+"""Period of one data point of the metric."""
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +27,9 @@ class PauseArguments(TypedDict, total=False):
     region: str
 
 
-def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
+def find_pausable(params: Mapping[str, Any], only_if_idle: bool) -> PauseArguments:
     """Return the cluster to pause, or an empty dictionary if it is already paused or in use.
 
-    :param scheduled: whether the schedule started this run. Such a run pauses only an idle cluster.
     :raises ConfigurationError: there is no such cluster, or it cannot be paused in its current state.
     """
     cluster = Cluster.from_params(params)
@@ -38,7 +39,7 @@ def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
         return {}
     if state != "available":
         raise ConfigurationError(f"cluster {cluster.name} is {state}: run pause again when it is available")
-    if (scheduled or params["only_if_idle"]) and not _is_idle(cluster, params["idle_minutes"]):
+    if only_if_idle and not _is_idle(cluster):
         return {}
     return {"name": cluster.name, "region": cluster.region}
 
@@ -69,27 +70,21 @@ def _get_state(cluster: Cluster) -> str:
     return str(found["ClusterStatus"])
 
 
-def _is_idle(cluster: Cluster, minutes: int) -> bool:
-    """Return whether no one was connected in the last ``minutes``. Only the newest data point may be missing."""
+def _is_idle(cluster: Cluster) -> bool:
+    """Return whether no one was connected in the last hour. Only the newest data point may be missing."""
     now = datetime.now(UTC)
     with doing(f"read the number of connections to {cluster.name}"):
         points = client("cloudwatch", cluster.region).get_metric_statistics(
             Namespace="AWS/Redshift",
             MetricName="DatabaseConnections",
             Dimensions=[{"Name": "ClusterIdentifier", "Value": cluster.name}],
-            StartTime=now - timedelta(minutes=minutes),
+            StartTime=now - IDLE,
             EndTime=now,
-            Period=PERIOD,
+            Period=PERIOD.seconds,
             Statistics=["Maximum"],
         )["Datapoints"]
     most = max((point["Maximum"] for point in points), default=None)
     # The newest point may not have arrived yet. If another point is missing, the cluster may have been in use.
-    complete = len(points) >= minutes * 60 // PERIOD - 1
-    log.info(
-        "most connections to %s in %d minutes: %s, from %d data points",
-        cluster.name,
-        minutes,
-        most,
-        len(points),
-    )
+    complete = len(points) >= IDLE // PERIOD - 1
+    log.info("most connections to %s in %s: %s, from %d data points", cluster.name, IDLE, most, len(points))
     return most == 0 and complete

@@ -179,14 +179,13 @@ def test_pause_and_resume(provisioned):
 
 
 def test_a_cluster_is_idle_only_if_measured_so(provisioned):
-    params = provisioned.params("pause", idle_minutes=60)
-    assert pause.find_pausable(params, scheduled=True) == {}, "no measurement at all"
-    _measure(provisioned, dict.fromkeys(range(0, 60, 5), 0.0))
-    assert pause.find_pausable(params, scheduled=True) == {"name": provisioned.name, "region": REGION}
+    params = provisioned.params("pause")
+    assert pause.find_pausable(params, only_if_idle=True) == {}, "no measurement at all"
+    _measure(provisioned, dict.fromkeys(range(0, 60, 5), 0.0) | {61: 1.0})
+    assert pause.find_pausable(params, only_if_idle=True) == {"name": provisioned.name, "region": REGION}
     _measure(provisioned, {31: 1.0})
-    assert pause.find_pausable(params, scheduled=True) == {}, "a connection half an hour ago"
-    assert pause.find_pausable(params | {"idle_minutes": 20}, scheduled=True)
-    assert pause.find_pausable(params, scheduled=False), "a manual run"
+    assert pause.find_pausable(params, only_if_idle=True) == {}, "a connection half an hour ago"
+    assert pause.find_pausable(params, only_if_idle=False), "a manual run"
 
 
 def _measure(account, connected):
