@@ -34,25 +34,23 @@ from include.sparkify.settings import AWS_CONN_ID
     **DAG_ARGUMENTS,
     schedule=schedule.pause_schedule(),
     dagrun_timeout=2 * WAIT,
-    params={"name": request.NAME, "region": request.REGION},
+    params={"name": request.NAME},
     doc_md=__doc__,
 )
 def pause() -> None:
-    @task.short_circuit(multiple_outputs=True)
-    def find_pausable() -> steps.PauseArguments:
-        """Find the cluster, and check that it may be paused now."""
+    @task.short_circuit
+    def find_pausable() -> bool:
+        """Check that the cluster exists and may be paused now."""
         context = get_current_context()
         params = parameters.of_run(context)
-        if not schedule.is_due(schedule.PAUSE, context):
-            return {}
-        return steps.find_pausable(params, only_if_idle=schedule.is_scheduled(context))
+        return schedule.is_due(schedule.PAUSE, context) and steps.find_pausable(
+            params, only_if_idle=schedule.is_scheduled(context)
+        )
 
-    cluster = find_pausable()
-    RedshiftPauseClusterOperator(
+    find_pausable() >> RedshiftPauseClusterOperator(
         task_id="pause_cluster",
         aws_conn_id=AWS_CONN_ID,
-        cluster_identifier=cluster["name"],
-        region_name=cluster["region"],
+        cluster_identifier="{{ params.name }}",
         wait_for_completion=True,
         deferrable=True,
         poll_interval=10,

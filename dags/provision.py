@@ -52,7 +52,6 @@ NONE_FAILED = TriggerRule.NONE_FAILED
     dagrun_timeout=3 * WAIT,
     params={
         "name": request.NAME,
-        "region": request.REGION,
         "cidrs": Param(
             [],
             type="array",
@@ -202,7 +201,6 @@ def provision() -> None:
     create_stack = CloudFormationCreateStackOperator(
         task_id="create_stack",
         aws_conn_id=AWS_CONN_ID,
-        region_name=checked["region"],
         stack_name=checked["name"],
         cloudformation_parameters=checked["stack"],
         doc_md="Create the stack: cluster or workgroup, work bucket, network, audit log.",

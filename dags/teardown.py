@@ -42,7 +42,6 @@ from include.sparkify.settings import AWS_CONN_ID
     dagrun_timeout=3 * WAIT,
     params={
         "name": request.NAME,
-        "region": request.REGION,
         "confirm": Param(
             "",
             type="string",
@@ -65,10 +64,10 @@ from include.sparkify.settings import AWS_CONN_ID
     doc_md=__doc__,
 )
 def teardown() -> None:
-    @task(multiple_outputs=True)
-    def check_request() -> dict[str, str]:
+    @task
+    def check_request() -> None:
         """Compare the parameter `confirm` with the name of the warehouse."""
-        return steps.check_request(parameters.of_run(get_current_context()))
+        steps.check_request(parameters.of_run(get_current_context()))
 
     @task.sensor(**POKE)
     def take_final_snapshot() -> bool:
@@ -96,16 +95,12 @@ def teardown() -> None:
         return steps.list_leftovers(get_current_context()["params"])
 
     checked = check_request()
-    where = {
-        "aws_conn_id": AWS_CONN_ID,
-        "region_name": checked["region"],
-        "stack_name": checked["name"],
-    }
+    the_stack = {"aws_conn_id": AWS_CONN_ID, "stack_name": "{{ params.name }}"}
     delete_stack = CloudFormationDeleteStackOperator(
-        task_id="delete_stack", **where, doc_md="Delete the stack, if there is one."
+        task_id="delete_stack", **the_stack, doc_md="Delete the stack, if there is one."
     )
     wait_for_deletion = CloudFormationDeleteStackSensor(
-        task_id="wait_for_deletion", **where, **POKE, doc_md="Wait until the stack is deleted."
+        task_id="wait_for_deletion", **the_stack, **POKE, doc_md="Wait until the stack is deleted."
     )
     chain(
         checked,

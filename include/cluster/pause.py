@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 from include.cluster import inventory
 from include.cluster.aws import client, doing
 from include.cluster.request import Cluster
 from include.sparkify.errors import ConfigurationError
+from include.sparkify.settings import AWS_CONN_ID
 
 IDLE = timedelta(hours=1)
 """A cluster is idle if no one was connected for this long."""
@@ -20,15 +21,8 @@ PERIOD = timedelta(minutes=5)
 log = logging.getLogger(__name__)
 
 
-class PauseArguments(TypedDict, total=False):
-    """Arguments of the operator that pauses or resumes the cluster. It is empty if there is nothing to do."""
-
-    name: str
-    region: str
-
-
-def find_pausable(params: Mapping[str, Any], only_if_idle: bool) -> PauseArguments:
-    """Return the cluster to pause, or an empty dictionary if it is already paused or in use.
+def find_pausable(params: Mapping[str, Any], only_if_idle: bool) -> bool:
+    """Return whether to pause the cluster: not if it is already paused, or in use.
 
     :raises ConfigurationError: there is no such cluster, or it cannot be paused in its current state.
     """
@@ -36,16 +30,14 @@ def find_pausable(params: Mapping[str, Any], only_if_idle: bool) -> PauseArgumen
     state = _get_state(cluster)
     if state in ("paused", "pausing"):
         log.info("cluster %s is already %s", cluster.name, state)
-        return {}
+        return False
     if state != "available":
         raise ConfigurationError(f"cluster {cluster.name} is {state}: run pause again when it is available")
-    if only_if_idle and not _is_idle(cluster):
-        return {}
-    return {"name": cluster.name, "region": cluster.region}
+    return not only_if_idle or _is_idle(cluster)
 
 
-def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
-    """Return the cluster to resume, or an empty dictionary if it is already running.
+def find_resumable(params: Mapping[str, Any]) -> bool:
+    """Return whether to resume the cluster: not if it is already running.
 
     :raises ConfigurationError: there is no such cluster, or it cannot be resumed in its current state.
     """
@@ -53,10 +45,10 @@ def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
     state = _get_state(cluster)
     if state in ("available", "resuming"):
         log.info("cluster %s is already %s", cluster.name, state)
-        return {}
+        return False
     if state not in ("paused", "pausing"):
         raise ConfigurationError(f"cluster {cluster.name} is {state}: run resume again when it is paused")
-    return {"name": cluster.name, "region": cluster.region}
+    return True
 
 
 def _get_state(cluster: Cluster) -> str:
@@ -64,8 +56,8 @@ def _get_state(cluster: Cluster) -> str:
         found = inventory.describe_cluster(cluster)
     if found is None:
         raise ConfigurationError(
-            f"provision created no cluster {cluster.name} in {cluster.region}. Check the parameters name and region "
-            "(Serverless needs no pausing: it costs nothing while idle)."
+            f"provision created no cluster {cluster.name} in {cluster.region}. Check the parameter name and the "
+            f"region of connection {AWS_CONN_ID} (Serverless needs no pausing: it costs nothing while idle)."
         )
     return str(found["ClusterStatus"])
 

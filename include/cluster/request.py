@@ -42,12 +42,6 @@ NAME = Param(
     title="Name",
     description="Name of the stack, and of the cluster or workgroup in it.",
 )
-REGION = Param(
-    None,
-    type=["null", "string"],
-    title="Region",
-    description="For example us-west-2. If empty, the region of connection aws_default is used.",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +53,16 @@ class Cluster:
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Cluster:
-        """Return the cluster that a run's parameters name.
+        """Return the cluster that a run's parameters name, in the region of connection aws_default.
 
-        :raises ConfigurationError: no region is set, or Redshift is not available in the region.
+        :raises ConfigurationError: the connection has no region, or Redshift is not available in it.
         """
-        region = params["region"] or default_region()
-        if region is None or region not in _list_regions("redshift"):
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+        region = AwsBaseHook(AWS_CONN_ID, client_type="redshift").region_name
+        if region is None or not is_offered("redshift", region):
             raise ConfigurationError(
-                f"there is no Redshift in region {region!r}. Fix the parameter region, or region_name of connection "
-                f"{AWS_CONN_ID}; known regions: {', '.join(_list_regions('redshift'))}"
+                f"there is no Redshift in region {region!r}. Next: fix region_name of connection {AWS_CONN_ID}."
             )
         return cls(params["name"], region)
 
@@ -95,27 +90,17 @@ class Cluster:
     @property
     def has_serverless(self) -> bool:
         """Return whether the region has Redshift Serverless. In other regions, its API has no endpoint."""
-        return self.region in _list_regions("redshift-serverless")
-
-
-def default_region() -> str | None:
-    """Return the region of connection aws_default."""
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
-    return AwsBaseHook(AWS_CONN_ID, client_type="redshift").region_name
+        return is_offered("redshift-serverless", self.region)
 
 
 @functools.cache
-def _list_regions(service: str) -> list[str]:
-    """Return the regions of a service, including those of GovCloud and China."""
+def is_offered(service: str, region: str) -> bool:
+    """Return whether AWS offers a service in a region, also of GovCloud or China."""
     import boto3
 
     session = boto3.session.Session()
-    return [
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions(service, partition)
-    ]
+    partitions = session.get_available_partitions()
+    return any(region in session.get_available_regions(service, one) for one in partitions)
 
 
 def check_params(params: Mapping[str, Any]) -> None:
@@ -129,12 +114,6 @@ def check_params(params: Mapping[str, Any]) -> None:
             raise ConfigurationError(
                 "parameter login: Serverless names the database user of an IAM login after the role, so the pipeline's "
                 "user needs a password. Set login to password."
-            )
-        if params["region"] not in (None, default_region()):
-            raise ConfigurationError(
-                "parameter login: with iam, the driver requests credentials in the region of connection "
-                f"{AWS_CONN_ID}, which is {default_region()}, not {params['region']}. Set login to password, or change "
-                "region_name of the connection."
             )
         if params["user"] != USER:
             raise ConfigurationError(

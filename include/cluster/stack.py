@@ -104,7 +104,7 @@ def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
     if stack and not params["serverless"]:
         _refuse_paused(cluster)
     check_owner(cluster)
-    return {"name": cluster.name, "region": cluster.region, "stack": _arguments(cluster, params, stack)}
+    return {"name": cluster.name, "stack": _arguments(cluster, params, stack)}
 
 
 def _refuse_paused(cluster: Cluster) -> None:

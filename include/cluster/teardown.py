@@ -21,8 +21,8 @@ _PASSING = ("cancelling-resize", "creating", "modifying", "pausing", "rebooting"
 log = logging.getLogger(__name__)
 
 
-def check_request(params: Mapping[str, Any]) -> dict[str, str]:
-    """Check that the deletion is confirmed, and return the name and region of the warehouse.
+def check_request(params: Mapping[str, Any]) -> None:
+    """Check that the deletion is confirmed, and log what exists.
 
     :raises ConfigurationError: the deletion is not confirmed, or the stack of this name is not a warehouse.
     """
@@ -34,7 +34,6 @@ def check_request(params: Mapping[str, Any]) -> dict[str, str]:
         )
     describe_stack(cluster)
     inventory.log_costs(cluster, "before")
-    return {"name": cluster.name, "region": cluster.region}
 
 
 def has_snapshot(context: Mapping[str, Any]) -> bool:

@@ -166,7 +166,7 @@ def test_pause_and_resume(provisioned):
     assert (refused["run"], refused["check_request"]) == ("failed", "failed")
     assert provisioned.run("resume", **name)["resume_cluster"] == "success"
     provisioned.connect().close()
-    assert pause.find_resumable(provisioned.params("resume")) == {}
+    assert pause.find_resumable(provisioned.params("resume")) is False
     # While a cluster is being paused, AWS refuses to resume it.
     provisioned.client("redshift").pause_cluster(ClusterIdentifier=provisioned.name)
     states = provisioned.run("resume", **name)
@@ -180,11 +180,11 @@ def test_pause_and_resume(provisioned):
 
 def test_a_cluster_is_idle_only_if_measured_so(provisioned):
     params = provisioned.params("pause")
-    assert pause.find_pausable(params, only_if_idle=True) == {}, "no measurement at all"
+    assert pause.find_pausable(params, only_if_idle=True) is False, "no measurement at all"
     _measure(provisioned, dict.fromkeys(range(0, 60, 5), 0.0) | {61: 1.0})
-    assert pause.find_pausable(params, only_if_idle=True) == {"name": provisioned.name, "region": REGION}
+    assert pause.find_pausable(params, only_if_idle=True)
     _measure(provisioned, {31: 1.0})
-    assert pause.find_pausable(params, only_if_idle=True) == {}, "a connection half an hour ago"
+    assert pause.find_pausable(params, only_if_idle=True) is False, "a connection half an hour ago"
     assert pause.find_pausable(params, only_if_idle=False), "a manual run"
 
 
@@ -205,4 +205,5 @@ def _measure(account, connected):
 
 
 def test_regions_of_other_partitions_are_known():
-    assert {"us-gov-west-1", "cn-north-1", REGION} <= set(request._list_regions("redshift"))
+    for region in ("us-gov-west-1", "cn-north-1", REGION):
+        assert request.is_offered("redshift", region), region

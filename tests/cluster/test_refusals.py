@@ -16,7 +16,12 @@ from tests.running import dag_of, run
 
 def params_of(**given):
     defaults = dag_of("provision").params.dump()
-    return defaults | {"region": "us-west-2", "cidrs": ["10.0.0.0/16"], **given}
+    return defaults | {"cidrs": ["10.0.0.0/16"], **given}
+
+
+def use_region(monkeypatch, region):
+    connection = {"conn_type": "aws", "extra": {"region_name": region}}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
 
 
 @pytest.mark.parametrize(
@@ -33,13 +38,11 @@ def params_of(**given):
         ({"serverless": True, "base_capacity": 32, "max_capacity": 24}, "at least base_capacity"),
         ({"serverless": True, "max_capacity": 20}, "multiple of 8"),
         ({"serverless": True, "login": "iam"}, "Set login to password"),
-        ({"login": "iam", "region": "eu-west-1"}, "in the region of connection aws_default"),
         ({"login": "iam", "user": "etl"}, "allows only sparkify_pipeline, not etl"),
-        ({"serverless": True, "region": "me-south-1"}, "Redshift Serverless is not available in me-south-1"),
     ],
 )
 def test_a_request_that_aws_would_refuse_half_way(monkeypatch, given, message):
-    monkeypatch.setattr(request, "default_region", lambda: "us-west-2")
+    use_region(monkeypatch, "us-west-2")
     with pytest.raises(ConfigurationError, match=message):
         request.check_params(params_of(**given))
 
@@ -54,7 +57,7 @@ def test_a_request_that_aws_would_refuse_half_way(monkeypatch, given, message):
     ],
 )
 def test_a_request_that_aws_takes(monkeypatch, given):
-    monkeypatch.setattr(request, "default_region", lambda: "us-west-2")
+    use_region(monkeypatch, "us-west-2")
     request.check_params(params_of(**given))
 
 
@@ -154,11 +157,11 @@ def test_a_bucket_of_another_account_is_said_with_both_causes(account, monkeypat
 @pytest.mark.finding("M6")
 @pytest.mark.parametrize("dag_id", ["provision", "teardown", "pause", "resume", "recreate_tables", "reports"])
 def test_a_misspelled_parameter_fails_the_run(airflow_database, caplog, dag_id):
-    """Airflow would ignore it: a misspelled region would provision in the default one."""
-    state, tasks = run(dag_of(dag_id), regoin="eu-west-1")
+    """Airflow would ignore it: a misspelled name would be that of the default warehouse."""
+    state, tasks = run(dag_of(dag_id), nmae="other")
     first = next(iter(dag_of(dag_id).roots)).task_id
     assert (state, tasks[first]) == ("failed", "failed")
-    assert "unknown parameters: regoin. Known: " in caplog.text
+    assert "unknown parameters: nmae. Known: " in caplog.text
 
 
 def test_a_bucket_in_another_region_is_refused(account):
@@ -317,6 +320,16 @@ def test_aws_out_of_reach_is_tried_again(account, monkeypatch):
         stack.check_request(account.params("provision", **account.wanted()))
 
 
-def test_an_unknown_region_is_refused(account):
-    with pytest.raises(ConfigurationError, match="there is no Redshift in region 'us-west-9'"):
-        stack.check_request(account.params("provision", **account.wanted(region="us-west-9")))
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        ("us-west-9", "there is no Redshift in region 'us-west-9'. Next: fix region_name of connection aws_default"),
+        (None, "there is no Redshift in region None"),
+        ("me-south-1", "Redshift Serverless is not available in me-south-1"),
+    ],
+)
+def test_a_region_without_redshift_is_refused(monkeypatch, region, message):
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    use_region(monkeypatch, region)
+    with pytest.raises(ConfigurationError, match=message):
+        request.check_params(params_of(serverless=True))
