@@ -58,14 +58,8 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             items={"type": "string"},
             maxItems=3,
             title="Allowed addresses",
-            description="Up to three IPv4 ranges of Airflow workers and analysts, such as 10.0.0.0/16. No one else can "
-            "connect.",
-        ),
-        "allow_the_whole_internet": Param(
-            False,
-            type="boolean",
-            title="Allow the whole internet",
-            description="Also required if a range above is wider than /8, such as 0.0.0.0/0. Not recommended.",
+            description="Up to three IPv4 ranges of Airflow workers and analysts, such as 10.0.0.0/16, at most a /8. "
+            "No one else can connect.",
         ),
         "subnet_ids": Param(
             [],
@@ -128,27 +122,6 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             title="Serverless: usage limit",
             description="RPU-hours per day; beyond that, AWS turns queries off. "
             f"16 are at most {16 * prices.RPU_HOUR:.0f} US dollars per day.",
-        ),
-        "user": Param(
-            request.USER,
-            type="string",
-            pattern="^[a-z][a-z0-9_]*$",
-            maxLength=60,
-            title="Database user",
-            description="The pipeline's user; it owns its own schemas and nothing else.",
-        ),
-        "login": Param(
-            "password",
-            enum=["password", "iam"],
-            title="Login",
-            description="password: a generated password in Secrets Manager. iam: temporary credentials of the workers' "
-            "role (not on Serverless, and not for DAGs that use the Astro SDK).",
-        ),
-        "tls": Param(
-            "verify-full",
-            enum=["verify-full", "off"],
-            title="TLS",
-            description="off is only for a local stand-in, whose AWS APIs have no TLS either; it is refused elsewhere.",
         ),
     },
     doc_md=__doc__,

@@ -17,7 +17,7 @@ from include.cluster.connections import (
     read_secret,
     write_secret,
 )
-from include.cluster.request import DATABASE, Cluster
+from include.cluster.request import DATABASE, USER, Cluster
 from include.sparkify import settings
 from include.sparkify.errors import TransientError, warehouse_error
 from include.sparkify.redshift import analysts, reach
@@ -41,24 +41,16 @@ def write_connections(params: Mapping[str, Any], role: str) -> None:
     """
     cluster = Cluster.from_params(params)
     host, port = get_endpoint(params)
+    before = read_secret(cluster, REDSHIFT_CONNECTION) or {}
     connection = {
         "conn_type": "redshift",
         "host": host,
         "port": port,
         "schema": DATABASE,
-        "login": params["user"],
-        "extra": {**tls_settings(params), **KEEPALIVE, "application_name": "sparkify"},
+        "login": USER,
+        "password": before.get("password") or new_password(),
+        "extra": {**tls_settings(cluster), **KEEPALIVE, "application_name": "sparkify"},
     }
-    if params["login"] == "iam":
-        connection["extra"] |= {
-            "iam": True,
-            "db_user": params["user"],
-            "cluster_identifier": cluster.name,
-            "region": cluster.region,
-        }
-    else:
-        before = read_secret(cluster, REDSHIFT_CONNECTION) or {}
-        connection["password"] = before.get("password") or new_password()
     write_secret(cluster, REDSHIFT_CONNECTION, connection)
     write_secret(
         cluster,
@@ -79,7 +71,6 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
     :raises TransientError: the cluster cannot be reached.
     """
     cluster = Cluster.from_params(params)
-    user = params["user"]
     host, port = get_endpoint(params)
     login = read_login(cluster, _describe(params)["secret"])
     reach.assert_answers(host, port)
@@ -91,53 +82,51 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
             user=login["username"],
             password=login["password"],
             timeout=30,
-            **tls_settings(params),
+            **tls_settings(cluster),
         )
         try:
             # Each statement can safely run again, and some forms of GRANT cannot run in a transaction.
             link.autocommit = True
             cursor = link.cursor()
-            cursor.execute("select usename from pg_user where usename = %s", (user,))
+            cursor.execute("select usename from pg_user where usename = %s", (USER,))
             verb = "alter" if cursor.fetchall() else "create"
-            cursor.execute(f"{verb} user {user} password {_password_literal(cluster, params)}")
+            cursor.execute(f"{verb} user {USER} password {_password_literal(cluster)}")
             # The sessions of the providers' operators and of the Astro SDK set no time limit themselves.
             limit = int(settings.settings().statement_minutes * 60_000)
-            cursor.execute(f"alter user {user} set statement_timeout to {limit}")
-            for statement in _list_grants(user, role):
+            cursor.execute(f"alter user {USER} set statement_timeout to {limit}")
+            for statement in _list_grants(role):
                 cursor.execute(statement)
             analysts.create_group(cursor)
         finally:
             link.close()
     except (redshift_connector.Error, OSError) as error:
         refused = warehouse_error(
-            error, f"create user {user} in {cluster.name} as {login['username']} at {host}:{port}"
+            error, f"create user {USER} in {cluster.name} as {login['username']} at {host}:{port}"
         )
         # The driver reports a wrong password and an unreachable host in the same way, but the fixes differ.
         hint = " Can the workers reach the cluster's VPC, and are their addresses in parameter cidrs?"
         raise type(refused)(f"{refused}{hint}") from None
 
 
-def _password_literal(cluster: Cluster, params: Mapping[str, Any]) -> str:
-    """Return the password for CREATE USER or ALTER USER, or ``disable`` for login iam.
+def _password_literal(cluster: Cluster) -> str:
+    """Return the password for CREATE USER or ALTER USER.
 
-    The password is a salted MD5 hash, as in PostgreSQL, so that no statement contains the password itself.
+    It is a salted MD5 hash, as in PostgreSQL, so that no statement contains the password itself.
     """
-    if params["login"] == "iam":
-        return "disable"
     connection = read_secret(cluster, REDSHIFT_CONNECTION) or {}
-    salted = connection["password"] + params["user"]
+    salted = connection["password"] + USER
     return f"'md5{hashlib.md5(salted.encode(), usedforsecurity=False).hexdigest()}'"
 
 
-def _list_grants(user: str, role: str) -> Iterator[str]:
-    yield f"grant create, temporary on database {DATABASE} to {user}"
+def _list_grants(role: str) -> Iterator[str]:
+    yield f"grant create, temporary on database {DATABASE} to {USER}"
     yield "revoke create on schema public from public"
     for schema in (settings.star(), settings.ops(), settings.reports(), settings.reports_state()):
-        yield f"create schema if not exists {schema} authorization {user}"
+        yield f"create schema if not exists {schema} authorization {USER}"
     # By default every database user may COPY with every role of the cluster:
     # https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT-usage-notes.html
     yield "revoke assumerole on all from public for all"
-    yield f"grant assumerole on '{role}' to {user} for copy"
+    yield f"grant assumerole on '{role}' to {USER} for copy"
 
 
 def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int]:
@@ -167,6 +156,12 @@ def _describe(params: Mapping[str, Any]) -> dict[str, Any]:
         return {"host": address.get("Address"), "port": address.get("Port"), "secret": secret}
 
 
-def tls_settings(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the driver's TLS settings: verify the certificate and the host name, except for a local stand-in."""
-    return {"ssl": False} if params["tls"] == "off" else {"ssl": True, "sslmode": "verify-full"}
+def tls_settings(cluster: Cluster) -> dict[str, Any]:
+    """Return the driver's TLS settings: verify the certificate and the host name.
+
+    Only a stand-in for AWS has APIs without TLS, and its warehouse has none either. On AWS, the warehouse refuses
+    connections without TLS (``require_ssl``).
+    """
+    if client("redshift", cluster.region).meta.endpoint_url.startswith("http:"):
+        return {"ssl": False}
+    return {"ssl": True, "sslmode": "verify-full"}

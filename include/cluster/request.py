@@ -16,7 +16,7 @@ from include.sparkify.settings import AWS_CONN_ID
 
 DATABASE = "dev"
 USER = "sparkify_pipeline"
-# A range wider than this counts as the whole internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
+# Most addresses in a wider range are on the internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
 WIDEST_PREFIX = 8
 # Minimum and maximum number of nodes in a new cluster by node type, and whether a single node is possible:
 # https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html
@@ -109,17 +109,6 @@ def check_params(params: Mapping[str, Any]) -> None:
     :raises ConfigurationError: the request is refused. The message names the parameter.
     """
     _check_cidrs(params)
-    if params["login"] == "iam":
-        if params["serverless"]:
-            raise ConfigurationError(
-                "parameter login: Serverless names the database user of an IAM login after the role, so the pipeline's "
-                "user needs a password. Set login to password."
-            )
-        if params["user"] != USER:
-            raise ConfigurationError(
-                f"parameter user: with login iam, include/iam/permissions.yaml allows only {USER}, not "
-                f"{params['user']}. Set login to password, or user to its default."
-            )
     if params["serverless"]:
         cluster = Cluster.from_params(params)
         if not cluster.has_serverless:
@@ -139,10 +128,10 @@ def _check_cidrs(params: Mapping[str, Any]) -> None:
         except ValueError as error:
             # The cluster has no IPv6 address.
             raise ConfigurationError(f"parameter cidrs: {error}; write a range such as 10.0.0.0/16") from None
-        if network.prefixlen < WIDEST_PREFIX and not params["allow_the_whole_internet"]:
+        if network.prefixlen < WIDEST_PREFIX:
             raise ConfigurationError(
-                f"parameter cidrs: {text} lets the whole internet try passwords. List only the addresses of the "
-                "Airflow workers and the analysts. To allow the whole internet anyway, set allow_the_whole_internet."
+                f"parameter cidrs: {text} is wider than /{WIDEST_PREFIX}, which is most of the internet. List only the "
+                "addresses of the Airflow workers and the analysts. The cluster has no public address."
             )
     if not params["cidrs"]:
         raise ConfigurationError(

@@ -91,9 +91,6 @@ def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
     """
     cluster = Cluster.from_params(params)
     check_params(params)
-    redshift = client("redshift", cluster.region)
-    if params["tls"] == "off" and not redshift.meta.endpoint_url.startswith("http:"):
-        raise ConfigurationError("parameter tls: off is for a local stand-in, whose AWS has no TLS either")
     stack = describe_stack(cluster)
     if stack and parameters_of(stack)["Serverless"] != _flag(params["serverless"]):
         kind = "a cluster" if params["serverless"] else "Serverless"

@@ -106,8 +106,11 @@ def test_the_pipelines_user_has_just_its_own_schemas(provisioned):
         cursor = master.cursor()
         cursor.execute("create schema foreign_schema")
         cursor.execute("create table foreign_schema.salaries (a int)")
-        cursor.execute("select usesuper, usecreatedb from pg_user where usename = 'sparkify_pipeline'")
-        assert list(cursor.fetchone()) == [False, False]
+        cursor.execute(
+            "select usesuper, usecreatedb, useconfig from pg_user where usename = 'sparkify_pipeline'"
+        )
+        # One hour also applies to the providers' operators, which set no limit.
+        assert list(cursor.fetchone()) == [False, False, ["statement_timeout=3600000"]]
         cursor.execute("select groname from pg_group")
         assert [f"{provisioned.schema}_analysts"] in [list(row) for row in cursor.fetchall()]
         master.commit()
