@@ -100,21 +100,6 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             title="Serverless: base capacity",
             description=f"4 RPU or a multiple of 8; about {prices.RPU_HOUR} US dollars per RPU and hour of queries.",
         ),
-        "max_capacity": Param(
-            16,
-            type="integer",
-            minimum=8,
-            maximum=1024,
-            title="Serverless: maximum capacity",
-            description="The most RPU that concurrent queries may use, a multiple of 8.",
-        ),
-        "price_performance_target": Param(
-            0,
-            enum=[0, 1, 25, 50, 75, 100],
-            title="Serverless: price-performance target",
-            description="1 is the lowest cost, 100 the highest performance; 0 disables the target, and the base "
-            "capacity applies.",
-        ),
         "usage_limit": Param(
             16,
             type="integer",

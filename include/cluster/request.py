@@ -116,7 +116,10 @@ def check_params(params: Mapping[str, Any]) -> None:
                 f"parameter serverless: Redshift Serverless is not available in {cluster.region}. Choose another "
                 "region, or a cluster."
             )
-        _check_capacity(params)
+        # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html
+        base = params["base_capacity"]
+        if base != 4 and base % 8:
+            raise ConfigurationError(f"parameter base_capacity: must be 4 or a multiple of 8 RPU, not {base}")
     else:
         _check_nodes(params)
 
@@ -147,15 +150,4 @@ def _check_nodes(params: Mapping[str, Any]) -> None:
         raise ConfigurationError(
             f"parameter nodes: a cluster of {kind} has {'1 or ' if single else ''}{least} to {most} nodes, not {nodes}"
             f" ({NODE_HOUR[kind]:.2f} US dollars per node and hour)"
-        )
-
-
-def _check_capacity(params: Mapping[str, Any]) -> None:
-    """Check the capacities: https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"""
-    base, most = params["base_capacity"], params["max_capacity"]
-    if base != 4 and base % 8:
-        raise ConfigurationError(f"parameter base_capacity: must be 4 or a multiple of 8 RPU, not {base}")
-    if most % 8 or most < base:
-        raise ConfigurationError(
-            f"parameter max_capacity: must be a multiple of 8 RPU and at least base_capacity ({base}), not {most}"
         )

@@ -37,7 +37,6 @@ POLICY = {
         },
     ]
 }
-TARGET = "PricePerformanceTarget"
 _CIDRS = ("Cidr", "SecondCidr", "ThirdCidr")
 
 log = logging.getLogger(__name__)
@@ -134,44 +133,15 @@ def _arguments(
         "NodeType": params["node_type"],
         "Nodes": params["nodes"],
         "BaseCapacity": params["base_capacity"],
-        "MaxCapacity": params["max_capacity"],
-        TARGET: params["price_performance_target"],
     }
-    values = {key: str(value) for key, value in given.items()}
-    if stack and params["serverless"]:
-        values = _take_step(parameters_of(stack), values)
     return {
         "TemplateBody": TEMPLATE.read_text(),
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": str(value)} for key, value in given.items()],
         "Tags": cluster.tag_list,
         "RoleARN": f"arn:{partition}:iam::{account}:role/{cluster.name}-cloudformation",
         "StackPolicyBody": json.dumps(POLICY),
         "EnableTerminationProtection": True,
     }
-
-
-def _take_step(now: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
-    """Return the parameters for the next update of a workgroup, because AWS changes only one setting per call.
-
-    AWS refuses a base capacity above the maximum, and any base capacity while a target is set. A target that is removed
-    from the template stays in force, so the value -1 disables it.
-    """
-
-    def take(*names: str) -> dict[str, str]:
-        return {name: wanted[name] for name in names}
-
-    steps = [take("VpcId"), take("SubnetIds")]
-    if wanted[TARGET] != "0":
-        steps += [take(TARGET), take("MaxCapacity")]
-    else:
-        if int(wanted["MaxCapacity"]) > int(now["MaxCapacity"]):
-            steps += [take("MaxCapacity")]
-        if int(now[TARGET]) > 0:
-            steps += [{TARGET: "-1"}]
-        steps += [take(TARGET, "BaseCapacity"), take("MaxCapacity")]
-    kept = {name: now[name] for name in ("VpcId", "SubnetIds", "BaseCapacity", "MaxCapacity", TARGET)}
-    step = next((one for one in steps if not one.items() <= now.items()), {})
-    return wanted | kept | step
 
 
 def _flag(value: object) -> str:

@@ -170,7 +170,7 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     database.write_connections(params, stack.get_copy_role(other.cluster))
     for limit in (params, params | {"usage_limit": 5}):
         serverless.limit_usage(limit)
-    stack.update_stack(params, stack.check_request(params | {"max_capacity": 32})["stack"])
+    stack.update_stack(params, stack.check_request(params | {"base_capacity": 16})["stack"])
     record.actor = "test"
     other.stack()
     other.client("secretsmanager").delete_secret(SecretId=connections.COPY_CONNECTION)

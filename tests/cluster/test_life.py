@@ -91,7 +91,7 @@ def test_an_analyst_reads_what_is_meant_for_analysts_and_again_after_teardown(ac
 
 @pytest.mark.slow
 def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch):
-    wanted = {"serverless": True, "max_capacity": 32, "price_performance_target": 50}
+    wanted = {"serverless": True, "base_capacity": 16}
     with monkeypatch.context() as patch:
         patch.setattr(serverless, "limit_usage", _refuse)
         states = account.provision(**wanted)
@@ -104,8 +104,7 @@ def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch
     (limit,) = serverless.list_limits(account.cluster)
     assert (limit["amount"], limit["period"], limit["breachAction"]) == (16, "daily", "deactivate")
     workgroup = inventory.describe_workgroup(account.cluster)
-    assert (workgroup["publiclyAccessible"], workgroup["maxCapacity"]) == (False, 32)
-    assert workgroup["pricePerformanceTarget"] == {"status": "ENABLED", "level": 50}
+    assert (workgroup["publiclyAccessible"], workgroup["baseCapacity"]) == (False, 16)
     assert workgroup["configParameters"] == [{"parameterKey": "require_ssl", "parameterValue": "true"}]
     account.connect().close()
 
@@ -123,37 +122,10 @@ def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch
 
 
 @pytest.mark.slow
-def test_a_target_that_is_taken_back_is_disabled(account):
-    assert account.provision(serverless=True, price_performance_target=50)["run"] == "success"
-    assert account.provision(serverless=True)["run"] == "success"
-    workgroup = inventory.describe_workgroup(account.cluster)
-    assert (workgroup["pricePerformanceTarget"], workgroup["baseCapacity"]) == ({"status": "DISABLED"}, 8)
-
-
-@pytest.mark.slow
-def test_a_workgroup_is_changed_setting_by_setting_in_an_order_that_aws_takes(account):
-    """AWS refuses to change two settings in one call, and a base capacity above the maximum or beside a target."""
-    assert account.provision(serverless=True)["run"] == "success"
-    for base, most, target in (
-        (32, 64, 0),
-        (8, 16, 0),
-        (64, 64, 50),
-        (32, 32, 25),
-        (128, 256, 0),
-        (8, 16, 75),
-        (8, 16, 0),
-    ):
-        wanted = {"base_capacity": base, "max_capacity": most, "price_performance_target": target}
-        assert account.provision(serverless=True, **wanted)["run"] == "success", wanted
-        workgroup = inventory.describe_workgroup(account.cluster)
-        assert workgroup["maxCapacity"] == most
-        if target:
-            assert workgroup["pricePerformanceTarget"] == {"status": "ENABLED", "level": target}
-        else:
-            assert workgroup["baseCapacity"] == base
-            assert workgroup.get("pricePerformanceTarget") in (None, {"status": "DISABLED"})
-    again = account.provision(serverless=True, **wanted)
-    assert (again["run"], again["update_stack"]) == ("success", "skipped")
+def test_the_capacity_of_a_workgroup_can_be_changed(account):
+    for base in (8, 32, 4):
+        assert account.provision(serverless=True, base_capacity=base)["run"] == "success"
+        assert inventory.describe_workgroup(account.cluster)["baseCapacity"] == base
 
 
 def _refuse(params):
