@@ -25,7 +25,6 @@ cluster then runs for some minutes, because AWS takes a snapshot only of a runni
 
 from __future__ import annotations
 
-from airflow.providers.amazon.aws.operators.cloud_formation import CloudFormationDeleteStackOperator
 from airflow.providers.amazon.aws.sensors.cloud_formation import CloudFormationDeleteStackSensor
 from airflow.providers.common.compat.sdk import Param, TriggerRule, chain, dag, get_current_context, task
 
@@ -75,9 +74,9 @@ def teardown() -> None:
         return steps.has_snapshot(get_current_context())
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
-    def allow_deletion() -> None:
-        """Turn off the stack's termination protection."""
-        stack.unprotect(request.Cluster.from_params(get_current_context()["params"]))
+    def delete_stack() -> None:
+        """Turn off the stack's termination protection, and start to delete it."""
+        stack.delete_stack(request.Cluster.from_params(get_current_context()["params"]))
 
     @task
     def delete_connections() -> None:
@@ -95,18 +94,17 @@ def teardown() -> None:
         return steps.list_leftovers(get_current_context()["params"])
 
     checked = check_request()
-    the_stack = {"aws_conn_id": AWS_CONN_ID, "stack_name": "{{ params.name }}"}
-    delete_stack = CloudFormationDeleteStackOperator(
-        task_id="delete_stack", **the_stack, doc_md="Delete the stack, if there is one."
-    )
     wait_for_deletion = CloudFormationDeleteStackSensor(
-        task_id="wait_for_deletion", **the_stack, **POKE, doc_md="Wait until the stack is deleted."
+        task_id="wait_for_deletion",
+        aws_conn_id=AWS_CONN_ID,
+        stack_name="{{ params.name }}",
+        **POKE,
+        doc_md="Wait until the stack is deleted.",
     )
     chain(
         checked,
         take_final_snapshot(),
-        allow_deletion(),
-        delete_stack,
+        delete_stack(),
         wait_for_deletion,
         [delete_connections(), delete_bucket()],
         list_leftovers().as_teardown(setups=checked, on_failure_fail_dagrun=True),

@@ -6,7 +6,7 @@ import json
 import secrets
 import string
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from include.cluster.aws import absent, client, doing
 from include.cluster.request import Cluster
@@ -17,18 +17,10 @@ REDSHIFT_CONNECTION = "airflow/connections/redshift_default"
 COPY_CONNECTION = "airflow/connections/aws_copy_role"
 
 
-class Login(TypedDict):
-    """The content of the master user's secret."""
-
-    username: str
-    password: str
-
-
-def read_login(cluster: Cluster, arn: str) -> Login:
+def read_login(cluster: Cluster) -> dict[str, Any]:
     """Return the master user's name and password from the secret that Redshift manages and rotates."""
     with doing("read the secret of the master user"):
-        login = _read(cluster, arn)
-    return {"username": login["username"], "password": login["password"]}
+        return _read(cluster, f"redshift!{cluster.name}-awsuser")
 
 
 def new_password() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import redshift_connector
 
-from include.cluster.aws import client, doing
+from include.cluster.aws import client
 from include.cluster.connections import (
     COPY_CONNECTION,
     REDSHIFT_CONNECTION,
@@ -18,8 +18,9 @@ from include.cluster.connections import (
     write_secret,
 )
 from include.cluster.request import DATABASE, USER, Cluster
+from include.cluster.stack import get_outputs
 from include.sparkify import settings
-from include.sparkify.errors import TransientError, warehouse_error
+from include.sparkify.errors import warehouse_error
 from include.sparkify.redshift import analysts, reach
 
 # Firewalls and NAT gateways drop a connection that is idle for about 350 seconds, for example during a long COPY:
@@ -32,20 +33,19 @@ KEEPALIVE = {
 }
 
 
-def write_connections(params: Mapping[str, Any], role: str) -> None:
+def write_connections(params: Mapping[str, Any]) -> None:
     """Write the Airflow connections ``redshift_default`` and ``aws_copy_role`` into Secrets Manager.
 
-    :param role: ARN of the role for COPY.
     :raises ConfigurationError: a secret of this name lacks the warehouse's tags, or AWS refused a call.
-    :raises TransientError: the cluster has no address yet, or AWS is unreachable.
+    :raises TransientError: the stack is not complete, or AWS is unreachable.
     """
     cluster = Cluster.from_params(params)
-    host, port = get_endpoint(params)
+    found = get_outputs(cluster)
     before = read_secret(cluster, REDSHIFT_CONNECTION) or {}
     connection = {
         "conn_type": "redshift",
-        "host": host,
-        "port": port,
+        "host": found["Host"],
+        "port": int(found["Port"]),
         "schema": DATABASE,
         "login": USER,
         "password": before.get("password") or new_password(),
@@ -55,24 +55,24 @@ def write_connections(params: Mapping[str, Any], role: str) -> None:
     write_secret(
         cluster,
         COPY_CONNECTION,
-        {"conn_type": "aws", "extra": {"role_arn": role, "region_name": cluster.region}},
+        {"conn_type": "aws", "extra": {"role_arn": found["CopyRole"], "region_name": cluster.region}},
     )
 
 
-def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
+def ensure_database_user(params: Mapping[str, Any]) -> None:
     """Create the pipeline's user, or set its password to that of the connection, and grant the privileges it needs.
 
     The user may create schemas (each run has its own), and it owns the schemas of the star, the reports and the
     pipeline's own tables. No other user, except the master user, may use the role for COPY. The pipeline's user is not
     a superuser and cannot read other users' tables.
 
-    :param role: ARN of the role for COPY.
     :raises ConfigurationError: the master password is wrong, or the warehouse refused a statement.
     :raises TransientError: the cluster cannot be reached.
     """
     cluster = Cluster.from_params(params)
-    host, port = get_endpoint(params)
-    login = read_login(cluster, _describe(params)["secret"])
+    found = get_outputs(cluster)
+    host, port = found["Host"], int(found["Port"])
+    login = read_login(cluster)
     reach.assert_answers(host, port)
     try:
         link = redshift_connector.connect(
@@ -94,7 +94,7 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
             # The sessions of the providers' operators and of the Astro SDK set no time limit themselves.
             limit = int(settings.settings().statement_minutes * 60_000)
             cursor.execute(f"alter user {USER} set statement_timeout to {limit}")
-            for statement in _list_grants(role):
+            for statement in _list_grants(found["CopyRole"]):
                 cursor.execute(statement)
             analysts.create_group(cursor)
         finally:
@@ -127,33 +127,6 @@ def _list_grants(role: str) -> Iterator[str]:
     # https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT-usage-notes.html
     yield "revoke assumerole on all from public for all"
     yield f"grant assumerole on '{role}' to {USER} for copy"
-
-
-def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int]:
-    """Return the host and port of the cluster or workgroup.
-
-    :raises TransientError: it has no address yet.
-    """
-    found = _describe(params)
-    if not found["host"]:
-        raise TransientError(f"{params['name']} has no address yet")
-    return found["host"], found["port"]
-
-
-def _describe(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the host, the port and the ARN of the secret in which Redshift stores the master password."""
-    cluster = Cluster.from_params(params)
-    with doing(f"look up the address of {cluster.name}"):
-        if params["serverless"]:
-            api = client("redshift-serverless", cluster.region)
-            workgroup = api.get_workgroup(workgroupName=cluster.name)["workgroup"]
-            namespace = api.get_namespace(namespaceName=cluster.name)["namespace"]
-            address, secret = workgroup.get("endpoint", {}), namespace["adminPasswordSecretArn"]
-            return {"host": address.get("address"), "port": address.get("port"), "secret": secret}
-        api = client("redshift", cluster.region)
-        (found,) = api.describe_clusters(ClusterIdentifier=cluster.name)["Clusters"]
-        address, secret = found.get("Endpoint", {}), found["MasterPasswordSecretArn"]
-        return {"host": address.get("Address"), "port": address.get("Port"), "secret": secret}
 
 
 def tls_settings(cluster: Cluster) -> dict[str, Any]:

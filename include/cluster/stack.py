@@ -83,7 +83,7 @@ def list_resources(cluster: Cluster) -> list[dict[str, Any]]:
 
 
 def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Validate the request, and return the arguments of the task that creates the stack.
+    """Validate the request, and return the arguments of CreateStack or of the next UpdateStack.
 
     :raises ConfigurationError: see :func:`check_params`, or the request contradicts existing resources.
     :raises TransientError: AWS is unreachable.
@@ -91,16 +91,33 @@ def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
     cluster = Cluster.from_params(params)
     check_params(params)
     stack = describe_stack(cluster)
-    if stack and parameters_of(stack)["Serverless"] != _flag(params["serverless"]):
-        kind = "a cluster" if params["serverless"] else "Serverless"
-        raise ConfigurationError(
-            f"{cluster.name} exists as {kind}, and its data would be deleted. Tear it down first, or choose another "
-            "name."
-        )
-    if stack and not params["serverless"]:
-        _refuse_paused(cluster)
+    if stack:
+        _refuse_broken(cluster, stack["StackStatus"])
+        if parameters_of(stack)["Serverless"] != _flag(params["serverless"]):
+            kind = "a cluster" if params["serverless"] else "Serverless"
+            raise ConfigurationError(
+                f"{cluster.name} exists as {kind}, and its data would be deleted. Tear it down first, or choose "
+                "another name."
+            )
+        if not params["serverless"]:
+            _refuse_paused(cluster)
     check_owner(cluster)
-    return {"name": cluster.name, "stack": _arguments(cluster, params, stack)}
+    return _arguments(cluster, params, stack)
+
+
+def _refuse_broken(cluster: Cluster, state: str) -> None:
+    """Refuse a stack that AWS does not update in its current state."""
+    if state == "UPDATE_ROLLBACK_FAILED":
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
+        raise ConfigurationError(
+            f"stack {cluster.name} is {state}.{_reasons(cluster)}\nFix the cause, and have an administrator run `aws "
+            f"cloudformation continue-update-rollback --region {cluster.region} --stack-name {cluster.name}`. Then "
+            "provision again."
+        )
+    if state.startswith("DELETE") or state in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+        raise ConfigurationError(
+            f"stack {cluster.name} is {state}: run teardown, and then provision again.{_reasons(cluster)}"
+        )
 
 
 def _refuse_paused(cluster: Cluster) -> None:
@@ -118,7 +135,6 @@ def _refuse_paused(cluster: Cluster) -> None:
 def _arguments(
     cluster: Cluster, params: Mapping[str, Any], stack: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return the arguments of CreateStack or of the next UpdateStack, except the stack's name."""
     with doing("ask AWS for the account of connection aws_default"):
         identity = client("sts", cluster.region).get_caller_identity()
     partition, account = identity["Arn"].split(":")[1], identity["Account"]
@@ -209,49 +225,25 @@ def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
     return str(vpcs.pop())
 
 
-def choose_path(params: Mapping[str, Any]) -> str:
-    """Return the id of the next task, which depends on the state of the stack.
+def deploy_stack(params: Mapping[str, Any]) -> None:
+    """Start to create the stack, or to update it to the parameters and the template of this run.
 
-    :raises ConfigurationError: the stack is being deleted, must be deleted, or could not be rolled back.
+    :raises AirflowSkipException: there is nothing to change.
+    :raises ConfigurationError, TransientError: see :func:`check_request`.
     """
+    arguments = check_request(params)
     cluster = Cluster.from_params(params)
     stack = describe_stack(cluster)
     if stack is None:
-        return "create_stack"
-    state = stack["StackStatus"]
-    if state == "UPDATE_ROLLBACK_FAILED":
-        raise _stuck(cluster)
-    if state.startswith("DELETE") or state in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
-        raise ConfigurationError(
-            f"stack {cluster.name} is {state}: run teardown, and then provision again.{_reasons(cluster)}"
-        )
-    return "update_stack"
-
-
-def _stuck(cluster: Cluster) -> ConfigurationError:
-    """Return the error for a stack whose update AWS could not roll back. AWS refuses updates until this call succeeds:
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html"""
-    return ConfigurationError(
-        f"stack {cluster.name} is UPDATE_ROLLBACK_FAILED.{_reasons(cluster)}\nFix the cause, and have an administrator "
-        f"run `aws cloudformation continue-update-rollback --region {cluster.region} --stack-name {cluster.name}`. "
-        "Then provision again."
-    )
-
-
-def update_stack(params: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Start to update an existing stack to the parameters and the template of this run.
-
-    :raises AirflowSkipException: there is nothing to change.
-    """
-    cluster = Cluster.from_params(params)
-    state = (describe_stack(cluster) or {}).get("StackStatus", "")
-    if state.endswith("IN_PROGRESS"):
-        log.warning("stack %s is %s because of an earlier run; wait for its end", cluster.name, state)
-    elif not _update(cluster, arguments):
+        with doing(f"create stack {cluster.name}"):
+            client("cloudformation", cluster.region).create_stack(StackName=cluster.name, **arguments)
+    elif stack["StackStatus"].endswith("IN_PROGRESS"):
+        log.warning("stack %s is %s because of an earlier run", cluster.name, stack["StackStatus"])
+    elif not update(cluster, arguments):
         raise AirflowSkipException(f"stack {cluster.name} is up to date")
 
 
-def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
+def update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
     """Start an update, and return whether there is anything to change."""
     wanted = {key: value for key, value in arguments.items() if key in ("TemplateBody", "Parameters", "Tags")}
     with doing(f"update stack {cluster.name}"):
@@ -267,7 +259,7 @@ def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
 def is_settled(params: Mapping[str, Any]) -> bool:
     """Return whether the stack is complete and matches the parameters of this run.
 
-    While AWS works on the stack, return False. If it is complete and needs another update, start that update.
+    While AWS works on the stack, return False. If an earlier run deployed other parameters, start an update.
 
     :raises ConfigurationError: AWS rolled the change back, for the reason in the message. A new stack is deleted.
     """
@@ -277,29 +269,26 @@ def is_settled(params: Mapping[str, Any]) -> bool:
     if state.endswith("IN_PROGRESS"):
         return False
     if state in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        return not _update(cluster, _arguments(cluster, params, stack))
-    if state == "UPDATE_ROLLBACK_FAILED":
-        raise _stuck(cluster)
+        return not update(cluster, _arguments(cluster, params, stack))
     reasons = _reasons(cluster) if stack else ""
     if state == "ROLLBACK_COMPLETE":
-        delete_rolled_back(cluster)
-    raise ConfigurationError(f"stack {cluster.name} is {state}.{reasons}")
+        # The stack has no resources. Without it, the next run can use its name.
+        delete_stack(cluster)
+    else:
+        _refuse_broken(cluster, state)
+    raise ConfigurationError(
+        f"stack {cluster.name} is {state}.{reasons}\nNext: fix the cause (docs/aws.md, Troubleshooting), then run "
+        "provision again."
+    )
 
 
-def delete_rolled_back(cluster: Cluster) -> None:
-    """Delete a rolled-back stack, which has no resources, so that the next run can use its name."""
-    unprotect(cluster)
-    with doing(f"delete the rolled-back stack {cluster.name}"):
-        client("cloudformation", cluster.region).delete_stack(StackName=cluster.name)
-
-
-def unprotect(cluster: Cluster) -> None:
-    """Allow the deletion of the stack, if there is one."""
+def delete_stack(cluster: Cluster) -> None:
+    """Start to delete the stack, if there is one."""
     if describe_stack(cluster) is not None:
-        with doing(f"allow the deletion of stack {cluster.name}"):
-            client("cloudformation", cluster.region).update_termination_protection(
-                StackName=cluster.name, EnableTerminationProtection=False
-            )
+        with doing(f"delete stack {cluster.name}"):
+            formation = client("cloudformation", cluster.region)
+            formation.update_termination_protection(StackName=cluster.name, EnableTerminationProtection=False)
+            formation.delete_stack(StackName=cluster.name)
 
 
 def _reasons(cluster: Cluster) -> str:
@@ -317,13 +306,12 @@ def _reasons(cluster: Cluster) -> str:
     return ""
 
 
-def get_copy_role(cluster: Cluster) -> str:
-    """Return the ARN of the role for COPY, which is an output of the stack.
+def get_outputs(cluster: Cluster) -> dict[str, str]:
+    """Return the outputs of the stack: the host and port of the warehouse, and the role for COPY.
 
     :raises TransientError: the stack is not complete.
     """
     stack = describe_stack(cluster) or {}
-    for output in stack.get("Outputs", []):
-        if output["OutputKey"] == "CopyRole":
-            return str(output["OutputValue"])
-    raise TransientError(f"stack {cluster.name} is not complete yet")
+    if "Outputs" not in stack:
+        raise TransientError(f"stack {cluster.name} is not complete yet")
+    return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}

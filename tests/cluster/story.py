@@ -20,7 +20,7 @@ import pytest
 import redshift_connector
 from local_redshift.service import Running
 
-from include.cluster import aws, connections, database, schedule, serverless, stack, teardown
+from include.cluster import connections, database, schedule, serverless, stack, teardown
 from include.sparkify.errors import ConfigurationError
 from local.home import AIRFLOW
 from tests.cluster.account import REGION, Account
@@ -162,15 +162,14 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     subnets = [one["SubnetId"] for one in found["Subnets"]]
     record.actor = "Deploy"
     params = other.params("provision", **other.wanted(subnet_ids=subnets, serverless=True))
-    formation = aws.client("cloudformation", REGION)
-    formation.create_stack(StackName=OTHER_NAME, **stack.check_request(params)["stack"])
+    stack.deploy_stack(params)
     record.actor = "test"
     other.stack()
     record.actor = "Deploy"
-    database.write_connections(params, stack.get_copy_role(other.cluster))
+    database.write_connections(params)
     for limit in (params, params | {"usage_limit": 5}):
         serverless.limit_usage(limit)
-    stack.update_stack(params, stack.check_request(params | {"base_capacity": 16})["stack"])
+    stack.deploy_stack(params | {"base_capacity": 16})
     record.actor = "test"
     other.stack()
     other.client("secretsmanager").delete_secret(SecretId=connections.COPY_CONNECTION)
@@ -183,7 +182,7 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     while not teardown.has_snapshot(context):
         pass
     with pytest.raises(ConfigurationError):
-        stack.choose_path(params | {"name": _roll_back(record, other)})
+        stack.check_request(params | {"name": _roll_back(record, other)})
     record.actor = "test"
     other.remove()
     record.actor = "Deploy"
@@ -199,18 +198,17 @@ class DagRun:
 def _roll_back(record: Record, other: Account) -> str:
     """Make AWS refuse an update of the stack, read the reason, delete the stack, and return its name."""
     params = other.params("provision", **other.wanted(serverless=True))
-    wanted = stack.check_request(params)["stack"]
+    wanted = stack.check_request(params)
     for one in wanted["Parameters"]:
         if one["ParameterKey"] == "BaseCapacity":
             one["ParameterValue"] = "9"
-    stack.update_stack(params, wanted)
+    stack.update(other.cluster, wanted)
     record.actor = "test"
     other.stack()
     record.actor = "Deploy"
     with pytest.raises(ConfigurationError):
         stack.is_settled(params)
-    stack.unprotect(other.cluster)
-    aws.client("cloudformation", REGION).delete_stack(StackName=other.name)
+    stack.delete_stack(other.cluster)
     return other.name
 
 

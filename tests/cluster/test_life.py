@@ -41,7 +41,7 @@ def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(accou
         assert f"{thing}" in caplog.text
     assert "about 0.38 USD per hour until paused or deleted" in caplog.text
     states = account.provision()
-    assert (states["run"], states["update_stack"]) == ("success", "skipped")
+    assert (states["run"], states["deploy_stack"]) == ("success", "skipped")
     account.connect().close()
 
     # AWS takes no snapshot of a paused cluster, so teardown resumes it first.
@@ -58,9 +58,7 @@ def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(accou
 
     # A new warehouse uses the remaining bucket. After the bucket is deleted too, only the snapshot is left.
     params = account.params("provision", **account.wanted())
-    given = {
-        p["ParameterKey"]: p["ParameterValue"] for p in stack.check_request(params)["stack"]["Parameters"]
-    }
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in stack.check_request(params)["Parameters"]}
     assert given["CreateWorkBucket"] == "false"
     states = account.teardown()
     assert (states["run"], states["take_final_snapshot"], states["delete_bucket"]) == (
@@ -142,8 +140,7 @@ def test_what_aws_refuses_leaves_nothing_and_says_why(account):
         MasterUserPassword="Theirs123456",
     )
     params = account.params("provision", **account.wanted())
-    arguments = stack.check_request(params)["stack"]
-    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    stack.deploy_stack(params)
     account.stack()
     with pytest.raises(AirflowFailException, match=r"ROLLBACK_COMPLETE.*\n +Cluster: .*ClusterAlreadyExists"):
         stack.is_settled(params)
@@ -161,28 +158,26 @@ def test_what_aws_refuses_leaves_nothing_and_says_why(account):
 
 def test_a_change_that_aws_refuses_is_undone_and_said(account):
     params = account.params("provision", **account.wanted())
-    arguments = stack.check_request(params)["stack"]
-    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    stack.deploy_stack(params)
     account.stack()
-    assert stack.choose_path(params) == "update_stack"
+    arguments = stack.check_request(params)
     for one in arguments["Parameters"]:
         if one["ParameterKey"] == "NodeType":
             one["ParameterValue"] = "rg.xlarge"
-    stack.update_stack(params, arguments)
+    assert stack.update(account.cluster, arguments)
     account.stack()
     with pytest.raises(ConfigurationError, match=r"UPDATE_ROLLBACK_COMPLETE.*\n +Cluster: .*number of nodes"):
         stack.is_settled(params)
     with pytest.raises(AirflowSkipException):
-        stack.update_stack(params, stack.check_request(params)["stack"])
+        stack.deploy_stack(params)
     assert inventory.describe_cluster(account.cluster)["NodeType"] == "rg.large"
 
 
 def test_a_run_that_finds_an_earlier_one_at_work_waits_and_then_has_its_way(account):
     params = account.params("provision", **account.wanted())
-    arguments = stack.check_request(params)["stack"]
-    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    stack.deploy_stack(params)
     later = params | {"cidrs": ["10.0.0.0/16", "10.2.0.0/16"]}
-    stack.update_stack(later, stack.check_request(later)["stack"])
+    stack.deploy_stack(later)
     assert not stack.is_settled(later)
     while not stack.is_settled(later):
         account.stack()

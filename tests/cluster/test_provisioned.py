@@ -17,14 +17,13 @@ STACK = [
 
 
 def test_twice_in_a_row_is_one_warehouse(provisioned):
-    assert (provisioned.first["run"], provisioned.first["create_stack"]) == ("success", "success")
-    assert (provisioned.again["run"], provisioned.again["update_stack"]) == ("success", "success")
-    assert provisioned.again["create_stack"] == "skipped"
+    assert (provisioned.first["run"], provisioned.first["deploy_stack"]) == ("success", "success")
+    assert (provisioned.again["run"], provisioned.again["deploy_stack"]) == ("success", "success")
     resources = stack.list_resources(provisioned.cluster)
     assert sorted(one["LogicalResourceId"] for one in resources) == STACK
     assert provisioned.secret("airflow/connections/redshift_default") == provisioned.login
     same = provisioned.provision(cidrs=["10.1.0.0/16", "10.2.0.0/16"])
-    assert (same["run"], same["update_stack"], same["wait_for_stack"]) == ("success", "skipped", "skipped")
+    assert (same["run"], same["deploy_stack"], same["wait_for_stack"]) == ("success", "skipped", "skipped")
 
 
 def test_the_cluster_is_private_encrypted_and_wants_tls(provisioned):
@@ -166,7 +165,7 @@ def test_pause_and_resume(provisioned):
         "pause_cluster": "skipped",
     }
     refused = provisioned.provision()
-    assert (refused["run"], refused["check_request"]) == ("failed", "failed")
+    assert (refused["run"], refused["deploy_stack"]) == ("failed", "failed")
     assert provisioned.run("resume", **name)["resume_cluster"] == "success"
     provisioned.connect().close()
     assert pause.find_resumable(provisioned.params("resume")) is False

@@ -98,8 +98,7 @@ def test_serverless_needs_three_zones(account, monkeypatch):
             stack._find_vpc(far, two)
     # The stack of a cluster has a subnet group, and the stack of Serverless has none.
     for serverless in (False, True):
-        given = stack.check_request(two | {"subnet_ids": subnets, "serverless": serverless})["stack"]
-        account.client("cloudformation").create_stack(StackName=account.name, **given)
+        stack.deploy_stack(two | {"subnet_ids": subnets, "serverless": serverless})
         assert account.stack()["StackStatus"] == "CREATE_COMPLETE"
         kinds = {one["LogicalResourceId"] for one in stack.list_resources(account.cluster)}
         assert ("SubnetGroup" in kinds) == (not serverless)
@@ -184,13 +183,11 @@ def test_a_region_without_serverless_can_be_left(account, monkeypatch):
 
 def test_an_update_that_could_not_be_rolled_back_names_the_command(account, monkeypatch):
     params = account.params("provision", **account.wanted())
-    account.client("cloudformation").create_stack(
-        StackName=account.name, **stack.check_request(params)["stack"]
-    )
+    stack.deploy_stack(params)
     stuck = account.stack() | {"StackStatus": "UPDATE_ROLLBACK_FAILED"}
     with monkeypatch.context() as patch:
         patch.setattr(stack, "describe_stack", lambda cluster: stuck)
-        for work in (stack.choose_path, stack.is_settled):
+        for work in (stack.check_request, stack.is_settled):
             with pytest.raises(ConfigurationError, match="continue-update-rollback --region us-west-2"):
                 work(params)
     account.remove()
@@ -198,9 +195,7 @@ def test_an_update_that_could_not_be_rolled_back_names_the_command(account, monk
 
 def test_a_cluster_that_has_lost_its_tags_is_not_deleted_without_a_snapshot(account):
     params = account.params("provision", **account.wanted())
-    account.client("cloudformation").create_stack(
-        StackName=account.name, **stack.check_request(params)["stack"]
-    )
+    stack.deploy_stack(params)
     account.stack()
     arn = f"arn:aws:redshift:us-west-2:123456789012:cluster:{account.name}"
     account.client("redshift").delete_tags(ResourceName=arn, TagKeys=["warehouse"])
@@ -234,7 +229,7 @@ def test_the_stack_gets_the_role_of_its_own_partition(account, monkeypatch):
     identity = {"Account": "123456789012", "Arn": "arn:aws-us-gov:sts::123456789012:assumed-role/a/b"}
     with monkeypatch.context() as patch:
         patch.setattr(aws.client("sts", "us-west-2"), "get_caller_identity", lambda: identity)
-        given = stack.check_request(account.params("provision", **account.wanted()))["stack"]
+        given = stack.check_request(account.params("provision", **account.wanted()))
     assert given["RoleARN"] == f"arn:aws-us-gov:iam::123456789012:role/{account.name}-cloudformation"
 
 
@@ -314,7 +309,10 @@ def test_aws_out_of_reach_is_tried_again(account, monkeypatch):
 @pytest.mark.parametrize(
     ("region", "message"),
     [
-        ("us-west-9", "there is no Redshift in region 'us-west-9'. Next: fix region_name of connection aws_default"),
+        (
+            "us-west-9",
+            "there is no Redshift in region 'us-west-9'. Next: fix region_name of connection aws_default",
+        ),
         (None, "there is no Redshift in region None"),
         ("me-south-1", "Redshift Serverless is not available in me-south-1"),
     ],
