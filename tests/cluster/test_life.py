@@ -101,7 +101,7 @@ def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch
     assert account.provision(**wanted)["run"] == "success"
     (limit,) = serverless.list_limits(account.cluster)
     assert (limit["amount"], limit["period"], limit["breachAction"]) == (16, "daily", "deactivate")
-    workgroup = inventory.describe_workgroup(account.cluster)
+    workgroup = inventory.describe_serverless(account.cluster, "workgroup")
     assert (workgroup["publiclyAccessible"], workgroup["baseCapacity"]) == (False, 16)
     assert workgroup["configParameters"] == [{"parameterKey": "require_ssl", "parameterValue": "true"}]
     account.connect().close()
@@ -123,7 +123,7 @@ def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch
 def test_the_capacity_of_a_workgroup_can_be_changed(account):
     for base in (8, 32, 4):
         assert account.provision(serverless=True, base_capacity=base)["run"] == "success"
-        assert inventory.describe_workgroup(account.cluster)["baseCapacity"] == base
+        assert inventory.describe_serverless(account.cluster, "workgroup")["baseCapacity"] == base
 
 
 def _refuse(params):
