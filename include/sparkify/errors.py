@@ -64,8 +64,8 @@ _TRANSIENT_AWS = {
     "TokenRefreshRequired",
 }
 _DENIED = (
-    "the role of the workers is not allowed to do this. Deploy include/iam/permissions.yaml, with AllowProvisioning for "
-    "provision and teardown; a bucket with a customer managed key, or of another account, needs more: docs/aws.md, "
+    "the role of the workers is not allowed to do this. Deploy include/iam/permissions.yaml, with AllowProvisioning "
+    "for provision and teardown; a bucket with a customer managed key, or of another account, needs more: docs/aws.md, "
     "Permissions"
 )
 _UNKNOWN_KEY = "connection aws_default has a key that AWS does not know"
