@@ -138,9 +138,10 @@ def _arguments(
     with doing("ask AWS for the account of connection aws_default"):
         identity = client("sts", cluster.region).get_caller_identity()
     partition, account = identity["Arn"].split(":")[1], identity["Account"]
+    has_created_bucket = stack is not None and parameters_of(stack)["CreateWorkBucket"] == "true"
     given = {
         "WorkBucket": settings().work_bucket,
-        "CreateWorkBucket": _flag(_is_bucket_in(stack) or not has_bucket(cluster, account)),
+        "CreateWorkBucket": _flag(has_created_bucket or not has_bucket(cluster, account)),
         "KeepRunDays": settings().keep_run_days,
         **dict(zip(_CIDRS, params["cidrs"], strict=False)),
         "VpcId": _find_vpc(cluster, params),
@@ -162,10 +163,6 @@ def _arguments(
 
 def _flag(value: object) -> str:
     return "true" if value else "false"
-
-
-def _is_bucket_in(stack: Mapping[str, Any] | None) -> bool:
-    return stack is not None and parameters_of(stack)["CreateWorkBucket"] == "true"
 
 
 def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
