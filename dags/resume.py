@@ -43,17 +43,18 @@ def resume() -> None:
         params = parameters.of_run(context)
         return schedule.is_due(schedule.RESUME, context) and steps.find_resumable(params)
 
-    cluster = {"aws_conn_id": AWS_CONN_ID, "cluster_identifier": "{{ params.name }}"}
     wait_until_paused = RedshiftClusterSensor(
         task_id="wait_until_paused",
-        **cluster,
+        aws_conn_id=AWS_CONN_ID,
+        cluster_identifier="{{ params.name }}",
         **POKE,
         target_status="paused",
         doc_md="Wait for the end of a pause that has just begun: AWS cannot resume a cluster that is still pausing.",
     )
     resume_cluster = RedshiftResumeClusterOperator(
         task_id="resume_cluster",
-        **cluster,
+        aws_conn_id=AWS_CONN_ID,
+        cluster_identifier="{{ params.name }}",
         wait_for_completion=True,
         deferrable=True,
         poll_interval=10,
