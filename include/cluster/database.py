@@ -8,7 +8,7 @@ from typing import Any
 
 import redshift_connector
 
-from include.cluster.aws import client
+from include.cluster.aws import client, doing
 from include.cluster.connections import (
     COPY_CONNECTION,
     REDSHIFT_CONNECTION,
@@ -18,7 +18,7 @@ from include.cluster.connections import (
     write_secret,
 )
 from include.cluster.request import DATABASE, USER, Cluster
-from include.cluster.stack import get_outputs
+from include.cluster.stack import get_copy_role
 from include.sparkify import settings
 from include.sparkify.errors import warehouse_error
 from include.sparkify.redshift import analysts, reach
@@ -40,12 +40,13 @@ def write_connections(params: Mapping[str, Any]) -> None:
     :raises TransientError: the stack is not complete, or AWS is unreachable.
     """
     cluster = Cluster.from_params(params)
-    found = get_outputs(cluster)
+    role = get_copy_role(cluster)
+    host, port = get_endpoint(params)
     before = read_secret(cluster, REDSHIFT_CONNECTION) or {}
     connection = {
         "conn_type": "redshift",
-        "host": found["Host"],
-        "port": int(found["Port"]),
+        "host": host,
+        "port": port,
         "schema": DATABASE,
         "login": USER,
         "password": before.get("password") or new_password(),
@@ -55,7 +56,7 @@ def write_connections(params: Mapping[str, Any]) -> None:
     write_secret(
         cluster,
         COPY_CONNECTION,
-        {"conn_type": "aws", "extra": {"role_arn": found["CopyRole"], "region_name": cluster.region}},
+        {"conn_type": "aws", "extra": {"role_arn": role, "region_name": cluster.region}},
     )
 
 
@@ -70,8 +71,8 @@ def ensure_database_user(params: Mapping[str, Any]) -> None:
     :raises TransientError: the cluster cannot be reached.
     """
     cluster = Cluster.from_params(params)
-    found = get_outputs(cluster)
-    host, port = found["Host"], int(found["Port"])
+    role = get_copy_role(cluster)
+    host, port = get_endpoint(params)
     login = read_login(cluster)
     reach.assert_answers(host, port)
     try:
@@ -94,7 +95,7 @@ def ensure_database_user(params: Mapping[str, Any]) -> None:
             # The sessions of the providers' operators and of the Astro SDK set no time limit themselves.
             limit = int(settings.settings().statement_minutes * 60_000)
             cursor.execute(f"alter user {USER} set statement_timeout to {limit}")
-            for statement in _list_grants(found["CopyRole"]):
+            for statement in _list_grants(role):
                 cursor.execute(statement)
             analysts.create_group(cursor)
         finally:
@@ -127,6 +128,19 @@ def _list_grants(role: str) -> Iterator[str]:
     # https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT-usage-notes.html
     yield "revoke assumerole on all from public for all"
     yield f"grant assumerole on '{role}' to {USER} for copy"
+
+
+def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the host and port of the cluster or workgroup, which have them once the stack is complete."""
+    cluster = Cluster.from_params(params)
+    with doing(f"look up the address of {cluster.name}"):
+        if params["serverless"]:
+            api = client("redshift-serverless", cluster.region)
+            address = api.get_workgroup(workgroupName=cluster.name)["workgroup"]["endpoint"]
+            return address["address"], address["port"]
+        api = client("redshift", cluster.region)
+        (found,) = api.describe_clusters(ClusterIdentifier=cluster.name)["Clusters"]
+        return found["Endpoint"]["Address"], found["Endpoint"]["Port"]
 
 
 def tls_settings(cluster: Cluster) -> dict[str, Any]:

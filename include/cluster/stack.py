@@ -303,12 +303,13 @@ def _reasons(cluster: Cluster) -> str:
     return ""
 
 
-def get_outputs(cluster: Cluster) -> dict[str, str]:
-    """Return the outputs of the stack: the host and port of the warehouse, and the role for COPY.
+def get_copy_role(cluster: Cluster) -> str:
+    """Return the ARN of the role for COPY, which is an output of the stack.
 
     :raises TransientError: the stack is not complete.
     """
     stack = describe_stack(cluster) or {}
-    if "Outputs" not in stack:
-        raise TransientError(f"stack {cluster.name} is not complete yet")
-    return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+    for output in stack.get("Outputs", []):
+        if output["OutputKey"] == "CopyRole":
+            return str(output["OutputValue"])
+    raise TransientError(f"stack {cluster.name} is not complete yet")
