@@ -179,6 +179,7 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
         "params": other.params("teardown", final_snapshot=True),
         "dag_run": DagRun(datetime(2026, 1, 1)),
     }
+    assert {"workgroup", "namespace"} <= set(other.kinds())
     while not teardown.has_snapshot(context):
         pass
     with pytest.raises(ConfigurationError):
