@@ -2,13 +2,13 @@
 # pause: stop the cluster's hourly cost
 
 A paused cluster keeps its data and costs only its storage. No one can connect until `resume`. A manual run pauses the
-cluster at once (or, with `only_if_idle`, only if no one was connected for `idle_minutes`).
+cluster at once.
 
 **On a schedule, when idle.** Set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to `@hourly`, `@daily`, `@weekly`
-or a cron expression of five fields, in UTC. Scheduled runs pause the cluster only if no one was connected for
-`idle_minutes` (CloudWatch metric `DatabaseConnections`). Without measurements, the cluster keeps running. A scheduled
-run that starts more than an hour late, as the first run of a new schedule can, is skipped. Set
-`SPARKIFY_RESUME_SCHEDULE` so that the cluster runs again before the pipeline needs it.
+or a cron expression of five fields, in UTC. Scheduled runs pause the cluster only if no one was connected in the last
+hour (CloudWatch metric `DatabaseConnections`). Without measurements, the cluster keeps running. A scheduled run that
+starts more than an hour late, as the first run of a new schedule can, is skipped. Set `SPARKIFY_RESUME_SCHEDULE` so
+that the cluster runs again before the pipeline needs it.
 
 Running it again is safe: a cluster that is already paused is not changed. Serverless needs no pause.
 
@@ -21,7 +21,7 @@ Running it again is safe: a cluster that is already paused is not changed. Serve
 from __future__ import annotations
 
 from airflow.providers.amazon.aws.operators.redshift_cluster import RedshiftPauseClusterOperator
-from airflow.providers.common.compat.sdk import Param, dag, get_current_context, task
+from airflow.providers.common.compat.sdk import dag, get_current_context, task
 
 from include.cluster import pause as steps
 from include.cluster import request, schedule
@@ -34,41 +34,23 @@ from include.sparkify.settings import AWS_CONN_ID
     **DAG_ARGUMENTS,
     schedule=schedule.pause_schedule(),
     dagrun_timeout=2 * WAIT,
-    params={
-        "name": request.NAME,
-        "region": request.REGION,
-        "only_if_idle": Param(
-            False, type="boolean", title="Only if idle", description="Scheduled runs pause only if idle."
-        ),
-        "idle_minutes": Param(
-            60,
-            type="integer",
-            minimum=10,
-            maximum=1440,
-            title="Idle minutes",
-            description="The cluster is idle if no one was connected for this long.",
-        ),
-    },
+    params={"name": request.NAME},
     doc_md=__doc__,
 )
 def pause() -> None:
-    @task.short_circuit(multiple_outputs=True)
-    def find_pausable() -> steps.PauseArguments:
-        """Find the cluster, and check that it may be paused now."""
+    @task.short_circuit
+    def find_pausable() -> bool:
+        """Check that the cluster exists and may be paused now."""
         context = get_current_context()
-        scheduled = context["dag_run"].run_type == "scheduled"
-        if scheduled:
-            schedule.check_schedule(schedule.PAUSE)
-            if schedule.is_late(context["data_interval_end"]):
-                return {}
-        return steps.find_pausable(parameters.of_run(context), scheduled)
+        params = parameters.of_run(context)
+        return schedule.is_due(schedule.PAUSE, context) and steps.find_pausable(
+            params, only_if_idle=schedule.is_scheduled(context)
+        )
 
-    cluster = find_pausable()
-    RedshiftPauseClusterOperator(
+    find_pausable() >> RedshiftPauseClusterOperator(
         task_id="pause_cluster",
         aws_conn_id=AWS_CONN_ID,
-        cluster_identifier=cluster["name"],
-        region_name=cluster["region"],
+        cluster_identifier="{{ params.name }}",
         wait_for_completion=True,
         deferrable=True,
         poll_interval=10,

@@ -22,10 +22,8 @@ resources that exist.
 
 | red task | meaning | what to do |
 |---|---|---|
-| `check_request` | the request is unsafe or contradicts existing resources, or the cluster is paused. Nothing was \
-changed | see the message |
-| `choose_path` | the stack is being deleted, or has to be | see the message |
-| `create_stack`, `update_stack` | a permission is missing | deploy `include/iam/permissions.yaml` |
+| `deploy_stack` | the request is unsafe or contradicts existing resources, the cluster is paused, the stack has to be \
+deleted, or a permission is missing. Nothing was changed | see the message |
 | `wait_for_stack` | AWS refused a resource and rolled back to the previous state | see the message, run it again |
 | `wait_for_stack`: timeout | AWS took over an hour, for example to resize, and goes on | run it again to wait longer |
 | `limit_usage` | the usage limit could not be set; no login was created | clear the task |
@@ -35,15 +33,13 @@ changed | see the message |
 
 from __future__ import annotations
 
-from airflow.providers.amazon.aws.operators.cloud_formation import CloudFormationCreateStackOperator
 from airflow.providers.common.compat.sdk import Param, TriggerRule, chain, dag, get_current_context, task
 
 from include.cluster import database, inventory, prices, request, serverless, stack
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
 from include.sparkify import parameters
-from include.sparkify.settings import AWS_CONN_ID
 
-# One path is skipped; if there is nothing to change, both are.
+# If there is nothing to change in the stack, its tasks are skipped.
 NONE_FAILED = TriggerRule.NONE_FAILED
 
 
@@ -53,21 +49,14 @@ NONE_FAILED = TriggerRule.NONE_FAILED
     dagrun_timeout=3 * WAIT,
     params={
         "name": request.NAME,
-        "region": request.REGION,
         "cidrs": Param(
             [],
             type="array",
             items={"type": "string"},
             maxItems=3,
             title="Allowed addresses",
-            description="Up to three IPv4 ranges of Airflow workers and analysts, such as 10.0.0.0/16. No one else can "
-            "connect.",
-        ),
-        "allow_the_whole_internet": Param(
-            False,
-            type="boolean",
-            title="Allow the whole internet",
-            description="Also required if a range above is wider than /8, such as 0.0.0.0/0. Not recommended.",
+            description="Up to three IPv4 ranges of Airflow workers and analysts, such as 10.0.0.0/16, at most a /8. "
+            "No one else can connect.",
         ),
         "subnet_ids": Param(
             [],
@@ -108,21 +97,6 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             title="Serverless: base capacity",
             description=f"4 RPU or a multiple of 8; about {prices.RPU_HOUR} US dollars per RPU and hour of queries.",
         ),
-        "max_capacity": Param(
-            16,
-            type="integer",
-            minimum=8,
-            maximum=1024,
-            title="Serverless: maximum capacity",
-            description="The most RPU that concurrent queries may use, a multiple of 8.",
-        ),
-        "price_performance_target": Param(
-            0,
-            enum=[0, 1, 25, 50, 75, 100],
-            title="Serverless: price-performance target",
-            description="1 is the lowest cost, 100 the highest performance; 0 disables the target, and the base "
-            "capacity applies.",
-        ),
         "usage_limit": Param(
             16,
             type="integer",
@@ -131,47 +105,16 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             description="RPU-hours per day; beyond that, AWS turns queries off. "
             f"16 are at most {16 * prices.RPU_HOUR:.0f} US dollars per day.",
         ),
-        "user": Param(
-            request.USER,
-            type="string",
-            pattern="^[a-z][a-z0-9_]*$",
-            maxLength=60,
-            title="Database user",
-            description="The pipeline's user; it owns its own schemas and nothing else.",
-        ),
-        "login": Param(
-            "password",
-            enum=["password", "iam"],
-            title="Login",
-            description="password: a generated password in Secrets Manager. iam: temporary credentials of the workers' "
-            "role (not on Serverless, and not for DAGs that use the Astro SDK).",
-        ),
-        "tls": Param(
-            "verify-full",
-            enum=["verify-full", "off"],
-            title="TLS",
-            description="off is only for a local stand-in, whose AWS APIs have no TLS either; it is refused elsewhere.",
-        ),
     },
     doc_md=__doc__,
 )
 def provision() -> None:
-    @task(multiple_outputs=True)
-    def check_request() -> dict[str, object]:
-        """Validate the request before anything is changed."""
-        return stack.check_request(parameters.of_run(get_current_context()))
-
-    @task.branch
-    def choose_path() -> str:
-        """Create the stack, or update the one that exists."""
-        return stack.choose_path(get_current_context()["params"])
-
     @task
-    def update_stack(arguments: dict[str, object]) -> None:
-        """Give the stack the parameters of this run."""
-        stack.update_stack(get_current_context()["params"], arguments)
+    def deploy_stack() -> None:
+        """Validate the request, and then start to create or update the stack."""
+        stack.deploy_stack(parameters.of_run(get_current_context()))
 
-    @task.sensor(**POKE, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    @task.sensor(**POKE)
     def wait_for_stack() -> bool:
         """Wait until the stack has the parameters of this run, and name the reason if AWS rolled it back."""
         return stack.is_settled(get_current_context()["params"])
@@ -182,36 +125,28 @@ def provision() -> None:
         serverless.limit_usage(get_current_context()["params"])
 
     @task(trigger_rule=NONE_FAILED)
-    def write_connections() -> str:
+    def write_connections() -> None:
         """Write the Airflow connections into Secrets Manager."""
-        params = get_current_context()["params"]
-        role = stack.get_copy_role(request.Cluster.from_params(params))
-        database.write_connections(params, role)
-        return role
+        database.write_connections(get_current_context()["params"])
 
     @task
-    def ensure_database_user(role: str) -> None:
+    def ensure_database_user() -> None:
         """Create the pipeline's user, which owns only its own schemas."""
-        database.ensure_database_user(get_current_context()["params"], role)
+        database.ensure_database_user(get_current_context()["params"])
 
     @task
     def log_costs() -> None:
         """Log the existing resources and their cost, also after a failure."""
         inventory.log_costs(request.Cluster.from_params(get_current_context()["params"]), "now")
 
-    checked = check_request()
-    create_stack = CloudFormationCreateStackOperator(
-        task_id="create_stack",
-        aws_conn_id=AWS_CONN_ID,
-        region_name=checked["region"],
-        stack_name=checked["name"],
-        cloudformation_parameters=checked["stack"],
-        doc_md="Create the stack: cluster or workgroup, work bucket, network, audit log.",
+    chain(
+        deploy_stack(),
+        wait_for_stack(),
+        limit_usage(),
+        write_connections(),
+        ensure_database_user(),
+        log_costs().as_teardown(),
     )
-    path, settled, limited = choose_path(), wait_for_stack(), limit_usage()
-    role = write_connections()
-    chain(checked, path, [create_stack, update_stack(checked["stack"])], settled, limited, role)
-    chain(ensure_database_user(role), log_costs().as_teardown())
 
 
 this_dag = provision()

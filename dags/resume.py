@@ -33,36 +33,29 @@ from include.sparkify.settings import AWS_CONN_ID
     **DAG_ARGUMENTS,
     schedule=schedule.resume_schedule(),
     dagrun_timeout=2 * WAIT,
-    params={"name": request.NAME, "region": request.REGION},
+    params={"name": request.NAME},
     doc_md=__doc__,
 )
 def resume() -> None:
-    @task.short_circuit(multiple_outputs=True)
-    def find_resumable() -> steps.PauseArguments:
-        """Find the cluster, and check that it is paused."""
+    @task.short_circuit
+    def find_resumable() -> bool:
+        """Check that the cluster exists and is paused."""
         context = get_current_context()
-        if context["dag_run"].run_type == "scheduled":
-            schedule.check_schedule(schedule.RESUME)
-            if schedule.is_late(context["data_interval_end"]):
-                return {}
-        return steps.find_resumable(parameters.of_run(context))
+        params = parameters.of_run(context)
+        return schedule.is_due(schedule.RESUME, context) and steps.find_resumable(params)
 
-    cluster = find_resumable()
-    where = {
-        "aws_conn_id": AWS_CONN_ID,
-        "cluster_identifier": cluster["name"],
-        "region_name": cluster["region"],
-    }
     wait_until_paused = RedshiftClusterSensor(
         task_id="wait_until_paused",
-        **where,
+        aws_conn_id=AWS_CONN_ID,
+        cluster_identifier="{{ params.name }}",
         **POKE,
         target_status="paused",
         doc_md="Wait for the end of a pause that has just begun: AWS cannot resume a cluster that is still pausing.",
     )
     resume_cluster = RedshiftResumeClusterOperator(
         task_id="resume_cluster",
-        **where,
+        aws_conn_id=AWS_CONN_ID,
+        cluster_identifier="{{ params.name }}",
         wait_for_completion=True,
         deferrable=True,
         poll_interval=10,
@@ -70,7 +63,7 @@ def resume() -> None:
         execution_timeout=WAITING_TIMEOUT,
         doc_md="Resume the cluster and wait until it is available, without occupying a worker.",
     )
-    wait_until_paused >> resume_cluster
+    find_resumable() >> wait_until_paused >> resume_cluster
 
 
 this_dag = resume()

@@ -26,7 +26,6 @@ cluster then runs for some minutes, because AWS takes a snapshot only of a runni
 
 from __future__ import annotations
 
-from airflow.providers.amazon.aws.operators.cloud_formation import CloudFormationDeleteStackOperator
 from airflow.providers.amazon.aws.sensors.cloud_formation import CloudFormationDeleteStackSensor
 from airflow.providers.common.compat.sdk import Param, TriggerRule, chain, dag, get_current_context, task
 
@@ -43,7 +42,6 @@ from include.sparkify.settings import AWS_CONN_ID
     dagrun_timeout=3 * WAIT,
     params={
         "name": request.NAME,
-        "region": request.REGION,
         "confirm": Param(
             "",
             type="string",
@@ -66,10 +64,10 @@ from include.sparkify.settings import AWS_CONN_ID
     doc_md=__doc__,
 )
 def teardown() -> None:
-    @task(multiple_outputs=True)
-    def check_request() -> dict[str, str]:
+    @task
+    def check_request() -> None:
         """Compare the parameter `confirm` with the name of the warehouse."""
-        return steps.check_request(parameters.of_run(get_current_context()))
+        steps.check_request(parameters.of_run(get_current_context()))
 
     @task.sensor(**POKE)
     def take_final_snapshot() -> bool:
@@ -77,9 +75,9 @@ def teardown() -> None:
         return steps.has_snapshot(get_current_context())
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
-    def allow_deletion() -> None:
-        """Turn off the stack's termination protection."""
-        stack.unprotect(request.Cluster.from_params(get_current_context()["params"]))
+    def delete_stack() -> None:
+        """Turn off the stack's termination protection, and start to delete it."""
+        stack.delete_stack(request.Cluster.from_params(get_current_context()["params"]))
 
     @task
     def delete_connections() -> None:
@@ -97,22 +95,17 @@ def teardown() -> None:
         return steps.list_leftovers(get_current_context()["params"])
 
     checked = check_request()
-    where = {
-        "aws_conn_id": AWS_CONN_ID,
-        "region_name": checked["region"],
-        "stack_name": checked["name"],
-    }
-    delete_stack = CloudFormationDeleteStackOperator(
-        task_id="delete_stack", **where, doc_md="Delete the stack, if there is one."
-    )
     wait_for_deletion = CloudFormationDeleteStackSensor(
-        task_id="wait_for_deletion", **where, **POKE, doc_md="Wait until the stack is deleted."
+        task_id="wait_for_deletion",
+        aws_conn_id=AWS_CONN_ID,
+        stack_name="{{ params.name }}",
+        **POKE,
+        doc_md="Wait until the stack is deleted.",
     )
     chain(
         checked,
         take_final_snapshot(),
-        allow_deletion(),
-        delete_stack,
+        delete_stack(),
         wait_for_deletion,
         [delete_connections(), delete_bucket()],
         list_leftovers().as_teardown(setups=checked, on_failure_fail_dagrun=True),

@@ -10,24 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.sparkify import aws
-from include.sparkify.errors import ConfigurationError, TransientError, aws_error
-from include.sparkify.settings import AWS_CONN_ID
-
-# Errors that clear up without intervention, for example while a cluster changes its state.
-_BUSY = {
-    "ConflictException",
-    "InvalidClusterState",
-    "InvalidClusterStateFault",
-    "OperationAborted",
-}
-# Secrets Manager deletes a secret some time after the call returns. Until then, its errors contain this text.
-_SCHEDULED = "scheduled for deletion"
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
-_BAD_KEY = {
-    "AuthFailure",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-}
+from include.sparkify.errors import aws_error
 
 
 @functools.lru_cache
@@ -46,20 +29,7 @@ def doing(action: str) -> Iterator[None]:
     """
     try:
         yield
-    except ClientError as error:
-        if get_code(error) in _BUSY or _SCHEDULED in str(error):
-            raise TransientError(f"could not {action} yet: {error}") from error
-        if get_code(error) in _DENIED:
-            raise ConfigurationError(
-                f"could not {action}: {error}. Give the role of connection {AWS_CONN_ID} the permissions in "
-                "include/iam/permissions.yaml, with AllowProvisioning for provision and teardown."
-            ) from error
-        if get_code(error) in _BAD_KEY:
-            raise ConfigurationError(
-                f"could not {action}: {error}. Fix the credentials of connection {AWS_CONN_ID}."
-            ) from error
-        raise aws_error(error, action) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ClientError) as error:
         raise aws_error(error, action) from error
 
 

@@ -6,7 +6,7 @@ import json
 import secrets
 import string
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from include.cluster.aws import absent, client, doing
 from include.cluster.request import Cluster
@@ -17,18 +17,10 @@ REDSHIFT_CONNECTION = "airflow/connections/redshift_default"
 COPY_CONNECTION = "airflow/connections/aws_copy_role"
 
 
-class Login(TypedDict):
-    """The content of the master user's secret."""
-
-    username: str
-    password: str
-
-
-def read_login(cluster: Cluster, arn: str) -> Login:
+def read_login(cluster: Cluster) -> dict[str, Any]:
     """Return the master user's name and password from the secret that Redshift manages and rotates."""
     with doing("read the secret of the master user"):
-        login = _read(cluster, arn)
-    return {"username": login["username"], "password": login["password"]}
+        return _read(cluster, f"redshift!{cluster.name}-awsuser")
 
 
 def new_password() -> str:
@@ -44,17 +36,43 @@ def new_password() -> str:
     return password
 
 
+def check_owner(cluster: Cluster) -> None:
+    """Check that each connection's secret belongs to this warehouse or does not exist.
+
+    :raises ConfigurationError: see :func:`_find_own`.
+    """
+    for name in (REDSHIFT_CONNECTION, COPY_CONNECTION):
+        _find_own(cluster, name)
+
+
+def _find_own(cluster: Cluster, name: str) -> dict[str, Any] | None:
+    """Return AWS's description of a secret of this warehouse, or None if there is no secret of this name.
+
+    :raises ConfigurationError: a secret belongs to another warehouse in this account and region, or provision did not
+        create it.
+    """
+    with doing(f"describe secret {name}"):
+        found = describe_secret(cluster, name)
+    if found and not cluster.owns(found.get("Tags")):
+        raise ConfigurationError(
+            f"secret {name} was not created by provision: it lacks the tags {cluster.tags}. Nothing was changed in it. "
+            "Store its content under another name and delete it without a recovery window, or add the tags so that "
+            "provision may replace its content. If another warehouse owns it, use another account or region, because "
+            "Airflow finds connections by name."
+        )
+    return found
+
+
 def read_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
     """Return a secret's JSON content, or None if it is absent or deleted. Mask its password in this process's logs.
 
     :raises ConfigurationError: the secret lacks this warehouse's tags, or AWS refused a call.
     :raises TransientError: AWS is unreachable.
     """
+    found = _find_own(cluster, name)
+    if found is None or "DeletedDate" in found:
+        return None
     with doing(f"read secret {name}"):
-        found = describe_secret(cluster, name)
-        if found is None or "DeletedDate" in found:
-            return None
-        _refuse_foreign(cluster, found)
         return _read(cluster, name)
 
 
@@ -82,16 +100,12 @@ def write_secret(cluster: Cluster, name: str, content: Mapping[str, Any]) -> Non
     :raises ConfigurationError: the secret lacks this warehouse's tags, or AWS refused a call.
     :raises TransientError: the secret is being deleted, or AWS is unreachable.
     """
+    found, text = _find_own(cluster, name), json.dumps(content)
     with doing(f"write secret {name}"):
-        api, found, text = (
-            client("secretsmanager", cluster.region),
-            describe_secret(cluster, name),
-            json.dumps(content),
-        )
+        api = client("secretsmanager", cluster.region)
         if found is None:
             api.create_secret(Name=name, SecretString=text, Tags=cluster.tag_list)
             return
-        _refuse_foreign(cluster, found)
         if "DeletedDate" in found:
             # A manually deleted secret keeps its name for up to 30 days, so it must be restored.
             api.restore_secret(SecretId=name)
@@ -108,30 +122,3 @@ def delete_connections(params: Mapping[str, Any]) -> None:
                 client("secretsmanager", cluster.region).delete_secret(
                     SecretId=name, ForceDeleteWithoutRecovery=True
                 )
-
-
-def check_owner(cluster: Cluster) -> None:
-    """Check that each connection's secret belongs to this warehouse or does not exist.
-
-    :raises ConfigurationError: a secret belongs to another warehouse in this account and region, or provision did not
-        create it.
-    """
-    for name in (REDSHIFT_CONNECTION, COPY_CONNECTION):
-        with doing(f"describe secret {name}"):
-            found = describe_secret(cluster, name)
-        if found:
-            _refuse_foreign(cluster, found)
-
-
-def _refuse_foreign(cluster: Cluster, secret: Mapping[str, Any]) -> None:
-    """Refuse a secret without the tags of this warehouse.
-
-    :raises ConfigurationError: the secret lacks these tags.
-    """
-    if not cluster.owns(secret.get("Tags")):
-        raise ConfigurationError(
-            f"secret {secret['Name']} was not created by provision: it lacks the tags {cluster.tags}. Nothing was "
-            "changed in it. Store its content under another name and delete it without a recovery window, or add the "
-            "tags so that provision may replace its content. If another warehouse owns it, use another account or "
-            "region, because Airflow finds connections by name."
-        )

@@ -17,9 +17,10 @@ from include.cluster.connections import (
     read_secret,
     write_secret,
 )
-from include.cluster.request import DATABASE, Cluster
+from include.cluster.request import DATABASE, USER, Cluster
+from include.cluster.stack import get_copy_role
 from include.sparkify import settings
-from include.sparkify.errors import TransientError, warehouse_error
+from include.sparkify.errors import warehouse_error
 from include.sparkify.redshift import analysts, reach
 
 # Firewalls and NAT gateways drop a connection that is idle for about 350 seconds, for example during a long COPY:
@@ -32,33 +33,25 @@ KEEPALIVE = {
 }
 
 
-def write_connections(params: Mapping[str, Any], role: str) -> None:
+def write_connections(params: Mapping[str, Any]) -> None:
     """Write the Airflow connections ``redshift_default`` and ``aws_copy_role`` into Secrets Manager.
 
-    :param role: ARN of the role for COPY.
     :raises ConfigurationError: a secret of this name lacks the warehouse's tags, or AWS refused a call.
-    :raises TransientError: the cluster has no address yet, or AWS is unreachable.
+    :raises TransientError: the stack is not complete, or AWS is unreachable.
     """
     cluster = Cluster.from_params(params)
+    role = get_copy_role(cluster)
     host, port = get_endpoint(params)
+    before = read_secret(cluster, REDSHIFT_CONNECTION) or {}
     connection = {
         "conn_type": "redshift",
         "host": host,
         "port": port,
         "schema": DATABASE,
-        "login": params["user"],
-        "extra": {**tls_settings(params), **KEEPALIVE, "application_name": "sparkify"},
+        "login": USER,
+        "password": before.get("password") or new_password(),
+        "extra": {**tls_settings(cluster), **KEEPALIVE, "application_name": "sparkify"},
     }
-    if params["login"] == "iam":
-        connection["extra"] |= {
-            "iam": True,
-            "db_user": params["user"],
-            "cluster_identifier": cluster.name,
-            "region": cluster.region,
-        }
-    else:
-        before = read_secret(cluster, REDSHIFT_CONNECTION) or {}
-        connection["password"] = before.get("password") or new_password()
     write_secret(cluster, REDSHIFT_CONNECTION, connection)
     write_secret(
         cluster,
@@ -67,21 +60,20 @@ def write_connections(params: Mapping[str, Any], role: str) -> None:
     )
 
 
-def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
+def ensure_database_user(params: Mapping[str, Any]) -> None:
     """Create the pipeline's user, or set its password to that of the connection, and grant the privileges it needs.
 
     The user may create schemas (each run has its own), and it owns the schemas of the star, the reports and the
     pipeline's own tables. No other user, except the master user, may use the role for COPY. The pipeline's user is not
     a superuser and cannot read other users' tables.
 
-    :param role: ARN of the role for COPY.
     :raises ConfigurationError: the master password is wrong, or the warehouse refused a statement.
     :raises TransientError: the cluster cannot be reached.
     """
     cluster = Cluster.from_params(params)
-    user = params["user"]
+    role = get_copy_role(cluster)
     host, port = get_endpoint(params)
-    login = read_login(cluster, _describe(params)["secret"])
+    login = read_login(cluster)
     reach.assert_answers(host, port)
     try:
         link = redshift_connector.connect(
@@ -91,82 +83,72 @@ def ensure_database_user(params: Mapping[str, Any], role: str) -> None:
             user=login["username"],
             password=login["password"],
             timeout=30,
-            **tls_settings(params),
+            **tls_settings(cluster),
         )
         try:
             # Each statement can safely run again, and some forms of GRANT cannot run in a transaction.
             link.autocommit = True
             cursor = link.cursor()
-            cursor.execute("select usename from pg_user where usename = %s", (user,))
+            cursor.execute("select usename from pg_user where usename = %s", (USER,))
             verb = "alter" if cursor.fetchall() else "create"
-            cursor.execute(f"{verb} user {user} password {_password_literal(cluster, params)}")
+            cursor.execute(f"{verb} user {USER} password {_password_literal(cluster)}")
             # The sessions of the providers' operators and of the Astro SDK set no time limit themselves.
             limit = int(settings.settings().statement_minutes * 60_000)
-            cursor.execute(f"alter user {user} set statement_timeout to {limit}")
-            for statement in _list_grants(user, role):
+            cursor.execute(f"alter user {USER} set statement_timeout to {limit}")
+            for statement in _list_grants(role):
                 cursor.execute(statement)
             analysts.create_group(cursor)
         finally:
             link.close()
     except (redshift_connector.Error, OSError) as error:
         refused = warehouse_error(
-            error, f"create user {user} in {cluster.name} as {login['username']} at {host}:{port}"
+            error, f"create user {USER} in {cluster.name} as {login['username']} at {host}:{port}"
         )
         # The driver reports a wrong password and an unreachable host in the same way, but the fixes differ.
         hint = " Can the workers reach the cluster's VPC, and are their addresses in parameter cidrs?"
         raise type(refused)(f"{refused}{hint}") from None
 
 
-def _password_literal(cluster: Cluster, params: Mapping[str, Any]) -> str:
-    """Return the password for CREATE USER or ALTER USER, or ``disable`` for login iam.
+def _password_literal(cluster: Cluster) -> str:
+    """Return the password for CREATE USER or ALTER USER.
 
-    The password is a salted MD5 hash, as in PostgreSQL, so that no statement contains the password itself.
+    It is a salted MD5 hash, as in PostgreSQL, so that no statement contains the password itself.
     """
-    if params["login"] == "iam":
-        return "disable"
     connection = read_secret(cluster, REDSHIFT_CONNECTION) or {}
-    salted = connection["password"] + params["user"]
+    salted = connection["password"] + USER
     return f"'md5{hashlib.md5(salted.encode(), usedforsecurity=False).hexdigest()}'"
 
 
-def _list_grants(user: str, role: str) -> Iterator[str]:
-    yield f"grant create, temporary on database {DATABASE} to {user}"
+def _list_grants(role: str) -> Iterator[str]:
+    yield f"grant create, temporary on database {DATABASE} to {USER}"
     yield "revoke create on schema public from public"
     for schema in (settings.star(), settings.ops(), settings.reports(), settings.reports_state()):
-        yield f"create schema if not exists {schema} authorization {user}"
+        yield f"create schema if not exists {schema} authorization {USER}"
     # By default every database user may COPY with every role of the cluster:
     # https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT-usage-notes.html
     yield "revoke assumerole on all from public for all"
-    yield f"grant assumerole on '{role}' to {user} for copy"
+    yield f"grant assumerole on '{role}' to {USER} for copy"
 
 
 def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int]:
-    """Return the host and port of the cluster or workgroup.
-
-    :raises TransientError: it has no address yet.
-    """
-    found = _describe(params)
-    if not found["host"]:
-        raise TransientError(f"{params['name']} has no address yet")
-    return found["host"], found["port"]
-
-
-def _describe(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the host, the port and the ARN of the secret in which Redshift stores the master password."""
+    """Return the host and port of the cluster or workgroup, which have them once the stack is complete."""
     cluster = Cluster.from_params(params)
     with doing(f"look up the address of {cluster.name}"):
         if params["serverless"]:
             api = client("redshift-serverless", cluster.region)
-            workgroup = api.get_workgroup(workgroupName=cluster.name)["workgroup"]
-            namespace = api.get_namespace(namespaceName=cluster.name)["namespace"]
-            address, secret = workgroup.get("endpoint", {}), namespace["adminPasswordSecretArn"]
-            return {"host": address.get("address"), "port": address.get("port"), "secret": secret}
+            address = api.get_workgroup(workgroupName=cluster.name)["workgroup"]["endpoint"]
+            return address["address"], address["port"]
         api = client("redshift", cluster.region)
         (found,) = api.describe_clusters(ClusterIdentifier=cluster.name)["Clusters"]
-        address, secret = found.get("Endpoint", {}), found["MasterPasswordSecretArn"]
-        return {"host": address.get("Address"), "port": address.get("Port"), "secret": secret}
+        return found["Endpoint"]["Address"], found["Endpoint"]["Port"]
 
 
-def tls_settings(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the driver's TLS settings: verify the certificate and the host name, except for a local stand-in."""
-    return {"ssl": False} if params["tls"] == "off" else {"ssl": True, "sslmode": "verify-full"}
+def tls_settings(cluster: Cluster) -> dict[str, Any]:
+    """Return the driver's TLS settings: verify the certificate and the host name.
+
+    Only a stand-in for AWS has APIs without TLS, and its warehouse has none either. On AWS, the warehouse refuses
+    connections without TLS (``require_ssl``).
+    """
+    if client("redshift", cluster.region).meta.endpoint_url.startswith("http:"):
+        return {"ssl": False}
+    return {"ssl": True, "sslmode": "verify-full"}

@@ -66,49 +66,23 @@ def log_costs(cluster: Cluster, moment: str) -> list[Thing]:
 
 def describe_cluster(cluster: Cluster) -> dict[str, Any] | None:
     """Return AWS's description of the cluster, or None if there is no cluster with this warehouse's tags."""
-    found, is_ours = _look_up(cluster)
-    return found if is_ours else None
-
-
-def _look_up(cluster: Cluster) -> tuple[dict[str, Any] | None, bool]:
-    """Return AWS's description of the cluster of this name, and whether it has this warehouse's tags."""
     with absent("ClusterNotFound", "ClusterNotFoundFault"):
-        found: dict[str, Any] = client("redshift", cluster.region).describe_clusters(
-            ClusterIdentifier=cluster.name
-        )["Clusters"][0]
-        return found, cluster.owns(found.get("Tags"))
-    return None, False
+        (found,) = client("redshift", cluster.region).describe_clusters(ClusterIdentifier=cluster.name)[
+            "Clusters"
+        ]
+        return found if cluster.owns(found.get("Tags")) else None
+    return None
 
 
-def describe_workgroup(cluster: Cluster) -> dict[str, Any] | None:
-    """Return AWS's description of the workgroup, or None if there is no workgroup with this warehouse's tags."""
-    found, is_ours = _look_up_serverless(cluster, "workgroup")
-    return found if is_ours else None
-
-
-def _look_up_serverless(cluster: Cluster, kind: str) -> tuple[dict[str, Any] | None, bool]:
-    """Return AWS's description of the workgroup or namespace of this name, and whether it has this warehouse's tags."""
+def describe_serverless(cluster: Cluster, kind: str) -> dict[str, Any] | None:
+    """Return AWS's description of the workgroup or namespace, or None if there is none with this warehouse's tags."""
     if cluster.has_serverless:
         api = client("redshift-serverless", cluster.region)
         with absent("ResourceNotFoundException"):
             found: dict[str, Any] = getattr(api, f"get_{kind}")(**{f"{kind}Name": cluster.name})[kind]
             tags = api.list_tags_for_resource(resourceArn=found[f"{kind}Arn"])["tags"]
-            return found, cluster.owns(tags)
-    return None, False
-
-
-def has_lost_tags(cluster: Cluster) -> bool:
-    """Return whether the stack's cluster or namespace exists but no longer has this warehouse's tags."""
-    is_made = {
-        one["ResourceType"]: one["ResourceStatus"] != "CREATE_FAILED" for one in list_resources(cluster)
-    }
-    return any(
-        found is not None and not is_ours and is_made.get(kind, False)
-        for kind, (found, is_ours) in (
-            ("AWS::Redshift::Cluster", _look_up(cluster)),
-            ("AWS::RedshiftServerless::Namespace", _look_up_serverless(cluster, "namespace")),
-        )
-    )
+            return found if cluster.owns(tags) else None
+    return None
 
 
 def _find_cluster(cluster: Cluster) -> Iterator[Thing]:
@@ -127,7 +101,7 @@ def _find_cluster(cluster: Cluster) -> Iterator[Thing]:
 
 def _find_serverless(cluster: Cluster) -> Iterator[Thing]:
     remove = f"aws redshift-serverless delete-%s --region {cluster.region} --%s-name {cluster.name}"
-    workgroup = describe_workgroup(cluster)
+    workgroup = describe_serverless(cluster, "workgroup")
     if workgroup:
         limits = list_limits(cluster) if workgroup["status"] != "DELETING" else []
         limit = f"at most {limits[0]['amount']} RPU-hours per day" if limits else "WITHOUT A USAGE LIMIT"
@@ -137,7 +111,7 @@ def _find_serverless(cluster: Cluster) -> Iterator[Thing]:
             f"about {prices.RPU_HOUR} USD per RPU and hour of queries, none while idle, {limit}",
             remove % ("workgroup", "workgroup"),
         )
-    if _look_up_serverless(cluster, "namespace")[1]:
+    if describe_serverless(cluster, "namespace"):
         cost = f"storage, {_STORAGE}, and {_MASTER_SECRET}"
         yield Thing("namespace", cluster.name, cost, remove % ("namespace", "namespace"))
 

@@ -5,46 +5,39 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 from include.cluster import inventory
 from include.cluster.aws import client, doing
 from include.cluster.request import Cluster
 from include.sparkify.errors import ConfigurationError
+from include.sparkify.settings import AWS_CONN_ID
 
-# Seconds per data point of the metric. CloudWatch returns at most 1,440 points per call.
-PERIOD = 300
+IDLE = timedelta(hours=1)
+"""A cluster is idle if no one was connected for this long."""
+PERIOD = timedelta(minutes=5)
+"""Period of one data point of the metric."""
 
 log = logging.getLogger(__name__)
 
 
-class PauseArguments(TypedDict, total=False):
-    """Arguments of the operator that pauses or resumes the cluster. It is empty if there is nothing to do."""
+def find_pausable(params: Mapping[str, Any], only_if_idle: bool) -> bool:
+    """Return whether to pause the cluster: not if it is already paused, or in use.
 
-    name: str
-    region: str
-
-
-def find_pausable(params: Mapping[str, Any], scheduled: bool) -> PauseArguments:
-    """Return the cluster to pause, or an empty dictionary if it is already paused or in use.
-
-    :param scheduled: whether the schedule started this run. Such a run pauses only an idle cluster.
     :raises ConfigurationError: there is no such cluster, or it cannot be paused in its current state.
     """
     cluster = Cluster.from_params(params)
     state = _get_state(cluster)
     if state in ("paused", "pausing"):
         log.info("cluster %s is already %s", cluster.name, state)
-        return {}
+        return False
     if state != "available":
         raise ConfigurationError(f"cluster {cluster.name} is {state}: run pause again when it is available")
-    if (scheduled or params["only_if_idle"]) and not _is_idle(cluster, params["idle_minutes"]):
-        return {}
-    return {"name": cluster.name, "region": cluster.region}
+    return not only_if_idle or _is_idle(cluster)
 
 
-def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
-    """Return the cluster to resume, or an empty dictionary if it is already running.
+def find_resumable(params: Mapping[str, Any]) -> bool:
+    """Return whether to resume the cluster: not if it is already running.
 
     :raises ConfigurationError: there is no such cluster, or it cannot be resumed in its current state.
     """
@@ -52,10 +45,10 @@ def find_resumable(params: Mapping[str, Any]) -> PauseArguments:
     state = _get_state(cluster)
     if state in ("available", "resuming"):
         log.info("cluster %s is already %s", cluster.name, state)
-        return {}
+        return False
     if state not in ("paused", "pausing"):
         raise ConfigurationError(f"cluster {cluster.name} is {state}: run resume again when it is paused")
-    return {"name": cluster.name, "region": cluster.region}
+    return True
 
 
 def _get_state(cluster: Cluster) -> str:
@@ -63,33 +56,27 @@ def _get_state(cluster: Cluster) -> str:
         found = inventory.describe_cluster(cluster)
     if found is None:
         raise ConfigurationError(
-            f"provision created no cluster {cluster.name} in {cluster.region}. Check the parameters name and region "
-            "(Serverless needs no pausing: it costs nothing while idle)."
+            f"provision created no cluster {cluster.name} in {cluster.region}. Check the parameter name and the "
+            f"region of connection {AWS_CONN_ID} (Serverless needs no pausing: it costs nothing while idle)."
         )
     return str(found["ClusterStatus"])
 
 
-def _is_idle(cluster: Cluster, minutes: int) -> bool:
-    """Return whether no one was connected in the last ``minutes``. Only the newest data point may be missing."""
+def _is_idle(cluster: Cluster) -> bool:
+    """Return whether no one was connected in the last hour. Only the newest data point may be missing."""
     now = datetime.now(UTC)
     with doing(f"read the number of connections to {cluster.name}"):
         points = client("cloudwatch", cluster.region).get_metric_statistics(
             Namespace="AWS/Redshift",
             MetricName="DatabaseConnections",
             Dimensions=[{"Name": "ClusterIdentifier", "Value": cluster.name}],
-            StartTime=now - timedelta(minutes=minutes),
+            StartTime=now - IDLE,
             EndTime=now,
-            Period=PERIOD,
+            Period=PERIOD.seconds,
             Statistics=["Maximum"],
         )["Datapoints"]
     most = max((point["Maximum"] for point in points), default=None)
     # The newest point may not have arrived yet. If another point is missing, the cluster may have been in use.
-    complete = len(points) >= minutes * 60 // PERIOD - 1
-    log.info(
-        "most connections to %s in %d minutes: %s, from %d data points",
-        cluster.name,
-        minutes,
-        most,
-        len(points),
-    )
+    complete = len(points) >= IDLE // PERIOD - 1
+    log.info("most connections to %s in %s: %s, from %d data points", cluster.name, IDLE, most, len(points))
     return most == 0 and complete

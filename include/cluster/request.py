@@ -16,7 +16,7 @@ from include.sparkify.settings import AWS_CONN_ID
 
 DATABASE = "dev"
 USER = "sparkify_pipeline"
-# A range wider than this counts as the whole internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
+# Most addresses in a wider range are on the internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
 WIDEST_PREFIX = 8
 # Minimum and maximum number of nodes in a new cluster by node type, and whether a single node is possible:
 # https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html
@@ -42,12 +42,6 @@ NAME = Param(
     title="Name",
     description="Name of the stack, and of the cluster or workgroup in it.",
 )
-REGION = Param(
-    None,
-    type=["null", "string"],
-    title="Region",
-    description="For example us-west-2. If empty, the region of connection aws_default is used.",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +53,16 @@ class Cluster:
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Cluster:
-        """Return the cluster that a run's parameters name.
+        """Return the cluster that a run's parameters name, in the region of connection aws_default.
 
-        :raises ConfigurationError: no region is set, or Redshift is not available in the region.
+        :raises ConfigurationError: the connection has no region, or Redshift is not available in it.
         """
-        region = params["region"] or default_region()
-        if region is None or region not in _list_regions("redshift"):
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+        region = AwsBaseHook(AWS_CONN_ID, client_type="redshift").region_name
+        if region is None or not is_offered("redshift", region):
             raise ConfigurationError(
-                f"there is no Redshift in region {region!r}. Fix the parameter region, or region_name of connection "
-                f"{AWS_CONN_ID}; known regions: {', '.join(_list_regions('redshift'))}"
+                f"there is no Redshift in region {region!r}. Next: fix region_name of connection {AWS_CONN_ID}."
             )
         return cls(params["name"], region)
 
@@ -95,27 +90,17 @@ class Cluster:
     @property
     def has_serverless(self) -> bool:
         """Return whether the region has Redshift Serverless. In other regions, its API has no endpoint."""
-        return self.region in _list_regions("redshift-serverless")
-
-
-def default_region() -> str | None:
-    """Return the region of connection aws_default."""
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
-    return AwsBaseHook(AWS_CONN_ID, client_type="redshift").region_name
+        return is_offered("redshift-serverless", self.region)
 
 
 @functools.cache
-def _list_regions(service: str) -> list[str]:
-    """Return the regions of a service, including those of GovCloud and China."""
+def is_offered(service: str, region: str) -> bool:
+    """Return whether AWS offers a service in a region, also of GovCloud or China."""
     import boto3
 
     session = boto3.session.Session()
-    return [
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions(service, partition)
-    ]
+    partitions = session.get_available_partitions()
+    return any(region in session.get_available_regions(service, one) for one in partitions)
 
 
 def check_params(params: Mapping[str, Any]) -> None:
@@ -124,23 +109,6 @@ def check_params(params: Mapping[str, Any]) -> None:
     :raises ConfigurationError: the request is refused. The message names the parameter.
     """
     _check_cidrs(params)
-    if params["login"] == "iam":
-        if params["serverless"]:
-            raise ConfigurationError(
-                "parameter login: Serverless names the database user of an IAM login after the role, so the pipeline's "
-                "user needs a password. Set login to password."
-            )
-        if params["region"] not in (None, default_region()):
-            raise ConfigurationError(
-                "parameter login: with iam, the driver requests credentials in the region of connection "
-                f"{AWS_CONN_ID}, which is {default_region()}, not {params['region']}. Set login to password, or change "
-                "region_name of the connection."
-            )
-        if params["user"] != USER:
-            raise ConfigurationError(
-                f"parameter user: with login iam, include/iam/permissions.yaml allows only {USER}, not "
-                f"{params['user']}. Set login to password, or user to its default."
-            )
     if params["serverless"]:
         cluster = Cluster.from_params(params)
         if not cluster.has_serverless:
@@ -148,7 +116,10 @@ def check_params(params: Mapping[str, Any]) -> None:
                 f"parameter serverless: Redshift Serverless is not available in {cluster.region}. Choose another "
                 "region, or a cluster."
             )
-        _check_capacity(params)
+        # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html
+        base = params["base_capacity"]
+        if base != 4 and base % 8:
+            raise ConfigurationError(f"parameter base_capacity: must be 4 or a multiple of 8 RPU, not {base}")
     else:
         _check_nodes(params)
 
@@ -160,10 +131,10 @@ def _check_cidrs(params: Mapping[str, Any]) -> None:
         except ValueError as error:
             # The cluster has no IPv6 address.
             raise ConfigurationError(f"parameter cidrs: {error}; write a range such as 10.0.0.0/16") from None
-        if network.prefixlen < WIDEST_PREFIX and not params["allow_the_whole_internet"]:
+        if network.prefixlen < WIDEST_PREFIX:
             raise ConfigurationError(
-                f"parameter cidrs: {text} lets the whole internet try passwords. List only the addresses of the "
-                "Airflow workers and the analysts. To allow the whole internet anyway, set allow_the_whole_internet."
+                f"parameter cidrs: {text} is wider than /{WIDEST_PREFIX}, which is most of the internet. List only the "
+                "addresses of the Airflow workers and the analysts. The cluster has no public address."
             )
     if not params["cidrs"]:
         raise ConfigurationError(
@@ -179,15 +150,4 @@ def _check_nodes(params: Mapping[str, Any]) -> None:
         raise ConfigurationError(
             f"parameter nodes: a cluster of {kind} has {'1 or ' if single else ''}{least} to {most} nodes, not {nodes}"
             f" ({NODE_HOUR[kind]:.2f} US dollars per node and hour)"
-        )
-
-
-def _check_capacity(params: Mapping[str, Any]) -> None:
-    """Check the capacities: https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html"""
-    base, most = params["base_capacity"], params["max_capacity"]
-    if base != 4 and base % 8:
-        raise ConfigurationError(f"parameter base_capacity: must be 4 or a multiple of 8 RPU, not {base}")
-    if most % 8 or most < base:
-        raise ConfigurationError(
-            f"parameter max_capacity: must be a multiple of 8 RPU and at least base_capacity ({base}), not {most}"
         )

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from croniter import croniter
 
@@ -35,32 +37,35 @@ def resume_schedule() -> str | None:
     return _schedule(RESUME)
 
 
-def check_schedule(variable: str) -> None:
-    """Fail a run that was scheduled only because the variable is malformed.
+def is_scheduled(context: Mapping[str, Any]) -> bool:
+    """Return whether the schedule started this run."""
+    return bool(context["dag_run"].run_type == "scheduled")
 
-    :raises ConfigurationError: the variable is neither a preset nor a cron expression.
+
+def is_due(variable: str, context: Mapping[str, Any]) -> bool:
+    """Return whether this run is manual, or its schedule started it at most an hour late.
+
+    If a DAG gets a schedule or is unpaused, Airflow starts its most recent past run at once. Without this check, the
+    cluster would be paused or resumed unexpectedly, and both DAGs could run at the same time.
+
+    :raises ConfigurationError: the run was scheduled only because the variable is malformed.
     """
+    if not is_scheduled(context):
+        return True
     value = os.environ.get(variable, "")
     if not _is_valid(value):
         raise ConfigurationError(
             f"{variable} is {value!r}, which is not a schedule, so this DAG runs daily and does nothing. Fix the "
             f"environment variable: one of {', '.join(PRESETS)}, a cron expression such as '0 20 * * 1-5', or unset."
         )
-
-
-def is_late(due: datetime) -> bool:
-    """Return whether a scheduled run has started more than an hour after the time at which it was due.
-
-    If a DAG gets a schedule or is unpaused, Airflow starts its most recent past run at once. Without this check, the
-    cluster would be paused or resumed unexpectedly, and both DAGs could run at the same time.
-    """
+    due = context["data_interval_end"]
     late = datetime.now(UTC) - due > LATE
     if late:
         log.info(
             "this run was due at %s, more than an hour ago, so it does nothing. To run it now, trigger the DAG.",
             due,
         )
-    return late
+    return not late
 
 
 def _schedule(variable: str) -> str | None:

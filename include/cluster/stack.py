@@ -37,7 +37,6 @@ POLICY = {
         },
     ]
 }
-TARGET = "PricePerformanceTarget"
 _CIDRS = ("Cidr", "SecondCidr", "ThirdCidr")
 
 log = logging.getLogger(__name__)
@@ -84,27 +83,41 @@ def list_resources(cluster: Cluster) -> list[dict[str, Any]]:
 
 
 def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Validate the request, and return the arguments of the task that creates the stack.
+    """Validate the request, and return the arguments of CreateStack or of the next UpdateStack.
 
     :raises ConfigurationError: see :func:`check_params`, or the request contradicts existing resources.
     :raises TransientError: AWS is unreachable.
     """
     cluster = Cluster.from_params(params)
     check_params(params)
-    redshift = client("redshift", cluster.region)
-    if params["tls"] == "off" and not redshift.meta.endpoint_url.startswith("http:"):
-        raise ConfigurationError("parameter tls: off is for a local stand-in, whose AWS has no TLS either")
     stack = describe_stack(cluster)
-    if stack and parameters_of(stack)["Serverless"] != _flag(params["serverless"]):
-        kind = "a cluster" if params["serverless"] else "Serverless"
-        raise ConfigurationError(
-            f"{cluster.name} exists as {kind}, and its data would be deleted. Tear it down first, or choose another "
-            "name."
-        )
-    if stack and not params["serverless"]:
-        _refuse_paused(cluster)
+    if stack:
+        _refuse_broken(cluster, stack["StackStatus"])
+        if parameters_of(stack)["Serverless"] != _flag(params["serverless"]):
+            kind = "a cluster" if params["serverless"] else "Serverless"
+            raise ConfigurationError(
+                f"{cluster.name} exists as {kind}, and its data would be deleted. Tear it down first, or choose "
+                "another name."
+            )
+        if not params["serverless"]:
+            _refuse_paused(cluster)
     check_owner(cluster)
-    return {"name": cluster.name, "region": cluster.region, "stack": _arguments(cluster, params, stack)}
+    return _arguments(cluster, params, stack)
+
+
+def _refuse_broken(cluster: Cluster, state: str) -> None:
+    """Refuse a stack that AWS does not update in its current state."""
+    if state == "UPDATE_ROLLBACK_FAILED":
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
+        raise ConfigurationError(
+            f"stack {cluster.name} is {state}.{_reasons(cluster)}\nFix the cause, and have an administrator run `aws "
+            f"cloudformation continue-update-rollback --region {cluster.region} --stack-name {cluster.name}`. Then "
+            "provision again."
+        )
+    if state.startswith("DELETE") or state in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+        raise ConfigurationError(
+            f"stack {cluster.name} is {state}: run teardown, and then provision again.{_reasons(cluster)}"
+        )
 
 
 def _refuse_paused(cluster: Cluster) -> None:
@@ -122,13 +135,13 @@ def _refuse_paused(cluster: Cluster) -> None:
 def _arguments(
     cluster: Cluster, params: Mapping[str, Any], stack: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return the arguments of CreateStack or of the next UpdateStack, except the stack's name."""
     with doing("ask AWS for the account of connection aws_default"):
         identity = client("sts", cluster.region).get_caller_identity()
     partition, account = identity["Arn"].split(":")[1], identity["Account"]
+    has_created_bucket = stack is not None and parameters_of(stack)["CreateWorkBucket"] == "true"
     given = {
         "WorkBucket": settings().work_bucket,
-        "CreateWorkBucket": _flag(_is_bucket_in(stack) or not has_bucket(cluster, account)),
+        "CreateWorkBucket": _flag(has_created_bucket or not has_bucket(cluster, account)),
         "KeepRunDays": settings().keep_run_days,
         **dict(zip(_CIDRS, params["cidrs"], strict=False)),
         "VpcId": _find_vpc(cluster, params),
@@ -137,15 +150,10 @@ def _arguments(
         "NodeType": params["node_type"],
         "Nodes": params["nodes"],
         "BaseCapacity": params["base_capacity"],
-        "MaxCapacity": params["max_capacity"],
-        TARGET: params["price_performance_target"],
     }
-    values = {key: str(value) for key, value in given.items()}
-    if stack and params["serverless"]:
-        values = _take_step(parameters_of(stack), values)
     return {
         "TemplateBody": TEMPLATE.read_text(),
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": str(value)} for key, value in given.items()],
         "Tags": cluster.tag_list,
         "RoleARN": f"arn:{partition}:iam::{account}:role/{cluster.name}-cloudformation",
         "StackPolicyBody": json.dumps(POLICY),
@@ -153,36 +161,8 @@ def _arguments(
     }
 
 
-def _take_step(now: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
-    """Return the parameters for the next update of a workgroup, because AWS changes only one setting per call.
-
-    AWS refuses a base capacity above the maximum, and any base capacity while a target is set. A target that is removed
-    from the template stays in force, so the value -1 disables it.
-    """
-
-    def take(*names: str) -> dict[str, str]:
-        return {name: wanted[name] for name in names}
-
-    steps = [take("VpcId"), take("SubnetIds")]
-    if wanted[TARGET] != "0":
-        steps += [take(TARGET), take("MaxCapacity")]
-    else:
-        if int(wanted["MaxCapacity"]) > int(now["MaxCapacity"]):
-            steps += [take("MaxCapacity")]
-        if int(now[TARGET]) > 0:
-            steps += [{TARGET: "-1"}]
-        steps += [take(TARGET, "BaseCapacity"), take("MaxCapacity")]
-    kept = {name: now[name] for name in ("VpcId", "SubnetIds", "BaseCapacity", "MaxCapacity", TARGET)}
-    step = next((one for one in steps if not one.items() <= now.items()), {})
-    return wanted | kept | step
-
-
 def _flag(value: object) -> str:
     return "true" if value else "false"
-
-
-def _is_bucket_in(stack: Mapping[str, Any] | None) -> bool:
-    return stack is not None and parameters_of(stack)["CreateWorkBucket"] == "true"
 
 
 def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
@@ -242,49 +222,25 @@ def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
     return str(vpcs.pop())
 
 
-def choose_path(params: Mapping[str, Any]) -> str:
-    """Return the id of the next task, which depends on the state of the stack.
+def deploy_stack(params: Mapping[str, Any]) -> None:
+    """Start to create the stack, or to update it to the parameters and the template of this run.
 
-    :raises ConfigurationError: the stack is being deleted, must be deleted, or could not be rolled back.
+    :raises AirflowSkipException: there is nothing to change.
+    :raises ConfigurationError, TransientError: see :func:`check_request`.
     """
+    arguments = check_request(params)
     cluster = Cluster.from_params(params)
     stack = describe_stack(cluster)
     if stack is None:
-        return "create_stack"
-    state = stack["StackStatus"]
-    if state == "UPDATE_ROLLBACK_FAILED":
-        raise _stuck(cluster)
-    if state.startswith("DELETE") or state in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
-        raise ConfigurationError(
-            f"stack {cluster.name} is {state}: run teardown, and then provision again.{_reasons(cluster)}"
-        )
-    return "update_stack"
-
-
-def _stuck(cluster: Cluster) -> ConfigurationError:
-    """Return the error for a stack whose update AWS could not roll back. AWS refuses updates until this call succeeds:
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html"""
-    return ConfigurationError(
-        f"stack {cluster.name} is UPDATE_ROLLBACK_FAILED.{_reasons(cluster)}\nFix the cause, and have an administrator "
-        f"run `aws cloudformation continue-update-rollback --region {cluster.region} --stack-name {cluster.name}`. "
-        "Then provision again."
-    )
-
-
-def update_stack(params: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Start to update an existing stack to the parameters and the template of this run.
-
-    :raises AirflowSkipException: there is nothing to change.
-    """
-    cluster = Cluster.from_params(params)
-    state = (describe_stack(cluster) or {}).get("StackStatus", "")
-    if state.endswith("IN_PROGRESS"):
-        log.warning("stack %s is %s because of an earlier run; wait for its end", cluster.name, state)
-    elif not _update(cluster, arguments):
+        with doing(f"create stack {cluster.name}"):
+            client("cloudformation", cluster.region).create_stack(StackName=cluster.name, **arguments)
+    elif stack["StackStatus"].endswith("IN_PROGRESS"):
+        log.warning("stack %s is %s because of an earlier run", cluster.name, stack["StackStatus"])
+    elif not update(cluster, arguments):
         raise AirflowSkipException(f"stack {cluster.name} is up to date")
 
 
-def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
+def update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
     """Start an update, and return whether there is anything to change."""
     wanted = {key: value for key, value in arguments.items() if key in ("TemplateBody", "Parameters", "Tags")}
     with doing(f"update stack {cluster.name}"):
@@ -300,7 +256,7 @@ def _update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
 def is_settled(params: Mapping[str, Any]) -> bool:
     """Return whether the stack is complete and matches the parameters of this run.
 
-    While AWS works on the stack, return False. If it is complete and needs another update, start that update.
+    While AWS works on the stack, return False. If an earlier run deployed other parameters, start an update.
 
     :raises ConfigurationError: AWS rolled the change back, for the reason in the message. A new stack is deleted.
     """
@@ -310,29 +266,26 @@ def is_settled(params: Mapping[str, Any]) -> bool:
     if state.endswith("IN_PROGRESS"):
         return False
     if state in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        return not _update(cluster, _arguments(cluster, params, stack))
-    if state == "UPDATE_ROLLBACK_FAILED":
-        raise _stuck(cluster)
+        return not update(cluster, _arguments(cluster, params, stack))
     reasons = _reasons(cluster) if stack else ""
     if state == "ROLLBACK_COMPLETE":
-        delete_rolled_back(cluster)
-    raise ConfigurationError(f"stack {cluster.name} is {state}.{reasons}")
+        # The stack has no resources. Without it, the next run can use its name.
+        delete_stack(cluster)
+    else:
+        _refuse_broken(cluster, state)
+    raise ConfigurationError(
+        f"stack {cluster.name} is {state}.{reasons}\nNext: fix the cause (docs/aws.md, Troubleshooting), then run "
+        "provision again."
+    )
 
 
-def delete_rolled_back(cluster: Cluster) -> None:
-    """Delete a rolled-back stack, which has no resources, so that the next run can use its name."""
-    unprotect(cluster)
-    with doing(f"delete the rolled-back stack {cluster.name}"):
-        client("cloudformation", cluster.region).delete_stack(StackName=cluster.name)
-
-
-def unprotect(cluster: Cluster) -> None:
-    """Allow the deletion of the stack, if there is one."""
+def delete_stack(cluster: Cluster) -> None:
+    """Start to delete the stack, if there is one."""
     if describe_stack(cluster) is not None:
-        with doing(f"allow the deletion of stack {cluster.name}"):
-            client("cloudformation", cluster.region).update_termination_protection(
-                StackName=cluster.name, EnableTerminationProtection=False
-            )
+        with doing(f"delete stack {cluster.name}"):
+            formation = client("cloudformation", cluster.region)
+            formation.update_termination_protection(StackName=cluster.name, EnableTerminationProtection=False)
+            formation.delete_stack(StackName=cluster.name)
 
 
 def _reasons(cluster: Cluster) -> str:

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from include.cluster import inventory
 from include.cluster.aws import absent, client, doing
 from include.cluster.request import Cluster
-from include.cluster.stack import describe_stack
+from include.cluster.stack import describe_stack, list_resources
 from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.settings import settings
 
@@ -21,8 +21,8 @@ _PASSING = ("cancelling-resize", "creating", "modifying", "pausing", "rebooting"
 log = logging.getLogger(__name__)
 
 
-def check_request(params: Mapping[str, Any]) -> dict[str, str]:
-    """Check that the deletion is confirmed, and return the name and region of the warehouse.
+def check_request(params: Mapping[str, Any]) -> None:
+    """Check that the deletion is confirmed, and log what exists.
 
     :raises ConfigurationError: the deletion is not confirmed, or the stack of this name is not a warehouse.
     """
@@ -34,7 +34,6 @@ def check_request(params: Mapping[str, Any]) -> dict[str, str]:
         )
     describe_stack(cluster)
     inventory.log_costs(cluster, "before")
-    return {"name": cluster.name, "region": cluster.region}
 
 
 def has_snapshot(context: Mapping[str, Any]) -> bool:
@@ -50,35 +49,33 @@ def has_snapshot(context: Mapping[str, Any]) -> bool:
     if not params["final_snapshot"]:
         raise AirflowSkipException("parameter final_snapshot is off")
     cluster = Cluster.from_params(params)
-    if describe_stack(cluster) is None:
-        raise AirflowSkipException(f"there is no stack {cluster.name}")
     name = f"{cluster.snapshot_prefix}{context['dag_run'].start_date:%Y%m%d-%H%M%S}"
     status = inventory.list_snapshots(cluster).get(name)
     if status is not None:
         if status.upper() in ("FAILED", "CANCELLED"):
             raise ConfigurationError(f"snapshot {name} is {status}; see the cluster's events in AWS")
         return status.upper() == "AVAILABLE"
+    # The stack, and not the tags, decides: a cluster that has lost its tags is deleted with the stack, too.
+    created = {
+        one["ResourceType"] for one in list_resources(cluster) if one["ResourceStatus"] != "CREATE_FAILED"
+    }
     with doing(f"take snapshot {name}"):
-        if inventory.has_lost_tags(cluster):
-            raise ConfigurationError(
-                f"{cluster.name} lacks the tags {cluster.tags}, so no snapshot was taken. Nothing was deleted. Add the "
-                "tags, or run teardown without final_snapshot."
-            )
-        if inventory.describe_workgroup(cluster):
+        if "AWS::RedshiftServerless::Workgroup" in created:
             tags = [{"key": key, "value": value} for key, value in cluster.tags.items()]
             client("redshift-serverless", cluster.region).create_snapshot(
                 namespaceName=cluster.name, snapshotName=name, tags=tags
             )
-        else:
+        elif "AWS::Redshift::Cluster" in created:
             _take_of_cluster(cluster, name)
+        else:
+            raise AirflowSkipException(f"there is no cluster or workgroup in a stack {cluster.name}")
     return False
 
 
 def _take_of_cluster(cluster: Cluster, name: str) -> None:
-    found = inventory.describe_cluster(cluster)
-    if found is None:
-        raise AirflowSkipException(f"there is no cluster {cluster.name}")
-    redshift, state = client("redshift", cluster.region), found["ClusterStatus"]
+    redshift = client("redshift", cluster.region)
+    (found,) = redshift.describe_clusters(ClusterIdentifier=cluster.name)["Clusters"]
+    state = found["ClusterStatus"]
     if state == "available":
         redshift.create_cluster_snapshot(
             ClusterIdentifier=cluster.name, SnapshotIdentifier=name, Tags=cluster.tag_list

@@ -46,6 +46,11 @@ _TRANSIENT_AWS = {
     "InternalError",
     "ServiceUnavailable",
     "RequestTimeTooSkewed",
+    # Another operation on the same resource is in progress.
+    "ConflictException",
+    "InvalidClusterState",
+    "InvalidClusterStateFault",
+    "OperationAborted",
     # A retry is a new process, which asks for new credentials.
     "ExpiredToken",
     "ExpiredTokenException",
@@ -53,14 +58,20 @@ _TRANSIENT_AWS = {
     "TokenRefreshRequired",
 }
 _DENIED = (
-    "the role of the workers is not allowed to do this. include/iam/ has the policy it needs; a bucket with a customer "
-    "managed key, or of another account, needs more: docs/aws.md, Permissions"
+    "the role of the workers is not allowed to do this. Deploy include/iam/permissions.yaml, with AllowProvisioning "
+    "for provision and teardown; a bucket with a customer managed key, or of another account, needs more: docs/aws.md, "
+    "Permissions"
 )
+_UNKNOWN_KEY = "connection aws_default has a key that AWS does not know"
 _AWS_HINTS = {
     "NoSuchBucket": "the bucket does not exist: fix source_bucket or work_bucket in the Variable `sparkify`",
-    "AccessDenied": _DENIED,
-    "403": _DENIED,
-    "InvalidAccessKeyId": "connection aws_default has a key that AWS does not know",
+    **dict.fromkeys(
+        ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"), _DENIED
+    ),
+    "AuthFailure": _UNKNOWN_KEY,
+    "InvalidAccessKeyId": _UNKNOWN_KEY,
+    "InvalidClientTokenId": _UNKNOWN_KEY,
+    "UnrecognizedClientException": _UNKNOWN_KEY,
     "SignatureDoesNotMatch": "connection aws_default has a wrong secret key",
     "PermanentRedirect": "the bucket is in another region: fix region_name of connection aws_default",
     "AuthorizationHeaderMalformed": "the bucket is in another region: fix region_name of connection aws_default",
@@ -108,6 +119,8 @@ def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
         or standard.TransientRetryableChecker().is_retryable(answer)
         or "Throttling" in code
         or re.match("Insufficient.*Capacity", code) is not None
+        # Secrets Manager deletes a secret some time after the call returns, and keeps its name until then.
+        or "scheduled for deletion" in str(error)
     )
 
 

@@ -109,7 +109,7 @@ class Account:
         return self.run("provision", **self.wanted(**params))
 
     def wanted(self, **params):
-        return {"name": self.name, "cidrs": ["10.0.0.0/16"], "tls": "off", **params}
+        return {"name": self.name, "cidrs": ["10.0.0.0/16"], **params}
 
     def teardown(self, **params):
         all_of_it = {"confirm": self.name, "final_snapshot": False, "delete_work_bucket": True}

@@ -20,7 +20,7 @@ import pytest
 import redshift_connector
 from local_redshift.service import Running
 
-from include.cluster import aws, connections, database, serverless, stack, teardown
+from include.cluster import connections, database, schedule, serverless, stack, teardown
 from include.sparkify.errors import ConfigurationError
 from local.home import AIRFLOW
 from tests.cluster.account import REGION, Account
@@ -129,7 +129,10 @@ def _provision_load_and_tear_down(record: Record) -> None:
     ]
     record.actor = "Workers"
     states["load"] = account.run("sparkify", start="2018-11-01", end="2018-11-02")
-    states["pause if idle"] = account.run("pause", name=account.name, only_if_idle=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schedule, "is_scheduled", lambda context: True)
+        patch.setattr(schedule, "is_due", lambda variable, context: True)
+        states["pause if idle"] = account.run("pause", name=account.name)
     states["pause"] = account.run("pause", name=account.name)
     states["resume"] = account.run("resume", name=account.name)
     states["maintenance"] = account.run("maintenance")
@@ -159,15 +162,14 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     subnets = [one["SubnetId"] for one in found["Subnets"]]
     record.actor = "Deploy"
     params = other.params("provision", **other.wanted(subnet_ids=subnets, serverless=True))
-    formation = aws.client("cloudformation", REGION)
-    formation.create_stack(StackName=OTHER_NAME, **stack.check_request(params)["stack"])
+    stack.deploy_stack(params)
     record.actor = "test"
     other.stack()
     record.actor = "Deploy"
-    database.write_connections(params, stack.get_copy_role(other.cluster))
+    database.write_connections(params)
     for limit in (params, params | {"usage_limit": 5}):
         serverless.limit_usage(limit)
-    stack.update_stack(params, stack.check_request(params | {"max_capacity": 32})["stack"])
+    stack.deploy_stack(params | {"base_capacity": 16})
     record.actor = "test"
     other.stack()
     other.client("secretsmanager").delete_secret(SecretId=connections.COPY_CONNECTION)
@@ -177,10 +179,11 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
         "params": other.params("teardown", final_snapshot=True),
         "dag_run": DagRun(datetime(2026, 1, 1)),
     }
+    assert {"workgroup", "namespace"} <= set(other.kinds())
     while not teardown.has_snapshot(context):
         pass
     with pytest.raises(ConfigurationError):
-        stack.choose_path(params | {"name": _roll_back(record, other)})
+        stack.check_request(params | {"name": _roll_back(record, other)})
     record.actor = "test"
     other.remove()
     record.actor = "Deploy"
@@ -196,18 +199,17 @@ class DagRun:
 def _roll_back(record: Record, other: Account) -> str:
     """Make AWS refuse an update of the stack, read the reason, delete the stack, and return its name."""
     params = other.params("provision", **other.wanted(serverless=True))
-    wanted = stack.check_request(params)["stack"]
+    wanted = stack.check_request(params)
     for one in wanted["Parameters"]:
         if one["ParameterKey"] == "BaseCapacity":
             one["ParameterValue"] = "9"
-    stack.update_stack(params, wanted)
+    stack.update(other.cluster, wanted)
     record.actor = "test"
     other.stack()
     record.actor = "Deploy"
     with pytest.raises(ConfigurationError):
         stack.is_settled(params)
-    stack.unprotect(other.cluster)
-    aws.client("cloudformation", REGION).delete_stack(StackName=other.name)
+    stack.delete_stack(other.cluster)
     return other.name
 
 

@@ -41,7 +41,7 @@ def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(accou
         assert f"{thing}" in caplog.text
     assert "about 0.38 USD per hour until paused or deleted" in caplog.text
     states = account.provision()
-    assert (states["run"], states["update_stack"]) == ("success", "skipped")
+    assert (states["run"], states["deploy_stack"]) == ("success", "skipped")
     account.connect().close()
 
     # AWS takes no snapshot of a paused cluster, so teardown resumes it first.
@@ -58,9 +58,7 @@ def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(accou
 
     # A new warehouse uses the remaining bucket. After the bucket is deleted too, only the snapshot is left.
     params = account.params("provision", **account.wanted())
-    given = {
-        p["ParameterKey"]: p["ParameterValue"] for p in stack.check_request(params)["stack"]["Parameters"]
-    }
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in stack.check_request(params)["Parameters"]}
     assert given["CreateWorkBucket"] == "false"
     states = account.teardown()
     assert (states["run"], states["take_final_snapshot"], states["delete_bucket"]) == (
@@ -91,7 +89,7 @@ def test_an_analyst_reads_what_is_meant_for_analysts_and_again_after_teardown(ac
 
 @pytest.mark.slow
 def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch):
-    wanted = {"serverless": True, "max_capacity": 32, "price_performance_target": 50}
+    wanted = {"serverless": True, "base_capacity": 16}
     with monkeypatch.context() as patch:
         patch.setattr(serverless, "limit_usage", _refuse)
         states = account.provision(**wanted)
@@ -103,9 +101,8 @@ def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch
     assert account.provision(**wanted)["run"] == "success"
     (limit,) = serverless.list_limits(account.cluster)
     assert (limit["amount"], limit["period"], limit["breachAction"]) == (16, "daily", "deactivate")
-    workgroup = inventory.describe_workgroup(account.cluster)
-    assert (workgroup["publiclyAccessible"], workgroup["maxCapacity"]) == (False, 32)
-    assert workgroup["pricePerformanceTarget"] == {"status": "ENABLED", "level": 50}
+    workgroup = inventory.describe_serverless(account.cluster, "workgroup")
+    assert (workgroup["publiclyAccessible"], workgroup["baseCapacity"]) == (False, 16)
     assert workgroup["configParameters"] == [{"parameterKey": "require_ssl", "parameterValue": "true"}]
     account.connect().close()
 
@@ -123,37 +120,10 @@ def test_serverless_has_its_limit_before_anybody_can_log_in(account, monkeypatch
 
 
 @pytest.mark.slow
-def test_a_target_that_is_taken_back_is_disabled(account):
-    assert account.provision(serverless=True, price_performance_target=50)["run"] == "success"
-    assert account.provision(serverless=True)["run"] == "success"
-    workgroup = inventory.describe_workgroup(account.cluster)
-    assert (workgroup["pricePerformanceTarget"], workgroup["baseCapacity"]) == ({"status": "DISABLED"}, 8)
-
-
-@pytest.mark.slow
-def test_a_workgroup_is_changed_setting_by_setting_in_an_order_that_aws_takes(account):
-    """AWS refuses to change two settings in one call, and a base capacity above the maximum or beside a target."""
-    assert account.provision(serverless=True)["run"] == "success"
-    for base, most, target in (
-        (32, 64, 0),
-        (8, 16, 0),
-        (64, 64, 50),
-        (32, 32, 25),
-        (128, 256, 0),
-        (8, 16, 75),
-        (8, 16, 0),
-    ):
-        wanted = {"base_capacity": base, "max_capacity": most, "price_performance_target": target}
-        assert account.provision(serverless=True, **wanted)["run"] == "success", wanted
-        workgroup = inventory.describe_workgroup(account.cluster)
-        assert workgroup["maxCapacity"] == most
-        if target:
-            assert workgroup["pricePerformanceTarget"] == {"status": "ENABLED", "level": target}
-        else:
-            assert workgroup["baseCapacity"] == base
-            assert workgroup.get("pricePerformanceTarget") in (None, {"status": "DISABLED"})
-    again = account.provision(serverless=True, **wanted)
-    assert (again["run"], again["update_stack"]) == ("success", "skipped")
+def test_the_capacity_of_a_workgroup_can_be_changed(account):
+    for base in (8, 32, 4):
+        assert account.provision(serverless=True, base_capacity=base)["run"] == "success"
+        assert inventory.describe_serverless(account.cluster, "workgroup")["baseCapacity"] == base
 
 
 def _refuse(params):
@@ -170,8 +140,7 @@ def test_what_aws_refuses_leaves_nothing_and_says_why(account):
         MasterUserPassword="Theirs123456",
     )
     params = account.params("provision", **account.wanted())
-    arguments = stack.check_request(params)["stack"]
-    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    stack.deploy_stack(params)
     account.stack()
     with pytest.raises(AirflowFailException, match=r"ROLLBACK_COMPLETE.*\n +Cluster: .*ClusterAlreadyExists"):
         stack.is_settled(params)
@@ -189,28 +158,26 @@ def test_what_aws_refuses_leaves_nothing_and_says_why(account):
 
 def test_a_change_that_aws_refuses_is_undone_and_said(account):
     params = account.params("provision", **account.wanted())
-    arguments = stack.check_request(params)["stack"]
-    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    stack.deploy_stack(params)
     account.stack()
-    assert stack.choose_path(params) == "update_stack"
+    arguments = stack.check_request(params)
     for one in arguments["Parameters"]:
         if one["ParameterKey"] == "NodeType":
             one["ParameterValue"] = "rg.xlarge"
-    stack.update_stack(params, arguments)
+    assert stack.update(account.cluster, arguments)
     account.stack()
     with pytest.raises(ConfigurationError, match=r"UPDATE_ROLLBACK_COMPLETE.*\n +Cluster: .*number of nodes"):
         stack.is_settled(params)
     with pytest.raises(AirflowSkipException):
-        stack.update_stack(params, stack.check_request(params)["stack"])
+        stack.deploy_stack(params)
     assert inventory.describe_cluster(account.cluster)["NodeType"] == "rg.large"
 
 
 def test_a_run_that_finds_an_earlier_one_at_work_waits_and_then_has_its_way(account):
     params = account.params("provision", **account.wanted())
-    arguments = stack.check_request(params)["stack"]
-    account.client("cloudformation").create_stack(StackName=account.name, **arguments)
+    stack.deploy_stack(params)
     later = params | {"cidrs": ["10.0.0.0/16", "10.2.0.0/16"]}
-    stack.update_stack(later, stack.check_request(later)["stack"])
+    stack.deploy_stack(later)
     assert not stack.is_settled(later)
     while not stack.is_settled(later):
         account.stack()

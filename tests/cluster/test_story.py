@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-import redshift_connector
 from local_redshift.service import Running
 
-from include.cluster import connections, database
 from tests.cluster import iam
-from tests.cluster.account import REGION, Account
+from tests.cluster.account import REGION
 from tests.cluster.calls import REQUEST_TAG, RESOURCE_TAG, list_foreign, list_requests, request
 from tests.cluster.iam import ACCOUNT, Mutation, Request, Statement, allows, load_policy
 from tests.cluster.story import NAME, OTHER_NAME, Record, tell
@@ -74,42 +71,6 @@ def test_no_secret_is_in_a_log_a_template_an_xcom_or_a_statement(story: Record) 
             assert secret.encode() not in content, f"a secret is in the {name}"
 
 
-def test_login_by_iam(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No password is stored: the hook requests a temporary one from AWS, as the policy Workers allows."""
-    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
-
-    params = account.params("provision", **account.wanted(login="iam", tls="verify-full"))
-    account.client("redshift").create_cluster(
-        ClusterIdentifier=account.name,
-        NodeType="rg.large",
-        ClusterType="single-node",
-        MasterUsername="awsuser",
-        ManageMasterPassword=True,
-        Tags=account.cluster.tag_list,
-    )
-    account.wait_for_cluster()
-    role = f"arn:aws:iam::{ACCOUNT}:role/any"
-    database.write_connections(params, role)
-    database.ensure_database_user(params | {"tls": "off"}, role)
-    with account.connect_as_master() as master:
-        cursor = master.cursor()
-        cursor.execute("select useconfig from pg_user where usename = 'sparkify_pipeline'")
-        # One hour also applies to the providers' operators, which set no limit.
-        assert cursor.fetchone() == [["statement_timeout=3600000"]]
-
-    written = account.secret(connections.REDSHIFT_CONNECTION)
-    assert "password" not in written
-    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(written))
-    given: dict[str, object] = {}
-    monkeypatch.setattr(redshift_connector, "connect", lambda **named: given.update(named))
-    RedshiftSQLHook().get_conn()
-    assert given["user"] == "IAM:sparkify_pipeline"
-    assert given["db_user"] == "sparkify_pipeline"
-    assert (given["iam"], given["ssl"], given["sslmode"]) == (True, True, "verify-full")
-    assert (given["cluster_identifier"], given["region"]) == (account.name, REGION)
-    account.client("redshift").delete_cluster(ClusterIdentifier=account.name, SkipFinalClusterSnapshot=True)
-
-
 # The policies: own requests allowed, foreign ones denied --------------------------------------------------------
 
 _REDSHIFT = f"arn:aws:redshift:{REGION}:{ACCOUNT}"
@@ -124,9 +85,6 @@ UNRECORDED = {
         Request("s3:AbortMultipartUpload", f"arn:aws:s3:::work-{NAME}/runs/a/events-0.json.gz"),
         # Maintenance deletes the files of runs older than keep_run_days. See test_maintenance.py.
         Request("s3:DeleteObject", f"arn:aws:s3:::work-{NAME}/runs/a/events-0.json.gz"),
-        # Connections with login `iam` make these requests. See test_login_by_iam.
-        Request("redshift:GetClusterCredentials", f"{_REDSHIFT}:dbuser:{NAME}/sparkify_pipeline"),
-        Request("redshift:GetClusterCredentials", f"{_REDSHIFT}:dbname:{NAME}/dev"),
     ],
     "CopyRole": [],
 }

@@ -11,12 +11,12 @@ from tests.project.files import PROJECT, read
 # Technical and everyday words with their usual meaning.
 PLAIN = set(
     """
-    active agent allow analyze and arn artist bucket build check choose close cluster complete
-    configuration connection cost create daily data database day delete deletion device ensure error event
+    active agent analyze and arn artist bucket build check close cluster complete
+    configuration connection cost create daily data database day delete deletion deploy device ensure error event
     failure file final find for growth hour keep leftover level limit line list listener listening location lock
-    log maintenance minute old open page part path pausable pause paused period plan prefix provision quality
+    log maintenance minute new old open page part pausable pause paused period plan prefix provision quality
     report request result resumable resume retention row schema session snapshot song source sparkify
-    stack star statement table take task teardown threshold time top topic total transient until update usage
+    stack star statement table take task teardown threshold time top topic total transient until usage
     user vacuum wait week weekday write
     """.split()
 )

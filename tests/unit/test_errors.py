@@ -75,6 +75,9 @@ def test_errors_of_aws(error, kind, said):
         ("DependentServiceRequestThrottlingFault", 400),
         ("InsufficientClusterCapacity", 400),
         ("InsufficientCapacityException", 400),
+        # Another operation is in progress.
+        ("InvalidClusterState", 400),
+        ("ConflictException", 409),
         # A retry gets new credentials.
         ("ExpiredToken", 400),
         ("ExpiredTokenException", 403),
