@@ -89,7 +89,7 @@ def test_the_variable_is_read_once(given):
     assert settings.settings() is settings.settings()
 
 
-@pytest.mark.finding("W7")
+@pytest.mark.finding("A3", "W7")
 def test_each_try_of_a_run_has_its_own_schema(given):
     """Two deployments that share a star have runs with the same ID."""
     run_id = "scheduled__2018-11-01T00:00:00+00:00"
@@ -103,6 +103,7 @@ def test_each_try_of_a_run_has_its_own_schema(given):
     assert len(settings.new_run_schema("x" * 250)) <= 63
 
 
+@pytest.mark.finding("A3")
 def test_environments_that_share_a_work_bucket_are_kept_apart(given, monkeypatch):
     """The prefix is pinned, so that weekly maintenance also finds the files of earlier versions of this project."""
     here = {"conn_type": "redshift", "host": "one", "port": 5439, "schema": "dev"}
