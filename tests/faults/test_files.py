@@ -74,20 +74,6 @@ def test_a_late_file_and_a_changed_one_are_found_by_the_next_scheduled_run(fresh
     assert {late, changed} <= set(world.ledger())
 
 
-def test_a_file_that_changes_beyond_the_look_back_is_loaded_by_naming_its_interval(fresh):
-    world = fresh()
-    world.log("2018-11-01", event(D1, item=1))
-    world.load("2018-11-01", audited=False)
-    world.log("2018-11-01", event(D1, item=2))
-
-    with pytest.raises(AirflowSkipException):
-        world.load("2018-11-09", audited=False)
-    assert world.items() == [1]
-
-    world.load("2018-11-01", "2018-11-02", audited=False)
-    assert world.items() == [2]
-
-
 def test_a_song_that_hourly_runs_do_not_look_for_is_found_by_the_one_that_ends_the_day(fresh):
     world = fresh()
     world.log("2018-11-01", event(D1))
@@ -101,18 +87,6 @@ def test_a_song_that_hourly_runs_do_not_look_for_is_found_by_the_one_that_ends_t
         world.finish(context)
 
         assert world.rows("select song_id from {s}.songplays") == matched
-
-
-def test_a_full_refresh_of_a_lake_that_lost_a_file_passes_every_check(fresh):
-    world = fresh()
-    for day in ("2018-11-01", "2018-11-02"):
-        world.log(day, event(datetime.fromisoformat(day), session=int(day[-2:])))
-    world.load("2018-11-01", "2018-11-03", audited=False)
-    world.delete(log_key("2018-11-01"))
-
-    world.load(mode="full_refresh")
-
-    assert world.warnings() == {}
 
 
 # Packed ---------------------------------------------------------------------------------------------------

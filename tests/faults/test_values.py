@@ -22,6 +22,8 @@ HOSTILE = (
     'Robert\'); DROP TABLE songplays; -- <script>alert("x")</script> {{ run_id }} %s %(x)s \\ \t\n\u2028 𝄞'
 )
 
+# COPY reads a JSON number as a double, and truncates it unless ROUNDEC is set.
+LENGTHS = ("269.58322", "0.00001", "9999.99999", "200.1")
 # The change to an event, and the column and the reason that its reject must name.
 REJECTED = {
     "userId empty in a play": ({"userId": ""}, "user_id", "empty in a play"),
@@ -65,6 +67,7 @@ ACCEPTED = {
     "number for an artist's name": ({"artist": 311}, {"artist": "311"}),
     "number for a location": ({"location": 90210}, {"location": "90210"}),
     "text for a length": ({"length": "200.25"}, {"length": Decimal("200.25")}),
+    **{f"length {length}": ({"length": float(length)}, {"length": Decimal(length)}) for length in LENGTHS},
     "text for a ts": ({"ts": str(MS)}, {"ts": MS}),
     "number for a userId": ({"userId": 7}, {"user_id": 7}),
     "userId empty on another page": ({"userId": "", **NO_PLAY}, {"user_id": None}),
@@ -119,17 +122,6 @@ def song_key(name: str) -> str:
     return f"song_data/{name.replace(' ', '_')}.json"
 
 
-@pytest.mark.parametrize("length", ["269.58322", "0.00001", "9999.99999", "200.1"])
-def test_a_length_is_the_decimal_that_was_delivered(fresh, length):
-    """COPY reads a JSON number as a double, and truncates it unless ROUNDEC is set."""
-    world = fresh()
-    world.log("2018-11-01", event(D1, length=float(length)))
-
-    world.load("2018-11-01", audited=False)
-
-    assert world.rows("select length from {s}.songplays") == [(Decimal(length),)]
-
-
 @pytest.fixture(scope="module")
 def loaded(module_world):
     """Load every value above in one run, each in its own line or song file."""
@@ -170,40 +162,31 @@ def named(world, table: str) -> list[dict]:
     return [dict(zip(names, row, strict=True)) for row in world.rows(f"select * from {{s}}.{table}")]
 
 
-@pytest.mark.parametrize("name", REJECTED)
-def test_a_line_with_a_bad_value_is_rejected_by_name(name, loaded):
-    _, column, reason = REJECTED[name]
-    number = list(REJECTED).index(name) + 1
-
-    assert loaded.rejects[KEY, number][0] == column
-    assert reason in loaded.rejects[KEY, number][1]
-    assert (KEY, number) not in loaded.rows
-
-
-@pytest.mark.parametrize("name", [*ACCEPTED, *CUT])
-def test_a_line_with_an_odd_value_is_loaded_as_the_contract_says(name, loaded):
-    _, expected = (ACCEPTED | CUT)[name]
-    number = [*REJECTED, *ACCEPTED, *CUT].index(name) + 1
-
-    assert (KEY, number) not in loaded.rejects
-    assert {column: loaded.rows[KEY, number][column] for column in expected} == expected
+# By title: where the value is, and what is expected of it.
+BAD = {
+    **{title: ((KEY, number), *told) for number, (title, (_, *told)) in enumerate(REJECTED.items(), 1)},
+    **{f"song: {title}": ((song_key(title), 1), *told) for title, (_, *told) in SONGS_REJECTED.items()},
+}
+ODD = {
+    **{
+        title: ((KEY, number), row)
+        for number, (title, (_, row)) in enumerate((ACCEPTED | CUT).items(), len(REJECTED) + 1)
+    },
+    **{f"song: {title}": ((song_key(title), 1), row) for title, (_, row) in SONGS_ACCEPTED.items()},
+}
 
 
-@pytest.mark.parametrize("name", SONGS_REJECTED)
-def test_a_song_with_a_bad_value_is_rejected_by_name(name, loaded):
-    _, column, reason = SONGS_REJECTED[name]
-
-    assert loaded.rejects[song_key(name), 1][0] == column
-    assert reason in loaded.rejects[song_key(name), 1][1]
-    assert (song_key(name), 1) not in loaded.rows
+@pytest.mark.parametrize(("place", "column", "reason"), BAD.values(), ids=BAD)
+def test_a_line_with_a_bad_value_is_rejected_by_name(loaded, place, column, reason):
+    assert loaded.rejects[place][0] == column
+    assert reason in loaded.rejects[place][1]
+    assert place not in loaded.rows
 
 
-@pytest.mark.parametrize("name", SONGS_ACCEPTED)
-def test_a_song_with_an_odd_value_is_loaded_as_the_contract_says(name, loaded):
-    _, expected = SONGS_ACCEPTED[name]
-
-    assert (song_key(name), 1) not in loaded.rejects
-    assert {column: loaded.rows[song_key(name), 1][column] for column in expected} == expected
+@pytest.mark.parametrize(("place", "expected"), ODD.values(), ids=ODD)
+def test_a_line_with_an_odd_value_is_loaded_as_the_contract_says(loaded, place, expected):
+    assert place not in loaded.rejects
+    assert {column: loaded.rows[place][column] for column in expected} == expected
 
 
 def test_every_line_is_accounted_for(loaded):
@@ -213,6 +196,10 @@ def test_every_line_is_accounted_for(loaded):
     assert sum(key == KEY for key, _ in loaded.rows) == accepted
     assert len(loaded.songplays) == accepted - 1  # one is not a play
     assert len(loaded.rejects) == len(REJECTED) + len(SONGS_REJECTED)
+
+
+def test_a_length_is_published_as_it_was_delivered(loaded):
+    assert set(map(Decimal, LENGTHS)) < {row["length"] for row in loaded.songplays}
 
 
 def test_cut_values_are_counted_and_warned_about(loaded):

@@ -92,7 +92,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "include/checks/*.yaml": GATES,
     "include/sparkify/tasks/checks.py": ("tests/unit/test_checks.py", *GATES, RUNS[1]),
     "include/sparkify/redshift/warehouse.py": ("tests/unit/test_warehouse.py", LOADS[2], *RUNS, FINDINGS),
-    "include/sparkify/redshift/schema.py": ("tests/pipeline/test_recreate.py", *GATES),
+    "include/sparkify/redshift/schema.py": ("tests/pipeline/test_recreate.py",),
     "include/sparkify/files/lake.py": (*FILES, *LOADS[2:], SCHEDULES[0]),
     "include/sparkify/errors.py": ("tests/unit/test_errors.py",),
     "include/sparkify/settings.py": ("tests/unit/test_settings.py", "tests/project/test_docs.py"),

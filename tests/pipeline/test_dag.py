@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 
@@ -130,18 +130,6 @@ def test_with_nothing_new_the_run_is_skipped(dag, world):
     assert state == "success"
     assert tasks["plan"] == tasks["publish"] == tasks["stage.staging_events"] == "skipped"
     assert world.state() == before
-
-
-def test_a_day_by_its_logical_date_owns_its_data_interval(dag, world):
-    """With @daily, the run of the 1st owns [1st, 2nd) on Airflow 2 and 3, even if it is triggered by hand."""
-    from airflow.timetables.base import DataInterval
-
-    interval = dag.timetable.infer_manual_data_interval(run_after=datetime(2018, 11, 1, tzinfo=UTC))
-    assert isinstance(interval, DataInterval)
-    assert (interval.start, interval.end) == (
-        datetime(2018, 11, 1, tzinfo=UTC),
-        datetime(2018, 11, 2, tzinfo=UTC),
-    )
 
 
 def test_a_failed_audit_stops_the_run_and_leaves_the_star(dag, world, monkeypatch):

@@ -188,25 +188,6 @@ def test_a_new_version_replaces_every_line_of_the_one_before_with_lines_of_other
     assert world.count("events") == 2
 
 
-def test_a_run_over_an_hour_loads_the_whole_file(world):
-    at = [D1 + timedelta(hours=hour) for hour in (1, 13, 23)]
-    deliver(world, D1, 1, *at)
-    load(world, *hours(D1, 12, 14))
-    assert plays(world) == [(moment, 1) for moment in at]
-
-
-def test_a_user_who_loses_the_latest_play_keeps_the_earlier_one(world):
-    earlier, later = D1 + timedelta(hours=6), D2 + timedelta(hours=2)
-    world.log("2018-11-01", event(earlier, user=1), event(D2, user=9))
-    world.log("2018-11-02", event(later, user=1))
-    load(world, *hours(D1, 0, 48))
-    world.log("2018-11-02", event(later, user=2))
-    load(world, *hours(D1, 12, 48))
-
-    users = world.rows("select user_id, updated_at from {s}.users order by 1")
-    assert users == [(1, earlier), (2, later), (9, D2)]
-
-
 def test_a_file_that_is_read_again_leaves_the_events_of_another_at_the_same_moments_and_lines(world):
     """The second moment is on another day than the files."""
     at = (D1, D2 + timedelta(hours=1))
@@ -257,11 +238,11 @@ def test_a_full_refresh_forgets_the_refusals_of_files_that_left_the_lake(world):
 
 
 @pytest.mark.finding("W5")
-@pytest.mark.parametrize("body", [b"", b"\n \n"], ids=["0 bytes", "blank lines"])
-def test_an_empty_file_takes_no_loaded_row_away(world, body):
+def test_an_empty_file_takes_no_loaded_row_away(world):
+    """tests/unit/test_source.py also tests a file of blank lines."""
     key = deliver(world, D1, 1, D1)
     load_day(world, D1)
-    world.put(key, body)
+    world.put(key, b"")
     with pytest.raises(DataError, match="it is empty, and a version of it is loaded.*mode=full_refresh"):
         load_day(world, D2)
     assert plays(world) == [(D1, 1)]
@@ -350,22 +331,6 @@ def test_a_file_of_an_impossible_day_is_unrecognized(world):
 
 
 # Beside other runs ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("first", "last", "songs"), [(22, 23, {}), (23, 24, {"songs": 1})])
-def test_only_the_last_hour_of_a_day_lists_songs(world, first, last, songs):
-    world.song(song())
-    deliver(world, D1, 1, D1 + timedelta(hours=first))
-    context = scheduled(world, *hours(D1, first, last), run_id=f"scheduled__{first}")
-
-    world.plan(context)
-
-    plan = context["pushed"]["plan", "plan"]
-    assert (plan["files"], plan["listed"], plan["refused_of"]) == (
-        1 + len(songs),
-        songs,
-        dict.fromkeys(songs, 0),
-    )
 
 
 def test_a_version_that_another_run_has_loaded_meanwhile_is_not_loaded_twice(world):

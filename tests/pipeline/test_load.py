@@ -67,31 +67,6 @@ def test_nothing_new_reads_nothing_and_changes_nothing_and_a_reload_ends_in_the_
     assert world.state() == before
 
 
-def test_a_new_song_file_is_the_only_one_read_and_its_earlier_plays_find_it(world):
-    world.song(song("SO1", "Old"))
-    world.log("2018-11-01", event(D1), event(D1, item=1, song="New"))
-    world.load("2018-11-01", "2018-11-02", audited=False)
-    new = world.song(song("SO2", "New"))
-
-    assert files_read(world, "2018-11-01", "2018-11-02") == [new]
-    assert world.rows("select song, song_id from {s}.songplays order by 1") == [
-        ("New", "SO2"),
-        ("Song", None),
-    ]
-
-
-def test_a_changed_song_file_takes_its_plays_along(world):
-    key = world.song(song("SO1", "Song"))
-    world.log("2018-11-01", event(D1))
-    world.load("2018-11-01", "2018-11-02", audited=False)
-    assert world.count("songplays", "song_id = 'SO1'") == 1
-    world.song(song("SO1", "Another title"), key)
-    world.load("2018-11-01", "2018-11-02", audited=False)
-
-    assert world.count("songplays", "song_id is null") == 1
-    assert world.rows("select title from {s}.songs") == [("Another title",)]
-
-
 def test_a_changed_log_file_changes_only_its_day_in_a_load_of_the_month(world):
     days = [D1 + timedelta(days=n) for n in range(5)]
     for day in days:
@@ -120,24 +95,6 @@ def test_every_version_of_the_star_names_the_days_that_it_changed_once(world):
     assert world.rows("select version, day from {o}.changed_days order by 1, 2") == [
         (version, day) for version in (1, 2) for day in days
     ]
-
-
-def test_a_file_that_comes_late_is_found_by_a_later_scheduled_run(world):
-    with pytest.raises(AirflowSkipException, match="no file of events"):
-        world.load("2018-11-01", audited=False)
-    late = world.log("2018-11-01", event(D1))
-    on_time = world.log("2018-11-02", event(D2))
-
-    assert files_read(world, "2018-11-02") == [late, on_time]
-    assert world.count("songplays") == 2
-
-
-def test_look_back_takes_up_what_is_not_loaded_whatever_ran_before(world):
-    early = world.log("2018-11-01", event(D1))
-    on_time = world.log("2018-11-02", event(D2))
-
-    assert files_read(world, "2018-11-02") == [early, on_time]
-    assert world.count("songplays") == 2
 
 
 def test_a_change_beyond_look_back_is_taken_up_by_a_run_with_start_and_end(world):

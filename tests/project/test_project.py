@@ -112,28 +112,19 @@ def test_make_refuses_a_wrong_argument_in_a_sentence(given: list[str], told: str
     assert "Traceback" not in done.stderr
 
 
-def test_clean_stops_the_worlds_of_both_airflows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [0, 1], ids=["they stop", "one does not stop"])
+def test_clean_stops_the_worlds_of_both_airflows_before_it_deletes(tmp_path: Path, status: int) -> None:
     shutil.copy2(PROJECT / "Makefile", tmp_path / "Makefile")
     for name in ("venv", "venv-airflow3"):
         python = tmp_path / ".uv" / name / "bin" / "python"
         python.parent.mkdir(parents=True)
-        python.write_text(f'#!/bin/sh\necho {name} "$@" >>told\n')
+        python.write_text(f'#!/bin/sh\necho {name} "$@" >>told\nexit {status if name == "venv" else 0}\n')
         python.chmod(0o755)
-    subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, check=True)
-    told = (tmp_path / "told").read_text().splitlines()
-    assert told == ["venv -m local.cli down", "venv-airflow3 -m local.cli down"]
-    assert not (tmp_path / ".uv").exists()
-
-
-def test_clean_deletes_nothing_below_a_world_that_does_not_stop(tmp_path: Path) -> None:
-    shutil.copy2(PROJECT / "Makefile", tmp_path / "Makefile")
-    for name, status in (("venv", 1), ("venv-airflow3", 0)):
-        python = tmp_path / ".uv" / name / "bin" / "python"
-        python.parent.mkdir(parents=True)
-        python.write_text(f"#!/bin/sh\nexit {status}\n")
-        python.chmod(0o755)
-    assert subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, check=False).returncode
-    assert (tmp_path / ".uv").exists()
+    done = subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, check=False)
+    if status == 0:
+        told = (tmp_path / "told").read_text().splitlines()
+        assert told == ["venv -m local.cli down", "venv-airflow3 -m local.cli down"]
+    assert (done.returncode != 0) == (tmp_path / ".uv").exists() == (status != 0)
 
 
 def test_no_tracked_file_names_a_registry_or_this_machine() -> None:

@@ -32,19 +32,6 @@ def song(**changes) -> dict:
     return contract.song(json.dumps(SONG | changes).encode(), Tally())
 
 
-@pytest.mark.parametrize("value", [datetime(2005, 1, 1), datetime(2099, 12, 31, 23, 59, 59)])
-def test_times_from_2005_to_2099_are_taken(value):
-    ts = int(value.replace(tzinfo=UTC).timestamp() * 1000)
-
-    assert event(ts=ts)["ts"] == event(ts=ts)["start_time"] == ts
-
-
-@pytest.mark.parametrize("value", [datetime(2004, 12, 31, 23, 59, 59), datetime(2100, 1, 1, 0, 0, 1)])
-def test_times_before_and_after_are_not(value):
-    with pytest.raises(Reject, match="ts: is out of range .* ms since 1970"):
-        event(ts=int(value.replace(tzinfo=UTC).timestamp() * 1000))
-
-
 @pytest.mark.parametrize(
     ("read", "line"), [(contract.event, EVENT), (contract.song, SONG)], ids=["event", "song"]
 )
@@ -54,6 +41,8 @@ def test_a_line_has_at_most_the_bytes_that_copy_takes(read, line):
     assert read(longest, Tally())
     with pytest.raises(Reject, match="longer than 4194304 bytes, the limit of COPY"):
         read(longest + b" ", Tally())
+    with pytest.raises(Reject, match="longer than"):  # It is not parsed.
+        read(b"x" * (len(longest) + 1), Tally())
 
 
 INTEGER_MAX = 2**31 - 1
@@ -105,15 +94,6 @@ def test_a_number_has_as_many_decimals_as_its_column(read, name, scale):
     assert 1 + 10**-scale in read(**{name: 1 + 10**-scale}).values()
     with pytest.raises(Reject, match=f"more than {scale} decimals"):
         read(**{name: 1 + 10 ** -(scale + 1)})
-
-
-@pytest.mark.parametrize(
-    ("read", "name", "width"),
-    [(event, "level", 16), (event, "page", 64), (song, "song_id", 32), (song, "artist_id", 32)],
-)
-def test_a_text_that_decides_is_never_cut(read, name, width):
-    with pytest.raises(Reject, match=f"longer than {width} bytes"):
-        read(**{name: "x" * (width + 1)})
 
 
 @pytest.mark.parametrize("field", EVENT_FIELDS, ids=lambda field: field.source)
@@ -185,11 +165,6 @@ def test_a_line_that_is_not_an_object_is_refused(line):
         contract.event(line, Tally())
 
 
-def test_a_line_over_4_mb_is_refused_unread():
-    with pytest.raises(Reject, match="longer than 4194304 bytes, the limit of COPY"):
-        contract.event(b"x" * (4 * 1024 * 1024 + 1), Tally())
-
-
 def test_unknown_fields_are_told_by_name():
     tally = Tally()
 
@@ -249,13 +224,6 @@ def test_a_whole_float_is_a_whole_number():
     assert event(registration=1540919166796.0)["registration"] == 1540919166796
 
 
-@pytest.mark.parametrize(("latitude", "longitude"), [(-90, -180), (90, 180), (0, 0), (36.16778, -86.77836)])
-def test_the_whole_globe_is_taken(latitude, longitude):
-    row = song(artist_latitude=latitude, artist_longitude=longitude)
-
-    assert (row["artist_latitude"], row["artist_longitude"]) == (latitude, longitude)
-
-
 def widths(table: str) -> dict[str, int]:
     """Return the length in bytes of each text column of a published table."""
     columns = [(column.name, column.type) for column in published(table).columns]
@@ -278,10 +246,12 @@ TEXTS = [
 def test_texts_are_cut_or_refused_where_the_warehouses_column_ends(read, field, width):
     """The contract and the SQL have the same widths."""
     assert read(**{field.source: "x" * width})[field.column] == "x" * width
-    try:
-        assert read(**{field.source: "x" * (width + 1)})[field.column] == "x" * width
-    except Reject as breach:
-        assert breach.reason == f"longer than {width} bytes"
+    longer = {field.source: "x" * (width + 1)}
+    if field.column in ("page", "song_id", "artist_id"):
+        with pytest.raises(Reject, match=f"longer than {width} bytes"):
+            read(**longer)
+    else:
+        assert read(**longer)[field.column] == "x" * width
 
 
 @pytest.mark.finding("C6")

@@ -29,11 +29,13 @@ def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
     return redshift_connector.ProgrammingError({"S": "ERROR", "C": state, "M": message})
 
 
+@pytest.mark.finding("D6")
 @pytest.mark.parametrize(
     ("error", "kind", "said"),
     [
         (client_error("SlowDown"), TransientError, "SlowDown"),
         (client_error("AccessDenied"), ConfigurationError, "a customer managed key, or of another account"),
+        (client_error("InvalidObjectState"), ConfigurationError, "archived (GLACIER): restore it"),
         (client_error("SomethingNew"), ConfigurationError, "Next: see the message of AWS"),
         (
             botocore.exceptions.NoCredentialsError(),
@@ -46,7 +48,7 @@ def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
             "EndpointConnectionError: Could not connect",
         ),
     ],
-    ids=["slow down", "no right", "unknown", "no credentials", "no connection"],
+    ids=["slow down", "no right", "archived", "unknown", "no credentials", "no connection"],
 )
 def test_errors_of_aws(error, kind, said):
     found = aws_error(error, "list s3://lake/")
@@ -123,7 +125,7 @@ WAREHOUSE = {
     "disk full": (
         answer("53100", "no space"),
         TransientError,
-        "no space. Nothing was changed. Next: free space",
+        "no space. Nothing was changed. Next: free space on the warehouse",
     ),
     "timeout": (
         answer("57014", "canceled"),
@@ -143,6 +145,7 @@ WAREHOUSE = {
 }
 
 
+@pytest.mark.finding("D5")
 @pytest.mark.parametrize(("error", "kind", "said"), WAREHOUSE.values(), ids=WAREHOUSE)
 def test_errors_of_the_warehouse(error, kind, said):
     found = warehouse_error(error, "publish 1")

@@ -33,13 +33,6 @@ def test_days_are_those_the_interval_touches(interval):
     assert list(interval.days()) == sorted({moment.date() for moment in moments(interval)})
 
 
-def test_the_end_is_not_the_intervals_own():
-    day = of_day(date(2018, 11, 1))
-
-    assert (day.start, day.end) == (datetime(2018, 11, 1), datetime(2018, 11, 2))
-    assert list(day.days()) == [date(2018, 11, 1)]
-
-
 @pytest.mark.parametrize("end", [ORIGIN, ORIGIN - HOUR])
 def test_an_empty_interval_is_refused(end):
     with pytest.raises(ConfigurationError, match="is empty: its end must be after its start"):
@@ -99,8 +92,8 @@ def test_parameters_come_before_the_data_interval(start, end):
         (context("0001-01-01T00:00+05:00", "2018-11-01"), "is not an ISO time"),
         (context("2018-11-01", "9999-12-31T23:59:59"), "ends in the future: the latest end is"),
         (context("2018-11-01", (datetime.now(UTC) + timedelta(days=2)).isoformat()), "ends in the future"),
-        (context("1918-11-01", "1919-11-01"), "use mode=full_refresh to load everything"),
-        (context("2005-01-01", "2022-01-01"), "is longer than 3660 days"),
+        (context("1999-12-31T23:59:59", "2000-01-02"), "use mode=full_refresh to load everything"),
+        (context("2008-01-01", "2018-01-08T00:00:01"), "is longer than 3660 days.* use mode=full_refresh"),
         (context("2018-11-01", "2018-11-02", mode="full_refresh"), "leave start and end empty"),
         (context("2018-11-01", None, mode="full_refresh"), "leave start and end empty"),
         (context(None, "2018-11-01", mode="replay"), "give both start and end, or neither"),
@@ -123,14 +116,6 @@ def test_an_interval_that_cannot_be_is_refused_by_name(given, message):
 )
 def test_an_interval_at_the_bounds_is_taken(start, end):
     assert of_run(context(start, end)) == Interval(datetime.fromisoformat(start), datetime.fromisoformat(end))
-
-
-@pytest.mark.parametrize(
-    ("start", "end"), [("1999-12-31T23:59:59", "2000-01-02"), ("2008-01-01", "2018-01-08T00:00:01")]
-)
-def test_an_interval_beyond_the_bounds_is_refused(start, end):
-    with pytest.raises(ConfigurationError, match="use mode=full_refresh"):
-        of_run(context(start, end))
 
 
 @pytest.mark.parametrize("times", [(None, None), DATA_INTERVAL])

@@ -89,21 +89,7 @@ def test_the_variable_is_read_once(given):
     assert settings.settings() is settings.settings()
 
 
-def test_the_variable_must_be_an_object(monkeypatch):
-    monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", "[1]")
-    settings.settings.cache_clear()
-    with pytest.raises(ConfigurationError, match="Variable `sparkify`"):
-        settings.settings()
-    settings.settings.cache_clear()
-
-
-def test_good_settings_are_taken(given):
-    given(schema="star_2", reject_threshold=0, keep_days=1)
-    found = settings.settings()
-    assert (settings.star(), settings.ops(), found.reject_threshold) == ("star_2", "star_2_ops", 0)
-
-
-@pytest.mark.finding("W7")
+@pytest.mark.finding("A3", "W7")
 def test_each_try_of_a_run_has_its_own_schema(given):
     """Two deployments that share a star have runs with the same ID."""
     run_id = "scheduled__2018-11-01T00:00:00+00:00"
@@ -117,6 +103,7 @@ def test_each_try_of_a_run_has_its_own_schema(given):
     assert len(settings.new_run_schema("x" * 250)) <= 63
 
 
+@pytest.mark.finding("A3")
 def test_environments_that_share_a_work_bucket_are_kept_apart(given, monkeypatch):
     """The prefix is pinned, so that weekly maintenance also finds the files of earlier versions of this project."""
     here = {"conn_type": "redshift", "host": "one", "port": 5439, "schema": "dev"}
@@ -136,24 +123,20 @@ def test_environments_that_share_a_work_bucket_are_kept_apart(given, monkeypatch
 ENVIRONMENT = ("SPARKIFY_SCHEDULE", "SPARKIFY_START_DATE", "SPARKIFY_LAST_DAY", "SPARKIFY_POOL")
 
 
-def test_the_environment_has_defaults(monkeypatch):
+DEFAULTS = ("@daily", datetime(2018, 11, 1, tzinfo=UTC), None, "default_pool")
+OTHERS = ("@hourly", datetime(2019, 1, 2, tzinfo=UTC), datetime(2019, 2, 3, tzinfo=UTC), "warehouse")
+
+
+@pytest.mark.parametrize(
+    ("values", "found"), [((), DEFAULTS), (("@hourly", "2019-01-02", "2019-02-03", "warehouse"), OTHERS)]
+)
+def test_the_environment_decides_the_schedule(monkeypatch, values, found):
     for name in ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
-    settings.check_environment()
-    assert settings.schedule() == "@daily"
-    assert settings.start_date() == datetime(2018, 11, 1, tzinfo=UTC)
-    assert settings.last_day() is None
-    assert settings.pool() == "default_pool"
-
-
-def test_the_environment_decides_the_schedule(monkeypatch):
-    for name, value in zip(ENVIRONMENT, ("@hourly", "2019-01-02", "2019-02-03", "warehouse"), strict=True):
+    for name, value in zip(ENVIRONMENT, values, strict=False):
         monkeypatch.setenv(name, value)
     settings.check_environment()
-    assert settings.schedule() == "@hourly"
-    assert settings.start_date() == datetime(2019, 1, 2, tzinfo=UTC)
-    assert settings.last_day() == datetime(2019, 2, 3, tzinfo=UTC)
-    assert settings.pool() == "warehouse"
+    assert (settings.schedule(), settings.start_date(), settings.last_day(), settings.pool()) == found
 
 
 @pytest.mark.parametrize(
@@ -199,10 +182,14 @@ def test_a_limit_that_cannot_be_fails_at_run_time_and_not_at_import(monkeypatch,
 
 
 @pytest.mark.finding("M1")
-def test_a_variable_that_is_not_json_is_named(monkeypatch):
-    monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", "{schema: sparkify}")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{schema: sparkify}", "Variable `sparkify` is not JSON"), ("[1]", "Variable `sparkify`")],
+)
+def test_a_variable_that_is_not_a_json_object_is_named(monkeypatch, text, said):
+    monkeypatch.setenv("AIRFLOW_VAR_SPARKIFY", text)
     settings.settings.cache_clear()
-    with pytest.raises(ConfigurationError, match="Variable `sparkify` is not JSON"):
+    with pytest.raises(ConfigurationError, match=said):
         settings.settings()
     settings.settings.cache_clear()
 

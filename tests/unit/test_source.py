@@ -79,6 +79,7 @@ def test_events_of_other_days_are_rows_like_all_others(threshold, more):
     assert reading.file.accepted == len(moments)
 
 
+@pytest.mark.finding("A6")
 @pytest.mark.parametrize("more", WAYS.values(), ids=WAYS)
 def test_an_event_is_at_most_a_day_younger_than_its_file(threshold, more):
     threshold(0.5)
@@ -88,7 +89,9 @@ def test_an_event_is_at_most_a_day_younger_than_its_file(threshold, more):
     reading, rows = read_log(event(latest, **more), event(latest + MS, item=1, **more), last_modified=written)
 
     assert [row["item_in_session"] for row in rows] == [0]
-    assert [(reject.line_number, reject.column_name) for reject in reading.rejects] == [(2, "ts")]
+    assert [(reject.line_number, reject.column_name, reject.reason) for reject in reading.rejects] == [
+        (2, "ts", "is more than a day after its file was written")
+    ]
 
 
 @pytest.mark.parametrize(("bad", "refused"), [(1, False), (2, True)])
