@@ -1,7 +1,7 @@
 """The contract of the source lines: their fields, types and ranges, and the treatment of lines that break it.
 
-A line is accepted or rejected as a whole. Nothing is guessed. There are only these repairs: a whole number is accepted as
-text, and digits are accepted as a number (all-digit artist names arrive as numbers); text loses its trailing blanks;
+A line is accepted or rejected as a whole. Nothing is guessed. There are only these repairs: a whole number is accepted
+as text, and digits are accepted as a number (all-digit artist names arrive as numbers); text loses its trailing blanks;
 and free text longer than its column is truncated at a character boundary. Values that lose characters are counted. If a
 JSON key is repeated, the last value counts.
 

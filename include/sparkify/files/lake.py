@@ -334,7 +334,7 @@ def open_object(
 
 
 class Bzip2(io.BufferedIOBase):
-    """The content of a bzip2 file. ``bz2.BZ2File`` ignores a corrupt stream, and all that follows, after the first one."""
+    """The content of a bzip2 file. Unlike ``bz2.BZ2File``, it does not ignore data after the first stream."""
 
     def __init__(self, packed: io.BufferedReader) -> None:
         self._packed, self._stream = packed, bz2.BZ2Decompressor()
