@@ -1,7 +1,7 @@
 """The contract of the source lines: their fields, types and ranges, and the treatment of lines that break it.
 
-A line is accepted or rejected as a whole. Nothing is guessed. There are only these repairs: a number is accepted as
-text, and digits are accepted as a number (all-digit artist names arrive as numbers); text loses its trailing blanks;
+A line is accepted or rejected as a whole. Nothing is guessed. There are only these repairs: a whole number is accepted
+as text, and digits are accepted as a number (all-digit artist names arrive as numbers); text loses its trailing blanks;
 and free text longer than its column is truncated at a character boundary. Values that lose characters are counted. If a
 JSON key is repeated, the last value counts.
 
@@ -75,7 +75,11 @@ class Text:
 
     def read(self, value: Any, name: str, tally: Tally) -> str:
         if not isinstance(value, str):
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            # A float does not keep the digits of 1.10 or 1e5, or those of a very long number.
+            if isinstance(value, float):
+                kind = "a number with a decimal point, an exponent or more than 20 digits"
+                raise Reject(name, f"text expected, not {kind}")
+            if isinstance(value, bool) or not isinstance(value, int):
                 raise Reject(name, f"text expected, not {_kind(value)}")
             value = str(value)
         if "\x00" in value:
@@ -402,7 +406,7 @@ def _object(text: bytes, rule: str = "each object must be on its own line") -> d
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         hint = f"; {rule}" if error.msg.startswith(_SPREAD) else ""
-        if "UTF-8" in error.msg:
+        if "valid UTF-8" in error.msg:
             hint = "; a file must be in UTF-8"
         raise Reject("", f"not valid JSON: {error.msg}{hint}") from None
     if not isinstance(value, dict):

@@ -127,13 +127,15 @@ def explain_name(path: str) -> str:
     """Return why the path of an unrecognized object is not that of a source file."""
     name = path.rpartition("/")[2]
     if not name:
-        return "a folder here must be YYYY/ or YYYY/MM/, and the name of a file must not end with a slash"
+        return "a name must not end with a slash, and a folder of log files must be YYYY/ or YYYY/MM/"
     if re.search(r"\.(zst|zstd|lzo|lz4|xz|snappy|zip|7z)$", name, re.I):
         return "its compression is not supported: compress it with gzip (.json.gz) or bzip2 (.json.bz2)"
     if not re.search(r"\.json(\.gz|\.bz2)?$", name):
         if re.search(r"\.json(\.gz|\.bz2)?$", name, re.I):
             return "the end of its name must be in lower case: .json, .json.gz or .json.bz2"
         return "its name does not end with .json, .json.gz or .json.bz2"
+    if "//" in path or name.startswith(".json"):
+        return "its name before .json, or that of a folder in its path, is empty"
     return "it is not in the folder YYYY/MM/ of the day YYYY-MM-DD that its name begins with"
 
 
@@ -298,6 +300,9 @@ def open_object(
             if find_etag(s3, bucket, f"{item.key}/") is not None:
                 raise MisnamedObject(item, "its name ends with a slash") from error
             raise ObjectGone(item.key) from error
+        # It was deleted, and put again before it was listed.
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            raise TransientError(f"could not read s3://{bucket}/{item.key}: {error}") from error
         failure = aws_error(error, f"read s3://{bucket}/{item.key}")
         if error.response["Error"]["Code"].startswith(_OF_ONE_OBJECT):
             raise UnreadableObject(str(failure)) from error
@@ -316,7 +321,30 @@ def open_object(
         if packed == ".gz":
             yield found, gzip.GzipFile(fileobj=stream)
         else:
-            yield found, cast(io.BufferedIOBase, bz2.BZ2File(stream) if packed else stream)
+            yield found, cast(io.BufferedIOBase, Bzip2(stream) if packed else stream)
+
+
+class Bzip2(io.BufferedIOBase):
+    """The content of a bzip2 file. Unlike ``bz2.BZ2File``, it does not ignore data after the first stream."""
+
+    def __init__(self, packed: io.BufferedReader) -> None:
+        self._packed, self._stream = packed, bz2.BZ2Decompressor()
+
+    def read1(self, size: int = -1, /) -> bytes:
+        content = b""
+        while not content:
+            block = b""
+            if self._stream.eof:
+                block = self._stream.unused_data or self._packed.read1(size)
+                if not block:
+                    break
+                self._stream = bz2.BZ2Decompressor()
+            elif self._stream.needs_input:
+                block = self._packed.read1(size)
+                if not block:
+                    raise EOFError("the end is missing")
+            content = self._stream.decompress(block, size)
+        return content
 
 
 # Codes with which S3 refuses one object, because of a policy, its storage class, or its encryption key.

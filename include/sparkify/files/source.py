@@ -8,7 +8,6 @@ none of its versions is, so that the next run tries to read it again.
 
 from __future__ import annotations
 
-import bz2
 import codecs
 import concurrent.futures
 import dataclasses
@@ -392,7 +391,7 @@ def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator
         raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
     except (botocore.exceptions.BotoCoreError, OSError) as error:
         # bz2 raises a plain OSError for bad content. Errors of the connection are of its subclasses.
-        if type(error) is OSError and isinstance(stream, bz2.BZ2File):
+        if type(error) is OSError and isinstance(stream, lake.Bzip2):
             raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
         raise TransientError(f"lost s3://{bucket}/{item.key} after line {number}: {error}") from error
 
