@@ -60,7 +60,4 @@ def pause() -> None:
     )
 
 
-this_dag = pause()
-
-if __name__ == "__main__":
-    this_dag.test()
+pause()

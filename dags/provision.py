@@ -149,7 +149,4 @@ def provision() -> None:
     )
 
 
-this_dag = provision()
-
-if __name__ == "__main__":
-    this_dag.test()
+provision()

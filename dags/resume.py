@@ -66,7 +66,4 @@ def resume() -> None:
     find_resumable() >> wait_until_paused >> resume_cluster
 
 
-this_dag = resume()
-
-if __name__ == "__main__":
-    this_dag.test()
+resume()

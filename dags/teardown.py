@@ -112,7 +112,4 @@ def teardown() -> None:
     )
 
 
-this_dag = teardown()
-
-if __name__ == "__main__":
-    this_dag.test()
+teardown()

@@ -56,9 +56,8 @@ def environment(running: service.Running, cloud: Home) -> dict[str, str]:
 
 def is_paused_when_new(dag_id: str) -> bool:
     """Return whether Airflow creates a DAG paused, which is its default."""
-    names = vars(importlib.import_module(f"dags.{dag_id}")).values()
-    (dag,) = [one for one in names if getattr(one, "dag_id", None) == dag_id]
-    return dag.is_paused_upon_creation is not False
+    create = getattr(importlib.import_module(f"dags.{dag_id}"), dag_id)
+    return create().is_paused_upon_creation is not False
 
 
 class Demo:
