@@ -64,6 +64,8 @@ def test_copy_by_jsonpaths_and_manifest(client: Client) -> None:
     client.copy_fails(
         "a", first, f"json '{short}'", "Number of jsonpaths and the number of columns should match"
     )
+    bad = put("bad.json", {"jsonpaths": [1, 2, 3, 4, 5]})
+    client.copy_fails("a", first, f"json '{bad}'", "Invalid JSONPath format")
 
 
 def test_copy_as_the_airflow_operator_writes_it(sql: Client) -> None:

@@ -226,6 +226,13 @@ def test_sql_function(numbers: Client) -> None:
     numbers("drop function {s}.later (timestamp, int)")
 
 
+def test_sql_function_with_the_name_of_a_function_of_postgresql(client: Client) -> None:
+    client("create function {s}.gcd (int, int) returns int immutable as $$ select 42 $$ language sql")
+    client("set search_path to {s}")
+    assert client("select gcd(4, 6)") == [(42,)]
+    client("drop function gcd (int, int)")
+
+
 # https://docs.aws.amazon.com/redshift/latest/dg/r_TO_DATE_function.html
 def test_to_date_may_be_strict(shared: Client) -> None:
     shared.fails("select to_date('20010631', 'YYYYMMDD', true)", "out of range")

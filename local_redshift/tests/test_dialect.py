@@ -62,7 +62,7 @@ def test_statements_of_one_message_are_told_apart() -> None:
     assert translate(" ; -- nothing\n;") == []
 
 
-@pytest.mark.parametrize("path", ["$", "a", "$.a[", "$..a", 3])
+@pytest.mark.parametrize("path", ["$", "a", "$.a[", "$..a", "$. ", "$" + ".a " * 40 + "[", 3])
 def test_bad_jsonpath(path: object) -> None:
     with pytest.raises(SqlError, match="Invalid JSONPath"):
         steps(path)

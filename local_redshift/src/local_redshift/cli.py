@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         dest="names",
+        metavar="NAME",
         help="another name of this machine that AWS clients may use",
     )
     command.add_argument("--user", default=defaults.user, help=f"master user ({defaults.user})")

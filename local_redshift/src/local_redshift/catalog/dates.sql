@@ -174,8 +174,7 @@ language sql immutable strict as $$ select moment at time zone target $$;
 create function pg_catalog.convert_timezone(target text, moment timestamp) returns timestamp
 language sql immutable strict as $$ select moment at time zone 'UTC' at time zone target $$;
 
--- Only PostgreSQL has a TO_TIMESTAMP that takes seconds, and a DATE_ADD of an interval.
-alter function pg_catalog.date_add(timestamptz, interval, text) rename to local_date_add;
+-- Only PostgreSQL has a TO_TIMESTAMP that takes seconds.
 alter function pg_catalog.to_timestamp(double precision) rename to local_to_timestamp;
 
 -- A day after the end of its month is carried over into the next month, and an hour after 23 into the next day, unless

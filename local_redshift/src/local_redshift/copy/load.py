@@ -137,7 +137,7 @@ class Load:
         if copy.format == "json":
             if paths is None and copy.json == "auto ignorecase":
                 await self._ignore_case()
-            elif paths and all(re.match(r"\$\s*\[\s*\d", path) for path in paths):
+            elif paths and all(re.match(r"\$\s*\[\s*\d", str(path)) for path in paths):
                 self._conversion.by_position([steps(path) for path in paths])
             else:
                 self._conversion.by_path(

@@ -174,4 +174,5 @@ def steps(path: Any) -> list[str]:
     return [a or b or c for a, b, c in re.findall(_STEP, path)]
 
 
-_STEP = r"""\.([^.\[\]]+)|\[\s*['"]([^'"]+)['"]\s*\]|\[\s*(\d+)\s*\]"""
+# The possessive quantifier leaves one way to match blanks. Otherwise, the time would grow exponentially.
+_STEP = r"""\.(\s*[^.\[\]\s][^.\[\]]*+)|\[\s*['"]([^'"]+)['"]\s*\]|\[\s*(\d+)\s*\]"""
