@@ -221,7 +221,7 @@ def test_nothing_but_digits_in_quotes_is_a_whole_number(text):
 
 
 @pytest.mark.parametrize("number", [1.1, 2**64, -(2**63) - 1], ids=str)
-def test_a_number_that_does_not_keep_its_digits_is_no_text(number):
+def test_a_number_whose_digits_are_not_kept_is_refused_as_text(number):
     assert event(song=2**64 - 1)["song"] == "18446744073709551615"
     with pytest.raises(Reject, match="not a number with a decimal point, an exponent or more than 64 bits"):
         event(song=number)
