@@ -188,6 +188,14 @@ QUESTIONS = (
         "[(1, None), (2, None)]",
         "include/checks/songplays.yaml",
     ),
+    Question(
+        "a check reads a row without a table, and its rows in a subquery",
+        "select 'c' as check_name, min(c) as check_result from (select case when count(*) >= 0 and ((select count(*) "
+        "from (select id from {s}.t where id = 3) as failing) = 0) then 1 else 0 end as c "
+        "from (select 1 as one) as one_row) as sq",
+        "[('c', 1)]",
+        "include/sparkify/tasks/checks.py",
+    ),
     Question("text || integer", "select v || id from {s}.t where id = 1", "[('x1',)]", "include/checks"),
     Question(
         "date || text",

@@ -220,6 +220,13 @@ def test_nothing_but_digits_in_quotes_is_a_whole_number(text):
         event(itemInSession=text)
 
 
+@pytest.mark.parametrize("number", [1.1, 2**64, -(2**63) - 1], ids=str)
+def test_a_number_whose_digits_are_not_kept_is_refused_as_text(number):
+    assert event(song=2**64 - 1)["song"] == "18446744073709551615"
+    with pytest.raises(Reject, match="not a number with a decimal point, an exponent or more than 64 bits"):
+        event(song=number)
+
+
 def test_a_whole_float_is_a_whole_number():
     assert event(registration=1540919166796.0)["registration"] == 1540919166796
 

@@ -77,7 +77,7 @@ class Text:
         if not isinstance(value, str):
             # A float does not keep the digits of 1.10 or 1e5, or those of a very long number.
             if isinstance(value, float):
-                kind = "a number with a decimal point, an exponent or more than 20 digits"
+                kind = "a number with a decimal point, an exponent or more than 64 bits"
                 raise Reject(name, f"text expected, not {kind}")
             if isinstance(value, bool) or not isinstance(value, int):
                 raise Reject(name, f"text expected, not {_kind(value)}")
