@@ -53,7 +53,7 @@ def load(home: Home, folder: str | None) -> None:
     if result.problem and not result.published:
         raise result.problem
     if not result.published:
-        say("nothing is new in the lake: the warehouse is unchanged")
+        say("nothing is new in the lake: the star is unchanged")
     warehouse.print_counts(running)
     report.print_checks(running, result.run_id)
     if problem:

@@ -190,13 +190,14 @@
       all: [date, free, paid, all], free: [date, free, 0, ofFree], paid: [date, 0, paid, ofPaid],
     })[state.level]).filter((row) => row[3]);
     const long = body.flatMap((row) => stacked.map((level, i) => ({day: day(row[0]), level, plays: row[1 + i]})));
+    const [first, last] = d3.extent(long, (one) => one.day);
     const wide = true;
     return panel({
       id: "activity", title: "How much, day by day?", wide, colors: {Free: "free", Paid: "paid"},
       about: `Plays per day, UTC${day(facts.until) - day(start) >= 400 * 864e5 ? "; only the last 400 days" : ""}. ${means("paid_plays")} ${means("listeners")}`,
       columns: [["Day", "short"], ["Free plays"], ["Paid plays"], ["Listeners"]], body,
       chart: Plot.plot({
-        style, width: widthOf(wide), height: 230, x: {type: "utc", label: null, ticks: body.length < 9 ? d3.utcDay : undefined}, y: {label: "plays", grid: true, tickFormat: "~s"}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
+        style, width: widthOf(wide), height: 230, x: {type: "utc", label: null, ticks: last - first < 8 * 864e5 ? d3.utcDay : undefined}, y: {label: "plays", grid: true, tickFormat: "~s"}, color: {domain: stacked, range: ["var(--free)", "var(--paid)"]},
         marks: [Plot.rectY(long, {x: "day", y: "plays", fill: "level", interval: "day", inset: 0.5, ...tip((one) => `${dates.format(one.day)}\n${number.format(one.plays)} ${one.level} plays`)}), Plot.ruleY([0])],
       }),
     });
@@ -337,19 +338,18 @@
   }
 
   // The URL has the range, level and item shown, so that it can be shared and the browser's Back button works. The item is
-  // named, because the next page numbers the items differently.
-  const called = (item) => JSON.stringify(item.slice(0, 3));
+  // a hash of its whole name: the next page numbers the items differently, and shows long names only in part.
   function read() {
     const given = new URLSearchParams(location.hash.slice(1));
     state.range = facts.ranges.some((one) => one.id === given.get("range")) ? given.get("range") : facts.ranges[0].id;
     state.level = given.get("level") in levels ? given.get("level") : "all";
-    const at = facts.items.findIndex((item) => called(item) === given.get("item"));
+    const at = facts.items.findIndex((item) => item[5] === given.get("item"));
     state.item = at < 0 ? null : at;
   }
 
   function go(next) {
     const to = {...state, ...next};
-    const hash = new URLSearchParams({range: to.range, level: to.level, ...(to.item === null ? {} : {item: called(facts.items[to.item])})});
+    const hash = new URLSearchParams({range: to.range, level: to.level, ...(to.item === null ? {} : {item: facts.items[to.item][5]})});
     location.hash = hash;
   }
 

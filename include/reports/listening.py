@@ -306,9 +306,10 @@ def _lists(ask: Ask, shown: str, wanted: str, length: int, last: date) -> dict[s
         "lists": lists,
         "firstWeek": _monday(last, WEEKS_OF_ITEM).isoformat(),
         "items": [
-            [kind, _text(song), _text(artist), weeks.get(item, []), places.get(item, [])]
+            [kind, _text(song), _text(artist), weeks.get(item, []), places.get(item, []), digest]
             for item in items
             for kind, song, artist in [item]
+            for digest in [hashlib.md5(orjson.dumps(item)).hexdigest()[:16]]
         ],
     }
 

@@ -218,7 +218,7 @@ def test_reports_that_failed_run_again_although_nothing_is_new(
         assert "The star is published, and the report tables are unchanged" in told
         query(loaded, capsys, "drop view reports_state.due_events")
         assert cli.main(["run", str(folder)], loaded) == 0
-        assert "nothing is new" in capsys.readouterr().out
+        assert "nothing is new in the lake: the star is unchanged" in capsys.readouterr().out
         plays = query(loaded, capsys, "select count(*) as plays from sparkify.songplays")
         assert query(loaded, capsys, "select sum(plays) as plays from reports.daily") == plays
     finally:
