@@ -17,10 +17,10 @@ REDSHIFT_CONNECTION = "airflow/connections/redshift_default"
 COPY_CONNECTION = "airflow/connections/aws_copy_role"
 
 
-def read_login(cluster: Cluster) -> dict[str, Any]:
+def read_login(cluster: Cluster, arn: str) -> dict[str, Any]:
     """Return the master user's name and password from the secret that Redshift manages and rotates."""
     with doing("read the secret of the master user"):
-        return _read(cluster, f"redshift!{cluster.name}-awsuser")
+        return _read(cluster, arn)
 
 
 def new_password() -> str:

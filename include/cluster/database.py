@@ -41,7 +41,7 @@ def write_connections(params: Mapping[str, Any]) -> None:
     """
     cluster = Cluster.from_params(params)
     role = get_copy_role(cluster)
-    host, port = get_endpoint(params)
+    host, port, _ = get_endpoint(params)
     before = read_secret(cluster, REDSHIFT_CONNECTION) or {}
     connection = {
         "conn_type": "redshift",
@@ -72,8 +72,8 @@ def ensure_database_user(params: Mapping[str, Any]) -> None:
     """
     cluster = Cluster.from_params(params)
     role = get_copy_role(cluster)
-    host, port = get_endpoint(params)
-    login = read_login(cluster)
+    host, port, secret = get_endpoint(params)
+    login = read_login(cluster, secret)
     reach.assert_answers(host, port)
     try:
         link = redshift_connector.connect(
@@ -130,17 +130,18 @@ def _list_grants(role: str) -> Iterator[str]:
     yield f"grant assumerole on '{role}' to {USER} for copy"
 
 
-def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int]:
-    """Return the host and port of the cluster or workgroup, which have them once the stack is complete."""
+def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int, str]:
+    """Return host, port and the ARN of the master user's secret, which all exist once the stack is complete."""
     cluster = Cluster.from_params(params)
     with doing(f"look up the address of {cluster.name}"):
         if params["serverless"]:
             api = client("redshift-serverless", cluster.region)
             address = api.get_workgroup(workgroupName=cluster.name)["workgroup"]["endpoint"]
-            return address["address"], address["port"]
+            namespace = api.get_namespace(namespaceName=cluster.name)["namespace"]
+            return address["address"], address["port"], namespace["adminPasswordSecretArn"]
         api = client("redshift", cluster.region)
         (found,) = api.describe_clusters(ClusterIdentifier=cluster.name)["Clusters"]
-        return found["Endpoint"]["Address"], found["Endpoint"]["Port"]
+        return found["Endpoint"]["Address"], found["Endpoint"]["Port"], found["MasterPasswordSecretArn"]
 
 
 def tls_settings(cluster: Cluster) -> dict[str, Any]:

@@ -280,8 +280,10 @@ def is_settled(params: Mapping[str, Any]) -> bool:
 
 
 def delete_stack(cluster: Cluster) -> None:
-    """Start to delete the stack, if there is one."""
-    if describe_stack(cluster) is not None:
+    """Start to delete the stack, if there is one that is not being deleted."""
+    stack = describe_stack(cluster)
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-protect-stacks.html
+    if stack is not None and stack["StackStatus"] != "DELETE_IN_PROGRESS":
         with doing(f"delete stack {cluster.name}"):
             formation = client("cloudformation", cluster.region)
             formation.update_termination_protection(StackName=cluster.name, EnableTerminationProtection=False)

@@ -55,21 +55,26 @@ def has_snapshot(context: Mapping[str, Any]) -> bool:
         if status.upper() in ("FAILED", "CANCELLED"):
             raise ConfigurationError(f"snapshot {name} is {status}; see the cluster's events in AWS")
         return status.upper() == "AVAILABLE"
-    # The stack, and not the tags, decides: a cluster that has lost its tags is deleted with the stack, too.
-    created = {
-        one["ResourceType"] for one in list_resources(cluster) if one["ResourceStatus"] != "CREATE_FAILED"
+    # The stack, and not the tags, decides: a cluster that has lost its tags is deleted with the stack, too. Until the
+    # stack has created its cluster, there is no data, and a cluster of this name may be a foreign one.
+    without_data = ("CREATE_FAILED", "CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+    kinds = {
+        one["ResourceType"] for one in list_resources(cluster) if one["ResourceStatus"] not in without_data
     }
-    with doing(f"take snapshot {name}"):
-        if "AWS::RedshiftServerless::Workgroup" in created:
+    # Someone may have deleted the resources by hand.
+    deleted = absent("ClusterNotFound", "ClusterNotFoundFault", "ResourceNotFoundException")
+    with doing(f"take snapshot {name}"), deleted:
+        if "AWS::RedshiftServerless::Workgroup" in kinds:
+            serverless = client("redshift-serverless", cluster.region)
+            # AWS denies CreateSnapshot for a namespace that does not exist, because it has no tags.
+            serverless.get_namespace(namespaceName=cluster.name)
             tags = [{"key": key, "value": value} for key, value in cluster.tags.items()]
-            client("redshift-serverless", cluster.region).create_snapshot(
-                namespaceName=cluster.name, snapshotName=name, tags=tags
-            )
-        elif "AWS::Redshift::Cluster" in created:
+            serverless.create_snapshot(namespaceName=cluster.name, snapshotName=name, tags=tags)
+            return False
+        if "AWS::Redshift::Cluster" in kinds:
             _take_of_cluster(cluster, name)
-        else:
-            raise AirflowSkipException(f"there is no cluster or workgroup in a stack {cluster.name}")
-    return False
+            return False
+    raise AirflowSkipException(f"there is no cluster or workgroup in a stack {cluster.name}")
 
 
 def _take_of_cluster(cluster: Cluster, name: str) -> None:

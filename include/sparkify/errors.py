@@ -119,6 +119,9 @@ def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
         or standard.TransientRetryableChecker().is_retryable(answer)
         or "Throttling" in code
         or re.match("Insufficient.*Capacity", code) is not None
+        # The answer to a call was lost, and botocore sent it again: a retry finds the result of the first one.
+        or "AlreadyExists" in code
+        or "IN_PROGRESS state and can not be updated" in str(error)
         # Secrets Manager deletes a secret some time after the call returns, and keeps its name until then.
         or "scheduled for deletion" in str(error)
     )

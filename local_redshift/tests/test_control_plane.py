@@ -218,6 +218,8 @@ def test_a_stack_is_changed_protected_and_deleted(local_redshift: Running, stack
     assert refused(api.delete_stack, StackName=made) == "ValidationError"
     api.update_termination_protection(StackName=made, EnableTerminationProtection=False)
     api.delete_stack(StackName=made)
+    protect = {"StackName": made, "EnableTerminationProtection": False}
+    assert refused(api.update_termination_protection, **protect) == "ValidationError"
     until(lambda: not api.list_stacks(StackStatusFilter=["DELETE_IN_PROGRESS"])["StackSummaries"])
     groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     assert [group["logGroupName"] for group in groups] == [f"{name}-kept"]

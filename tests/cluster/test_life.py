@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import datetime
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
-from include.cluster import connections, database, inventory, pause, serverless, stack, teardown
+from include.cluster import aws, connections, database, inventory, pause, serverless, stack, teardown
 from include.sparkify.errors import ConfigurationError, TransientError
 from tests.cluster.account import REGION
 from tests.reports.test_door import assert_open, log_in
@@ -182,6 +183,25 @@ def test_a_run_that_finds_an_earlier_one_at_work_waits_and_then_has_its_way(acco
     while not stack.is_settled(later):
         account.stack()
     assert stack.parameters_of(account.stack())["SecondCidr"] == "10.2.0.0/16"
+
+
+def test_a_call_whose_answer_was_lost_is_tried_again(account, monkeypatch):
+    """botocore sends the call again, and AWS refuses it because of the first one."""
+    params = account.params("provision", **account.wanted())
+    formation = aws.client("cloudformation", REGION)
+    for operation, given in (("create_stack", params), ("update_stack", params | {"cidrs": ["10.2.0.0/16"]})):
+        once = getattr(formation, operation)
+        with monkeypatch.context() as patch:
+            patch.setattr(formation, operation, lambda once=once, **named: [once(**named), once(**named)])
+            with pytest.raises(TransientError):
+                stack.deploy_stack(given)
+        with contextlib.suppress(AirflowSkipException):
+            stack.deploy_stack(given)
+        assert account.stack()["StackStatus"] == f"{operation[:6].upper()}_COMPLETE"
+    # A second try of teardown finds the stack while AWS deletes it.
+    stack.delete_stack(account.cluster)
+    stack.delete_stack(account.cluster)
+    assert account.stack() is None
 
 
 def test_teardown_wants_the_name_again_and_may_find_nothing(account):

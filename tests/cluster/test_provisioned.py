@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import redshift_connector
 
-from include.cluster import pause, request, stack
+from include.cluster import aws, database, pause, request, stack
+from include.sparkify.errors import ConfigurationError
 from tests.cluster.account import REGION
 from tests.running import dag_of
 
@@ -98,6 +100,19 @@ def test_silent_connections_are_kept_alive(provisioned):
         10,
         5,
     )
+
+
+def test_the_master_password_is_read_from_the_secret_that_redshift_names(provisioned, monkeypatch):
+    """AWS documents its ARN, not its name."""
+    api, redshift = provisioned.client("secretsmanager"), aws.client("redshift", REGION)
+    login = json.dumps({"username": "elsewhere", "password": "Elsewhere123"})
+    arn = api.create_secret(Name="elsewhere", SecretString=login)["ARN"]
+    (found,) = redshift.describe_clusters(ClusterIdentifier=provisioned.name)["Clusters"]
+    answer = {"Clusters": [found | {"MasterPasswordSecretArn": arn}]}
+    monkeypatch.setattr(redshift, "describe_clusters", lambda **_: answer)
+    with pytest.raises(ConfigurationError, match="as elsewhere at"):
+        database.ensure_database_user(provisioned.params("provision"))
+    api.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
 
 
 def test_the_pipelines_user_has_just_its_own_schemas(provisioned):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from datetime import datetime
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
@@ -223,6 +224,25 @@ def test_a_final_snapshot_of_a_cluster_in_another_state(account, monkeypatch, st
         error = AirflowSkipException if outcome == "skips" else ConfigurationError
         with pytest.raises(error, match=f"is {state}"):
             teardown._take_of_cluster(account.cluster, "any")
+
+
+@pytest.mark.parametrize("kind", ["Cluster", "Namespace"])
+@pytest.mark.parametrize("state", ["CREATE_COMPLETE", "CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS"])
+def test_a_warehouse_that_does_not_exist_has_no_final_snapshot(account, monkeypatch, kind, state):
+    """It was deleted by hand, is not created yet, or an earlier teardown is deleting it."""
+    kinds = {"Cluster": "AWS::Redshift::Cluster", "Namespace": "AWS::RedshiftServerless::Workgroup"}
+    monkeypatch.setattr(
+        teardown, "list_resources", lambda _: [{"ResourceType": kinds[kind], "ResourceStatus": state}]
+    )
+    if state != "CREATE_COMPLETE":
+        # The cluster of this name may be that of others.
+        monkeypatch.setattr(teardown, "client", None)
+    context = {
+        "params": account.params("teardown"),
+        "dag_run": types.SimpleNamespace(start_date=datetime(2026, 1, 1)),
+    }
+    with pytest.raises(AirflowSkipException, match="there is no cluster or workgroup"):
+        teardown.has_snapshot(context)
 
 
 def test_the_stack_gets_the_role_of_its_own_partition(account, monkeypatch):

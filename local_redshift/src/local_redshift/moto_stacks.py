@@ -128,6 +128,9 @@ def _delete_stack(self: CloudFormationBackend, name_or_stack_id: str) -> None:
 
 def _update_termination_protection(self: Any) -> Any:
     stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-protect-stacks.html
+    if stack.status == "DELETE_IN_PROGRESS":
+        raise ValidationError(message=f"Stack [{stack.name}] is in {stack.status} state")
     stack.enable_termination_protection = self._get_bool_param("EnableTerminationProtection")
     return responses.ActionResult({"StackId": stack.stack_id})
 
