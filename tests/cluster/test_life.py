@@ -185,6 +185,7 @@ def test_a_run_that_finds_an_earlier_one_at_work_waits_and_then_has_its_way(acco
     assert stack.parameters_of(account.stack())["SecondCidr"] == "10.2.0.0/16"
 
 
+@pytest.mark.finding("G13")
 def test_a_call_whose_answer_was_lost_is_tried_again(account, monkeypatch):
     """botocore sends the call again, and AWS refuses it because of the first one."""
     params = account.params("provision", **account.wanted())

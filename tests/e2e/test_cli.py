@@ -200,6 +200,7 @@ def test_a_failed_run_says_what_where_and_what_next(
 
 
 @pytest.mark.slow
+@pytest.mark.finding("G12")
 def test_reports_that_failed_run_again_although_nothing_is_new(
     loaded: Home, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

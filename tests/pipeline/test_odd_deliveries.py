@@ -163,6 +163,7 @@ def test_the_table_of_the_page_has_every_delivery_of_this_file():
     assert [title for title, *_ in PAGE] == [*LOGS, *SONGS]
 
 
+@pytest.mark.finding("R10")
 @pytest.mark.parametrize(("title", "answer", "detail"), PAGE, ids=[title for title, *_ in PAGE])
 def test_an_odd_delivery_is_answered_as_the_page_says(answers, title, answer, detail):
     key, content = key_of(title), {**LOGS, **SONGS}[title]
@@ -222,6 +223,7 @@ def test_an_archived_version_takes_nothing_away(fresh):
     assert world.items() == [0, 1]
 
 
+@pytest.mark.finding("R12")
 @pytest.mark.parametrize(
     ("code", "error"),
     [

@@ -220,6 +220,7 @@ def test_nothing_but_digits_in_quotes_is_a_whole_number(text):
         event(itemInSession=text)
 
 
+@pytest.mark.finding("R11")
 @pytest.mark.parametrize("number", [1.1, 2**64, -(2**63) - 1], ids=str)
 def test_a_number_whose_digits_are_not_kept_is_refused_as_text(number):
     assert event(song=2**64 - 1)["song"] == "18446744073709551615"
