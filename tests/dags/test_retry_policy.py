@@ -12,7 +12,7 @@ pytest.importorskip(
 
 from airflow.sdk import RetryAction
 
-from dags.sparkify import pipeline
+from dags.sparkify import sparkify
 
 
 def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
@@ -38,5 +38,5 @@ def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
     ids=str,
 )
 def test_a_final_error_is_not_retried(error: Exception, action: RetryAction) -> None:
-    for task in pipeline.tasks:
+    for task in sparkify().tasks:
         assert task.retry_policy.evaluate(error, 1, 3).action is action, task.task_id
