@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from include.sparkify import tables
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import analysts, warehouse
-from include.sparkify.redshift.schema import find_columns, query_catalog
+from include.sparkify.redshift.schema import find_columns, query_catalog, write_comments
 from include.sparkify.settings import ops, reports, reports_state
 
 log = logging.getLogger(__name__)
@@ -304,22 +304,14 @@ def _create_tables(cursor: Any) -> None:
                 for column in table.columns
             )
             cursor.execute(f"create table {target} ({body}) sortkey ({table.key})")
-        _comment(cursor, "table", name)
+        write_comments(cursor, "table", target, table)
 
 
 def _create_views(cursor: Any, rendered: Mapping[str, str]) -> None:
     """Create or replace every view. Neither a script nor a check reads one."""
     for name in VIEWS:
         cursor.execute(f"create or replace view {_target(name)} as\n{rendered[name]}")
-        _comment(cursor, "view", name)
-
-
-def _comment(cursor: Any, kind: str, name: str) -> None:
-    """Comment on a table or a view and its columns."""
-    table, target = _declared(name), _target(name)
-    cursor.execute(f"comment on {kind} {target} is {_literal(table.grain)}")
-    for column in table.columns:
-        cursor.execute(f"comment on column {target}.{column.name} is {_literal(column.meaning)}")
+        write_comments(cursor, "view", _target(name), _declared(name))
 
 
 def _declared(name: str) -> tables.Table:
@@ -332,8 +324,3 @@ def _columns(name: str) -> list[str]:
 
 def _target(name: str) -> str:
     return f"{reports_state() if name in WORKING else reports()}.{name}"
-
-
-def _literal(text: str) -> str:
-    """Return text as an SQL literal, because COMMENT ON takes no bound values."""
-    return "'" + text.replace("'", "''") + "'"

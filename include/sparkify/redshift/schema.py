@@ -11,7 +11,7 @@ import redshift_connector
 from include.sparkify.errors import NO_SCHEMA, ConfigurationError, answer
 from include.sparkify.redshift import analysts, warehouse
 from include.sparkify.settings import ops, star
-from include.sparkify.tables import OPS, PUBLISHED, SOURCES, SQL, columns, published
+from include.sparkify.tables import OPS, PUBLISHED, SOURCES, SQL, Table, columns, published
 
 # Name and type of the columns of a table, in order.
 Columns = list[tuple[str, str]]
@@ -140,13 +140,21 @@ def _create(cursor: Any, scripts: Mapping[str, str]) -> None:
         cursor.execute(f"create schema if not exists {schema}")
     for table, script in scripts.items():
         warehouse.execute(cursor, script)
-        declared, target = published(table), f"{schema_of(table)}.{table}"
-        comments = {f"table {target}": declared.grain}
-        comments |= {f"column {target}.{column.name}": column.meaning for column in declared.columns}
-        for place, text in comments.items():
-            # COMMENT ON takes no bound values.
-            quoted = text.replace("'", "''")
-            cursor.execute(f"comment on {place} is '{quoted}'")
+        write_comments(cursor, "table", f"{schema_of(table)}.{table}", published(table))
+
+
+def write_comments(cursor: Any, kind: str, target: str, declared: Table) -> None:
+    """Write the grain of a table or view, and the meanings of its columns, as comments in the warehouse.
+
+    :param kind: ``table`` or ``view``.
+    :param target: its name, with its schema.
+    """
+    comments = {f"{kind} {target}": declared.grain}
+    comments |= {f"column {target}.{column.name}": column.meaning for column in declared.columns}
+    for place, text in comments.items():
+        # COMMENT ON takes no bound values.
+        quoted = text.replace("'", "''")
+        cursor.execute(f"comment on {place} is '{quoted}'")
 
 
 def _compare(found: Mapping[str, Columns], declared: Iterable[str]) -> dict[str, str]:
