@@ -7,7 +7,6 @@ version, and a published table by the versions that it is derived from. The code
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -415,13 +414,3 @@ def walks(graph: dict[State, list[Edge]], first: State) -> Iterator[list[Edge]]:
                 covered.add(kind_of(here, step))
                 here = step.state
             yield walk
-
-
-def count_kinds(graph: dict[State, list[Edge]]) -> int:
-    """Return the number of kinds of edges."""
-    return len({kind_of(state, edge) for state, found in graph.items() for edge in found})
-
-
-def length(graph: dict[State, list[Edge]]) -> int:
-    """Return the number of edges."""
-    return sum(map(len, itertools.chain(graph.values())))

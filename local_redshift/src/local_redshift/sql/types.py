@@ -46,7 +46,6 @@ _NULL = Type("null", 0)
 _TOKEN = re.compile(r'[(){}]|"(?:\\.|[^"\\])*"|(?:\\.|[^\s(){}\\])+')
 _NUMERIC, _VARCHAR = "1700", "1043"
 _INTEGERS = {"21": Type("integer", 5), "23": Type("integer", 10), "20": Type("integer", 19)}
-_TEXTS = {"25", "1043"}
 # OIDs of PostgreSQL's functions, aggregates and operators.
 _SAME = {"1740", "1781", "1782", "1705"}  # conversion of an integer to NUMERIC, abs()
 _EXTREMES = {"2130", "2146", "2129", "2145"}  # max and min of NUMERIC and text
