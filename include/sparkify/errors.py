@@ -62,6 +62,7 @@ _DENIED = (
     "for provision and teardown; a bucket with a customer managed key, or of another account, needs more: docs/aws.md, "
     "Permissions"
 )
+_RETRIES_FAILED = "Next: if all retries fail, check the status of the service in AWS; then clear the task."
 _UNKNOWN_KEY = "connection aws_default has a key that AWS does not know"
 _AWS_HINTS = {
     "NoSuchBucket": "the bucket does not exist: fix source_bucket or work_bucket in the Variable `sparkify`",
@@ -89,7 +90,7 @@ def aws_error(error: Exception, doing: str) -> AirflowException:
     if isinstance(error, botocore.exceptions.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
         if _is_transient_aws(error):
-            return TransientError(f"could not {doing}: {error}")
+            return TransientError(f"could not {doing}: {error}. {_RETRIES_FAILED}")
         hint = _AWS_HINTS.get(code, "see the message of AWS")
         return ConfigurationError(f"could not {doing}: {error}. Next: {hint}.")
     if isinstance(
@@ -98,7 +99,7 @@ def aws_error(error: Exception, doing: str) -> AirflowException:
         return ConfigurationError(
             f"could not {doing}: {error}. Next: give connection aws_default credentials."
         )
-    return TransientError(f"could not {doing}: {type(error).__name__}: {error}")
+    return TransientError(f"could not {doing}: {type(error).__name__}: {error}. {_RETRIES_FAILED}")
 
 
 def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
@@ -176,7 +177,7 @@ def warehouse_error(error: Exception, doing: str) -> AirflowException:
             "cluster); then clear the task."
         )
     if is_transient(error):
-        return TransientError(f"could not {doing}: {text}")
+        return TransientError(f"could not {doing}: {text}. {_RETRIES_FAILED}")
     if state == STATEMENT_TIMEOUT:
         return TransientError(
             f"could not {doing}: {text}. Next: if another session holds a lock, end it; else raise statement_minutes "
@@ -187,4 +188,7 @@ def warehouse_error(error: Exception, doing: str) -> AirflowException:
             f"could not {doing}: {text} ({state or 'no SQLSTATE'}). Next: check connection redshift_default, the "
             "rights of its user, and the tables (task create_tables creates missing ones)."
         )
-    return DataError(f"could not {doing}: {text} (SQLSTATE {state})")
+    return DataError(
+        f"could not {doing}: {text} (SQLSTATE {state}). Next: find the statement in the log of the task; fix it or its "
+        "data; then clear the task."
+    )

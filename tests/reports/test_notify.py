@@ -175,6 +175,34 @@ def test_every_task_has_it(sparkify, reports):
             assert function in (notify.failure, checks.record_failed), task.task_id
 
 
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        (
+            {"S": "ERROR", "C": "22012", "M": "division by zero", "D": "Ada Lovelace"},
+            "could not run audit_star.rows: division by zero (SQLSTATE 22012). Next: find the statement in the log",
+        ),
+        (
+            {"S": "ERROR", "C": "3F000", "M": 'schema "sparkify_run_1_0123456789ab" does not exist'},
+            "the run has ended, and its schema is dropped. Next: clear the task `plan`",
+        ),
+        (
+            {"S": "ERROR", "C": "57014", "M": "Query cancelled on user's request"},
+            "enlarge the cluster.\nLocks at this moment: ",
+        ),
+    ],
+    ids=["statement", "ended run", "canceled"],
+)
+def test_the_error_of_an_operator_gets_a_next_step(world, sparkify, answer, kept):
+    context, messages = context_of(world, sparkify)
+    context["exception"] = redshift_connector.ProgrammingError(answer)
+
+    notify.failure(context)
+
+    assert kept in messages[notify.FAILURE]
+    assert "Ada" not in messages[notify.FAILURE], "the detail of an error may have values of a row"
+
+
 def test_a_failed_copy_is_told_with_its_reason(world, sparkify):
     context, kept = context_of(world, sparkify)
     world.log("2018-11-01", event(datetime(2018, 11, 1, 10), 1))

@@ -56,6 +56,7 @@ def test_errors_of_aws(error, kind, said):
     assert type(found) is kind
     assert "could not list s3://lake/: " in str(found)
     assert said in str(found)
+    assert "Next: " in str(found)
 
 
 @pytest.mark.finding("F7")
@@ -153,6 +154,7 @@ def test_errors_of_the_warehouse(error, kind, said):
     assert type(found) is kind
     assert "could not publish 1: " in str(found)
     assert said in str(found)
+    assert "Next: " in str(found)
 
 
 def test_what_is_tried_again_at_once():

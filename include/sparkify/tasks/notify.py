@@ -6,8 +6,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import redshift_connector
+
 from include.sparkify import intervals, run_plan
-from include.sparkify.errors import STATEMENT_TIMEOUT, ConfigurationError
+from include.sparkify.errors import STATEMENT_TIMEOUT, ConfigurationError, answer, warehouse_error
 from include.sparkify.redshift import warehouse
 from include.sparkify.settings import AWS_CONN_ID, settings
 
@@ -27,17 +29,21 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
 
     :param cause: replaces the exception of the task, if more is known than it says.
     """
-    ti = context["ti"]
-    error = str(cause or context.get("exception") or "the task gave no message: its worker may have died")
-    if STATEMENT_TIMEOUT in error or "statement timeout" in error:
+    ti, exception = context["ti"], cause or context.get("exception")
+    error = str(exception or "the task gave no message: its worker may have died. Next: clear the task.")
+    timed_out = "statement timeout" in error
+    if run_plan.is_of_ended_run(error):
+        error = f"the run has ended, and its schema is dropped. {run_plan.CLEAR} The error was: {error}"
+    # The operators of the providers raise the driver's own errors.
+    elif isinstance(exception, redshift_connector.Error):
+        timed_out = answer(exception)[0] == STATEMENT_TIMEOUT
+        error = str(warehouse_error(exception, f"run {ti.task_id}"))
+    if timed_out:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
-        log.error("%s", error)
     if "load_error" in error:
         prefix = context["task"].s3_key.rpartition("/")[0]
         error += f"\nCOPY: {warehouse.describe_load_error(prefix)}."
-        log.error("%s", error)
-    if run_plan.is_of_ended_run(error):
-        error = f"the run has ended, and its schema is dropped. {run_plan.CLEAR} The error was: {error}"
+    if error != str(exception):
         log.error("%s", error)
     # If the worker has died, there is no exception. Airflow 3 then calls this function in its DAG processor, where
     # xcom_push never returns.
