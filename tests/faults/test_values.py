@@ -266,7 +266,7 @@ def test_a_renamed_field_stops_the_run_with_its_name(fresh):
 
     with pytest.raises(
         DataError,
-        match="no line of it has userAgent, which its plays must have: a field was renamed or dropped",
+        match="no line has userAgent, which every play must have: a field was renamed or dropped",
     ):
         world.load("2018-11-01")
 
