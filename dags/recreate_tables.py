@@ -2,7 +2,7 @@
 # recreate_tables: drop all tables of the pipeline, and create empty tables
 
 **Result.** In one transaction, the DAG drops the star, the history and the operations tables (the ledger, rejected
-lines, check results and others), and creates them as declared in `include/sql/create`. Afterwards, all data must be
+lines, check results and others), and creates them as declared in `include/sql/create`. After that, all data must be
 reloaded from the lake. To change the columns of a table, use the DAG `upgrade_tables`. Use this DAG only if no upgrade
 script applies. The DAG runs only if you trigger it.
 

@@ -156,7 +156,7 @@ def test_a_misspelled_parameter_fails_the_run(airflow_database, caplog, dag_id):
     state, tasks = run(dag_of(dag_id), nmae="other")
     first = next(iter(dag_of(dag_id).roots)).task_id
     assert (state, tasks[first]) == ("failed", "failed")
-    assert "unknown parameters: nmae. Known: " in caplog.text
+    assert "unknown parameters: nmae. Known parameters: " in caplog.text
 
 
 def test_a_bucket_in_another_region_is_refused(account):

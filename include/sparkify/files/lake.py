@@ -158,8 +158,8 @@ def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[LakeObj
             # A proxy may return an error page with status 200.
             if "KeyCount" not in page or (page["IsTruncated"] and not page.get("NextContinuationToken")):
                 raise TransientError(
-                    f"could not list s3://{bucket}/{prefix}: a response is not from S3, or is incomplete. Is there a proxy "
-                    "between the workers and S3?"
+                    f"could not list s3://{bucket}/{prefix}: a response is not from S3, or is incomplete. Is there a "
+                    "proxy between the workers and S3?"
                 )
             for folder in page.get("CommonPrefixes", []):
                 yield folder["Prefix"]

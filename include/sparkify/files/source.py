@@ -190,7 +190,7 @@ class Reading:
             )
 
     def refuse_empty(self) -> None:
-        """Refuse an empty file if another version of it is loaded, because the rows of that version would be deleted."""
+        """Refuse an empty file if another version of it is loaded, to keep the rows of that version."""
         if not (self.file.lines or self.refusal) and self.file.ledger_etag not in ("", self.file.etag):
             self.refusal = (
                 "it is empty, and a version of it is loaded, whose rows stay. To delete them, delete the file and run "
