@@ -76,7 +76,8 @@ class Settings(pydantic.BaseModel):
     wait_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 180
     """Minutes after the end of an interval for which a run waits for its log file.
 
-    If the file has not arrived by then, the run continues without it. The value must be less than ``SPARKIFY_RUN_HOURS``, after which Airflow ends the run.
+    If the file has not arrived by then, the run continues without it. The value must be less than
+    ``SPARKIFY_RUN_HOURS``, after which Airflow ends the run.
     """
     look_back_days: Annotated[int, Field(ge=0, le=366)] = 3
     """Days before the interval for which a run in mode ``load`` without ``start`` loads late and changed files."""
@@ -86,7 +87,8 @@ class Settings(pydantic.BaseModel):
     delete_threshold: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the loaded lines, or of the loaded song files, that a run may delete.
 
-    A run that would delete more fails before it publishes. To allow the deletion for one run, use the parameter ``confirm_deletes`` of the DAG.
+    A run that would delete more fails before it publishes. To allow the deletion for one run, use the parameter
+    ``confirm_deletes`` of the DAG.
     """
     lock_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 10
     """Minutes that a run waits for the lock for writers before it fails.
@@ -224,7 +226,7 @@ def schedule() -> str:
 
 
 def start_date() -> datetime:
-    """Return ``SPARKIFY_START_DATE``: the first scheduled day, UTC (default 2018-11-01, when the public data begins)."""
+    """Return ``SPARKIFY_START_DATE``: the first scheduled day, UTC (default 2018-11-01, as in the public data)."""
     return _date("SPARKIFY_START_DATE") or datetime(2018, 11, 1, tzinfo=UTC)
 
 

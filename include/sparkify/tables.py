@@ -157,8 +157,8 @@ class Guarded:
     text: str
     """SQL expression for the key as text. The alias of the table is ``p``."""
     scope: str
-    """The rows that a run may change: ``day`` for rows of the affected days, ``lines`` for rows of the files of the run,
-    or the name of a table in the run schema that contains the first key column of each such row."""
+    """The rows that a run may change: ``day`` for rows of affected days, ``lines`` for rows of the files of the run, or
+    the name of a table in the run schema that contains the first key column of each such row."""
 
 
 def guarded() -> list[Guarded]:

@@ -98,7 +98,7 @@ def test_without_a_topic_nothing_is_sent(make_world, topic, sparkify):
     ("reason", "said"),
     [
         ("timed_out", ["has reached its time limit"]),
-        ("all_tasks_deadlocked", ["cannot go on (all_tasks_deadlocked)"]),
+        ("all_tasks_deadlocked", ["cannot continue (all_tasks_deadlocked)"]),
         ("task_failure", []),
     ],
 )

@@ -175,7 +175,7 @@ def test_a_run_that_left_a_file_out(sparkify, world):
     assert facts["verdict"] == "published"
     (failure,) = facts["failures"]
     assert failure["task"] == "check_complete"
-    assert "everything else is loaded, but 1 file is refused" in failure["message"]
+    assert "all other files are loaded, but 1 file is refused" in failure["message"]
     assert "broken" in failure["message"] and "check_complete" in page.words
     assert_harmless(page, html)
 
@@ -263,7 +263,7 @@ def test_a_run_with_nothing_new(sparkify, world):
     assert (state, tasks["publish"], tasks["close_run"]) == ("success", "skipped", "success")
     assert (facts["verdict"], facts["input"]) == ("nothing_new", None)
     assert facts["days"][-1]["plays"] == 1
-    assert "every file is loaded at its version" in page.words
+    assert "the current version of every file is loaded" in page.words
 
 
 @pytest.mark.finding("R3")
