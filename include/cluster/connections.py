@@ -57,8 +57,8 @@ def _find_own(cluster: Cluster, name: str) -> dict[str, Any] | None:
         raise ConfigurationError(
             f"secret {name} was not created by provision: it lacks the tags {cluster.tags}. It was not changed. "
             "Next: store its content under another name and delete it without a recovery window, or add the tags so "
-            "that provision may replace its content. If another warehouse owns it, use another account or Region, because "
-            "Airflow finds connections by name."
+            "that provision may replace its content. If another warehouse owns it, use another account or Region, "
+            "because Airflow finds connections by name."
         )
     return found
 
