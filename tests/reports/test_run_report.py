@@ -160,7 +160,10 @@ def test_a_run_with_a_misspelled_parameter_fails_and_names_it(sparkify, world):
 
     assert (state, tasks["plan"], tasks["publish"]) == ("failed", "failed", "upstream_failed")
     (failure,) = newest(world)[0]["failures"]
-    assert "unknown parameters: Mode, from. Known parameters: confirm_deletes, end, mode, start. " in failure["message"]
+    assert (
+        "unknown parameters: Mode, from. Known parameters: confirm_deletes, end, mode, start. "
+        in failure["message"]
+    )
     assert run(sparkify, **given)[0] == "success"
 
 

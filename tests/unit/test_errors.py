@@ -132,7 +132,11 @@ WAREHOUSE = {
         TransientError,
         "canceled. Next: if another session holds a lock",
     ),
-    "no table": (answer("42P01", "no table"), ConfigurationError, "no table (42P01). Next: check the connection"),
+    "no table": (
+        answer("42P01", "no table"),
+        ConfigurationError,
+        "no table (42P01). Next: check the connection",
+    ),
     "no schema": (
         answer("3F000", "no schema"),
         ConfigurationError,

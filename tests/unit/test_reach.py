@@ -68,7 +68,8 @@ def test_one_whose_packets_are_dropped():
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", port))
         with pytest.raises(
-            TransientError, match="paused, or the security group does not allow the connection. Next: .*`resume`"
+            TransientError,
+            match="paused, or the security group does not allow the connection. Next: .*`resume`",
         ):
             reach.assert_answers("127.0.0.1", port)
 
