@@ -78,7 +78,7 @@ def test_one_whose_packets_are_dropped():
     ("host", "answer", "said"),
     [
         ("127.0.0.1", b"", "closed the connection before the login"),
-        ("127.0.0.1", b"HTTP/1.1 400", "another service has this port"),
+        ("127.0.0.1", b"HTTP/1.1 400", "another service uses this port"),
         ("no-such-cluster.invalid", b"S", "the name is unknown"),
     ],
 )
