@@ -130,7 +130,7 @@ def _check_cidrs(params: Mapping[str, Any]) -> None:
             network = ipaddress.IPv4Network(text)
         except ValueError as error:
             # The cluster has no IPv6 address.
-            raise ConfigurationError(f"parameter cidrs: {error}; write a range such as 10.0.0.0/16") from None
+            raise ConfigurationError(f"parameter cidrs: {error}. Write a range such as 10.0.0.0/16") from None
         if network.prefixlen < WIDEST_PREFIX:
             raise ConfigurationError(
                 f"parameter cidrs: {text} is wider than /{WIDEST_PREFIX}, which is most of the internet. List only the "

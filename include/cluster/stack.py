@@ -211,14 +211,14 @@ def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
     vpcs, zones = {one["VpcId"] for one in subnets}, {one["AvailabilityZone"] for one in subnets}
     if len(vpcs) != 1:
         raise ConfigurationError(
-            f"parameter subnet_ids: the subnets are in {len(vpcs)} VPCs; give subnets of one VPC"
+            f"parameter subnet_ids: the subnets are in {len(vpcs)} VPCs. Choose subnets of one VPC"
         )
     # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
     needed = 2 if cluster.region == "us-west-1" else 3
     if params["serverless"] and (len(subnets) < 3 or len(zones) < needed):
         raise ConfigurationError(
             f"parameter subnet_ids: in {cluster.region}, Serverless needs three subnets in {needed} availability "
-            f"zones; these {len(subnets)} are in {', '.join(sorted(zones))}"
+            f"zones, but these {len(subnets)} are in {', '.join(sorted(zones))}"
         )
     return str(vpcs.pop())
 

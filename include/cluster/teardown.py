@@ -53,7 +53,7 @@ def has_snapshot(context: Mapping[str, Any]) -> bool:
     status = inventory.list_snapshots(cluster).get(name)
     if status is not None:
         if status.upper() in ("FAILED", "CANCELLED"):
-            raise ConfigurationError(f"snapshot {name} is {status}; see the cluster's events in AWS")
+            raise ConfigurationError(f"snapshot {name} is {status}. Next: see its events in AWS")
         return status.upper() == "AVAILABLE"
     # Use the stack instead of the tags, because a cluster without its tags is also deleted with the stack. Until the
     # stack has created its cluster, there is no data, and an existing cluster of this name may not belong to the stack.
@@ -121,7 +121,7 @@ def delete_bucket(params: Mapping[str, Any]) -> None:
             answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
             if errors := answer.get("Errors"):
                 raise TransientError(
-                    f"could not delete {len(errors)} objects of s3://{bucket}, for example {errors[0]}; run teardown "
+                    f"could not delete {len(errors)} objects of s3://{bucket}, for example {errors[0]}. Run teardown "
                     "again"
                 )
         s3.delete_bucket(Bucket=bucket)

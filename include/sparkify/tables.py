@@ -1,4 +1,4 @@
-"""Register all tables of the pipeline in groups and in order, and read their declarations.
+"""Define the names, groups and order of all tables of the pipeline, and read their declarations.
 
 The DAGs, the checks, the documents, the local environment and the tests use the table names of this module. Each table
 is declared in one file, in a folder of ``include/sql``: ``create`` for published tables, ``open_run`` for staging

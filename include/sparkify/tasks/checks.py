@@ -223,7 +223,7 @@ def record_failed(checks: list[Check], context: Mapping[str, Any]) -> None:
     for result in results:
         log.error("%s", describe(result))
     error = DataError(
-        "the star is unchanged; failed: "
+        "the star is unchanged. Failed checks: "
         + "\n".join(map(describe, results))
         + f"\nAll results: select * from {ops()}.quality_results where run_id = '{context['run_id']}'"
         + "\nNext: fix the cause, then clear the task `plan` with its downstream tasks."

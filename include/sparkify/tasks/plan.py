@@ -368,7 +368,7 @@ def _apply_absent_policy(due: Due, interval: Interval, config: Settings) -> None
         raise DataError(
             f"{message}. Nothing was loaded. Next: have the files delivered, then run the interval again."
         )
-    log.warning("%s; a late file is found by look-back, or by a run with start and end", message)
+    log.warning("%s. A later run finds a late file by look-back, or with start and end", message)
     all_days = list(interval.days())
     if config.absent == "skip" and not due.files and all(days == all_days for days in due.absent.values()):
         raise AirflowSkipException(message)

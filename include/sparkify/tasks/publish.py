@@ -154,7 +154,7 @@ def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
     if files != wanted_files or rows != wanted_rows:
         raise DataError(
             f"{schema} has {rows} rows of {files} files, but {wanted_rows} rows of {wanted_files} files were "
-            f"validated; nothing was published. {CLEAR}"
+            f"validated. Nothing was published. {CLEAR}"
         )
 
 
