@@ -209,7 +209,7 @@ class StagedFile(NamedTuple):
 
 
 def _leave_out(cursor: Any, plan: Plan) -> list[str]:
-    """Delete the files from the staging tables that another run has published since the plan.
+    """Delete files that another run has published since the plan from the staging tables.
 
     If the two runs read different versions of a file, the version of this run is kept only if it is now in the lake.
     After a full refresh, files that are no longer in the lake are also left out.
