@@ -55,7 +55,7 @@ def _find_own(cluster: Cluster, name: str) -> dict[str, Any] | None:
         found = describe_secret(cluster, name)
     if found and not cluster.owns(found.get("Tags")):
         raise ConfigurationError(
-            f"secret {name} was not created by provision: it lacks the tags {cluster.tags}. It was not changed. "
+            f"secret {name} was not created by provision: it lacks the tags {cluster.tags}. Nothing was changed. "
             "Next: store its content under another name and delete it without a recovery window, or add the tags so "
             "that provision may replace its content. If another warehouse owns it, use another account or Region, "
             "because Airflow finds connections by name."

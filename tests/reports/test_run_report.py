@@ -277,7 +277,7 @@ def test_a_run_whose_log_file_never_came_says_so(sparkify, world):
 
     assert (state, tasks["publish"], facts["verdict"]) == ("success", "skipped", "nothing_new")
     assert facts["skipped"].startswith("no file of events for 1 day(s)") and facts["skipped"] in page.words
-    assert "loaded at its version" not in page.words and "2018-11-05" in facts["skipped"]
+    assert "current version of every file" not in page.words and "2018-11-05" in facts["skipped"]
 
 
 def test_a_report_that_cannot_be_written_leaves_the_run_as_it_is(sparkify, world, monkeypatch):

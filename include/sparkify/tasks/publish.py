@@ -70,7 +70,7 @@ def publish(
         f"{check.table}.{check.name}" for check in required if (check.table, check.name) not in passed
     )
     if missing:
-        raise DataError(f"not passed in this run: {', '.join(missing)}. Nothing was published. {CLEAR}")
+        raise DataError(f"not passed in this run: {', '.join(missing)}, so nothing was published. {CLEAR}")
     audited = [checks.Result(check, 0, "") for check in required]
     result: Published = {
         "run_schema": schema,
@@ -154,7 +154,7 @@ def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
     if files != wanted_files or rows != wanted_rows:
         raise DataError(
             f"{schema} has {rows} rows of {files} files, but {wanted_rows} rows of {wanted_files} files were "
-            f"validated. Nothing was published. {CLEAR}"
+            f"validated, so nothing was published. {CLEAR}"
         )
 
 
