@@ -1,19 +1,19 @@
 """
 # maintenance: clean up the warehouse and the work bucket every week
 
-**Result.** Drops the schemas of dead runs. Deletes rows of `quality_results`, `rejected_lines`, `publish_log` and
-`changed_days`, and run reports, older than `keep_days`, and files for COPY in the work bucket older than
-`keep_run_days` (both are keys of the Variable `sparkify`). Then runs VACUUM and ANALYZE on every published table, one
-by one and outside any transaction.
+**Result.** The DAG drops the schemas of dead runs. It deletes run reports and rows of `quality_results`,
+`rejected_lines`, `publish_log` and `changed_days` that are older than `keep_days`, and files for COPY in the work
+bucket that are older than `keep_run_days`. Both settings are keys of the Variable `sparkify`. Then the DAG runs VACUUM
+and ANALYZE on each published table, outside any transaction.
 
-**Running it again** is safe at any time, even during loads. Results are correct without it, but it keeps queries fast
-and storage cheap.
+**Repeated runs** are safe at any time, even during loads. The DAG is not required for correct results, but it improves
+the performance of queries and reduces the cost of storage.
 
-| red task | meaning | next step |
+| failed task | possible causes | next step |
 |---|---|---|
 | `delete_old_files` | a permission on the work bucket is missing, or the bucket cannot be reached | see the message |
-| any other | the warehouse cannot be reached, perhaps because it is paused | trigger the DAG `resume`, then clear \
-the task |
+| any other | the warehouse cannot be reached, for example because it is paused | trigger the DAG `resume`, then \
+clear the task |
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def maintenance() -> None:
 
     @task
     def delete_old_rows() -> dict[str, int]:
-        """Delete expired rows of the pipeline's own tables."""
+        """Delete expired rows of the operations tables."""
         return steps.delete_old_rows()
 
     @task
@@ -57,7 +57,7 @@ def maintenance() -> None:
 
     @task
     def vacuum_and_analyze() -> list[str]:
-        """VACUUM and ANALYZE, table by table."""
+        """Run VACUUM and ANALYZE on each published table."""
         return steps.vacuum_and_analyze()
 
     [sweep(), delete_old_rows(), delete_old_files()] >> vacuum_and_analyze()

@@ -1,21 +1,22 @@
 """
-# pause: stop the cluster's hourly cost
+# pause: pause the cluster to stop its hourly charges
 
-A paused cluster keeps its data and costs only its storage. No one can connect until `resume`. A manual run pauses the
-cluster at once.
+A paused cluster keeps its data and incurs only storage charges. Clients cannot connect until the DAG `resume` has run.
+A manual run of this DAG pauses the cluster immediately.
 
-**On a schedule, when idle.** Set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to `@hourly`, `@daily`, `@weekly`
-or a cron expression of five fields, in UTC. Scheduled runs pause the cluster only if no one was connected in the last
-hour (CloudWatch metric `DatabaseConnections`). Without measurements, the cluster keeps running. A scheduled run that
-starts more than an hour late, as the first run of a new schedule can, is skipped. Set `SPARKIFY_RESUME_SCHEDULE` so
-that the cluster runs again before the pipeline needs it.
+**Schedule.** To pause an idle cluster on a schedule, set the environment variable `SPARKIFY_PAUSE_SCHEDULE` to
+`@hourly`, `@daily`, `@weekly` or a cron expression of five fields, in UTC. A scheduled run pauses the cluster only if
+the cluster had no connection in the last hour (CloudWatch metric `DatabaseConnections`). If the metric has no data, the
+cluster is not paused. A scheduled run that starts more than an hour late, such as the first run of a new schedule, is
+skipped. Set `SPARKIFY_RESUME_SCHEDULE` so that the cluster is available before the pipeline needs it.
 
-Running it again is safe: a cluster that is already paused is not changed. Serverless needs no pause.
+Repeated runs are safe, because a cluster that is already paused is not changed. Serverless does not need to be paused.
 
-| red task | meaning | what to do |
+| failed task | possible causes | next step |
 |---|---|---|
-| `find_pausable` | the cluster does not exist or cannot be paused, or the schedule is malformed | see the message |
-| `pause_cluster` | the cluster was not paused within an hour | see the cluster's events in AWS, then clear the task |
+| `find_pausable` | the cluster does not exist or cannot be paused, or the schedule is invalid | see the message |
+| `pause_cluster` | the cluster was not paused within an hour | see the events of the cluster in AWS, then clear the \
+task |
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def pause() -> None:
         poll_interval=10,
         max_attempts=WAIT.seconds // 10,
         execution_timeout=WAITING_TIMEOUT,
-        doc_md="Pause the cluster and wait until it is paused, without occupying a worker.",
+        doc_md="Pause the cluster, and wait in deferred mode, without a worker slot, until it is paused.",
     )
 
 

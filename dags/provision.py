@@ -1,32 +1,35 @@
 """
-# provision: create a cluster that the pipeline can use
+# provision: create the warehouse and its connections
 
-**What it creates**, or changes if it exists: the stack `name` of AWS CloudFormation (`include/cluster/warehouse.yaml`:
-work bucket, security group, subnet group, audit log, and the cluster or a Serverless namespace and workgroup), the
-workgroup's usage limit, the pipeline's database user, and the Airflow connections `redshift_default` and
-`aws_copy_role` in AWS Secrets Manager. The resources are private, encrypted, TLS only and tagged with `project`,
-`managed-by` and `warehouse`.
+**Resources.** The DAG creates, or updates, the AWS CloudFormation stack `name` (`include/cluster/warehouse.yaml`). The
+stack contains the work bucket, the security group, the subnet group, the audit log, and the cluster or a Serverless
+namespace and workgroup. The DAG also creates the usage limit of the workgroup, the database user of the pipeline, and
+the Airflow connections `redshift_default` and `aws_copy_role` in AWS Secrets Manager. The resources are private and
+encrypted, require TLS, and have the tags `project`, `managed-by` and `warehouse`.
 
-**What it costs.** A cluster costs by the hour until it is paused or torn down, Serverless by the hour of queries. The
-parameters `node_type` and `base_capacity` show the prices. Storage is extra. All prices: `docs/aws.md`.
+**Cost.** A cluster incurs hourly charges until it is paused or deleted. Serverless incurs charges only while queries
+run. The descriptions of the parameters `node_type` and `base_capacity` show the prices, without storage. For all
+prices, see `docs/aws.md`.
 
-**Running it again** is safe: it gives the stack the parameters of this run, which can resize the cluster, and updates
-user and connections. Data is never replaced. The Variable `sparkify` names the work bucket and the schemas. The
-duration of a resize depends on the amount of data (see `docs/aws.md`).
+**Repeated runs** are safe. A run updates the stack with its parameters, which can resize the cluster, and updates the
+user and the connections. Data is never replaced. The Variable `sparkify` determines the names of the work bucket and
+the schemas. The duration of a resize depends on the amount of data (see `docs/aws.md`).
 
-**What it needs.** The permissions that an administrator deploys once (`docs/aws.md`, step 2). The workers must reach
-the VPC from the given CIDRs, because the cluster has no public address.
+**Prerequisites.** An administrator must deploy the permissions once (`docs/aws.md`, step 2). The workers must be able
+to reach the VPC from the CIDR ranges in `cidrs`, because the cluster has no public address.
 
-**When it fails**, CloudFormation undoes its changes, and `wait_for_stack` names the reason. `log_costs` lists the
-resources that exist.
+**Failures.** If AWS rejects a change, CloudFormation rolls back the changes of the run, and `wait_for_stack` reports
+the reason. `log_costs` lists the existing resources.
 
-| red task | meaning | what to do |
+| failed task | possible causes | next step |
 |---|---|---|
-| `deploy_stack` | the request is unsafe or contradicts existing resources, the cluster is paused, the stack has to be \
-deleted, or a permission is missing. Nothing was changed | see the message |
-| `wait_for_stack` | AWS refused a resource and rolled back to the previous state | see the message, run it again |
-| `wait_for_stack`: timeout | AWS took over an hour, for example to resize, and goes on | run it again to wait longer |
-| `limit_usage` | the usage limit could not be set; no login was created | clear the task |
+| `deploy_stack` | the request is unsafe or contradicts existing resources, the cluster is paused, the stack must be \
+deleted first, or a permission is missing. Nothing was changed | see the message |
+| `wait_for_stack` | AWS rejected a resource and rolled back to the previous state | fix the reported cause, then run \
+the DAG again |
+| `wait_for_stack` (timeout) | a change, such as a resize, takes more than an hour and continues | run the DAG again \
+to wait longer |
+| `limit_usage` | the usage limit could not be set. The database user was not created | clear the task |
 | `ensure_database_user` | the cluster cannot be reached | see the message |
 | any other | a permission is missing | see the message, then clear the task |
 """
@@ -39,7 +42,7 @@ from include.cluster import database, inventory, prices, request, serverless, st
 from include.cluster.defaults import DAG_ARGUMENTS, POKE, WAIT
 from include.sparkify import parameters
 
-# If there is nothing to change in the stack, its tasks are skipped.
+# If the stack needs no change, the tasks of the stack are skipped.
 NONE_FAILED = TriggerRule.NONE_FAILED
 
 
@@ -56,14 +59,14 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             maxItems=3,
             title="Allowed addresses",
             description="Up to three IPv4 ranges of Airflow workers and analysts, such as 10.0.0.0/16, at most a /8. "
-            "No one else can connect.",
+            "Other addresses cannot connect.",
         ),
         "subnet_ids": Param(
             [],
             type="array",
             items={"type": "string"},
             title="Subnets",
-            description="Subnets of one VPC; for Serverless, three in three zones (in us-west-1: in two). "
+            description="Subnets of one VPC. Serverless needs three subnets in three zones (in us-west-1: in two). "
             "If empty, the default VPC is used.",
         ),
         "serverless": Param(
@@ -87,7 +90,7 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             title="Nodes",
             description="One node is possible for "
             + ", ".join(kind for kind, (_, _, single) in request.NODES.items() if single)
-            + "; two or more survive the loss of a node.",
+            + ". Two or more nodes tolerate the loss of a node.",
         ),
         "base_capacity": Param(
             8,
@@ -95,15 +98,15 @@ NONE_FAILED = TriggerRule.NONE_FAILED
             minimum=4,
             maximum=512,
             title="Serverless: base capacity",
-            description=f"4 RPU or a multiple of 8; about {prices.RPU_HOUR} US dollars per RPU and hour of queries.",
+            description=f"4 RPUs or a multiple of 8. About {prices.RPU_HOUR} US dollars per RPU and hour of queries.",
         ),
         "usage_limit": Param(
             16,
             type="integer",
             minimum=1,
             title="Serverless: usage limit",
-            description="RPU-hours per day; beyond that, AWS turns queries off. "
-            f"16 are at most {16 * prices.RPU_HOUR:.0f} US dollars per day.",
+            description="RPU-hours per day after which AWS stops queries. "
+            f"16 RPU-hours cost at most {16 * prices.RPU_HOUR:.0f} US dollars per day.",
         ),
     },
     doc_md=__doc__,
@@ -111,32 +114,32 @@ NONE_FAILED = TriggerRule.NONE_FAILED
 def provision() -> None:
     @task
     def deploy_stack() -> None:
-        """Validate the request, and then start to create or update the stack."""
+        """Validate the request, and start the creation or the update of the stack."""
         stack.deploy_stack(parameters.of_run(get_current_context()))
 
     @task.sensor(**POKE)
     def wait_for_stack() -> bool:
-        """Wait until the stack has the parameters of this run, and name the reason if AWS rolled it back."""
+        """Wait until the stack has the parameters of this run. If AWS rolled it back, report the reason."""
         return stack.is_settled(get_current_context()["params"])
 
     @task(trigger_rule=NONE_FAILED, retries=5)
     def limit_usage() -> None:
-        """Limit the usage of a Serverless workgroup before a login exists."""
+        """Limit the usage of a Serverless workgroup before the database user is created."""
         serverless.limit_usage(get_current_context()["params"])
 
     @task(trigger_rule=NONE_FAILED)
     def write_connections() -> None:
-        """Write the Airflow connections into Secrets Manager."""
+        """Write the Airflow connections to Secrets Manager."""
         database.write_connections(get_current_context()["params"])
 
     @task
     def ensure_database_user() -> None:
-        """Create the pipeline's user, which owns only its own schemas."""
+        """Create the database user of the pipeline, which owns only the schemas of the project."""
         database.ensure_database_user(get_current_context()["params"])
 
     @task
     def log_costs() -> None:
-        """Log the existing resources and their cost, also after a failure."""
+        """Log the existing resources and their cost, even after a failure."""
         inventory.log_costs(request.Cluster.from_params(get_current_context()["params"]), "now")
 
     chain(

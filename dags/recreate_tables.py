@@ -1,19 +1,19 @@
 """
-# recreate_tables: drop every table of the pipeline and recreate it, empty
+# recreate_tables: drop all tables of the pipeline, and create empty tables
 
-**Result.** In one transaction, drops the star, the history and the pipeline's own tables (ledger, rejected lines, check
-results and others), and creates them as `include/sql/create` declares them. Then everything has to be reloaded from
-the lake. To change the columns of a table, use the DAG `upgrade_tables`; use this DAG only if no upgrade script fits.
-It runs only if triggered manually.
+**Result.** In one transaction, the DAG drops the star, the history and the operations tables (the ledger, rejected
+lines, check results and others), and creates them as declared in `include/sql/create`. After that, all data must be
+reloaded from the lake. To change the columns of a table, use the DAG `upgrade_tables`. Use this DAG only if no upgrade
+script applies. The DAG runs only if you trigger it.
 
-**How.** Trigger it with `confirm` set to the name of the schema (usually `sparkify`). Any other value changes nothing.
-Then trigger `sparkify` with mode `full_refresh`. To rebuild only the rows, that mode is enough, and readers see the old
-star until the new one is published.
+**Procedure.** Trigger the DAG with `confirm` set to the name of the schema (usually `sparkify`). With any other value,
+the run changes nothing. Then trigger `sparkify` with mode `full_refresh`. If you only want to rebuild the rows,
+`full_refresh` is sufficient, and readers see the old star until the new star is published.
 
-| red task | meaning | next step |
+| failed task | possible causes | next step |
 |---|---|---|
-| `recreate` | nothing was changed: `confirm` is not the name of the schema, or another session holds a lock | the \
-message names it |
+| `recreate` | `confirm` is not the name of the schema, or another session holds a lock. Nothing was changed | see \
+the message, which names the schema or the session |
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from include.sparkify.tasks import notify
             "",
             type="string",
             title="Confirm",
-            description="The name of the schema whose tables are to be dropped.",
+            description="The name of the schema whose tables the run drops.",
         )
     },
     tags=["sparkify", "redshift", "manual"],
@@ -50,7 +50,7 @@ from include.sparkify.tasks import notify
 def recreate_tables() -> None:
     @task(templates_exts=[".sql"])
     def recreate(scripts: dict[str, str]) -> None:
-        """Drop and create the tables in one transaction, if `confirm` is the name of the schema."""
+        """Drop and create the tables in one transaction if `confirm` is the name of the schema."""
         schema.recreate_tables(scripts, parameters.of_run(get_current_context())["confirm"])
 
     recreate(tables.scripts("create", tables.PUBLISHED))

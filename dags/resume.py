@@ -1,19 +1,22 @@
 """
-# resume: start a paused cluster again
+# resume: resume a paused cluster
 
-This takes some minutes. Then `redshift_default` works again, at the same address with the same users and data. Running
-it again is safe: a cluster that is already running is not changed.
+A resume takes some minutes. Then the cluster is available at the same endpoint, with the same users and data, and the
+connection `redshift_default` works again. Repeated runs are safe, because a cluster that is already available is not
+changed.
 
-**On a schedule.** Set the environment variable `SPARKIFY_RESUME_SCHEDULE`, the counterpart of `SPARKIFY_PAUSE_SCHEDULE`
-(see `pause`), to `@hourly`, `@daily`, `@weekly` or a cron expression of five fields, in UTC. Choose a time before the
-pipeline's schedule. A scheduled run that starts more than an hour late, as the first run of a new schedule can, is
-skipped.
+**Schedule.** To resume the cluster on a schedule, set the environment variable `SPARKIFY_RESUME_SCHEDULE` to `@hourly`,
+`@daily`, `@weekly` or a cron expression of five fields, in UTC. Choose a time before the scheduled runs of the
+pipeline. A scheduled run that starts more than an hour late, such as the first run of a new schedule, is skipped. To
+pause the cluster on a schedule, see the DAG `pause`.
 
-| red task | meaning | what to do |
+| failed task | possible causes | next step |
 |---|---|---|
-| `find_resumable` | the cluster does not exist or cannot be resumed, or the schedule is malformed | see the message |
-| `wait_until_paused` | a pause has not ended within an hour | see the cluster's events in AWS, then clear the task |
-| `resume_cluster` | the cluster was not available within an hour | see its events in AWS, then clear the task |
+| `find_resumable` | the cluster does not exist or cannot be resumed, or the schedule is invalid | see the message |
+| `wait_until_paused` | a pause did not complete within an hour | see the events of the cluster in AWS, then clear \
+the task |
+| `resume_cluster` | the cluster was not available within an hour | see the events of the cluster in AWS, then clear \
+the task |
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ def resume() -> None:
         cluster_identifier="{{ params.name }}",
         **POKE,
         target_status="paused",
-        doc_md="Wait for the end of a pause that has just begun: AWS cannot resume a cluster that is still pausing.",
+        doc_md="Wait until a pause in progress is complete, because AWS cannot resume a cluster that is still pausing.",
     )
     resume_cluster = RedshiftResumeClusterOperator(
         task_id="resume_cluster",
@@ -61,7 +64,7 @@ def resume() -> None:
         poll_interval=10,
         max_attempts=WAIT.seconds // 10,
         execution_timeout=WAITING_TIMEOUT,
-        doc_md="Resume the cluster and wait until it is available, without occupying a worker.",
+        doc_md="Resume the cluster, and wait in deferred mode, without a worker slot, until it is available.",
     )
     find_resumable() >> wait_until_paused >> resume_cluster
 

@@ -1,73 +1,81 @@
 """
 # sparkify: load Sparkify's JSON from S3 into a checked star schema in Redshift
 
-**Result.** `songplays`, `users`, `songs`, `artists`, `time` in schema `sparkify`, and the history that they are derived
-from (`events`, `song_files`). The pipeline's own tables are in schema `sparkify_ops`: the ledger (`loaded_files`),
-`refused_files`, `rejected_lines`, `quality_results` and others.
+**Result.** The tables `songplays`, `users`, `songs`, `artists` and `time` in the schema `sparkify`, and the history
+tables from which they are derived (`events` and `song_files`). The operations tables are in the schema `sparkify_ops`.
+They include the ledger (`loaded_files`), `refused_files`, `rejected_lines` and `quality_results`.
 
-**Tasks.** In the order of the graph; docs/flow.md shows the graph and the function of each task.
+**Tasks.** The tasks run in the following order. docs/flow.md shows the graph and the function that implements each
+task.
 
 1. `create_tables` creates missing tables, and fails if a table differs from its declaration.
-2. `plan` waits for the log file of the interval's last day, compares the lake with the ledger, and decides which files
-   are due.
-3. `validate` compares their lines with the contract, in one task per chunk.
+2. `plan` waits for the log file of the interval's last day, compares the lake with the ledger, and determines the due
+   files.
+3. `validate` compares the lines of the due files with the contract, in one task instance per chunk.
 4. `open_run` creates the schema of the run.
-5. `stage` COPYs the validated lines, one task per staging table.
-6. `audit_staging` checks them, while the next two tasks run.
-7. `build` derives the candidates: first `changes`, whose tables all others use, then one task per table.
+5. `stage` loads the validated lines with COPY, in one task per staging table.
+6. `audit_staging` checks the staged rows. It runs at the same time as `build` and `audit_star`.
+7. `build` derives the candidates. The task `changes` creates the tables that the other tasks share, and then one task
+   per table of the star runs.
 8. `audit_star` checks the candidates.
 9. `publish` replaces published rows with candidates, in one transaction.
-10. `check_complete` fails if a file was left out.
-11. `close_run` drops the schema and writes the run report, however the run ends. It runs beside `check_complete`.
+10. `check_complete` fails if a file of the run was not loaded.
+11. `close_run` drops the schema of the run and writes the run report, even if the run fails. It runs at the same time
+    as `check_complete`.
 
-**Interval.** A run owns its half-open data interval in UTC, `[start, end)`. It loads the log files of the interval's
-days whose current version is not loaded, each as a whole, and song files likewise. In mode `load` without `start`, it
-also looks back for late, changed and corrected files (`look_back_days`). If nothing is new, the run is skipped. An
-hourly run reloads the file of its day if the file has grown. Of the scheduled runs, only the one that ends a day (UTC)
-looks for song files; a manual run always does.
+**Interval.** A run loads data for a half-open interval in UTC, `[start, end)`. It loads each log file of the days in
+the interval, and each song file, if the current version of the file is not loaded. Files are loaded as a whole. In mode
+`load` without the parameter `start`, the run also loads late, changed and corrected files of the days before the
+interval (`look_back_days`). If no file is due, the run is skipped. An hourly run reloads the file of its day if the
+file has grown. Scheduled runs look for song files only if their interval ends at midnight UTC. Manual runs always look
+for song files.
 
-**Backfill and rerun.** Trigger with `start` and `end` to load any interval at once, such as a month or a year, or use
-`airflow dags backfill`. Any number of runs, in any order and at the same time, produces the same rows.
+**Backfill and rerun.** To load an interval such as a month or a year in one run, trigger the DAG with `start` and
+`end`. To load it in one run per day, use `airflow dags backfill`. Any number of runs, in any order and at the same
+time, produces the same rows.
 
-| mode | reads |
+| mode | files that the run reads |
 |---|---|
 | `load` | new and changed files |
-| `reload` | every log file of the interval, changed or not |
-| `replay` | files with rejected lines and refused files, after a fix |
-| `full_refresh` | everything; rows of files that left the lake are deleted |
+| `reload` | every log file of the interval, even if it has not changed |
+| `replay` | refused files and files with rejected lines, for use after a fix |
+| `full_refresh` | all files. The rows of files that are no longer in the lake are deleted |
 
-**Deletes.** A run that deletes more than `delete_threshold` of the loaded data fails in `audit_staging`. Check the
+**Deletes.** A run that would delete more than `delete_threshold` of the loaded data fails in `audit_staging`. Check the
 prefixes and the files. If they are correct, trigger the run again with `confirm_deletes`.
 
-**Report.** The task `close_run` writes an HTML page and the same facts as JSON below `reports/` in the work bucket,
-also for a failed run, and returns the address of the page.
+**Report.** The task `close_run` writes an HTML page, and the same facts as JSON, under the prefix `reports/` in the
+work bucket. It writes them for failed runs, too, and returns the address of the page.
 
 **If a run fails** before `publish` commits, the star is unchanged.
 
-| red task | meaning | next step |
+| failed task | possible causes | next step |
 |---|---|---|
-| `create_tables` | the warehouse cannot be reached, perhaps because it is paused; a wrong setting; or a table differs \
-from its declaration, or was dropped | the message names the fix: the DAG `resume` for a paused cluster, the DAG \
-`upgrade_tables` for a table of an earlier version |
-| `plan` | missing permission or bucket, a wrong setting, an absent or refused file, or too many \
-refused song files | the message names the fix. The files: `select * from sparkify_ops.refused_files` |
-| `validate` | a source file cannot be read | the message names the file and the fix |
-| `open_run` | every file was refused, or too many song files were | `select * from sparkify_ops.refused_files` |
-| `stage.*` | COPY failed | the message has the reason. The role of `aws_copy_role` must read the work bucket |
-| `build.*` | the warehouse stopped a statement of include/sql/build | see the message; it names a blocking session |
-| `audit_*` | a check failed | the log has the failing rows. See `select * from sparkify_ops.quality_results` |
-| `publish` | a lost connection, a blocking session, a failed check of candidates that were rebuilt under the lock, a \
-duplicate key, or checks that did not pass because tasks were cleared one by one | see the message, then clear `plan` \
-with everything downstream |
-| `check_complete` | the run is published, but files were left out: refused, or replaced meanwhile | the message names \
-the files |
+| `create_tables` | the warehouse cannot be reached (for example, because the cluster is paused), a setting is \
+invalid, or a table was dropped or differs from its declaration | follow the message. For a paused cluster, trigger \
+the DAG `resume`. For a table of an earlier version, trigger the DAG `upgrade_tables` |
+| `plan` | a permission or a bucket is missing, a setting is invalid, a file is absent or refused, or too many song \
+files are refused | follow the message. To list refused files, run `select * from sparkify_ops.refused_files` |
+| `validate` | a source file cannot be read | follow the message, which names the file |
+| `open_run` | every file was refused, or too many song files were refused | run `select * from \
+sparkify_ops.refused_files` |
+| `stage.*` | COPY failed | see the reason in the message. The role of `aws_copy_role` must be able to read the work \
+bucket |
+| `build.*` | the warehouse stopped a statement of include/sql/build | see the message, which names a blocking session |
+| `audit_*` | a check failed | see the failing rows in the log, or run `select * from sparkify_ops.quality_results` |
+| `publish` | the connection was lost, another session holds a lock, a check of rebuilt candidates failed, a key is \
+duplicated, or checks did not pass because tasks were cleared individually | see the message, and then clear `plan` \
+with its downstream tasks |
+| `check_complete` | the run is published, but files were refused, or replaced during the run | see the message, \
+which names the files |
 | `close_run` | the run report was not written, or the schema of the run was not dropped. The star is not affected | \
-see the message, then clear the task. `maintenance` drops the schema |
+see the message, and then clear the task. `maintenance` also drops the schema |
 
-To try again, clear `plan` with everything downstream (if `create_tables` failed, clear that task instead). The run
-starts over, which is safe.
+To repeat a run, clear `plan` with its downstream tasks. If `create_tables` failed, clear `create_tables` with its
+downstream tasks instead. The run then starts again with a new schema, and the star stays consistent.
 
-After ten failed runs in a row, Airflow pauses this DAG, and no more days are loaded. Fix the cause, then unpause it.
+After ten consecutive failed runs, Airflow pauses this DAG, and no more days are loaded. Fix the cause, and then unpause
+the DAG.
 """
 
 from __future__ import annotations
@@ -94,11 +102,12 @@ from include.sparkify.redshift import reach, warehouse
 from include.sparkify.tasks import checks, notify
 from include.sparkify.timetable import SparkifyTimetable
 
-# The providers' operators would wait for a warehouse that does not answer: five times, two minutes each.
+# Without this check, the operators of the providers wait for a warehouse that does not answer: five attempts of two
+# minutes each.
 WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
 
 
-# Every task process parses this file, so each task imports what only it needs.
+# Every task process parses this file, so modules that only one task needs are imported inside that task.
 @dag(
     schedule=SparkifyTimetable(settings.schedule(), settings.last_day()),
     start_date=settings.start_date(),
@@ -133,21 +142,21 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
             None,
             type=["null", "string"],
             title="Start",
-            description="First moment to load, UTC, for example 2018-11-01 or 2018-11-01T13:00. If start and end are "
-            "empty, the run loads its data interval.",
+            description="Start of the interval (inclusive), UTC, for example 2018-11-01 or 2018-11-01T13:00. If start "
+            "and end are empty, the run loads its data interval.",
         ),
         "end": Param(
             None,
             type=["null", "string"],
             title="End",
-            description="First moment after the interval, UTC, for example 2018-12-01. Set both start and end, or "
-            "neither.",
+            description="End of the interval (exclusive), UTC, for example 2018-12-01. Set both start and end, or "
+            "neither of them.",
         ),
         "confirm_deletes": Param(
             False,
             type="boolean",
             title="Confirm deletes",
-            description="Allow this run to delete more of the loaded data than delete_threshold permits.",
+            description="Allow this run to delete a larger share of the loaded data than delete_threshold.",
         ),
     },
     tags=["sparkify", "redshift"],
@@ -156,18 +165,19 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
 def sparkify() -> None:
     @task(templates_exts=[".sql"])
     def create_tables(scripts: dict[str, str]) -> None:
-        """Create the published tables that are missing, and fail if one differs from its declaration."""
+        """Create missing published tables, and fail if a table differs from its declaration."""
         from include.sparkify.redshift import schema
 
         mode = get_current_context()["params"]["mode"]
         schema.create_tables(scripts, allow_missing=mode == "full_refresh")
 
-    # A sensor: a run that waits for its log file does not occupy a worker slot.
+    # This task is a sensor, so that a run does not occupy a worker slot while it waits for its log file.
     @task.sensor(mode="reschedule", poke_interval=60, timeout=settings.run_limit().total_seconds())
     def plan() -> PokeReturnValue:
         """Compare the lake with the ledger, and write the due files to the work bucket, in chunks for `validate`.
 
-        First, wait for the log file of the interval's last day, until `wait_minutes` after the end of the interval.
+        Before that, wait for the log file of the interval's last day, until at most `wait_minutes` after the end of the
+        interval.
         """
         from include.sparkify.tasks import plan
 
@@ -184,7 +194,7 @@ def sparkify() -> None:
 
     @task
     def validate(chunk: str) -> Any:
-        """Validate the files of a chunk. Write accepted lines to the work bucket, and record the others."""
+        """Validate the files of a chunk, write accepted lines to the work bucket, and record rejected lines."""
         from include.sparkify.tasks.validate import validate_chunk
 
         return validate_chunk(get_current_context()["run_id"], chunk)
@@ -198,7 +208,7 @@ def sparkify() -> None:
 
     @task_group(default_args=WAREHOUSE_POOL)
     def stage() -> None:
-        """COPY the validated lines: one task per staging table."""
+        """Load the validated lines with COPY, in one task per staging table."""
         for table in tables.STAGING:
             S3ToRedshiftOperator(
                 task_id=table,
@@ -206,17 +216,17 @@ def sparkify() -> None:
                 table=table,
                 s3_bucket="{{ settings().work_bucket }}",
                 s3_key=f"{{{{ run_prefix() }}}}/{table}.manifest",
-                # If a COPY is retried after it has committed, it must not load its lines twice.
+                # A COPY that is retried after its commit must not load its lines twice.
                 method="REPLACE",
                 copy_options=list(tables.COPY_OPTIONS),
                 redshift_conn_id=warehouse.CONN_ID,
                 aws_conn_id="aws_copy_role",
-                doc_md=f"COPY into `{table}` of the run's schema, with the role of connection aws_copy_role.",
+                doc_md=f"COPY the validated lines into `{table}`, with the role of the connection aws_copy_role.",
             )
 
     @task_group(default_args=WAREHOUSE_POOL)
     def build() -> None:
-        """Derive the candidates, the future rows of every table, from the staged files and the history."""
+        """Derive the candidates, which are the new rows of each table, from the staged files and the history."""
         tasks = {
             name: SQLExecuteQueryOperator(
                 task_id=name,
@@ -238,7 +248,7 @@ def sparkify() -> None:
 
     @task_group(default_args=WAREHOUSE_POOL)
     def audit_star() -> None:
-        """Run the checks on the candidates. If one fails, the published star is unchanged."""
+        """Run the checks on the candidates. If a check fails, the published star is unchanged."""
         checks.operators("rows", *tables.STAR)
 
     @task(templates_exts=[".sql"], outlets=list(assets.STAR.values()), pool=settings.pool())
@@ -252,7 +262,7 @@ def sparkify() -> None:
 
     @task
     def check_complete(published: Any) -> None:
-        """Fail if a file of the interval was not loaded. All other files are already published."""
+        """Fail if a file of the run was not loaded. All other files are already published."""
         from include.sparkify.tasks.publish import check_complete
 
         check_complete(published)
@@ -260,9 +270,9 @@ def sparkify() -> None:
     @teardown
     @task
     def close_run() -> str:
-        """Drop the schema of this run, and write the run report (HTML and JSON) below `reports/` in the work bucket.
+        """Drop the schema of this run, and write the run report (HTML and JSON) to `reports/` in the work bucket.
 
-        It runs however the run ends, and its failure does not fail the run.
+        This task runs even if other tasks failed. A failure of this task does not fail the run.
         """
         from include.sparkify.tasks import run
         from include.sparkify.watching import run_report
@@ -271,7 +281,7 @@ def sparkify() -> None:
         try:
             run.close_run(context, check_tasks(context))
         finally:
-            # The report is written even if the warehouse does not answer.
+            # Write the report even if the warehouse does not answer.
             address = run_report.write(context)
         return address
 
@@ -279,10 +289,11 @@ def sparkify() -> None:
         return [name for name in context["dag"].task_ids if name.startswith(("audit_staging", "audit_star."))]
 
     chunks = plan()
-    # The second XCom of `plan`, because a sensor returns one value.
+    # `plan` pushes the plan as a second XCom, because a sensor returns only one value.
     decision = chunks["plan"]
     validated = validate.expand(chunk=chunks)
-    # Airflow renders the scripts that these tasks receive, because they end with .sql or are templates themselves.
+    # Airflow renders the scripts that these tasks receive, because the names end with .sql or the strings are
+    # templates.
     opened = open_run(decision, validated, tables.scripts("open_run", tables.STAGING))
     (audit_staging,) = checks.operators("audit_staging", *tables.STAGING, **WAREHOUSE_POOL)
     published = publish(
@@ -306,7 +317,7 @@ def sparkify() -> None:
         [check_complete(published), closed],
     )
     chain(staged, audit_staging, published)
-    # Even after a failure, the schema is dropped only when no task reads it anymore.
+    # Even after a failure, drop the schema only when no task reads it anymore.
     [staged, audit_staging, built, audited] >> closed
 
 

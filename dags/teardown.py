@@ -1,27 +1,30 @@
 """
-# teardown: delete only what provision created
+# teardown: delete the resources that provision created
 
-**What it deletes.** The stack `name` of AWS CloudFormation with everything in it except the work bucket, and the
-connections in Secrets Manager. With `delete_work_bucket`, also the work bucket and every object in it. It never changes
-the source bucket.
+**Deleted resources.** The DAG deletes the AWS CloudFormation stack `name` with all of its resources except the work
+bucket, and the connections in Secrets Manager. With `delete_work_bucket`, it also deletes the work bucket and every
+object in the bucket. The DAG never changes the source bucket.
 
-**What it keeps.** A final snapshot of the data, unless `final_snapshot` is off, and the work bucket. The last task,
-`list_leftovers`, lists the remaining resources of every service, with their cost and the command that removes them. It
-fails if any other resource is left.
+**Remaining resources.** The DAG keeps the work bucket and, unless `final_snapshot` is false, a final snapshot of the
+data. The last task, `list_leftovers`, lists the remaining resources of every service, with the cost of each resource
+and the command that removes it. The task fails if any other resource remains.
 
-**Running it again** is safe in any state: if nothing exists, and if the warehouse is half created or paused (a paused
-cluster then runs for some minutes, because AWS takes a snapshot only of a running cluster).
+**Repeated runs** are safe in any state, even if no resource exists, or if the warehouse is partially created or paused.
+A paused cluster is resumed for some minutes, because AWS does not take a snapshot of a paused cluster.
 
-**What it needs.** The parameter `confirm` must be the cluster's name. Permissions: `include/iam/permissions.yaml`, with
-`AllowProvisioning`.
+**Prerequisites.** The parameter `confirm` must be the name of the warehouse. The permissions in
+`include/iam/permissions.yaml` must be deployed with `AllowProvisioning`.
 
-| red task | meaning | what to do |
+| failed task | possible causes | next step |
 |---|---|---|
 | `check_request` | `confirm` is not the name, or the stack is not a warehouse. Nothing was changed | see the message |
-| `take_final_snapshot` | AWS took no snapshot. Nothing was deleted | see the message, or turn `final_snapshot` off |
-| `wait_for_deletion` | AWS could not delete a resource | `list_leftovers` names it and the reason. Run it again |
-| `list_leftovers` | something is left that should have been deleted | its log has the command that removes it |
-| any other | AWS refused a change, or a permission is missing | see the message, then run it again |
+| `take_final_snapshot` | AWS did not take a snapshot. Nothing was deleted | see the message, or set `final_snapshot` \
+to false |
+| `wait_for_deletion` | AWS could not delete a resource | see the resource and the reason in the log of \
+`list_leftovers`, then run the DAG again |
+| `list_leftovers` | a resource that should have been deleted remains | run the command in the log, which removes the \
+resource |
+| any other | AWS rejected a change, or a permission is missing | see the message, then run the DAG again |
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ from include.sparkify.settings import AWS_CONN_ID
             "",
             type="string",
             title="Confirm",
-            description="Repeat the cluster's name: its data will be deleted.",
+            description="Enter the name of the cluster again to confirm that its data will be deleted.",
         ),
         "final_snapshot": Param(
             True,
@@ -58,7 +61,7 @@ from include.sparkify.settings import AWS_CONN_ID
             False,
             type="boolean",
             title="Delete the work bucket",
-            description="Also delete the work bucket, with every object and version in it.",
+            description="Also delete the work bucket, with all objects and versions.",
         ),
     },
     doc_md=__doc__,
@@ -76,22 +79,22 @@ def teardown() -> None:
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def delete_stack() -> None:
-        """Turn off the stack's termination protection, and start to delete it."""
+        """Disable the termination protection of the stack, and start its deletion."""
         stack.delete_stack(request.Cluster.from_params(get_current_context()["params"]))
 
     @task
     def delete_connections() -> None:
-        """Delete the connections."""
+        """Delete the Airflow connections from Secrets Manager."""
         connections.delete_connections(get_current_context()["params"])
 
     @task
     def delete_bucket() -> None:
-        """Delete the work bucket, if the parameters ask for it."""
+        """Delete the work bucket if `delete_work_bucket` is true."""
         steps.delete_bucket(get_current_context()["params"])
 
     @task
     def list_leftovers() -> list[str]:
-        """List the remaining resources, and fail if there are more than the parameters keep."""
+        """List the remaining resources, and fail if a resource remains that the parameters do not keep."""
         return steps.list_leftovers(get_current_context()["params"])
 
     checked = check_request()

@@ -1,18 +1,18 @@
 """
-# upgrade_tables: upgrade the tables of an earlier version, and keep their rows
+# upgrade_tables: migrate the tables of an earlier version, and keep their rows
 
-**Result.** In one transaction, runs the scripts of `include/sql/upgrade`, which bring tables of an earlier version to
-the current declarations in `include/sql/create`. Nothing is read from the lake. Tables that are up to date are not
-changed, so running it again is safe.
+**Result.** In one transaction, the DAG runs the scripts of `include/sql/upgrade`, which migrate tables of an earlier
+version to the current declarations in `include/sql/create`. The DAG does not read the lake. Tables that are up to date
+are not changed, so repeated runs are safe.
 
-**How.** Deploy the new version. If the task `create_tables` of `sparkify` fails and names this DAG, pause `sparkify`
-first, because its tasks fail if they wait for a table that is replaced. Trigger this DAG. Then unpause `sparkify` and
-clear the failed task.
+**Procedure.** Deploy the new version. If the task `create_tables` of `sparkify` fails and names this DAG, first pause
+`sparkify`, because its tasks fail if they wait for a table that is replaced. Trigger this DAG. Then unpause `sparkify`
+and clear the failed task.
 
-| red task | meaning | next step |
+| failed task | possible causes | next step |
 |---|---|---|
-| `upgrade` | nothing was changed: no script upgrades a table from its current columns, or another session holds a \
-lock | the message names the table or the session |
+| `upgrade` | no script upgrades a table from its current columns, or another session holds a lock. Nothing was \
+changed | see the message, which names the table or the session |
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Default arguments of the tasks of every DAG."""
+"""Define the default arguments for the tasks of all DAGs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": settings.task_limit(),
     "on_failure_callback": notify.failure,
 }
-# Airflow 3.3 and later.
+# Airflow supports retry policies since version 3.3.
 if find_spec("airflow.sdk") and find_spec("airflow.sdk.definitions.retry_policy"):
     from include.retry_policy import FinalErrorsFail
 

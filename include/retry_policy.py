@@ -1,4 +1,4 @@
-"""Stop retries that cannot help, on Airflow 3.3 and later. Operators of the providers raise the drivers' own errors."""
+"""Prevent useless retries on Airflow 3.3 and later. The operators of the providers raise the errors of the drivers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from include.sparkify.errors import is_final
 
 
 class FinalErrorsFail(RetryPolicy):
-    """Fail a task at once if its error is final. Airflow tries all others again, at most ``retries`` times."""
+    """Fail a task immediately after a final error.
+
+    Airflow retries a task after other errors, at most ``retries`` times.
+    """
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any = None

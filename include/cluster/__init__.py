@@ -1,1 +1,1 @@
-"""The life of the cluster on AWS: the steps of the DAGs provision, pause, resume and teardown."""
+"""Implement the tasks of the DAGs provision, pause, resume and teardown, which manage the cluster on AWS."""

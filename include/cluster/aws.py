@@ -1,4 +1,4 @@
-"""Call AWS through connection aws_default, and convert its errors into the project's exceptions."""
+"""Call AWS APIs with the connection aws_default, and convert AWS errors to the exceptions of this project."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from include.sparkify.errors import aws_error
 
 @functools.lru_cache
 def client(service: str, region: str) -> Any:
-    """Return the boto3 client of a service. Each process (a task) creates it only once, because that takes 0.1 s."""
+    """Return the boto3 client of a service, which is cached per process, because its creation takes 0.1 s."""
     return aws.client(service, region)
 
 
 @contextlib.contextmanager
 def doing(action: str) -> Iterator[None]:
-    """Name the action in every AWS error.
+    """Convert each AWS error in the context to an exception whose message names the action.
 
-    :param action: verb and object, for example ``create role sparkify-copy``.
-    :raises ConfigurationError: a permission is missing, or a key or a value is wrong. A retry does not help.
-    :raises TransientError: AWS is busy or unreachable, or another resource still blocks the action.
+    :param action: a verb and an object, for example ``create role sparkify-copy``.
+    :raises ConfigurationError: a permission is missing, or a key or a value is invalid. A retry cannot succeed.
+    :raises TransientError: AWS is busy or cannot be reached, or another resource still blocks the action.
     """
     try:
         yield
@@ -34,13 +34,13 @@ def doing(action: str) -> Iterator[None]:
 
 
 def get_code(error: ClientError) -> str:
-    """Return the AWS error code."""
+    """Return the AWS error code of an error."""
     return str(error.response["Error"]["Code"])
 
 
 @contextlib.contextmanager
 def absent(*codes: str) -> Iterator[None]:
-    """Ignore errors with these codes, which mean that the resource does not exist."""
+    """Ignore AWS errors with these codes, which mean that the resource does not exist."""
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Read, write and delete Airflow's connections, which are only in Secrets Manager."""
+"""Read, write and delete the Airflow connections, which are stored only in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from include.cluster.aws import absent, client, doing
 from include.cluster.request import Cluster
 from include.sparkify.errors import ConfigurationError
 
-# Airflow's SecretsManagerBackend finds the connections under these names.
+# The names of the secrets in which Airflow's SecretsManagerBackend finds the connections.
 REDSHIFT_CONNECTION = "airflow/connections/redshift_default"
 COPY_CONNECTION = "airflow/connections/aws_copy_role"
 
 
 def read_login(cluster: Cluster, arn: str) -> dict[str, Any]:
-    """Return the master user's name and password from the secret that Redshift manages and rotates."""
+    """Return the name and password of the master user from the secret that Redshift manages and rotates."""
     with doing("read the secret of the master user"):
         return _read(cluster, arn)
 
 
 def new_password() -> str:
-    """Return a new password, and mask it in this process's logs.
+    """Return a new password, and mask it in the logs of this process.
 
-    It has 40 letters and digits, including each kind of character that Redshift requires.
+    The password has 40 letters and digits, including all kinds of characters that Redshift requires.
     """
     from airflow.providers.common.compat.sdk import mask_secret
 
@@ -37,7 +37,7 @@ def new_password() -> str:
 
 
 def check_owner(cluster: Cluster) -> None:
-    """Check that each connection's secret belongs to this warehouse or does not exist.
+    """Check that the secret of each connection belongs to this warehouse or does not exist.
 
     :raises ConfigurationError: see :func:`_find_own`.
     """
@@ -46,28 +46,28 @@ def check_owner(cluster: Cluster) -> None:
 
 
 def _find_own(cluster: Cluster, name: str) -> dict[str, Any] | None:
-    """Return AWS's description of a secret of this warehouse, or None if there is no secret of this name.
+    """Return the AWS description of a secret of this warehouse, or None if no secret has this name.
 
-    :raises ConfigurationError: a secret belongs to another warehouse in this account and region, or provision did not
-        create it.
+    :raises ConfigurationError: the secret belongs to another warehouse in this account and Region, or `provision` did
+        not create it.
     """
     with doing(f"describe secret {name}"):
         found = describe_secret(cluster, name)
     if found and not cluster.owns(found.get("Tags")):
         raise ConfigurationError(
-            f"secret {name} was not created by provision: it lacks the tags {cluster.tags}. Nothing was changed in it. "
-            "Store its content under another name and delete it without a recovery window, or add the tags so that "
-            "provision may replace its content. If another warehouse owns it, use another account or region, because "
-            "Airflow finds connections by name."
+            f"secret {name} was not created by provision: it lacks the tags {cluster.tags}. Nothing was changed. "
+            "Next: store its content under another name and delete it without a recovery window, or add the tags so "
+            "that provision may replace its content. If another warehouse owns it, use another account or Region, "
+            "because Airflow finds connections by name."
         )
     return found
 
 
 def read_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
-    """Return a secret's JSON content, or None if it is absent or deleted. Mask its password in this process's logs.
+    """Return the JSON content of a secret, or None if it does not exist or is deleted. Mask its password in the logs.
 
-    :raises ConfigurationError: the secret lacks this warehouse's tags, or AWS refused a call.
-    :raises TransientError: AWS is unreachable.
+    :raises ConfigurationError: the secret does not have the tags of this warehouse, or AWS rejected a call.
+    :raises TransientError: AWS cannot be reached.
     """
     found = _find_own(cluster, name)
     if found is None or "DeletedDate" in found:
@@ -87,7 +87,7 @@ def _read(cluster: Cluster, name: str) -> dict[str, Any]:
 
 
 def describe_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
-    """Return AWS's description of a secret, without its content, or None if there is no such secret."""
+    """Return the AWS description of a secret, without its content, or None if the secret does not exist."""
     with absent("ResourceNotFoundException"):
         found: dict[str, Any] = client("secretsmanager", cluster.region).describe_secret(SecretId=name)
         return found
@@ -95,10 +95,10 @@ def describe_secret(cluster: Cluster, name: str) -> dict[str, Any] | None:
 
 
 def write_secret(cluster: Cluster, name: str, content: Mapping[str, Any]) -> None:
-    """Create a secret, or replace its content.
+    """Create a secret, or replace the content of an existing secret.
 
-    :raises ConfigurationError: the secret lacks this warehouse's tags, or AWS refused a call.
-    :raises TransientError: the secret is being deleted, or AWS is unreachable.
+    :raises ConfigurationError: the secret does not have the tags of this warehouse, or AWS rejected a call.
+    :raises TransientError: the secret is being deleted, or AWS cannot be reached.
     """
     found, text = _find_own(cluster, name), json.dumps(content)
     with doing(f"write secret {name}"):
@@ -107,13 +107,13 @@ def write_secret(cluster: Cluster, name: str, content: Mapping[str, Any]) -> Non
             api.create_secret(Name=name, SecretString=text, Tags=cluster.tag_list)
             return
         if "DeletedDate" in found:
-            # A manually deleted secret keeps its name for up to 30 days, so it must be restored.
+            # The name of a manually deleted secret is reserved for up to 30 days, so restore the secret.
             api.restore_secret(SecretId=name)
         api.put_secret_value(SecretId=name, SecretString=text)
 
 
 def delete_connections(params: Mapping[str, Any]) -> None:
-    """Delete the connections that provision wrote, without a recovery window: the cluster is already deleted."""
+    """Delete the connections of this warehouse without a recovery window, because the cluster is already deleted."""
     cluster = Cluster.from_params(params)
     for name in (REDSHIFT_CONNECTION, COPY_CONNECTION):
         with doing(f"delete secret {name}"):

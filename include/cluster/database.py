@@ -1,4 +1,4 @@
-"""Create the pipeline's database user and its Airflow connections."""
+"""Create the database user of the pipeline, and write the Airflow connections."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ KEEPALIVE = {
 
 
 def write_connections(params: Mapping[str, Any]) -> None:
-    """Write the Airflow connections ``redshift_default`` and ``aws_copy_role`` into Secrets Manager.
+    """Write the Airflow connections ``redshift_default`` and ``aws_copy_role`` to Secrets Manager.
 
-    :raises ConfigurationError: a secret of this name lacks the warehouse's tags, or AWS refused a call.
-    :raises TransientError: the stack is not complete, or AWS is unreachable.
+    :raises ConfigurationError: an existing secret does not have the tags of the warehouse, or AWS rejected a call.
+    :raises TransientError: the stack is not complete, or AWS cannot be reached.
     """
     cluster = Cluster.from_params(params)
     role = get_copy_role(cluster)
@@ -61,13 +61,13 @@ def write_connections(params: Mapping[str, Any]) -> None:
 
 
 def ensure_database_user(params: Mapping[str, Any]) -> None:
-    """Create the pipeline's user, or set its password to that of the connection, and grant the privileges it needs.
+    """Create or update the database user of the pipeline, with the password of the connection, and grant privileges.
 
-    The user may create schemas (each run has its own), and it owns the schemas of the star, the reports and the
-    pipeline's own tables. No other user, except the master user, may use the role for COPY. The pipeline's user is not
-    a superuser and cannot read other users' tables.
+    The user may create schemas, because each run has a separate schema, and owns the schemas of the star, the
+    operations tables and the reports. Only this user and the master user may use the role for COPY. The user is not a
+    superuser, and cannot read tables of other users.
 
-    :raises ConfigurationError: the master password is wrong, or the warehouse refused a statement.
+    :raises ConfigurationError: the master password is incorrect, or the warehouse rejected a statement.
     :raises TransientError: the cluster cannot be reached.
     """
     cluster = Cluster.from_params(params)
@@ -86,13 +86,14 @@ def ensure_database_user(params: Mapping[str, Any]) -> None:
             **tls_settings(cluster),
         )
         try:
-            # Each statement can safely run again, and some forms of GRANT cannot run in a transaction.
+            # Use autocommit, because some forms of GRANT cannot run in a transaction. Each statement can be repeated
+            # safely.
             link.autocommit = True
             cursor = link.cursor()
             cursor.execute("select usename from pg_user where usename = %s", (USER,))
             verb = "alter" if cursor.fetchall() else "create"
             cursor.execute(f"{verb} user {USER} password {_password_literal(cluster)}")
-            # The sessions of the providers' operators and of the Astro SDK set no time limit themselves.
+            # The sessions of the provider operators and of the Astro SDK do not set a statement timeout.
             limit = int(settings.settings().statement_minutes * 60_000)
             cursor.execute(f"alter user {USER} set statement_timeout to {limit}")
             for statement in _list_grants(role):
@@ -104,15 +105,17 @@ def ensure_database_user(params: Mapping[str, Any]) -> None:
         refused = warehouse_error(
             error, f"create user {USER} in {cluster.name} as {login['username']} at {host}:{port}"
         )
-        # The driver reports a wrong password and an unreachable host in the same way, but the fixes differ.
-        hint = " Can the workers reach the cluster's VPC, and are their addresses in parameter cidrs?"
+        # The driver reports an incorrect password and an unreachable host in the same way, although the fixes differ.
+        hint = (
+            " Can the workers reach the VPC of the cluster, and are their addresses in the parameter cidrs?"
+        )
         raise type(refused)(f"{refused}{hint}") from None
 
 
 def _password_literal(cluster: Cluster) -> str:
     """Return the password for CREATE USER or ALTER USER.
 
-    It is a salted MD5 hash, as in PostgreSQL, so that no statement contains the password itself.
+    The result is a salted MD5 hash, as in PostgreSQL, so that no statement contains the password.
     """
     connection = read_secret(cluster, REDSHIFT_CONNECTION) or {}
     salted = connection["password"] + USER
@@ -124,14 +127,14 @@ def _list_grants(role: str) -> Iterator[str]:
     yield "revoke create on schema public from public"
     for schema in (settings.star(), settings.ops(), settings.reports(), settings.reports_state()):
         yield f"create schema if not exists {schema} authorization {USER}"
-    # By default every database user may COPY with every role of the cluster:
+    # By default, every database user may use every role of the cluster for COPY:
     # https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT-usage-notes.html
     yield "revoke assumerole on all from public for all"
     yield f"grant assumerole on '{role}' to {USER} for copy"
 
 
 def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int, str]:
-    """Return host, port and the ARN of the master user's secret, which all exist once the stack is complete."""
+    """Return the host, the port and the ARN of the master user's secret of a complete stack."""
     cluster = Cluster.from_params(params)
     with doing(f"look up the address of {cluster.name}"):
         if params["serverless"]:
@@ -145,10 +148,10 @@ def get_endpoint(params: Mapping[str, Any]) -> tuple[str, int, str]:
 
 
 def tls_settings(cluster: Cluster) -> dict[str, Any]:
-    """Return the driver's TLS settings: verify the certificate and the host name.
+    """Return the TLS settings of the driver, which verify the certificate and the host name.
 
-    Only a stand-in for AWS has APIs without TLS, and its warehouse has none either. On AWS, the warehouse refuses
-    connections without TLS (``require_ssl``).
+    If the AWS APIs do not use TLS, they belong to a local stand-in, whose warehouse does not support TLS. On AWS, the
+    warehouse rejects connections without TLS (``require_ssl``).
     """
     if client("redshift", cluster.region).meta.endpoint_url.startswith("http:"):
         return {"ssl": False}

@@ -1,4 +1,4 @@
-"""Default arguments of the cluster's DAGs."""
+"""Define the default arguments of the DAGs that manage the cluster."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ DAG_ARGUMENTS: dict[str, Any] = {
     "is_paused_upon_creation": False,
     "default_args": DEFAULT_ARGS
     | {
-        # Most state changes in AWS take about this long.
+        # Most state changes in AWS take about 30 seconds.
         "retry_delay": timedelta(seconds=30),
-        # A task makes a few calls to AWS, each with botocore's own timeouts.
+        # A task makes a few calls to AWS, each with the timeouts of botocore.
         "execution_timeout": timedelta(minutes=10),
     },
     "tags": ["sparkify", "cluster"],
 }
 WAIT = timedelta(hours=1)
-"""Time limit of a task that waits for the cluster, usually for minutes, or longer for a large final snapshot."""
+"""Timeout of a task that waits for the cluster, which takes minutes, or longer for a large final snapshot."""
 POKE: dict[str, Any] = {
-    # The task occupies no worker slot between two checks. The interval grows from 2 to 30 seconds.
+    # The task does not occupy a worker slot between two checks. The interval increases from 2 to 30 seconds.
     "mode": "reschedule",
     "poke_interval": 2,
     "exponential_backoff": True,

@@ -1,4 +1,4 @@
-"""List the existing resources of a warehouse, with the cost and the delete command of each."""
+"""List the existing resources of a warehouse, each with its cost and the command that deletes it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from include.cluster.stack import has_bucket, list_resources
 from include.sparkify.settings import settings
 
 _STORAGE = f"about {prices.REDSHIFT_GB_MONTH} USD per GB and month"
-# Redshift's own secret with the master user's password is billed, too:
+# AWS also charges for the secret with the password of the master user, which Redshift manages:
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/integrating_how-services-use-secrets_RS.html
 _MASTER_SECRET = f"{prices.SECRET_MONTH:.2f} USD per month for the secret of its master user"
-# Other functions list the resources of these types, with their cost.
+# Resource types that the other functions list with their cost.
 _TOLD = ("AWS::Redshift::Cluster", "AWS::RedshiftServerless::", "AWS::S3::")
 
 log = logging.getLogger(__name__)
@@ -27,22 +27,23 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Thing:
-    """One resource that exists."""
+    """An existing resource."""
 
     kind: str
     name: str
     cost: str
     remove: str
-    """The command that deletes it."""
+    """The command that deletes the resource."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.cost}. Remove by hand: {self.remove}"
 
 
 def list_things(cluster: Cluster) -> list[Thing]:
-    """Return the existing resources of the warehouse. Ask the services, because the stack's list can be incomplete.
+    """Return the existing resources of the warehouse from the AWS services, because the list of the stack can be
+    incomplete.
 
-    :raises ConfigurationError, TransientError: AWS refused a call, or is unreachable.
+    :raises ConfigurationError, TransientError: AWS rejected a call, or cannot be reached.
     """
     with doing(f"look for the resources of {cluster.name} in {cluster.region}"):
         return [
@@ -56,7 +57,7 @@ def list_things(cluster: Cluster) -> list[Thing]:
 
 
 def log_costs(cluster: Cluster, moment: str) -> list[Thing]:
-    """Log the resources that exist and their cost, and return them."""
+    """Log the existing resources with their cost, and return them."""
     things = list_things(cluster)
     log.info("%s in %s, %s: %s resources", cluster.name, cluster.region, moment, len(things) or "no")
     for thing in things:
@@ -65,7 +66,7 @@ def log_costs(cluster: Cluster, moment: str) -> list[Thing]:
 
 
 def describe_cluster(cluster: Cluster) -> dict[str, Any] | None:
-    """Return AWS's description of the cluster, or None if there is no cluster with this warehouse's tags."""
+    """Return the AWS description of the cluster, or None if no cluster has the tags of this warehouse."""
     with absent("ClusterNotFound", "ClusterNotFoundFault"):
         (found,) = client("redshift", cluster.region).describe_clusters(ClusterIdentifier=cluster.name)[
             "Clusters"
@@ -75,7 +76,7 @@ def describe_cluster(cluster: Cluster) -> dict[str, Any] | None:
 
 
 def describe_serverless(cluster: Cluster, kind: str) -> dict[str, Any] | None:
-    """Return AWS's description of the workgroup or namespace, or None if there is none with this warehouse's tags."""
+    """Return the AWS description of the workgroup or namespace, or None if none has the tags of this warehouse."""
     if cluster.has_serverless:
         api = client("redshift-serverless", cluster.region)
         with absent("ResourceNotFoundException"):
@@ -117,7 +118,7 @@ def _find_serverless(cluster: Cluster) -> Iterator[Thing]:
 
 
 def owns_bucket(cluster: Cluster) -> bool:
-    """Return whether the work bucket exists and has this warehouse's tags.
+    """Return whether the work bucket exists and has the tags of this warehouse.
 
     :raises ConfigurationError: see :func:`has_bucket`.
     """
@@ -151,7 +152,7 @@ def _find_secrets(cluster: Cluster) -> Iterator[Thing]:
 
 
 def list_snapshots(cluster: Cluster) -> dict[str, str]:
-    """Return the name and status of each final snapshot of a cluster or namespace with this name."""
+    """Return the final snapshots of a cluster or namespace of this name, as status by snapshot name."""
     pages = client("redshift", cluster.region).get_paginator("describe_cluster_snapshots")
     found = {
         one["SnapshotIdentifier"]: one["Status"]

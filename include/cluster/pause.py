@@ -1,4 +1,4 @@
-"""Decide whether to pause or resume a cluster."""
+"""Determine whether to pause or resume a cluster."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from include.sparkify.errors import ConfigurationError
 from include.sparkify.settings import AWS_CONN_ID
 
 IDLE = timedelta(hours=1)
-"""A cluster is idle if no one was connected for this long."""
+"""Time without connections after which a cluster is idle."""
 PERIOD = timedelta(minutes=5)
-"""Period of one data point of the metric."""
+"""Period of a data point of the metric."""
 
 log = logging.getLogger(__name__)
 
 
 def find_pausable(params: Mapping[str, Any], only_if_idle: bool) -> bool:
-    """Return whether to pause the cluster: not if it is already paused, or in use.
+    """Return whether to pause the cluster, which is false if it is already paused or in use.
 
-    :raises ConfigurationError: there is no such cluster, or it cannot be paused in its current state.
+    :raises ConfigurationError: the cluster does not exist, or cannot be paused in its current state.
     """
     cluster = Cluster.from_params(params)
     state = _get_state(cluster)
@@ -37,9 +37,9 @@ def find_pausable(params: Mapping[str, Any], only_if_idle: bool) -> bool:
 
 
 def find_resumable(params: Mapping[str, Any]) -> bool:
-    """Return whether to resume the cluster: not if it is already running.
+    """Return whether to resume the cluster, which is false if it is already available.
 
-    :raises ConfigurationError: there is no such cluster, or it cannot be resumed in its current state.
+    :raises ConfigurationError: the cluster does not exist, or cannot be resumed in its current state.
     """
     cluster = Cluster.from_params(params)
     state = _get_state(cluster)
@@ -63,7 +63,7 @@ def _get_state(cluster: Cluster) -> str:
 
 
 def _is_idle(cluster: Cluster) -> bool:
-    """Return whether no one was connected in the last hour. Only the newest data point may be missing."""
+    """Return whether the cluster had no connection in the last hour. Only the latest data point may be missing."""
     now = datetime.now(UTC)
     with doing(f"read the number of connections to {cluster.name}"):
         points = client("cloudwatch", cluster.region).get_metric_statistics(
@@ -76,7 +76,8 @@ def _is_idle(cluster: Cluster) -> bool:
             Statistics=["Maximum"],
         )["Datapoints"]
     most = max((point["Maximum"] for point in points), default=None)
-    # The newest point may not have arrived yet. If another point is missing, the cluster may have been in use.
+    # The latest data point may not be available yet. If another data point is missing, the cluster may have been in
+    # use.
     complete = len(points) >= IDLE // PERIOD - 1
     log.info("most connections to %s in %s: %s, from %d data points", cluster.name, IDLE, most, len(points))
     return most == 0 and complete

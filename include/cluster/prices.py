@@ -1,7 +1,7 @@
-"""AWS list prices in us-west-2, in US dollars, as of November 2026.
+"""Define AWS list prices in us-west-2, in US dollars, as of November 2026.
 
 Sources: https://aws.amazon.com/redshift/pricing/, https://aws.amazon.com/s3/pricing/ and
-https://aws.amazon.com/secrets-manager/pricing/. docs/aws.md shows the same figures, and a test compares them.
+https://aws.amazon.com/secrets-manager/pricing/. docs/aws.md shows the same prices, and a test compares them.
 """
 
 from __future__ import annotations

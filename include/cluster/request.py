@@ -1,4 +1,4 @@
-"""The parameters of the cluster's DAGs, the values that AWS allows, and the names and tags that follow from them."""
+"""Validate the parameters of the DAGs that manage the cluster, and derive names and tags from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from include.sparkify.settings import AWS_CONN_ID
 
 DATABASE = "dev"
 USER = "sparkify_pipeline"
-# Most addresses in a wider range are on the internet, which can also be written as 0.0.0.0/1 and 128.0.0.0/1.
+# Most addresses of a wider range are on the internet. Two ranges, 0.0.0.0/1 and 128.0.0.0/1, include all addresses.
 WIDEST_PREFIX = 8
 # Minimum and maximum number of nodes in a new cluster by node type, and whether a single node is possible:
 # https://docs.aws.amazon.com/redshift/latest/mgmt/working-with-clusters.html
@@ -35,7 +35,7 @@ NODES = {
 NAME = Param(
     "sparkify",
     type="string",
-    # EC2 refuses security group names that begin with sg-, and the group's name begins with this name.
+    # EC2 rejects names of security groups that begin with sg-, and the name of the group begins with this name.
     pattern=r"^(?!sg-)[a-z][a-z0-9]*(-[a-z0-9]+)*$",
     minLength=3,
     maxLength=40,
@@ -46,16 +46,16 @@ NAME = Param(
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """A cluster or a Serverless workgroup, with the names of its resources and the tags that mark them as ours."""
+    """A cluster or a Serverless workgroup, with the names of its resources and the tags that identify them."""
 
     name: str
     region: str
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Cluster:
-        """Return the cluster that a run's parameters name, in the region of connection aws_default.
+        """Return the cluster in the parameters of a run, in the Region of the connection aws_default.
 
-        :raises ConfigurationError: the connection has no region, or Redshift is not available in it.
+        :raises ConfigurationError: the connection has no Region, or Redshift is not available in the Region.
         """
         from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
@@ -73,12 +73,12 @@ class Cluster:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Return the tags of the stack, which CloudFormation copies to its resources, and of resources outside it."""
+        """Return the tags of the stack, which CloudFormation copies to its resources, and of other resources."""
         return {"project": "sparkify", "managed-by": "sparkify-provision", "warehouse": self.name}
 
     @property
     def tag_list(self) -> list[dict[str, str]]:
-        """Return the tags in the form that most AWS APIs take."""
+        """Return the tags in the format that most AWS APIs require."""
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
     def owns(self, tags: list[dict[str, str]] | None) -> bool:
@@ -89,13 +89,13 @@ class Cluster:
 
     @property
     def has_serverless(self) -> bool:
-        """Return whether the region has Redshift Serverless. In other regions, its API has no endpoint."""
+        """Return whether Redshift Serverless is available in the Region. In other Regions, its API has no endpoint."""
         return is_offered("redshift-serverless", self.region)
 
 
 @functools.cache
 def is_offered(service: str, region: str) -> bool:
-    """Return whether AWS offers a service in a region, also of GovCloud or China."""
+    """Return whether AWS offers a service in a Region, including the Regions of GovCloud and China."""
     import boto3
 
     session = boto3.session.Session()
@@ -104,9 +104,9 @@ def is_offered(service: str, region: str) -> bool:
 
 
 def check_params(params: Mapping[str, Any]) -> None:
-    """Refuse a request that is unsafe or contradicts itself, or that AWS would refuse after creating some resources.
+    """Reject a request that is unsafe or inconsistent, or that AWS would reject after it has created some resources.
 
-    :raises ConfigurationError: the request is refused. The message names the parameter.
+    :raises ConfigurationError: the request is rejected. The message names the parameter.
     """
     _check_cidrs(params)
     if params["serverless"]:
@@ -130,7 +130,7 @@ def _check_cidrs(params: Mapping[str, Any]) -> None:
             network = ipaddress.IPv4Network(text)
         except ValueError as error:
             # The cluster has no IPv6 address.
-            raise ConfigurationError(f"parameter cidrs: {error}; write a range such as 10.0.0.0/16") from None
+            raise ConfigurationError(f"parameter cidrs: {error}. Write a range such as 10.0.0.0/16") from None
         if network.prefixlen < WIDEST_PREFIX:
             raise ConfigurationError(
                 f"parameter cidrs: {text} is wider than /{WIDEST_PREFIX}, which is most of the internet. List only the "

@@ -1,8 +1,8 @@
-"""The schedules of the DAGs pause and resume.
+"""Define the schedules of the DAGs pause and resume.
 
-The scheduler reads these values when it parses the DAG files, which must never fail. Therefore, a DAG with a malformed
-value is scheduled daily, and its first task fails with an error that names the variable. If a malformed value meant "no
-schedule", no run would fail, and an unpaused cluster would incur cost unnoticed.
+Airflow reads these values when it parses the DAG files, which must never fail. Therefore, a DAG with an invalid value
+is scheduled daily, and its first task fails with an error that names the variable. If an invalid value meant "no
+schedule", no run would fail, and a cluster that is not paused would incur charges unnoticed.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ def resume_schedule() -> str | None:
 
 
 def is_scheduled(context: Mapping[str, Any]) -> bool:
-    """Return whether the schedule started this run."""
+    """Return whether this is a scheduled run."""
     return bool(context["dag_run"].run_type == "scheduled")
 
 
 def is_due(variable: str, context: Mapping[str, Any]) -> bool:
-    """Return whether this run is manual, or its schedule started it at most an hour late.
+    """Return whether this run is a manual run, or a scheduled run that started at most an hour late.
 
-    If a DAG gets a schedule or is unpaused, Airflow starts its most recent past run at once. Without this check, the
-    cluster would be paused or resumed unexpectedly, and both DAGs could run at the same time.
+    If a DAG gets a schedule or is unpaused, Airflow immediately starts the most recent past run. Without this check,
+    the cluster would be paused or resumed unexpectedly, and both DAGs could run at the same time.
 
-    :raises ConfigurationError: the run was scheduled only because the variable is malformed.
+    :raises ConfigurationError: the run was scheduled only because the variable is invalid.
     """
     if not is_scheduled(context):
         return True

@@ -1,4 +1,4 @@
-"""Set the usage limit of a Serverless workgroup, for which CloudFormation has no resource type."""
+"""Manage the usage limit of a Serverless workgroup, for which CloudFormation has no resource type."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ USAGE = "serverless-compute"
 
 
 def limit_usage(params: Mapping[str, Any]) -> None:
-    """Limit the workgroup to ``usage_limit`` RPU-hours per day, before a login exists.
+    """Limit the workgroup to ``usage_limit`` RPU-hours per day, before the database user is created.
 
     :raises AirflowSkipException: the warehouse is a cluster, not a workgroup.
-    :raises TransientError: AWS is busy or unreachable.
+    :raises TransientError: AWS is busy or cannot be reached.
     """
     if not params["serverless"]:
         raise AirflowSkipException("a cluster costs by the hour; only Serverless has a usage limit")
@@ -40,7 +40,7 @@ def limit_usage(params: Mapping[str, Any]) -> None:
 
 
 def list_limits(cluster: Cluster) -> list[dict[str, Any]]:
-    """Return the workgroup's usage limits."""
+    """Return the usage limits of the workgroup."""
     api = client("redshift-serverless", cluster.region)
     found: list[dict[str, Any]] = api.list_usage_limits(resourceArn=_get_arn(cluster), usageType=USAGE)[
         "usageLimits"

@@ -1,6 +1,7 @@
-"""The warehouse as an AWS CloudFormation stack: its parameters and its state.
+"""Create, update and delete the AWS CloudFormation stack of the warehouse.
 
-CloudFormation handles order, waiting, rollback and drift. The template is warehouse.yaml.
+CloudFormation creates the resources in order, waits for them, and rolls back failed changes. The template is
+warehouse.yaml.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ log = logging.getLogger(__name__)
 
 
 def describe_stack(cluster: Cluster) -> dict[str, Any] | None:
-    """Return AWS's description of the warehouse's stack, or None if there is no stack.
+    """Return the AWS description of the stack of the warehouse, or None if the stack does not exist.
 
-    :raises ConfigurationError: a stack of this name is not a warehouse, or AWS refused the call.
-    :raises TransientError: AWS is unreachable.
+    :raises ConfigurationError: the stack of this name is not a warehouse, or AWS rejected the call.
+    :raises TransientError: AWS cannot be reached.
     """
     with doing(f"describe stack {cluster.name} in {cluster.region}"):
         try:
@@ -66,12 +67,12 @@ def describe_stack(cluster: Cluster) -> dict[str, Any] | None:
 
 
 def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
-    """Return the parameters that a stack was deployed with."""
+    """Return the parameters with which a stack was deployed."""
     return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
 
 
 def list_resources(cluster: Cluster) -> list[dict[str, Any]]:
-    """Return AWS's descriptions of the stack's resources, or an empty list if there is no stack."""
+    """Return the AWS descriptions of the resources of the stack, or an empty list if the stack does not exist."""
     if describe_stack(cluster) is None:
         return []
     with doing(f"list the resources of stack {cluster.name}"):
@@ -86,7 +87,7 @@ def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
     """Validate the request, and return the arguments of CreateStack or of the next UpdateStack.
 
     :raises ConfigurationError: see :func:`check_params`, or the request contradicts existing resources.
-    :raises TransientError: AWS is unreachable.
+    :raises TransientError: AWS cannot be reached.
     """
     cluster = Cluster.from_params(params)
     check_params(params)
@@ -106,7 +107,7 @@ def check_request(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_broken(cluster: Cluster, state: str) -> None:
-    """Refuse a stack that AWS does not update in its current state."""
+    """Reject a stack that AWS cannot update in its current state."""
     if state == "UPDATE_ROLLBACK_FAILED":
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
         raise ConfigurationError(
@@ -199,9 +200,9 @@ def has_bucket(cluster: Cluster, account: str | None = None) -> bool:
 
 
 def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
-    """Return the id of the subnets' VPC, or an empty string for the default VPC.
+    """Return the ID of the VPC of the subnets, or an empty string for the default VPC.
 
-    :raises ConfigurationError: the subnets are in several VPCs, or in too few zones for Serverless.
+    :raises ConfigurationError: the subnets are in several VPCs, or in too few Availability Zones for Serverless.
     """
     if not params["subnet_ids"]:
         return ""
@@ -210,22 +211,22 @@ def _find_vpc(cluster: Cluster, params: Mapping[str, Any]) -> str:
     vpcs, zones = {one["VpcId"] for one in subnets}, {one["AvailabilityZone"] for one in subnets}
     if len(vpcs) != 1:
         raise ConfigurationError(
-            f"parameter subnet_ids: the subnets are in {len(vpcs)} VPCs; give subnets of one VPC"
+            f"parameter subnet_ids: the subnets are in {len(vpcs)} VPCs. Choose subnets of one VPC"
         )
     # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
     needed = 2 if cluster.region == "us-west-1" else 3
     if params["serverless"] and (len(subnets) < 3 or len(zones) < needed):
         raise ConfigurationError(
             f"parameter subnet_ids: in {cluster.region}, Serverless needs three subnets in {needed} availability "
-            f"zones; these {len(subnets)} are in {', '.join(sorted(zones))}"
+            f"zones, but these {len(subnets)} are in {', '.join(sorted(zones))}"
         )
     return str(vpcs.pop())
 
 
 def deploy_stack(params: Mapping[str, Any]) -> None:
-    """Start to create the stack, or to update it to the parameters and the template of this run.
+    """Start the creation of the stack, or an update with the parameters and the template of this run.
 
-    :raises AirflowSkipException: there is nothing to change.
+    :raises AirflowSkipException: the stack needs no change.
     :raises ConfigurationError, TransientError: see :func:`check_request`.
     """
     arguments = check_request(params)
@@ -241,7 +242,7 @@ def deploy_stack(params: Mapping[str, Any]) -> None:
 
 
 def update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
-    """Start an update, and return whether there is anything to change."""
+    """Start an update, and return whether the stack needs a change."""
     wanted = {key: value for key, value in arguments.items() if key in ("TemplateBody", "Parameters", "Tags")}
     with doing(f"update stack {cluster.name}"):
         try:
@@ -256,9 +257,10 @@ def update(cluster: Cluster, arguments: Mapping[str, Any]) -> bool:
 def is_settled(params: Mapping[str, Any]) -> bool:
     """Return whether the stack is complete and matches the parameters of this run.
 
-    While AWS works on the stack, return False. If an earlier run deployed other parameters, start an update.
+    While an operation on the stack is in progress, return False. If an earlier run deployed other parameters, start an
+    update.
 
-    :raises ConfigurationError: AWS rolled the change back, for the reason in the message. A new stack is deleted.
+    :raises ConfigurationError: AWS rolled back the change. The message contains the reason. A new stack is deleted.
     """
     cluster = Cluster.from_params(params)
     stack = describe_stack(cluster)
@@ -269,7 +271,7 @@ def is_settled(params: Mapping[str, Any]) -> bool:
         return not update(cluster, _arguments(cluster, params, stack))
     reasons = _reasons(cluster) if stack else ""
     if state == "ROLLBACK_COMPLETE":
-        # The stack has no resources. Without it, the next run can use its name.
+        # The stack has no resources. Delete it, so that the next run can use its name.
         delete_stack(cluster)
     else:
         _refuse_broken(cluster, state)
@@ -280,7 +282,7 @@ def is_settled(params: Mapping[str, Any]) -> bool:
 
 
 def delete_stack(cluster: Cluster) -> None:
-    """Start to delete the stack, if there is one that is not being deleted."""
+    """Start the deletion of the stack if it exists and is not being deleted."""
     stack = describe_stack(cluster)
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-protect-stacks.html
     if stack is not None and stack["StackStatus"] != "DELETE_IN_PROGRESS":
@@ -291,7 +293,7 @@ def delete_stack(cluster: Cluster) -> None:
 
 
 def _reasons(cluster: Cluster) -> str:
-    """Return the reasons that AWS gives for the resources that failed in the stack's last operation."""
+    """Return the reasons from AWS for the resources that failed in the last operation of the stack."""
     with doing(f"read the events of stack {cluster.name}"):
         pages = client("cloudformation", cluster.region).get_paginator("describe_stack_events")
         found = []
@@ -299,7 +301,7 @@ def _reasons(cluster: Cluster) -> str:
             for event in page["StackEvents"]:
                 if event["ResourceStatus"].endswith("_FAILED") and event.get("ResourceStatusReason"):
                     found.append(f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}")
-                # AWS returns the newest event first, and an operation begins with a user's call.
+                # AWS returns the latest event first, and an operation begins with a call of the user.
                 if event.get("ResourceStatusReason") == "User Initiated":
                     return "".join(f"\n  {line}" for line in reversed(found))
     return ""

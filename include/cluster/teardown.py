@@ -1,4 +1,4 @@
-"""Teardown steps other than the deletion of the stack: final snapshot, work bucket, list of remaining resources."""
+"""Implement the tasks of teardown for the final snapshot, the work bucket and the remaining resources."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from include.cluster.stack import describe_stack, list_resources
 from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.settings import settings
 
-# Temporary states of a cluster, after which it is available or paused.
+# Temporary states of a cluster that end in the state available or paused.
 _PASSING = ("cancelling-resize", "creating", "modifying", "pausing", "rebooting", "resizing", "resuming")
 
 log = logging.getLogger(__name__)
 
 
 def check_request(params: Mapping[str, Any]) -> None:
-    """Check that the deletion is confirmed, and log what exists.
+    """Check that the deletion is confirmed, and log the existing resources.
 
     :raises ConfigurationError: the deletion is not confirmed, or the stack of this name is not a warehouse.
     """
@@ -39,29 +39,29 @@ def check_request(params: Mapping[str, Any]) -> None:
 def has_snapshot(context: Mapping[str, Any]) -> bool:
     """Take the final snapshot if this run has not taken it yet, and return whether it is complete.
 
-    Call this function until it returns True, and before the deletion: AWS takes a snapshot only of a running cluster or
-    of a namespace with a workgroup.
+    Call this function before the deletion until it returns True, because AWS takes a snapshot only of a running cluster
+    or of a namespace with a workgroup.
 
-    :raises AirflowSkipException: no snapshot is requested, or there is no cluster or namespace.
+    :raises AirflowSkipException: no snapshot is requested, or the cluster or namespace does not exist.
     :raises ConfigurationError: the snapshot failed, or the state of the cluster does not allow a snapshot.
     """
     params = context["params"]
     if not params["final_snapshot"]:
-        raise AirflowSkipException("parameter final_snapshot is off")
+        raise AirflowSkipException("the parameter final_snapshot is false")
     cluster = Cluster.from_params(params)
     name = f"{cluster.snapshot_prefix}{context['dag_run'].start_date:%Y%m%d-%H%M%S}"
     status = inventory.list_snapshots(cluster).get(name)
     if status is not None:
         if status.upper() in ("FAILED", "CANCELLED"):
-            raise ConfigurationError(f"snapshot {name} is {status}; see the cluster's events in AWS")
+            raise ConfigurationError(f"snapshot {name} is {status}. Next: see its events in AWS")
         return status.upper() == "AVAILABLE"
-    # The stack, and not the tags, decides: a cluster that has lost its tags is deleted with the stack, too. Until the
-    # stack has created its cluster, there is no data, and a cluster of this name may be a foreign one.
+    # Use the stack instead of the tags, because a cluster without its tags is also deleted with the stack. Until the
+    # stack has created its cluster, there is no data, and an existing cluster of this name may not belong to the stack.
     without_data = ("CREATE_FAILED", "CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
     kinds = {
         one["ResourceType"] for one in list_resources(cluster) if one["ResourceStatus"] not in without_data
     }
-    # Someone may have deleted the resources by hand.
+    # A user may have deleted the resources manually.
     deleted = absent("ClusterNotFound", "ClusterNotFoundFault", "ResourceNotFoundException")
     with doing(f"take snapshot {name}"), deleted:
         if "AWS::RedshiftServerless::Workgroup" in kinds:
@@ -101,12 +101,14 @@ def _take_of_cluster(cluster: Cluster, name: str) -> None:
 def delete_bucket(params: Mapping[str, Any]) -> None:
     """Delete the work bucket and every object in it.
 
-    :raises AirflowSkipException: parameter delete_work_bucket is off, or provision did not create the bucket.
+    :raises AirflowSkipException: the parameter delete_work_bucket is false, or `provision` did not create the bucket.
     :raises TransientError: S3 could not delete some objects.
     """
     cluster, bucket = Cluster.from_params(params), settings().work_bucket
     if not params["delete_work_bucket"]:
-        raise AirflowSkipException(f"s3://{bucket} is kept, because parameter delete_work_bucket is off")
+        raise AirflowSkipException(
+            f"s3://{bucket} is kept, because the parameter delete_work_bucket is false"
+        )
     if not inventory.owns_bucket(cluster):
         raise AirflowSkipException(f"there is no s3://{bucket} that provision created")
     s3 = client("s3", cluster.region)
@@ -119,16 +121,16 @@ def delete_bucket(params: Mapping[str, Any]) -> None:
             answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
             if errors := answer.get("Errors"):
                 raise TransientError(
-                    f"could not delete {len(errors)} objects of s3://{bucket}, for example {errors[0]}; run teardown "
+                    f"could not delete {len(errors)} objects of s3://{bucket}, for example {errors[0]}. Run teardown "
                     "again"
                 )
         s3.delete_bucket(Bucket=bucket)
 
 
 def list_leftovers(params: Mapping[str, Any]) -> list[str]:
-    """Log the resources that are left, and return one line for each.
+    """Log the remaining resources, and return one line for each.
 
-    :raises TransientError: something is left that should have been deleted.
+    :raises TransientError: a resource remains that should have been deleted.
     """
     cluster = Cluster.from_params(params)
     left = inventory.log_costs(cluster, "after")
@@ -137,6 +139,6 @@ def list_leftovers(params: Mapping[str, Any]) -> list[str]:
     if stuck:
         lines = "\n".join(f"  {thing}" for thing in stuck)
         raise TransientError(
-            f"{len(stuck)} resources are left that should have been deleted; run teardown again:\n{lines}"
+            f"{len(stuck)} resources are left that should have been deleted. Next: run teardown again:\n{lines}"
         )
     return [str(thing) for thing in left]

@@ -1,8 +1,8 @@
-"""The pipeline. Each part imports only from itself and from the parts above it.
+"""The code of the pipeline. Each part imports only from itself and from the parts that precede it in this list.
 
-1. The modules of this package, which all parts share: tables, settings, errors, intervals, clients of AWS.
-2. `files`: read the lake, and compare each line with the contract.
-3. `redshift`: connect to the warehouse, create its tables, read the ledger.
-4. `tasks`: the work of the DAGs' tasks, one module per task.
-5. `watching`: the run report and lineage.
+1. The modules of this package, which all parts share: tables, settings, errors, intervals and AWS clients.
+2. `files`: read the lake, and validate each line against the contract.
+3. `redshift`: connect to the warehouse, create its tables, and read the ledger.
+4. `tasks`: implement the tasks of the DAGs, with one module per task.
+5. `watching`: write the run report, and provide lineage.
 """

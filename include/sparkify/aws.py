@@ -1,4 +1,4 @@
-"""Create clients of AWS services from connection ``aws_default``."""
+"""Create clients of AWS services from the connection ``aws_default``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from include.sparkify.settings import AWS_CONN_ID
 
 
 def client(service: str, region: str | None = None) -> Any:
-    """Return the boto3 client of a service, by default in the region of the connection.
+    """Return a boto3 client for a service, by default in the Region of the connection.
 
-    This function does not call ``hook.get_conn()``, which inspects the stack for the User-Agent header. That takes
-    0.3 CPU seconds in each task.
+    This function does not call ``hook.get_conn()``, because that method inspects the call stack to create the
+    User-Agent header, which takes 0.3 CPU seconds in each task.
     """
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 

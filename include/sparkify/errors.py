@@ -1,4 +1,4 @@
-"""The three classes of failure, and how the error of a driver is classified."""
+"""Define the three classes of errors, and assign errors of the drivers to these classes."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ from botocore.retries import standard
 
 
 class TransientError(AirflowException):
-    """A condition that may clear up without intervention: Airflow retries the task."""
+    """A condition that may be resolved without intervention, so Airflow retries the task."""
 
 
 class DataError(AirflowFailException):
-    """The input breaks its contract: a retry cannot help."""
+    """Input that violates its contract, so a retry cannot succeed."""
 
 
 class ConfigurationError(AirflowFailException):
-    """Something outside the data must be fixed first: a retry cannot help."""
+    """A configuration that must be fixed first, so a retry cannot succeed."""
 
 
 # SQLSTATE classes of the PostgreSQL family.
-# The last three mean that two sessions create the same thing at once, because our keys are never enforced, and every
-# CREATE says IF NOT EXISTS. 53100 (disk full) clears up when space is freed.
+# The last three states mean that two sessions create the same object at the same time, because Redshift does not
+# enforce keys, and every CREATE has IF NOT EXISTS. 53100 (disk full) is transient, because space can be freed.
 _TRANSIENT_STATES = ("08", "40", "57P", "55P03", "53100", "53300", "23505", "42P06", "42P07")
-# Errors of concurrency that Redshift reports as XX000, "internal error". dbt tries again after the same ones
-# (https://github.com/dbt-labs/dbt-adapters/pull/1873). Dropped: https://github.com/dbt-labs/dbt-core/pull/825
-# 1018 and 1023: https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
-# VACUUM: https://docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html
+# Concurrency errors that Redshift reports as XX000, "internal error". dbt retries after the same errors
+# (https://github.com/dbt-labs/dbt-adapters/pull/1873). Dropped relations: https://github.com/dbt-labs/dbt-core/pull/825
+# 1018 and 1023: https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html VACUUM:
+# https://docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html
 _CONCURRENCY = re.compile(
     r"\b(1018|1023)\b|concurrently updated|conflict with concurrent transaction|could not open relation with OID"
     r"|Relation with OID \d+ does not exist|dropped by concurrent transaction|VACUUM is running"
 )
-# The statement ran into statement_timeout, or was canceled.
+# The statement exceeded statement_timeout, or was canceled.
 STATEMENT_TIMEOUT = "57014"
-# "schema ... does not exist". A catalog query also fails with it if another session drops any schema at the same time:
+# "schema ... does not exist". A catalog query also fails with this state if another session drops any schema:
 # https://github.com/aws/amazon-redshift-jdbc-driver/issues/153, https://github.com/dbt-labs/dbt-adapters/pull/1718
 NO_SCHEMA = "3F000"
 _CONFIGURATION_STATES = ("28", "3D", "3F", "42")
-# S3 returns these per object of a DeleteObjects, and the others with status 400 or 403, so that their status does not
-# show that they are transient: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+# Transient errors whose HTTP status does not show that they are transient. S3 returns InternalError and
+# ServiceUnavailable for single objects of a DeleteObjects request, and the other codes with status 400 or 403:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _TRANSIENT_AWS = {
     "InternalError",
     "ServiceUnavailable",
@@ -51,7 +52,7 @@ _TRANSIENT_AWS = {
     "InvalidClusterState",
     "InvalidClusterStateFault",
     "OperationAborted",
-    # A retry is a new process, which asks for new credentials.
+    # A retry is a new process, which requests new credentials.
     "ExpiredToken",
     "ExpiredTokenException",
     "RequestExpired",
@@ -59,11 +60,11 @@ _TRANSIENT_AWS = {
 }
 _DENIED = (
     "the role of the workers is not allowed to do this. Deploy include/iam/permissions.yaml, with AllowProvisioning "
-    "for provision and teardown; a bucket with a customer managed key, or of another account, needs more: docs/aws.md, "
+    "for provision and teardown. For a bucket with a customer managed key, or of another account, see docs/aws.md, "
     "Permissions"
 )
-_RETRIES_FAILED = "Next: if all retries fail, check the status of the service in AWS; then clear the task."
-_UNKNOWN_KEY = "connection aws_default has a key that AWS does not know"
+_RETRIES_FAILED = "Next: if all retries fail, check the status of the service in AWS, then clear the task."
+_UNKNOWN_KEY = "the connection aws_default has a key that AWS does not know"
 _AWS_HINTS = {
     "NoSuchBucket": "the bucket does not exist: fix source_bucket or work_bucket in the Variable `sparkify`",
     **dict.fromkeys(
@@ -73,7 +74,7 @@ _AWS_HINTS = {
     "InvalidAccessKeyId": _UNKNOWN_KEY,
     "InvalidClientTokenId": _UNKNOWN_KEY,
     "UnrecognizedClientException": _UNKNOWN_KEY,
-    "SignatureDoesNotMatch": "connection aws_default has a wrong secret key",
+    "SignatureDoesNotMatch": "the connection aws_default has an incorrect secret key",
     "PermanentRedirect": "the bucket is in another region: fix region_name of connection aws_default",
     "AuthorizationHeaderMalformed": "the bucket is in another region: fix region_name of connection aws_default",
     "InvalidObjectState": "the object is archived (GLACIER): restore it in S3",
@@ -82,7 +83,7 @@ _AWS_HINTS = {
 
 
 def aws_error(error: Exception, doing: str) -> AirflowException:
-    """Convert an error of botocore into one of our exceptions, naming the action and the fix.
+    """Convert a botocore error to an exception of this module, whose message names the action and the fix.
 
     :param error: the error that botocore raised.
     :param doing: the action and the object, for example ``list s3://bucket/prefix``.
@@ -103,10 +104,10 @@ def aws_error(error: Exception, doing: str) -> AirflowException:
 
 
 def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
-    """Return whether AWS is at fault, throttles, or lacks capacity at this moment, or credentials have expired.
+    """Return whether an error is transient: a failure of AWS, throttling, missing capacity, or expired credentials.
 
-    The status, botocore's own lists or the name of the error decide. The name is needed because Redshift answers
-    throttling by a service that it depends on, and missing capacity, with status 400.
+    The result depends on the status, on the lists of botocore, and on the name of the error. The name is required
+    because Redshift reports missing capacity, and throttling by another service, with status 400.
     """
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(error.response.get("Error", {}).get("Code", ""))
@@ -120,25 +121,25 @@ def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
         or standard.TransientRetryableChecker().is_retryable(answer)
         or "Throttling" in code
         or re.match("Insufficient.*Capacity", code) is not None
-        # The answer to a call was lost, and botocore sent it again: a retry finds the result of the first one.
+        # The response was lost, and botocore repeated the call. A retry of the task finds the result of the first call.
         or "AlreadyExists" in code
         or "IN_PROGRESS state and can not be updated" in str(error)
-        # Secrets Manager deletes a secret some time after the call returns, and keeps its name until then.
+        # Secrets Manager deletes a secret some time after the call returns, and reserves the name until then.
         or "scheduled for deletion" in str(error)
     )
 
 
 def answer(error: BaseException) -> tuple[str, str]:
-    """Return the SQLSTATE of an error of the warehouse, empty if it has none, and its message."""
+    """Return the SQLSTATE of a warehouse error (an empty string if it has none) and its message."""
     detail = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     return str(detail.get("C", "")), str(detail.get("M", error))
 
 
 def is_transient(error: Exception) -> bool:
-    """Return whether the whole transaction may be tried again on a new connection.
+    """Return whether the whole transaction can be repeated on a new connection.
 
-    A lost connection, a restarting server, a deadlock and Redshift's errors of concurrency are transient. An error
-    about the statement itself is not.
+    A lost connection, a restarting server, a deadlock and the concurrency errors of Redshift are transient. An error in
+    the statement itself is not transient.
     """
     if isinstance(error, OSError | redshift_connector.InterfaceError):
         return True
@@ -151,10 +152,11 @@ def is_transient(error: Exception) -> bool:
 
 
 def is_final(error: BaseException) -> bool:
-    """Return whether a retry of the task cannot help: the data, the setup or the statement must be fixed first.
+    """Return whether a retry of the task cannot succeed, because data, configuration or statement must be fixed first.
 
-    XX000 is not final: Redshift uses it for nearly everything, for example for a COPY that S3 throttles. A missing
-    schema is not final, either: a catalog query, as the Astro SDK sends it, fails with it if any schema is dropped.
+    XX000 is not final, because Redshift uses it for most errors, for example for a COPY that S3 throttles. A missing
+    schema is not final, because a catalog query, such as those of the Astro SDK, fails with this error if any schema is
+    dropped.
     """
     if isinstance(error, botocore.exceptions.ClientError):
         return not _is_transient_aws(error)
@@ -165,30 +167,30 @@ def is_final(error: BaseException) -> bool:
 
 
 def warehouse_error(error: Exception, doing: str) -> AirflowException:
-    """Convert an error of the warehouse into one of our exceptions, naming the action and the next step.
+    """Convert a warehouse error to an exception of this module, whose message names the action and the next step.
 
     :param error: the error that redshift_connector or the socket raised.
-    :param doing: the action in a few words, for example ``publish 2018-11-01``.
+    :param doing: a short description of the action, for example ``publish 2018-11-01``.
     """
     state, text = answer(error)
     if state.startswith("53100"):
         return TransientError(
             f"could not {doing}: {text}. Nothing was changed. Next: free space on the warehouse (or resize the "
-            "cluster); then clear the task."
+            "cluster), then clear the task."
         )
     if is_transient(error):
         return TransientError(f"could not {doing}: {text}. {_RETRIES_FAILED}")
     if state == STATEMENT_TIMEOUT:
         return TransientError(
-            f"could not {doing}: {text}. Next: if another session holds a lock, end it; else raise statement_minutes "
-            "in the Variable `sparkify` or enlarge the cluster."
+            f"could not {doing}: {text}. Next: if another session holds a lock, end that session. Otherwise, increase "
+            "statement_minutes in the Variable `sparkify`, or resize the cluster."
         )
     if state.startswith(_CONFIGURATION_STATES) or not state:
         return ConfigurationError(
-            f"could not {doing}: {text} ({state or 'no SQLSTATE'}). Next: check connection redshift_default, the "
-            "rights of its user, and the tables (task create_tables creates missing ones)."
+            f"could not {doing}: {text} ({state or 'no SQLSTATE'}). Next: check the connection redshift_default, the "
+            "privileges of its user, and the tables (the task create_tables creates missing tables)."
         )
     return DataError(
-        f"could not {doing}: {text} (SQLSTATE {state}). Next: find the statement in the log of the task; fix it or its "
-        "data; then clear the task."
+        f"could not {doing}: {text} (SQLSTATE {state}). Next: find the statement in the log of the task. Fix it "
+        "or its data, then clear the task."
     )

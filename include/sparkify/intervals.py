@@ -1,4 +1,4 @@
-"""Half-open intervals of UTC time, and the interval of a run."""
+"""Define half-open intervals of UTC time, and determine the interval of a run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from include.sparkify import parameters
 from include.sparkify.errors import ConfigurationError
 
-# A full refresh owns all the time that the contract lets an event have.
+# The interval of a full refresh, which includes every time that the contract accepts for an event.
 ALL_TIME_START = datetime(2000, 1, 1)
 ALL_TIME_END = datetime(2101, 1, 1)
-# Longer stretches are for a full refresh, which lists the lake once and not by month.
+# To load a longer interval, use a full refresh, which lists the lake once instead of by month.
 MAX_DAYS = 3660
 
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """``[start, end)`` in UTC, as naive datetimes like the warehouse's TIMESTAMP columns."""
+    """A half-open interval ``[start, end)`` in UTC, with naive datetimes, like TIMESTAMP columns in the warehouse."""
 
     start: datetime
     end: datetime
@@ -32,7 +32,7 @@ class Interval:
         return f"[{self.start:%Y-%m-%dT%H:%M:%S}, {self.end:%Y-%m-%dT%H:%M:%S})"
 
     def days(self) -> Iterator[date]:
-        """Return the UTC days that the interval touches, in order."""
+        """Return the UTC days that overlap the interval, in ascending order."""
         day = self.start.date()
         while datetime.combine(day, datetime.min.time()) < self.end:
             yield day
@@ -43,21 +43,21 @@ ALL_TIME = Interval(ALL_TIME_START, ALL_TIME_END)
 
 
 def of_day(day: date) -> Interval:
-    """Return the whole UTC day."""
+    """Return the interval of a UTC day."""
     start = datetime.combine(day, datetime.min.time())
     return Interval(start, start + timedelta(days=1))
 
 
 def of_run(context: Mapping[str, Any]) -> Interval:
-    """Return the interval that a DAG run owns.
+    """Return the interval of a DAG run.
 
-    A full refresh owns all time, and so does a replay without ``start`` and ``end``. For all other runs, the parameters
-    ``start`` and ``end`` decide or, without them, the data interval.
+    The interval of a full refresh, and of a replay without ``start`` and ``end``, is :data:`ALL_TIME`. For all other
+    runs, it is defined by the parameters ``start`` and ``end`` or, without these parameters, by the data interval.
 
-    :raises ConfigurationError: the run was triggered with a parameter that the DAG does not have; only one of ``start``
-        and ``end`` is given, one is not an ISO time, or the end is not after the start; the interval ends in the
-        future, is outside of the years that the contract accepts, or is longer than :data:`MAX_DAYS`; or the run has
-        neither parameters nor a data interval (a manual run on Airflow 3).
+    :raises ConfigurationError: a parameter is unknown, only one of ``start`` and ``end`` is given, one of them is not
+        an ISO 8601 time, or the end is not after the start. Also raised if the interval ends in the future, starts
+        before the years that the contract accepts, or is longer than :data:`MAX_DAYS`, or if the run has neither
+        parameters nor a data interval (a manual run on Airflow 3).
     """
     params = parameters.of_run(context)
     start, end, mode = params.get("start"), params.get("end"), params["mode"]
@@ -95,8 +95,8 @@ def _parse(name: str, value: object) -> datetime:
 
 
 def _utc(moment: datetime) -> datetime:
-    """Return naive UTC. A time without a zone is UTC already."""
+    """Return the time as naive UTC. A time without a time zone is interpreted as UTC."""
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC)
-    # Not moment.replace: Airflow passes pendulum objects, whose arithmetic differs.
+    # Do not use moment.replace, because Airflow passes pendulum objects, whose arithmetic differs.
     return datetime(moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)

@@ -1,4 +1,4 @@
-"""The plan of a run, passed from task to task: the decision of `plan`, and the schema that identifies the run."""
+"""Define the plan of a run, which `plan` passes to the other tasks, and the schema name that identifies the run."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from include.sparkify.settings import run_prefix
 
 MODES = {
     "load": "new and changed files",
-    "reload": "every log file of the interval, changed or not",
-    "replay": "files with rejected lines and refused files (all of them, or of the interval given)",
-    "full_refresh": "everything, from all files in the lake",
+    "reload": "every log file of the interval, even if it has not changed",
+    "replay": "refused files and files with rejected lines (of the interval, or all if no interval is given)",
+    "full_refresh": "all files in the lake",
 }
-# The next step for a run whose tasks are inconsistent.
-CLEAR = "Next: clear the task `plan` with everything downstream; the run starts over, which is safe."
+# The next step for a run with inconsistent task states.
+CLEAR = "Next: clear the task `plan` with its downstream tasks, so that the run starts again."
 
 
 class Plan(TypedDict):
-    """The decision of `plan`, for the tasks that follow."""
+    """The result of the task `plan`, which the downstream tasks use."""
 
     run_schema: str
-    """The schema of this try of the run. The name is its identity."""
+    """The name of the schema of this try of the run, which identifies the try."""
     mode: str
     version: int
-    """The version of the star before the ledger was read. A later one makes `publish` rebuild the candidates."""
+    """The version of the star before the ledger was read. If it changes, `publish` rebuilds the candidates."""
     read_at: str
-    """The warehouse's clock before the ledger and the lake were read, in ISO 8601."""
+    """The time of the warehouse before the ledger and the lake were read, in ISO 8601."""
     began_at: str
-    """Start of this try of `plan` in ISO 8601, UTC. Older rows and objects are from an earlier try of the run."""
+    """Start time of this try of `plan` in ISO 8601, UTC. Older rows and objects belong to an earlier try of the run."""
     interval_start: str
     interval_end: str
     """The interval of the run, in ISO 8601."""
     files: int
     """Number of files to read."""
     chunks: int
-    """Number of `validate` tasks."""
+    """Number of mapped task instances of `validate`."""
     listed: dict[str, int]
-    """Number of files in the lake by kind, for the sources without days that the run lists."""
+    """Number of files in the lake by kind, for each source without days that the run lists."""
     refused_of: dict[str, int]
-    """Number of those files, by kind, whose current version is refused and not read again."""
+    """Number of the listed files, by kind, whose current version is refused and not read again."""
     refused: list[str]
-    """``key: reason`` of daily files of the interval whose current version is refused and not read again."""
+    """Daily files of the interval whose current version is refused and not read again, as ``key: reason``."""
     unrecognized: list[str]
-    """Keys and folders in the lake whose path is not that of a source file (the first 100)."""
+    """The first 100 keys and folders in the lake whose path does not match the pattern of a source."""
 
 
 def of_run(context: Mapping[str, Any]) -> Plan | None:
-    """Return the plan of the run, or None if there is none."""
+    """Return the plan of the run, or None if the run has no plan."""
     found: Plan | None = context["ti"].xcom_pull(task_ids="plan", key="plan")
     return found
 
@@ -59,18 +59,19 @@ def of_run(context: Mapping[str, Any]) -> Plan | None:
 def plan_of(context: Mapping[str, Any]) -> Plan:
     """Return the plan of the run.
 
-    :raises DataError: the run has no plan, because its tasks were cleared one by one.
+    :raises DataError: the run has no plan, because its tasks were cleared individually.
     """
     plan = of_run(context)
     if plan is None:
-        raise DataError(f"the run has no plan; nothing was published. {CLEAR}")
+        raise DataError(f"the run has no plan, so nothing was published. {CLEAR}")
     return plan
 
 
 def is_of_ended_run(error: str) -> bool:
-    """Return whether a task failed because the schema of its run is dropped, as happens to a task cleared on its own.
+    """Return whether a task failed because the schema of its run was already dropped, after only this task was cleared.
 
-    The warehouse names the relation or the schema: ``relation "sparkify_run_x_0123456789ab.plays" does not exist``.
+    The error of the warehouse names the relation or the schema, for example ``relation
+    "sparkify_run_x_0123456789ab.plays" does not exist``.
     """
     return re.search(r'"\w+_run_\w+_[0-9a-f]{12}(\.\w+)?"\)? does not exist', error) is not None
 
@@ -83,7 +84,7 @@ def run_schema(variables: jinja2.runtime.Context) -> str:
 
 @jinja2.pass_context
 def planned_version(variables: jinja2.runtime.Context) -> int:
-    """Return the version of the star that the run was planned for, for SQL templates."""
+    """Return the version of the star on which the plan is based, for SQL templates."""
     return _plan_in(variables)["version"]
 
 
@@ -94,7 +95,7 @@ def prefix_of_run(variables: jinja2.runtime.Context) -> str:
 
 
 def _plan_in(variables: jinja2.runtime.Context) -> Plan:
-    """Return the plan. Templates need it often, so a task asks Airflow only once."""
+    """Return the plan. The result is cached, because templates need the plan several times per task."""
     ti = variables["ti"]
     task = (ti.run_id, ti.task_id, ti.map_index, ti.try_number)
     if _known.get("task") != task:

@@ -1,9 +1,9 @@
-"""The settings of the pipeline, with defaults that work anywhere.
+"""Define the settings of the pipeline, with defaults that are valid in all environments.
 
-Run-time settings are the keys of one Airflow Variable, ``sparkify`` (JSON): one lookup per task, because secrets
-backends may bill per lookup. Only what the scheduler needs while it parses comes from the environment. A value that
-it cannot read there is replaced by the default (the parse test of a deploy replaces them all) until
-:func:`check_environment` fails the run by name.
+Run-time settings are the keys of one Airflow Variable, ``sparkify`` (JSON). A task reads the Variable once, because
+secrets backends may charge per request. Settings that Airflow needs to parse a DAG file come from environment
+variables. An invalid environment variable is replaced by its default during parsing, so that the DAG can be imported.
+:func:`check_environment` then fails the run with a message that names the variable.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from include.sparkify.errors import ConfigurationError, TransientError
 from include.sparkify.tables import SOURCES, Source
 
 VARIABLE = "sparkify"
-# The connection for S3 and the APIs of AWS.
+# The connection for S3 and other AWS APIs.
 AWS_CONN_ID = "aws_default"
 SCHEDULES = ("@hourly", "@daily")
-# Airflow 2 cannot import a DAG whose pool has another kind of name.
+# Airflow 2 cannot import a DAG with a pool name that does not match this pattern.
 POOL = re.compile(r"[\w.-]{1,250}")
-# Names that the warehouse, or another part of this project, uses for a schema.
+# Reserved words of the warehouse, and names that the warehouse or this project uses for other schemas.
 RESERVED_SCHEMAS = {
     "public", "pg_catalog", "pg_internal", "pg_temp", "information_schema", "catalog_history", "reports",
     "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "authorization", "backup", "between", "binary",
@@ -55,45 +55,64 @@ class Settings(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     source_bucket: Bucket = "sparkify-lake"
-    """Bucket with the source files."""
+    """The S3 bucket with the source files."""
     log_prefix: Prefix = "log_data/"
-    """Prefix of the activity log, with files ``YYYY/MM/YYYY-MM-DD….json[.gz|.bz2]`` below it. Ends with a slash."""
+    """The prefix of log files, which are named ``YYYY/MM/YYYY-MM-DD….json[.gz|.bz2]``. It ends with a slash."""
     song_prefix: Prefix = "song_data/"
-    """Prefix of the song metadata, one object per file. Ends with a slash."""
+    """The prefix of song files, each of which contains one JSON object. It ends with a slash."""
     work_bucket: Bucket = "sparkify-work"
-    """Bucket for what a run writes: validated lines, manifests, run reports. Not the source bucket."""
+    """The S3 bucket to which runs write validated lines, manifests and run reports.
+
+    It must not be the source bucket.
+    """
     star_schema: Annotated[str, Field(alias="schema", pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "sparkify"
-    """Schema of the star. The pipeline's own tables are in the schema of this name with ``_ops``, the report tables in
-    that with ``_reports`` (in ``reports`` for the default star)."""
+    """The schema of the star.
+
+    The operations tables are in the schema of this name with the suffix ``_ops``. The report tables are in the schema
+    of this name with the suffix ``_reports``, or in ``reports`` for the default name.
+    """
     absent: Literal["skip", "warn", "fail"] = "skip"
-    """Policy for an interval without a log file: skip the run, warn (load the songs) or fail."""
+    """The action for an interval without a log file: skip the run, warn (and load the songs), or fail the run."""
     wait_minutes: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 180
-    """Minutes after the end of an interval in which its log file may still arrive before the run goes on without it.
-    Must be less than ``SPARKIFY_RUN_HOURS``, after which Airflow ends the run."""
+    """Minutes after the end of an interval for which a run waits for its log file.
+
+    If the file has not arrived by then, the run continues without it. The value must be less than
+    ``SPARKIFY_RUN_HOURS``, after which Airflow ends the run.
+    """
     look_back_days: Annotated[int, Field(ge=0, le=366)] = 3
-    """Days before its interval in which a run in mode ``load`` without ``start`` looks for late and changed files."""
+    """Days before the interval for which a run in mode ``load`` without ``start`` loads late and changed files."""
     reject_threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """Share of rejected lines above which a log file is refused, and share of refused song files above which nothing
-    is loaded."""
+    """Share of rejected lines above which a log file is refused, and share of refused song files above which a run
+    loads no files."""
     delete_threshold: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the loaded lines, or of the loaded song files, above which a run that deletes them fails before it
-    publishes anything. The parameter ``confirm_deletes`` of the DAG allows it for one run."""
+    """Share of the loaded lines, or of the loaded song files, that a run may delete.
+
+    A run that would delete more fails before it publishes. To allow the deletion for one run, use the parameter
+    ``confirm_deletes`` of the DAG.
+    """
     lock_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 10
-    """Minutes that a run waits for the lock for writers before it fails and names the session that holds it."""
+    """Minutes that a run waits for the lock for writers before it fails.
+
+    The error message names the session that holds the lock.
+    """
     statement_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 60
-    """Minutes after which the warehouse stops a statement of the pipeline. For the providers' operators and the Astro
-    SDK, the value at the last run of ``provision`` applies."""
+    """Minutes after which the warehouse stops a statement of the pipeline.
+
+    Changes apply to the operators of the providers and to the Astro SDK only after the next run of ``provision``.
+    """
     keep_days: Annotated[int, Field(ge=1)] = 400
-    """Days that check results, rejected lines, the publish log and run reports are kept."""
+    """Days to keep check results, rejected lines, the publish log and run reports."""
     keep_run_days: Annotated[int, Field(ge=1)] = 14
-    """Days that files written for COPY are kept in the work bucket."""
+    """Days to keep files for COPY in the work bucket."""
     failure_topic_arn: Annotated[str, Field(pattern=r"^(arn:[^:]+:sns:.+)?$")] = ""
-    """SNS topic that is notified of failed tasks. If it is empty, no message is sent."""
+    """ARN of the Amazon SNS topic for notifications about failed tasks. If it is empty, no message is sent."""
 
     @pydantic.model_validator(mode="after")
     def _check_together(self) -> Settings:
         if self.source_bucket == self.work_bucket:
-            raise ValueError("work_bucket must not be the source bucket: runs delete what they wrote there")
+            raise ValueError(
+                "work_bucket must not be the source bucket, because runs delete files in the work bucket"
+            )
         if self.star_schema in RESERVED_SCHEMAS or re.search(
             r"^pg_|_ops$|reports(_state)?$", self.star_schema
         ):
@@ -106,28 +125,28 @@ class Settings(pydantic.BaseModel):
 
 @functools.lru_cache(maxsize=1)
 def settings() -> Settings:
-    """Return the settings, read once per process (a task is a process).
+    """Return the settings, which are read once per process. Each task is a process.
 
     :raises ConfigurationError: the Variable is not a JSON object, has an unknown key, or a value is out of range.
-    :raises TransientError: there is no such Variable, or a secrets backend did not answer. Airflow does
-        not distinguish the two.
+    :raises TransientError: the Variable does not exist, or a secrets backend did not respond. Airflow does not
+        distinguish these cases.
     """
     from airflow.providers.common.compat.sdk import Variable
 
-    # The default by position: Airflow 2 and 3 give this parameter different names. Not `deserialize_json`: Airflow 3
-    # takes a Variable that is not JSON for one that does not exist.
+    # Pass the default by position, because the name of this parameter differs between Airflow 2 and 3. Do not use
+    # `deserialize_json`, because Airflow 3 returns the default for a Variable that is not JSON.
     found = Variable.get(VARIABLE, None)
     if found is None:
         raise TransientError(
-            f"there is no Variable `{VARIABLE}`, or a secrets backend did not answer (see the log). Set it in Airflow "
-            "(Admin, Variables) or in the secrets backend; {} means the defaults. Then clear the task."
+            f"there is no Variable `{VARIABLE}`, or a secrets backend did not answer (see the log). Next: set it in "
+            "Airflow (Admin, Variables) or in the secrets backend, to {} for all defaults, then clear the task."
         )
     try:
         given = json.loads(found)
     except ValueError as error:
         raise ConfigurationError(
-            f"Variable `{VARIABLE}` is not JSON ({error}). Fix it in Airflow (Admin, Variables) or in the secrets "
-            "backend, then clear the task."
+            f"Variable `{VARIABLE}` is not JSON ({error}). Next: fix it in Airflow (Admin, Variables) or in the "
+            "secrets backend, then clear the task."
         ) from None
     try:
         return Settings.model_validate(given)
@@ -137,12 +156,13 @@ def settings() -> Settings:
             for fault in error.errors()
         )
         raise ConfigurationError(
-            f"Variable `{VARIABLE}`: {faults}. Known keys: {', '.join(sorted(keys()))}. Fix it, then clear the task."
+            f"Variable `{VARIABLE}`: {faults}. Known keys: {', '.join(sorted(keys()))}. Next: fix it, then "
+            "clear the task."
         ) from None
 
 
 def keys() -> dict[str, pydantic.fields.FieldInfo]:
-    """Return the keys of the Variable, as an operator writes them."""
+    """Return the fields of the settings by their keys in the Variable."""
     return {field.alias or name: field for name, field in Settings.model_fields.items()}
 
 
@@ -152,7 +172,7 @@ def star() -> str:
 
 
 def ops() -> str:
-    """Return the schema of the pipeline's own tables, for SQL templates."""
+    """Return the schema of the operations tables, for SQL templates."""
     return f"{star()}_ops"
 
 
@@ -162,7 +182,7 @@ def prefix_of(source: Source) -> str:
 
 
 def reports() -> str:
-    """Return the schema of the star's report tables, for SQL templates. That of the default star has a plain name."""
+    """Return the schema of the report tables, for SQL templates. For the default star, the name has no prefix."""
     return "reports" if star() == "sparkify" else f"{star()}_reports"
 
 
@@ -172,17 +192,17 @@ def reports_state() -> str:
 
 
 def new_run_schema(run_id: str) -> str:
-    """Return a name for the schema of one try of a DAG run, different at every call.
+    """Return a new, unique name for the schema of a try of a DAG run.
 
-    It has at most 63 bytes, the shorter limit of the two engines. The name is the identity of the try, because two
-    deployments that share a warehouse have runs of the same id.
+    The name has at most 63 bytes, which is the limit of PostgreSQL and less than the limit of Redshift. The name
+    identifies the try, because two deployments that share a warehouse can have runs with the same ID.
     """
     plain = re.sub(r"[^a-z0-9]+", "_", run_id.lower()).strip("_")[:22]
     return f"{star()[:20]}_run_{plain}_{secrets.token_hex(6)}"
 
 
 def environment() -> str:
-    """Return a name for this star in its warehouse, which keeps environments apart that share a work bucket."""
+    """Return a name for this star in its warehouse, to separate environments that share a work bucket."""
     from airflow.providers.common.compat.sdk import BaseHook
 
     warehouse = BaseHook.get_connection("redshift_default")
@@ -191,9 +211,10 @@ def environment() -> str:
 
 
 def run_prefix(run_schema: str) -> str:
-    """Return the prefix of one try of a run in the work bucket, without a slash at the end.
+    """Return the prefix of a try of a run in the work bucket, without a trailing slash.
 
-    It names the environment, because two of them may share a bucket, and runs of one name.
+    The prefix contains the name of the environment, because environments that share a bucket can have run schemas with
+    the same name.
     """
     return f"runs/{environment()}/{run_schema}"
 
@@ -205,20 +226,19 @@ def schedule() -> str:
 
 
 def start_date() -> datetime:
-    """Return ``SPARKIFY_START_DATE``: the first scheduled day, UTC (default 2018-11-01, where the public data
-    begins)."""
+    """Return ``SPARKIFY_START_DATE``: the first scheduled day, UTC (default 2018-11-01, as in the public data)."""
     return _date("SPARKIFY_START_DATE") or datetime(2018, 11, 1, tzinfo=UTC)
 
 
 def last_day() -> datetime | None:
-    """Return ``SPARKIFY_LAST_DAY``: the last scheduled day, UTC. If it is unset, the schedule has no end."""
+    """Return ``SPARKIFY_LAST_DAY``: the last scheduled day, UTC. If it is not set, the schedule has no end."""
     return _date("SPARKIFY_LAST_DAY")
 
 
 def pool() -> str:
-    """Return ``SPARKIFY_POOL``: the Airflow pool of statements on the warehouse (default ``default_pool``).
+    """Return ``SPARKIFY_POOL``: the Airflow pool of the tasks that run statements (default ``default_pool``).
 
-    A task in a pool that a deployment has not created would wait forever.
+    The default is a pool that exists in every deployment, because a task in a pool that does not exist waits forever.
     """
     value = os.environ.get("SPARKIFY_POOL") or "default_pool"
     return value if POOL.fullmatch(value) else "default_pool"
@@ -235,9 +255,9 @@ def run_limit() -> timedelta:
 
 
 def check_environment() -> None:
-    """Fail a run that was scheduled by a default because the environment could not be read.
+    """Fail the run if an environment variable is invalid, because the DAG was parsed with the default instead.
 
-    :raises ConfigurationError: a variable cannot be read. The message names it.
+    :raises ConfigurationError: an environment variable is invalid. The message names the variable.
     """
     if os.environ.get("SPARKIFY_SCHEDULE", "@daily") not in SCHEDULES:
         raise ConfigurationError(f"SPARKIFY_SCHEDULE must be one of {SCHEDULES}")

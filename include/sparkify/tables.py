@@ -1,8 +1,8 @@
-"""The registry of all tables of the pipeline: their groups, their order, and the declarations in their files.
+"""Define the names, groups and order of all tables of the pipeline, and read their declarations.
 
-DAGs, checks, docs, the local world and tests read the table names here. A table is declared in one file: a script of
-``include/sql/create`` (published tables), ``open_run`` (staging tables) or ``build`` (derived tables),
-or, for a report table, a script of ``include/sql/reports``.
+The DAGs, the checks, the documents, the local environment and the tests use the table names of this module. Each table
+is declared in one file, in a folder of ``include/sql``: ``create`` for published tables, ``open_run`` for staging
+tables, ``build`` for derived tables, and ``reports`` for report tables.
 """
 
 from __future__ import annotations
@@ -19,20 +19,26 @@ SQL = INCLUDE / "sql"
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """One kind of source file: its place in the lake, and the tables for its rows."""
+    """A kind of source file, with its location in the lake and the tables for its rows."""
 
     kind: str
-    """The name of the kind in the ledger."""
+    """Name of the kind in the ledger."""
     prefix: str
-    """The key of the Variable ``sparkify`` that has the prefix of its files."""
+    """Key of the Variable ``sparkify`` whose value is the prefix of the files."""
     path: str
-    """Regular expression for the path of a file below the prefix. The group ``day`` is its UTC day, if it has one."""
+    """Regular expression for the path of a file under the prefix.
+
+    The group ``day`` matches the UTC day of a daily file.
+    """
     staging: str
-    """Staging table."""
+    """Name of the staging table."""
     history: str
-    """Published table that keeps the accepted rows, each with its file."""
+    """Name of the published table that contains the accepted rows, each with its file."""
     daily: bool
-    """True if a file belongs to a day and a run reads the files of its days. Otherwise, a run reads all new files."""
+    """True if each file belongs to a day, and a run reads the files of its days.
+
+    Otherwise, a run reads all new files.
+    """
 
 
 SOURCES = (
@@ -55,10 +61,10 @@ SOURCES = (
     ),
 )
 
-# Published tables. Schema `sparkify`: the star, and the history that it is derived from.
+# Published tables in the schema `sparkify`: the star, and the history tables from which it is derived.
 STAR = ("songplays", "users", "songs", "artists", "time")
 HISTORY = tuple(source.history for source in SOURCES)
-# Schema `sparkify_ops`: the pipeline's own tables.
+# Operations tables in the schema `sparkify_ops`.
 OPS = (
     "publish_lock",
     "publish_log",
@@ -73,12 +79,13 @@ PUBLISHED = (*OPS, *HISTORY, *STAR)
 # Published tables that an earlier version of this project declared differently.
 UPGRADED = tuple(sorted(path.stem for path in (SQL / "upgrade").glob("*.sql")))
 
-# The run's own schema. COPY fills the staging tables, with one task per table.
+# Staging tables in the schema of the run. COPY fills them, with one task per table.
 STAGING = ("staging_files", *(source.staging for source in SOURCES))
-# ROUNDEC, because COPY reads a JSON number as a double and would truncate it: 269.58322 to 269.58321.
+# ROUNDEC is required, because COPY reads a JSON number as a double and would truncate it, for example 269.58322 to
+# 269.58321.
 COPY_OPTIONS = ("manifest", "gzip", "json 'auto'", "timeformat 'epochmillisecs'", "roundec")
-# The tasks of the build and the tables that each derives, in order, in one transaction. The first task derives the
-# tables that the others share. The others are independent of each other.
+# The tasks of `build`, each with the tables that it derives in order in one transaction. The first task derives the
+# tables that the other tasks share. The other tasks are independent of each other.
 BUILD: dict[str, tuple[str, ...]] = {
     "changes": ("superseded_files", "affected_days", "plays", "touched_songs", "ranked_song_files"),
     "songplays": ("song_matches", "songplays", "repointed_songplays"),
@@ -88,13 +95,13 @@ BUILD: dict[str, tuple[str, ...]] = {
     "time": ("time",),
 }
 DERIVED = tuple(table for names in BUILD.values() for table in names)
-# Written by the publishing transaction, in this order.
+# Tables that the publish transaction writes, in this order.
 PUBLISH = (*STAR, *HISTORY, "loaded_files", "changed_days")
 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column. Its ``meaning`` is also its comment in the warehouse."""
+    """A column. ``meaning`` is its description, which is also the comment on the column in the warehouse."""
 
     name: str
     type: str
@@ -104,7 +111,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """One table as its file declares it. ``grain`` is the first line of the file, and its comment in the warehouse."""
+    """A table as declared in its file. ``grain`` is the first line of the file and the comment on the table."""
 
     name: str
     grain: str
@@ -115,9 +122,9 @@ class Table:
 
 
 def scripts(folder: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the script of each table below ``include/sql``, for Airflow to render: a path, or a template.
+    """Return the script of each table, which Airflow renders, as a path under ``include/sql`` or as a template.
 
-    The same two scripts create the staging table, and publish the history, of every source.
+    All sources share the script that creates the staging table and the script that publishes the history.
     """
     same = {("open_run", source.staging): ("staging", source.kind) for source in SOURCES}
     same |= {("publish", source.history): ("history", source.kind) for source in SOURCES}
@@ -132,7 +139,7 @@ def scripts(folder: str, names: Iterable[str]) -> dict[str, str]:
 
 @functools.cache
 def published(name: str) -> Table:
-    """Return a table of ``include/sql/create``.
+    """Return the declaration of a published table, from ``include/sql/create``.
 
     :raises ValueError: a line of the header, or the meaning of a column, is missing.
     """
@@ -141,21 +148,21 @@ def published(name: str) -> Table:
 
 @dataclasses.dataclass(frozen=True)
 class Guarded:
-    """A published table as the guard against duplicate keys reads it."""
+    """A published table with the attributes that the guard against duplicate keys needs."""
 
     name: str
     is_ops: bool
-    """True if the table is in the schema of the pipeline's own tables."""
+    """True if the table is an operations table."""
     key: tuple[str, ...]
     text: str
-    """SQL expression: the key as text, from the alias ``p``."""
+    """SQL expression for the key as text. The alias of the table is ``p``."""
     scope: str
-    """The rows that a run may change: ``day`` for those of the affected days, ``lines`` for those of the run's files,
-    or the name of the run's table that has the first key column of each of these rows."""
+    """The rows that a run may change: ``day`` for rows of affected days, ``lines`` for rows of the files of the run, or
+    the name of a table in the run schema that contains the first key column of each such row."""
 
 
 def guarded() -> list[Guarded]:
-    """Return every table with a key that a run publishes, for the guard."""
+    """Return the tables that a run publishes and whose keys the guard checks."""
     found = []
     for name in PUBLISH:
         table = published(name)
@@ -184,7 +191,7 @@ def columns(name: str, alias: str = "") -> str:
 
 
 def read_create_script(path: Path) -> Table:
-    """Return the table that a script of ``include/sql/create`` declares: one column per line, with its meaning.
+    """Return the table that a script of ``include/sql/create`` declares, with one column and its meaning per line.
 
     :raises ValueError: a line of the header, or the meaning of a column, is missing.
     """
@@ -200,7 +207,7 @@ def read_create_script(path: Path) -> Table:
 
 
 def read_report(path: Path) -> Table:
-    """Return the table of a script of ``include/sql/reports`` or ``include/sql/reports_state``.
+    """Return the table that a script of ``include/sql/reports`` or ``include/sql/reports_state`` declares.
 
     :raises ValueError: a line of the header is missing.
     """

@@ -1,7 +1,7 @@
-"""The schedule of the pipeline: one run per interval, with no end or, if the data ends, up to its last day.
+"""Define the timetable of the pipeline, with one run per interval and an optional last day.
 
-The timetable defines the end. The DAG's ``end_date`` does not, because Airflow copies that date to every task and then
-refuses to run any task of a manual run that is triggered later.
+The timetable defines the last day instead of the DAG's ``end_date``, because Airflow copies ``end_date`` to every task
+and then does not run tasks of manual runs with a later date.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class SparkifyTimetable(CronDataIntervalTimetable):
-    """Schedule the intervals of a cron expression, in UTC, up to and including ``last_day`` if there is one.
+    """A timetable for the intervals of a cron expression, in UTC, up to and including ``last_day`` if it is set.
 
-    plugins/sparkify_plugin.py registers it: Airflow reads only registered timetables back from a serialized DAG.
+    plugins/sparkify_plugin.py registers this timetable, because Airflow deserializes only registered timetables.
     """
 
     def __init__(self, cron: str, last_day: datetime | None = None) -> None:
@@ -28,10 +28,10 @@ class SparkifyTimetable(CronDataIntervalTimetable):
         self._last_day = last_day
 
     def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
-        """Return the data interval of a manual run with this logical date: the interval that contains it.
+        """Return the data interval of a manual run, which is the interval that contains the logical date.
 
-        If that interval has not ended, return the previous one. Airflow's own timetable always returns the previous
-        one, so that a run for November 5 would load November 4.
+        If this interval has not ended, return the previous interval. Airflow's timetable always returns the previous
+        interval, so a run for November 5 would load November 4.
         """
         before = super().infer_manual_data_interval(run_after=run_after)
         # In UTC, all hours and all days have the same length.

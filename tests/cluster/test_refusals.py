@@ -78,7 +78,7 @@ def test_serverless_needs_three_zones(account, monkeypatch):
     ]
     two = account.params("provision", **account.wanted(subnet_ids=subnets[:3], serverless=True))
     with pytest.raises(
-        ConfigurationError, match="in 3 availability zones; these 3 are in us-west-2a, us-west-2b"
+        ConfigurationError, match="in 3 availability zones, but these 3 are in us-west-2a, us-west-2b"
     ):
         stack.check_request(two)
     (elsewhere,) = [
@@ -95,7 +95,9 @@ def test_serverless_needs_three_zones(account, monkeypatch):
         far = request.Cluster(account.name, "us-west-1")
         assert stack._find_vpc(far, two) == "vpc-1"
         answer["Subnets"].pop()
-        with pytest.raises(ConfigurationError, match="three subnets in 2 availability zones; these 2 are"):
+        with pytest.raises(
+            ConfigurationError, match="three subnets in 2 availability zones, but these 2 are"
+        ):
             stack._find_vpc(far, two)
     # The stack of a cluster has a subnet group, and the stack of Serverless has none.
     for serverless in (False, True):
@@ -156,7 +158,7 @@ def test_a_misspelled_parameter_fails_the_run(airflow_database, caplog, dag_id):
     state, tasks = run(dag_of(dag_id), nmae="other")
     first = next(iter(dag_of(dag_id).roots)).task_id
     assert (state, tasks[first]) == ("failed", "failed")
-    assert "unknown parameters: nmae. Known: " in caplog.text
+    assert "unknown parameters: nmae. Known parameters: " in caplog.text
 
 
 def test_a_bucket_in_another_region_is_refused(account):

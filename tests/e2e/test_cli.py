@@ -137,7 +137,7 @@ def test_a_warehouse_that_never_answers_ends_the_run_with_words(
             lambda home, running, words, log: start(home, running, ["tests.e2e.impatient", *words[1:]], log),
         )
         assert cli.main(["run", str(folder)], loaded) == 1
-    assert "it is paused, or the security group does not let us in" in capsys.readouterr().err
+    assert "it is paused, or the security group does not allow the connection" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def test_the_commands_of_the_first_hour(tmp_path: Path) -> None:
     assert done.returncode == 0, told[-5000:]
     for words in (
         "the run failed, as it should",
-        '2018-11-15-events.json,"no line of it has userAgent',
+        '2018-11-15-events.json,"no line has userAgent',
         "level,count\npaid,",
         "analysts do not read names",
         "stopped the local services",

@@ -117,7 +117,7 @@ def test_a_refused_file_is_read_again_only_if_it_is_asked_for(fresh):
     world = fresh()
     world.log("2018-11-01", event(D1, item=1))
     bad = world.log("2018-11-02", event(D2, item=2), "oops")
-    with pytest.raises(DataError, match="everything else is loaded"):
+    with pytest.raises(DataError, match="all other files are loaded"):
         world.load(*NOVEMBER, audited=False)
 
     # It stops a run of its day before anything is read, but no run of another day.
@@ -139,7 +139,7 @@ def test_a_replay_reads_refused_files_and_those_with_rejected_lines(fresh):
     refused_song = world.put("song_data/A/BAD.json", b"[]")
     world.log("2018-11-01", event(D1, item=1))
     rejected = world.log("2018-11-02", event(D2, item=2), "oops")
-    with pytest.raises(DataError, match="everything else is loaded"):
+    with pytest.raises(DataError, match="all other files are loaded"):
         world.load("2018-11-01", "2018-11-03", audited=False)
 
     context = world.context(*NOVEMBER, mode="replay")
@@ -158,7 +158,7 @@ def test_a_replay_that_fails_before_it_publishes_reads_the_same_files_again(fres
     early = event(datetime.now() + timedelta(days=3), item=3)
     world.log("2018-11-01", early)
     world.log("2018-11-02", event(D2, item=2), early | {"itemInSession": 4})
-    with pytest.raises(DataError, match="everything else is loaded"):
+    with pytest.raises(DataError, match="all other files are loaded"):
         world.load(*NOVEMBER, audited=False)
     assert (world.items(), len(world.rejected())) == ([2], 2)
     # This fixes the contract.
@@ -199,7 +199,7 @@ def test_a_song_file_is_one_object_in_any_layout(fresh):
     array = world.put("song_data/A/A/A/TR2.json", json.dumps([song("SO2")]).encode())
     two = world.put("song_data/A/A/A/TR3.json", (json.dumps(song("SO3")) * 2).encode())
 
-    with pytest.raises(DataError, match="everything else is loaded, but 2 files are refused"):
+    with pytest.raises(DataError, match="all other files are loaded, but 2 files are refused"):
         world.load(*NOVEMBER)
 
     assert world.rows("select song_id from {s}.songs") == [("SO1",)]

@@ -360,7 +360,9 @@ def test_a_task_of_a_run_without_a_plan_says_what_to_clear(two_days):
     context = staged(world)
     del context["pushed"]["plan", "plan"]
 
-    with pytest.raises(DataError, match="the run has no plan; nothing was published.*clear the task `plan`"):
+    with pytest.raises(
+        DataError, match="the run has no plan, so nothing was published.*clear the task `plan`"
+    ):
         publish.publish(context, [], set(), {}, {}, "")
     with pytest.raises(DataError, match="the run has no plan.*clear the task `plan`"):
         world.run_schema(context)

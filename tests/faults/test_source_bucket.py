@@ -219,7 +219,7 @@ def test_without_the_second_client_boto3_reads_everything(fresh, by_boto3, monke
     assert read_small(world, *keys) == [b"x"] * 3
     assert by_boto3 == keys
     # The second client is tried only once.
-    assert caplog.text.count("boto3 reads the small objects, too: no route") == 1
+    assert caplog.text.count("using boto3 to read small objects: no route") == 1
 
 
 def test_the_second_client_assumes_the_role_of_the_connection(fresh, by_boto3, monkeypatch):

@@ -137,7 +137,7 @@ def loaded(module_world):
         )
         for number, (name, (changes, *_)) in enumerate([*SONGS_REJECTED.items(), *SONGS_ACCEPTED.items()]):
             world.song(changed(song(f"SO{number}", artist_id=f"AR{number}"), changes), song_key(name))
-        with pytest.raises(DataError, match="everything else is loaded, but"):
+        with pytest.raises(DataError, match="all other files are loaded, but"):
             world.load("2018-11-01")
         events, song_files = ({row[key]: row for row in named(world, table)} for table, key in KEYS.items())
         yield types.SimpleNamespace(
@@ -266,7 +266,7 @@ def test_a_renamed_field_stops_the_run_with_its_name(fresh):
 
     with pytest.raises(
         DataError,
-        match="no line of it has userAgent, which its plays must have: a field was renamed or dropped",
+        match="no line has userAgent, which every play must have: a field was renamed or dropped",
     ):
         world.load("2018-11-01")
 

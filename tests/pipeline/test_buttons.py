@@ -220,7 +220,7 @@ def judge(desk: Desk, press: Press, run: str, tasks: dict[str, str]) -> list[str
         by_hand = press.button == "mark run failed" or press.button == "mark failed" and task in press.tasks
         if not by_hand and INJECTED not in text and not buttons.NEXT_STEP.search(text):
             wrong.append(f"{task} says no next step: {text[:300]}")
-        if "check connection" in text:
+        if "check the connection" in text:
             wrong.append(f"{task} points to the connection: {text[:300]}")
     starts_over = press.button == "clear" and "plan" in press.tasks and press.downstream
     if starts_over and run == "success" and star != after:

@@ -224,7 +224,7 @@ def test_an_object_that_is_not_s3s_answer_is_transient(behind_a_proxy):
     item = lake.LakeObject("log_data/a.json", "e", 1, D1)
 
     with (
-        pytest.raises(TransientError, match="the answer is not S3's"),
+        pytest.raises(TransientError, match="the response is not from S3"),
         lake.open_object(s3, "lake", item, lake.ManyObjects(s3, "lake")),
     ):
         pass

@@ -92,7 +92,7 @@ def test_one_bad_song_file_of_many_is_left_out_and_named(fresh):
     bad = world.put("song_data/A/BAD.json", b"[]")
     world.log("2018-11-01", event(D1, song="T1"))
 
-    with pytest.raises(DataError, match=f"everything else is loaded, but 1 file is refused: {bad}"):
+    with pytest.raises(DataError, match=f"all other files are loaded, but 1 file is refused: {bad}"):
         world.load(*DAY1, audited=False)
     assert (world.count("songs"), world.count("songplays", "song_id = 'SO1'")) == (9, 1)
     # It is not read again, and does not fail every later run.

@@ -132,7 +132,7 @@ class Answers:
                 Body=content[1] if isinstance(content, tuple) else content,
             )
         context = world.context("2018-11-01", "2018-12-01")
-        with pytest.raises(DataError, match="everything else is loaded, but [0-9]+ files? (is|are) refused"):
+        with pytest.raises(DataError, match="all other files are loaded, but [0-9]+ files? (is|are) refused"):
             world.load(context=context, audited=False)
         self.not_read = context["pushed"]["plan", "plan"]["unrecognized"]
         self.ledger = world.ledger()
@@ -217,7 +217,7 @@ def test_an_archived_version_takes_nothing_away(fresh):
     world.load("2018-11-01", "2018-11-03", audited=False)
     archive(world, key, lines(event(NOON, item=2)))
 
-    with pytest.raises(DataError, match="everything else is loaded, but 1 file is refused"):
+    with pytest.raises(DataError, match="all other files are loaded, but 1 file is refused"):
         world.load(mode="full_refresh", audited=False)
 
     assert world.items() == [0, 1]

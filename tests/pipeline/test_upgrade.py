@@ -129,7 +129,7 @@ def test_a_table_that_differs_otherwise_is_not_upgraded(make_world):
         lambda cursor: cursor.execute(f"alter table {world.schema}.users add column nickname varchar(10)"),
         "alter",
     )
-    with pytest.raises(ConfigurationError, match="alter them by hand"):
+    with pytest.raises(ConfigurationError, match="alter the tables manually"):
         world.create_tables()
     with pytest.raises(ConfigurationError, match="users differs in nickname"):
         upgrade(world)

@@ -98,7 +98,7 @@ def test_without_a_topic_nothing_is_sent(make_world, topic, sparkify):
     ("reason", "said"),
     [
         ("timed_out", ["has reached its time limit"]),
-        ("all_tasks_deadlocked", ["cannot go on (all_tasks_deadlocked)"]),
+        ("all_tasks_deadlocked", ["cannot continue (all_tasks_deadlocked)"]),
         ("task_failure", []),
     ],
 )
@@ -184,11 +184,11 @@ def test_every_task_has_it(sparkify, reports):
         ),
         (
             {"S": "ERROR", "C": "3F000", "M": 'schema "sparkify_run_1_0123456789ab" does not exist'},
-            "the run has ended, and its schema is dropped. Next: clear the task `plan`",
+            "the run has ended, and its schema was dropped. Next: clear the task `plan`",
         ),
         (
             {"S": "ERROR", "C": "57014", "M": "Query cancelled on user's request"},
-            "enlarge the cluster.\nLocks at this moment: ",
+            "or resize the cluster.\nLocks at this moment: ",
         ),
     ],
     ids=["statement", "ended run", "canceled"],

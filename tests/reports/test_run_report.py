@@ -160,7 +160,10 @@ def test_a_run_with_a_misspelled_parameter_fails_and_names_it(sparkify, world):
 
     assert (state, tasks["plan"], tasks["publish"]) == ("failed", "failed", "upstream_failed")
     (failure,) = newest(world)[0]["failures"]
-    assert "unknown parameters: Mode, from. Known: confirm_deletes, end, mode, start. " in failure["message"]
+    assert (
+        "unknown parameters: Mode, from. Known parameters: confirm_deletes, end, mode, start. "
+        in failure["message"]
+    )
     assert run(sparkify, **given)[0] == "success"
 
 
@@ -175,7 +178,7 @@ def test_a_run_that_left_a_file_out(sparkify, world):
     assert facts["verdict"] == "published"
     (failure,) = facts["failures"]
     assert failure["task"] == "check_complete"
-    assert "everything else is loaded, but 1 file is refused" in failure["message"]
+    assert "all other files are loaded, but 1 file is refused" in failure["message"]
     assert "broken" in failure["message"] and "check_complete" in page.words
     assert_harmless(page, html)
 
@@ -263,7 +266,7 @@ def test_a_run_with_nothing_new(sparkify, world):
     assert (state, tasks["publish"], tasks["close_run"]) == ("success", "skipped", "success")
     assert (facts["verdict"], facts["input"]) == ("nothing_new", None)
     assert facts["days"][-1]["plays"] == 1
-    assert "every file is loaded at its version" in page.words
+    assert "the current version of every file is loaded" in page.words
 
 
 @pytest.mark.finding("R3")
@@ -274,7 +277,7 @@ def test_a_run_whose_log_file_never_came_says_so(sparkify, world):
 
     assert (state, tasks["publish"], facts["verdict"]) == ("success", "skipped", "nothing_new")
     assert facts["skipped"].startswith("no file of events for 1 day(s)") and facts["skipped"] in page.words
-    assert "loaded at its version" not in page.words and "2018-11-05" in facts["skipped"]
+    assert "current version of every file" not in page.words and "2018-11-05" in facts["skipped"]
 
 
 def test_a_report_that_cannot_be_written_leaves_the_run_as_it_is(sparkify, world, monkeypatch):

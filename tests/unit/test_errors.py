@@ -133,11 +133,15 @@ WAREHOUSE = {
         TransientError,
         "canceled. Next: if another session holds a lock",
     ),
-    "no table": (answer("42P01", "no table"), ConfigurationError, "no table (42P01). Next: check connection"),
+    "no table": (
+        answer("42P01", "no table"),
+        ConfigurationError,
+        "no table (42P01). Next: check the connection",
+    ),
     "no schema": (
         answer("3F000", "no schema"),
         ConfigurationError,
-        "no schema (3F000). Next: check connection",
+        "no schema (3F000). Next: check the connection",
     ),
     "no state": (redshift_connector.ProgrammingError("what"), ConfigurationError, "what (no SQLSTATE). Next"),
     "nothing": (redshift_connector.ProgrammingError(), ConfigurationError, "(no SQLSTATE). Next"),

@@ -68,7 +68,8 @@ def test_one_whose_packets_are_dropped():
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", port))
         with pytest.raises(
-            TransientError, match="paused, or the security group does not let us in. Next: .*`resume`"
+            TransientError,
+            match="paused, or the security group does not allow the connection. Next: .*`resume`",
         ):
             reach.assert_answers("127.0.0.1", port)
 
@@ -77,7 +78,7 @@ def test_one_whose_packets_are_dropped():
     ("host", "answer", "said"),
     [
         ("127.0.0.1", b"", "closed the connection before the login"),
-        ("127.0.0.1", b"HTTP/1.1 400", "another service has this port"),
+        ("127.0.0.1", b"HTTP/1.1 400", "another service uses this port"),
         ("no-such-cluster.invalid", b"S", "the name is unknown"),
     ],
 )

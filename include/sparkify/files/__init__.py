@@ -1,1 +1,1 @@
-"""Read the lake: list and get objects, and compare each line with the contract."""
+"""List and read objects of the lake, and validate each line against the contract."""

@@ -1,4 +1,4 @@
-"""Divide the files that a run has to read into chunks, one for each task of `validate`."""
+"""Divide the due files of a run into chunks, one for each mapped task instance of `validate`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import msgspec
 from include.sparkify.files import lake
 from include.sparkify.files.lake import LakeObject
 
-# Limits on the work of one task, which takes seconds, so that a large load spreads over the workers. The limits double
-# after every CHUNKS_OF_A_SIZE chunks, because Airflow maps a task over at most 1,024 of them (core.max_map_length).
+# These limits keep a task instance to some seconds, so that a large load is distributed over the workers. The limits
+# double after every CHUNKS_OF_A_SIZE chunks, because Airflow maps a task to at most 1,024 instances
+# (core.max_map_length).
 CHUNK_BYTES = 64 << 20
 CHUNK_FILES = 5_000
 CHUNKS_OF_A_SIZE = 128
@@ -23,27 +24,30 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class Chunk:
-    """The files that one task validates."""
+    """The files that one task instance validates."""
 
     files: dict[str, list[tuple[LakeObject, str]]] = dataclasses.field(default_factory=dict)
-    """The files to read, each with its ETag in the ledger (empty if it has none), by kind of source."""
+    """The files to read, by kind of source. Each file has its ETag in the ledger, or an empty string without one."""
     vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
-    """(kind, key, ETag in the ledger) of loaded files that are no longer in the lake."""
+    """Loaded files that are no longer in the lake, as tuples of kind, key and ETag in the ledger."""
 
 
 def read(s3: Any, bucket: str, key: str) -> Chunk:
-    """Return a chunk of the work bucket."""
+    """Read a chunk from the work bucket."""
     return msgspec.json.decode(lake.read(s3, bucket, key), type=Chunk)
 
 
 class Chunks:
-    """Write the list of due files to the work bucket in chunks of about the same size. Only one chunk is in memory."""
+    """Write the list of due files to the work bucket in chunks of similar size.
+
+    Only one chunk is in memory at a time.
+    """
 
     def __init__(self, s3: Any, bucket: str, prefix: str, expected: int = 0) -> None:
         """Begin the first chunk.
 
-        :param expected: the number of bytes that are certain to be added. They are divided evenly, so that the last
-            chunk is not a small remainder.
+        :param expected: the minimum number of bytes that will be added. These bytes are distributed evenly, so that the
+            last chunk is not a small remainder.
         """
         self._s3, self._bucket, self._prefix = s3, bucket, prefix
         self._limit = CHUNK_BYTES

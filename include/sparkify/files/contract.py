@@ -1,21 +1,22 @@
-"""The contract of the source lines: their fields, types and ranges, and the treatment of lines that break it.
+"""Define the contract of the source lines, and validate lines against the contract.
 
-A line is accepted or rejected as a whole. Nothing is guessed. There are only these repairs: a whole number is accepted
-as text, and digits are accepted as a number (all-digit artist names arrive as numbers); text loses its trailing blanks;
-and free text longer than its column is truncated at a character boundary. Values that lose characters are counted. If a
-JSON key is repeated, the last value counts.
+A line is accepted or rejected as a whole. Only the following conversions are made. A whole number is accepted as text,
+because all-digit artist names arrive as numbers. A string of digits is accepted as a number. Trailing blanks of text
+are removed. Free text that is longer than its column is truncated at a character boundary. Values that lose characters
+are counted. If a JSON key is repeated, the last value is used.
 
-A missing key means null, as for COPY with JSON 'auto' and for eventsim, which generated Sparkify's data. A rule
-on the whole file guards against a renamed field: see :class:`include.sparkify.files.source.Presence`.
+A missing key means null, as in COPY with JSON 'auto' and in the output of eventsim, which generated Sparkify's data. A
+rule for the whole file detects renamed fields, see :class:`include.sparkify.files.source.Presence`.
 
-A reason never repeats a value of the line, because reasons reach mailboxes and values may be personal. The line is in
-``rejected_lines``.
+The reason for a rejection never contains a value of the line, because reasons can be sent by email, and values may be
+personal data. The rejected line is stored in ``rejected_lines``.
 
-Trailing blanks are removed because Redshift ignores them in comparisons: a key with them and one without them would be
-the same row (https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html, "Significance of trailing blanks").
+Trailing blanks are removed because Redshift ignores them in comparisons. A key with trailing blanks and a key without
+them would identify the same row (https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html, "Significance
+of trailing blanks").
 
-:func:`event` and :func:`song` are the contract. Nearly all lines need no repair and break no rule: :func:`plain_events`
-recognizes and parses such lines in a fraction of the time.
+:func:`event` and :func:`song` implement the contract. Nearly all lines comply with the contract and need no conversion.
+:func:`plain_events` recognizes and parses these lines in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import orjson
 # COPY accepts lines of JSON of at most 4 MB
 # (https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-json.html).
 MAX_LINE_BYTES = 4 * 1024 * 1024
-# Maximum bytes of a rejected line that are kept. The file has the whole line.
+# Maximum number of bytes of a rejected line that are stored. The source file contains the whole line.
 RAW_BYTES = 4096
 
 _MIN_TS = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -42,7 +43,7 @@ _INTEGER_MAX = 2**31 - 1
 
 
 class Reject(Exception):
-    """A line breaks the contract in ``column``, for ``reason``."""
+    """The error of a line that violates the contract in ``column``, with the ``reason``."""
 
     def __init__(self, column: str, reason: str) -> None:
         super().__init__(f"{column}: {reason}" if column else reason)
@@ -51,7 +52,7 @@ class Reject(Exception):
 
 @dataclasses.dataclass
 class Tally:
-    """The number of values of one file that lost blanks or were truncated, and its unknown fields."""
+    """The unknown fields of a file, and the number of values that lost trailing blanks or were truncated."""
 
     cut_values: int = 0
     unknown_fields: set[str] = dataclasses.field(default_factory=set)
@@ -59,9 +60,9 @@ class Tally:
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    """Text of at most ``width`` bytes of UTF-8, without trailing blanks.
+    """A text of at most ``width`` bytes in UTF-8, without trailing blanks.
 
-    Longer text is truncated, or rejected in a key (``cut`` is false).
+    A longer text is truncated or, if ``cut`` is false, as for a key, rejected.
     """
 
     width: int
@@ -69,13 +70,13 @@ class Text:
 
     @property
     def plain(self) -> Any:
-        """Return the type of values that :meth:`read` returns unchanged, if they have no NUL or trailing blank."""
+        """Return the type of values that :meth:`read` returns unchanged if they have no NUL and no trailing blank."""
         # A character has at most four bytes.
         return Annotated[str, msgspec.Meta(max_length=self.width // 4)]
 
     def read(self, value: Any, name: str, tally: Tally) -> str:
         if not isinstance(value, str):
-            # A float does not keep the digits of 1.10 or 1e5, or those of a very long number.
+            # A float does not preserve the digits of 1.10 or 1e5, or of a very long number.
             if isinstance(value, float):
                 kind = "a number with a decimal point, an exponent or more than 64 bits"
                 raise Reject(name, f"text expected, not {kind}")
@@ -95,7 +96,7 @@ class Text:
 
 @dataclasses.dataclass(frozen=True)
 class Integer:
-    """A whole number in ``[low, high]``. Digits in quotes are accepted, a fraction is not."""
+    """A whole number in ``[low, high]``. A string of digits is accepted. A fraction is rejected."""
 
     low: int
     high: int
@@ -124,7 +125,7 @@ class Integer:
 
 @dataclasses.dataclass(frozen=True)
 class Decimal:
-    """A number in ``[low, high]`` with at most ``scale`` decimals, which DECIMAL stores exactly."""
+    """A number in ``[low, high]`` with at most ``scale`` decimals, so that DECIMAL stores it exactly."""
 
     low: float
     high: float
@@ -132,7 +133,7 @@ class Decimal:
 
     @property
     def plain(self) -> Any:
-        """Return the type of values that :meth:`read` returns unchanged, if they have at most ``scale`` decimals."""
+        """Return the type of values that :meth:`read` returns unchanged if they have at most ``scale`` decimals."""
         return Annotated[float, msgspec.Meta(ge=self.low, le=self.high)]
 
     def read(self, value: Any, name: str, tally: Tally) -> float:
@@ -164,7 +165,7 @@ def _kind(value: Any) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One field of a source line: its name, its column, and its rule."""
+    """A field of a source line, with the name of the field, the column, and the rule for its values."""
 
     source: str
     column: str
@@ -172,7 +173,7 @@ class Field:
     required: bool = False
     """True if the value must not be null or, for text, empty."""
     on_every_line: bool = False
-    """True if every line of a delivery has the field, not only lines of plays. Every line also has required fields."""
+    """True if every line of a log file has the field, even if the line is not a play and the value may be null."""
 
 
 _MS = " ms since 1970 (2005 to 2099)"
@@ -212,20 +213,21 @@ SONG_FIELDS = (
 LEVELS = ("free", "paid")
 # The value of ``page`` for a play.
 PLAY = "NextSong"
-# Columns that are required in a play and optional on other pages.
+# Columns that are required for plays and optional for other pages.
 _PLAY_FIELDS = ("user_id", "artist", "song", "length")
 
 
 def event(line: bytes, tally: Tally, latest: int = _MAX_TS) -> dict[str, Any]:
-    """Return one activity event, as the columns of ``staging_events`` except ``source_key`` and ``line_number``.
+    """Return an activity event, with the columns of ``staging_events`` except those that identify the file and the
+    line.
 
-    ``start_time`` repeats ``ts``, for COPY to read as a timestamp.
+    ``start_time`` has the same value as ``ts``, and COPY reads it as a timestamp.
 
-    :param latest: the latest possible ``ts`` in ms since 1970, because an event cannot be later than its file.
+    :param latest: the latest ``ts`` to accept, in ms since 1970, because an event cannot be later than its file.
     :raises Reject: the line is not a JSON object, lacks a field, or a value breaks the contract.
     """
     source = _object(line)
-    # Logged-out events have "" for the user. A play without a user is rejected below.
+    # The user ID of a logged-out event is an empty string. A play without a user is rejected below.
     if source.get("userId") == "":
         source["userId"] = None
     row = _row(source, EVENT_FIELDS, tally)
@@ -243,8 +245,8 @@ def event(line: bytes, tally: Tally, latest: int = _MAX_TS) -> dict[str, Any]:
     return row
 
 
-# Types that the source usually delivers, where the type of the rule is too narrow: whole numbers with a decimal point,
-# digits in quotes, texts longer than a quarter of their column.
+# Types that the source usually delivers, for columns where the type of the rule is too narrow: whole numbers with a
+# decimal point, strings of digits, and texts that are longer than a quarter of their column.
 _DELIVERED = {
     "registration": Annotated[float, msgspec.Meta(ge=_MIN_TS, le=_MAX_TS)],
     "user_id": Annotated[str, msgspec.Meta(max_length=10)]
@@ -258,8 +260,8 @@ EventRow: Any = msgspec.defstruct(
     ["source_key", "line_number", "file_date", *(field.column for field in EVENT_FIELDS), "start_time"],
     gc=False,
 )
-# Types of unknown fields that the fast path skips. Deeper nesting is left out, because orjson and msgspec limit it
-# differently. Larger whole numbers are left out, because orjson accepts none above the largest double.
+# Types of unknown fields that the fast path skips. These types exclude deeper nesting, because orjson and msgspec have
+# different limits, and larger whole numbers, because orjson accepts none above the largest double.
 _Scalar = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | bool | None
 _Ignored = _Scalar | list[_Scalar] | dict[str, _Scalar]
 # Maximum number of unknown fields that the fast path skips in one file.
@@ -268,12 +270,12 @@ _MOST_UNKNOWN = 16
 
 @functools.lru_cache(maxsize=64)
 def _decoder(unknown: frozenset[str]) -> Callable[[bytes], Any]:
-    """Return the decoder of a plain event, which raises ValueError for any other line.
+    """Return the decoder for plain events, which raises ValueError for any other line.
 
-    :param unknown: fields without a column that the line may have. A line with any other unknown field is left to the
-        exact rules, which name the field.
+    :param unknown: fields without a column that a line may have. The exact rules, which report the field name, validate
+        a line with any other unknown field.
     """
-    # msgspec does not accept every name.
+    # msgspec does not accept all field names.
     ignored = sorted(name for name in unknown if re.fullmatch(r"[\w -]+", name))[:_MOST_UNKNOWN]
     fields = [
         (field.column, plain) if field.required else (field.column, Optional[plain], None)  # noqa: UP045
@@ -295,7 +297,7 @@ def _decoder(unknown: frozenset[str]) -> Callable[[bytes], Any]:
 
 _COLUMNS = len(EVENT_FIELDS)
 _SCALE = 10**5
-# The end of a JSON text with a trailing blank. Little else in a line looks like this.
+# The end of a JSON string with a trailing blank. Other parts of a line rarely match these bytes.
 _BLANK_ENDS = tuple(b' "' + end for end in (b",", b"}", b" ", b"\t", b"\r"))
 
 
@@ -307,17 +309,17 @@ def plain_events(
     latest: int = _MAX_TS,
     unknown: Collection[str] = (),
 ) -> list[Any]:
-    """Return a row for each line: an :data:`EventRow` with the values that :func:`event` returns, or None.
+    """Return a row for each line: either an :data:`EventRow` with the values that :func:`event` returns, or None.
 
-    The row is None for every line that breaks the contract or needs a repair, and for a few others. :func:`event`
-    decides on these lines.
+    The row is None for every line that violates the contract or needs a conversion, and for a few other lines.
+    :func:`event` must validate these lines.
 
     :param number: the number of the first line.
     :param latest: the latest ``ts`` that a row may have, in ms since 1970.
     :param unknown: the fields without a column that are known to be in the file.
     """
     decode = _decoder(frozenset(unknown))
-    # Both are rare, and a search in all lines at once is much faster.
+    # Escapes and trailing blanks are rare, and a search in all lines at once is much faster.
     block = b"".join(lines)
     escapes = b"\\u00" in block
     blanks = any(end in block for end in _BLANK_ENDS)
@@ -344,7 +346,7 @@ def plain_events(
             continue
         if line.ts > latest:
             continue
-        # Accept only the float that is nearest to a number with five decimals.
+        # Accept only a float that is the nearest float to a number with five decimals.
         if length is not None and int(length * _SCALE + 0.5) / _SCALE != length:
             continue
         if isinstance(user_id, str):
@@ -361,18 +363,19 @@ def plain_events(
 
 @functools.lru_cache(maxsize=1 << 16)
 def _user_id(text: str) -> int | None:
-    """Return the digits as a number, or None if the text has other characters or is out of range."""
+    """Return a string of digits as a number, or None if it contains other characters or is out of range."""
     return int(text) if re.fullmatch("[0-9]+", text) and 1 <= int(text) <= _INTEGER_MAX else None
 
 
 def song(document: bytes, tally: Tally) -> dict[str, Any]:
-    """Return one song file, as the columns of ``staging_songs`` except ``source_key``.
+    """Return the song of a file, with the columns of ``staging_songs`` except ``source_key``.
 
     :raises Reject: the file is not a single JSON object, lacks a field, or a value breaks the contract.
     """
     source = _object(document, "a song file is one object")
     row = _row(source, SONG_FIELDS, tally)
-    # A file is one song. If a field is missing and another one is unknown, the field may have been renamed.
+    # A file contains one song. If a field is missing and the file has an unknown field, the field may have been
+    # renamed.
     absent = [field for field in SONG_FIELDS if field.source not in source]
     if absent and source.keys() - _names(SONG_FIELDS):
         raise Reject(
@@ -388,14 +391,17 @@ class Contract:
 
     fields: tuple[Field, ...]
     read: Callable[..., dict[str, Any]]
-    """Return the columns of the staging table for one line or document. For a line, pass its latest possible time."""
+    """Return the columns of the staging table for a line or a document.
+
+    For a line, also pass the latest time to accept.
+    """
     read_plain: Callable[..., list[Any]] | None = None
-    """Read most lines of a block faster (see :func:`plain_events`)."""
+    """Parse most lines of a block faster (see :func:`plain_events`)."""
 
 
 CONTRACTS = {"events": Contract(EVENT_FIELDS, event, plain_events), "songs": Contract(SONG_FIELDS, song)}
 
-# Errors of orjson for one line of an object that spans several lines, and for objects that share a line.
+# Errors of orjson for a line with a part of an object, and for a line with several objects.
 _SPREAD = ("unexpected end of data", "unexpected content after document")
 
 

@@ -1,4 +1,4 @@
-"""Read source objects from S3, and write to the work bucket."""
+"""Read source objects from S3, and write objects to the work bucket."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ from include.sparkify.errors import TransientError, aws_error
 from include.sparkify.intervals import ALL_TIME, Interval
 from include.sparkify.settings import AWS_CONN_ID
 
-# Objects of at most this many bytes may be read whole.
+# Maximum size of an object that may be read into memory as a whole.
 SMALL_BYTES = 1 << 20
-# Parallel LIST requests.
+# Maximum number of concurrent LIST requests.
 LISTERS = 8
 
 log = logging.getLogger(__name__)
 
 
 class ObjectGone(Exception):
-    """The object was deleted after it was listed."""
+    """An object that was deleted after it was listed."""
 
 
 class UnreadableObject(Exception):
-    """S3 does not return this object. Other objects may be readable."""
+    """An object that S3 does not return, although other objects may be readable."""
 
 
 class MisnamedObject(Exception):
-    """The name and the content of the object disagree about compression, or the name ends with a slash."""
+    """An object whose name does not match the compression of the content, or whose name ends with a slash."""
 
     def __init__(self, found: LakeObject, reason: str) -> None:
         super().__init__(reason)
         self.found = found
-        """The object as it was read, which may have been replaced after it was listed."""
+        """The object in the version that was read, which may differ from the listed version."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LakeObject:
-    """One object of the source bucket at one version."""
+    """A version of an object in the source bucket."""
 
     key: str
     etag: str
     size: int
-    """In bytes."""
+    """Size in bytes."""
     last_modified: datetime
-    """Naive UTC, in whole seconds."""
+    """Time of the last modification, as naive UTC in whole seconds."""
     file_date: date | None = None
-    """The UTC day of a daily file, or None for others."""
+    """UTC day of a daily file, or None for other files."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,22 +69,23 @@ class Listing:
 
     files: list[LakeObject]
     unrecognized: list[str]
-    """Keys, and folders (which end with a slash), whose path is not that of a file of this kind."""
+    """Keys and folders whose path does not match the pattern of the source. Folders end with a slash."""
 
 
 def client() -> Any:
-    """Return the boto3 S3 client of connection ``aws_default``."""
+    """Return a boto3 client for S3, with the connection ``aws_default``."""
     return aws.client("s3")
 
 
 def list_daily(s3: Any, bucket: str, prefix: str, path: str, interval: Interval) -> Listing:
     """List the files of a daily source for the days of an interval.
 
-    They are in the folder ``YYYY/MM/`` of their day below the prefix. The months of the interval are listed completely,
-    and the folders above them without their subfolders, so that a file with another name or in another folder is found.
+    The files are in the folder ``YYYY/MM/`` of their day under the prefix. The months of the interval are listed with
+    all subfolders, and their parent folders are listed without subfolders, to also find files with other names or in
+    other folders.
 
-    :param path: regular expression of a file, see :class:`include.sparkify.tables.Source`.
-    :raises ConfigurationError: the bucket does not exist, is in another region, or may not be listed.
+    :param path: regular expression for the path of a file, see :class:`include.sparkify.tables.Source`.
+    :raises ConfigurationError: the bucket does not exist or is in another Region, or the role may not list it.
     :raises TransientError: S3 throttles the request or cannot be reached.
     """
     days = set(interval.days())
@@ -114,7 +115,7 @@ def list_daily(s3: Any, bucket: str, prefix: str, path: str, interval: Interval)
 
 
 def file_date(pattern: str, path: str) -> date | None:
-    """Return the UTC day of a daily file, from its path, or None if the path is not that of a daily file."""
+    """Return the UTC day of a daily file from its path, or None if the path does not match the pattern."""
     match = re.fullmatch(pattern, path)
     try:
         day = date.fromisoformat(match["day"]) if match else None
@@ -124,7 +125,7 @@ def file_date(pattern: str, path: str) -> date | None:
 
 
 def explain_name(path: str) -> str:
-    """Return why the path of an unrecognized object is not that of a source file."""
+    """Return the reason why the path of an object is not recognized as the path of a source file."""
     name = path.rpartition("/")[2]
     if not name:
         return "a name must not end with a slash, and a folder of log files must be YYYY/ or YYYY/MM/"
@@ -140,30 +141,30 @@ def explain_name(path: str) -> str:
 
 
 def list_objects(s3: Any, bucket: str, prefix: str, after: str = "") -> Iterator[LakeObject]:
-    """Return the objects below a prefix in key order, without folder markers.
+    """Return the objects under a prefix in key order, without folder markers.
 
-    :param after: return only objects whose key is greater.
+    :param after: return only objects with a key greater than this one.
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     return cast(Iterator[LakeObject], _list(s3, bucket, prefix, StartAfter=after))
 
 
 def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[LakeObject | str]:
-    """Return objects in key order, without folder markers, and with a delimiter also the names of folders."""
+    """Return objects in key order, without folder markers. With a delimiter, also return the names of folders."""
     given = {name: value for name, value in options.items() if value}
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **given)
         for page in pages:
-            # A proxy may answer with its own page and status 200.
+            # A proxy may return an error page with status 200.
             if "KeyCount" not in page or (page["IsTruncated"] and not page.get("NextContinuationToken")):
                 raise TransientError(
-                    f"could not list s3://{bucket}/{prefix}: an answer is not S3's, or is cut short. Is there a proxy "
-                    "between the workers and S3?"
+                    f"could not list s3://{bucket}/{prefix}: a response is not from S3, or is incomplete. Is there a "
+                    "proxy between the workers and S3?"
                 )
             for folder in page.get("CommonPrefixes", []):
                 yield folder["Prefix"]
             for entry in page.get("Contents", []):
-                # An object with content is not the marker of a folder, whatever its name.
+                # An object with content is not a folder marker, regardless of its name.
                 if entry["Size"] or not entry["Key"].endswith("/"):
                     yield _object(entry["Key"], entry["ETag"], entry["Size"], entry["LastModified"])
     except (
@@ -181,23 +182,23 @@ def _object(key: str, etag: str, size: int, last_modified: datetime) -> LakeObje
 
 
 class ManyObjects:
-    """A second client, for many small objects. It lists and reads them in at most an eighth of boto3's CPU time.
+    """A client that lists and reads many small objects in at most an eighth of the CPU time of boto3.
 
-    It raises no error: boto3 lists and reads the objects that this client cannot, or raises the error.
+    This client raises no errors. If it cannot list or read an object, boto3 does so, or raises the error.
     """
 
     def __init__(self, s3: Any, bucket: str) -> None:
-        """Take credentials, region and endpoint of connection ``aws_default``.
+        """Create the client with the credentials, the Region and the endpoint of the connection ``aws_default``.
 
-        :param s3: the boto3 client of that connection.
+        :param s3: the boto3 client of the connection.
         """
-        # Only the tasks that list and read song files need these.
+        # Only the tasks that list and read song files need these modules.
         from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store
 
         hook, endpoint = AwsBaseHook(AWS_CONN_ID, client_type="s3"), s3.meta.endpoint_url
         self._s3, self._bucket, self._store = s3, bucket, None
-        # Only boto3 uses the proxy or the certificate authority of a connection that names one.
+        # If the connection defines a proxy or a certificate authority, use only boto3, which supports both.
         if s3.meta.config.proxies or hook.verify not in (None, True):
             return
         try:
@@ -206,24 +207,24 @@ class ManyObjects:
                 endpoint=endpoint,
                 region=s3.meta.region_name,
                 virtual_hosted_style_request=False,
-                # It assumes the role of the connection and renews expiring credentials. It must keep them for less than
-                # ten minutes, because botocore renews them ten minutes before they expire.
+                # The provider assumes the role of the connection and renews expiring credentials. It must cache them
+                # for less than ten minutes, because botocore renews them ten minutes before they expire.
                 credential_provider=Boto3CredentialProvider(hook.get_session(), ttl=timedelta(minutes=5)),
                 client_options={"allow_http": endpoint.startswith("http://")},
                 retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
             )
-        except Exception as error:  # boto3 reports the cause if it fails, too
+        except Exception as error:  # boto3 reports the cause if it also fails
             self._give_up(error)
 
     def list_objects(self, prefix: str, after: str = "") -> Iterator[LakeObject]:
-        """Return the same objects as :func:`list_objects`."""
+        """Return the objects that :func:`list_objects` returns."""
         import obstore
 
         if self._store is not None:
             try:
                 for page in obstore.list(self._store, prefix, offset=after or None, chunk_size=1000):
                     for meta in page:
-                        # obstore drops a slash at the end of a key, which can then be out of order.
+                        # obstore removes a slash at the end of a key, so the key can be out of order.
                         if meta["path"] <= after:
                             raise ValueError(f"a slash at the end of {meta['path']}")
                         if not meta["size"] and find_etag(self._s3, self._bucket, meta["path"]) is None:
@@ -232,15 +233,15 @@ class ManyObjects:
                         after = meta["path"]
             # The error concerns one key that this client cannot represent, or all keys.
             except (OSError, ValueError, obstore.exceptions.BaseError) as error:
-                log.info("boto3 lists s3://%s/%s, too: %s", self._bucket, prefix, _first_line(error))
-        # Usually one request, which finds nothing. It is needed because obstore takes an answer that is not from S3 for
-        # the end of the list.
+                log.info("using boto3 to list s3://%s/%s: %s", self._bucket, prefix, _first_line(error))
+        # This is usually one request, which finds no objects. It is required because obstore interprets a response that
+        # is not from S3 as the end of the list.
         yield from list_objects(self._s3, self._bucket, prefix, after)
 
     def list_ranges(self, prefix: str, bounds: list[str]) -> Iterator[LakeObject]:
-        """Return, in key order, the objects after the first key of ``bounds``, up to and including the last.
+        """Return, in key order, the objects after the first key of ``bounds``, up to and including the last key.
 
-        The ranges between the bounds, which ascend, are listed in parallel and kept in memory.
+        The ranges between the bounds, which must be in ascending order, are listed in parallel and stored in memory.
         """
 
         def list_range(after: str, last: str) -> list[LakeObject]:
@@ -251,7 +252,7 @@ class ManyObjects:
                 yield from found
 
     def read(self, item: LakeObject) -> tuple[LakeObject, io.BufferedReader] | None:
-        """Return the current version of an object and its bytes, or None if boto3 has to read it."""
+        """Return the current version of an object and its bytes, or None if boto3 must read the object."""
         import obstore
 
         if self._store is None or item.size > SMALL_BYTES:
@@ -261,7 +262,8 @@ class ManyObjects:
             if answer.meta["size"] > SMALL_BYTES or not answer.meta["e_tag"]:
                 return None
             body = answer.bytes()
-        # The error concerns only this object: it is deleted, forbidden or archived, or its key has an empty segment.
+        # The error concerns only this object: it was deleted, is forbidden or archived, or its key has an empty
+        # segment.
         except (OSError, ValueError, obstore.exceptions.PermissionDeniedError):
             return None
         except obstore.exceptions.BaseError as error:
@@ -272,7 +274,7 @@ class ManyObjects:
         return found, io.BufferedReader(io.BytesIO(body))
 
     def _give_up(self, error: Exception) -> None:
-        log.warning("boto3 reads the small objects, too: %s", _first_line(error))
+        log.warning("using boto3 to read small objects: %s", _first_line(error))
         self._store = None
 
 
@@ -284,12 +286,12 @@ def _first_line(error: Exception) -> str:
 def open_object(
     s3: Any, bucket: str, item: LakeObject, small: ManyObjects | None = None
 ) -> Iterator[tuple[LakeObject, io.BufferedIOBase]]:
-    """Open the latest version of an object. Yield the object as it is read, and its bytes, decompressed if needed.
+    """Open the latest version of an object. Yield this version and a stream of its decompressed bytes.
 
     :param small: a client that reads the object if it can.
-    :raises ObjectGone: it was deleted since it was listed.
-    :raises UnreadableObject: it is archived, or the role may not read it.
-    :raises MisnamedObject: its name and its content disagree about compression, or its name ends with a slash.
+    :raises ObjectGone: the object was deleted after it was listed.
+    :raises UnreadableObject: the object is archived, or the role may not read it.
+    :raises MisnamedObject: the name of the object does not match the compression of its content, or ends with a slash.
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
     try:
@@ -300,7 +302,7 @@ def open_object(
             if find_etag(s3, bucket, f"{item.key}/") is not None:
                 raise MisnamedObject(item, "its name ends with a slash") from error
             raise ObjectGone(item.key) from error
-        # It was deleted, and put again before it was listed.
+        # The object was deleted, and uploaded again before this listing.
         if error.response["Error"]["Code"] == "NoSuchKey":
             raise TransientError(f"could not read s3://{bucket}/{item.key}: {error}") from error
         failure = aws_error(error, f"read s3://{bucket}/{item.key}")
@@ -325,7 +327,7 @@ def open_object(
 
 
 class Bzip2(io.BufferedIOBase):
-    """The content of a bzip2 file. Unlike ``bz2.BZ2File``, it does not ignore data after the first stream."""
+    """The content of a bzip2 file. Unlike ``bz2.BZ2File``, this class does not ignore data after the first stream."""
 
     def __init__(self, packed: io.BufferedReader) -> None:
         self._packed, self._stream = packed, bz2.BZ2Decompressor()
@@ -347,9 +349,9 @@ class Bzip2(io.BufferedIOBase):
         return content
 
 
-# Codes with which S3 refuses one object, because of a policy, its storage class, or its encryption key.
+# Error codes that S3 returns for a single object because of a policy, the storage class, or the encryption key.
 _OF_ONE_OBJECT = ("AccessDenied", "InvalidObjectState", "KMS.")
-# The first bytes of compressed content, and the name of its format, by the end of the object's name.
+# The first bytes of compressed content and the name of the format, by the extension of the object.
 _STARTS = {".gz": b"\x1f\x8b", ".bz2": b"BZh"}
 _KINDS = {".gz": "gzip", ".bz2": "bzip2"}
 
@@ -357,15 +359,18 @@ _KINDS = {".gz": "gzip", ".bz2": "bzip2"}
 def _get(s3: Any, bucket: str, key: str) -> tuple[LakeObject, io.BufferedReader]:
     answer = s3.get_object(Bucket=bucket, Key=key)
     if "ETag" not in answer:
-        raise TransientError(f"could not read s3://{bucket}/{key}: the answer is not S3's. Is there a proxy?")
+        raise TransientError(
+            f"could not read s3://{bucket}/{key}: the response is not from S3. Is there a proxy?"
+        )
     found = _object(key, answer["ETag"], answer["ContentLength"], answer["LastModified"])
     return found, io.BufferedReader(answer["Body"], 1 << 20)
 
 
 def find_etag(s3: Any, bucket: str, key: str) -> str | None:
-    """Return the ETag of the current version of an object, or None if there is no such object.
+    """Return the ETag of the current version of an object, or None if the object does not exist.
 
-    It uses LIST, because a GET or HEAD of a missing key returns 403 to a role that may list only some prefixes.
+    This function uses a LIST request, because GET and HEAD return 403 for a missing key if the role may list only some
+    prefixes.
 
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """
@@ -375,7 +380,7 @@ def find_etag(s3: Any, bucket: str, key: str) -> str | None:
 def put(
     s3: Any, bucket: str, key: str, body: bytes | BinaryIO, content_type: str = "binary/octet-stream"
 ) -> str:
-    """Write an object and return its ``s3://`` address.
+    """Write an object, and return its ``s3://`` URI.
 
     :raises ConfigurationError, TransientError: see :func:`list_daily`.
     """

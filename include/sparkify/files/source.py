@@ -1,9 +1,10 @@
-"""Read source files line by line: write accepted lines to the work bucket for COPY, and keep all others as rejects.
+"""Read source files line by line, write accepted lines to the work bucket for COPY, and collect rejected lines.
 
-A file is loaded or refused as a whole. A log file is refused if more of its lines are rejected than the threshold
-allows, if none is accepted, or if it cannot be read to its end. A song file is refused if its document is rejected. So
-the verdict on a file does not depend on the other files of the run. A file that S3 does not return is also refused, but
-none of its versions is, so that the next run tries to read it again.
+A file is loaded or refused as a whole. A log file is refused if the share of rejected lines exceeds the threshold, if
+no line is accepted, if a required field is missing from all lines, or if the file cannot be read to its end. A song
+file is refused if its document is rejected. Therefore, the other files of a run do not affect whether a file is
+refused. A file that S3 does not return is also refused, but the refusal is not recorded for a version, so that the next
+run tries to read the file again.
 """
 
 from __future__ import annotations
@@ -34,28 +35,29 @@ from include.sparkify.files.lake import LakeObject
 from include.sparkify.settings import settings
 from include.sparkify.tables import Source
 
-# Bytes per piece before compression, within the range of 1 MB to 1 GB that AWS recommends for COPY
+# Size of a piece before compression, within the range of 1 MB to 1 GB that AWS recommends for COPY
 # (https://docs.aws.amazon.com/redshift/latest/dg/c_best-practices-use-multiple-files.html).
 PIECE_BYTES = 64 << 20
-# Maximum bytes of one file that are buffered in memory until its verdict. A larger file is buffered on disk.
+# Maximum number of bytes of accepted lines that are buffered in memory until a file is accepted or refused. The lines
+# of larger files are buffered on disk.
 SPOOL_BYTES = 8 << 20
-# Bytes of a file that are split into lines, checked and written together.
+# Number of bytes of a file that are split into lines, validated and written together.
 BLOCK_BYTES = 1 << 20
-# Song files that are read in parallel, because each costs a round trip.
+# Number of song files that are read in parallel, because each file requires a round trip.
 READERS = 16
-# Maximum number of rejected lines kept per file, so that memory stays bounded. All of them are counted.
+# Maximum number of rejected lines that are stored per file, to limit memory usage. All rejected lines are counted.
 KEPT_PER_FILE = 1_000
-# The clock of an event may be ahead of the clock of the lake by at most this many milliseconds.
+# Maximum number of milliseconds by which the clock of an event may be ahead of the clock of the lake.
 CLOCK_SKEW = 24 * 60 * 60 * 1000
 
 log = logging.getLogger(__name__)
 Listed = tuple[LakeObject, str]
-"""A file as it was listed, and its version in the ledger (empty if it has none)."""
+"""A listed file, and its ETag in the ledger (an empty string if it is not in the ledger)."""
 
 
 @dataclasses.dataclass
 class ValidatedFile:
-    """One file as it was read, a row of ``staging_files``. Times are epoch milliseconds (COPY_OPTIONS)."""
+    """A file that was read, as a row of ``staging_files``. Times are epoch milliseconds (COPY_OPTIONS)."""
 
     kind: str
     source_key: str
@@ -64,11 +66,11 @@ class ValidatedFile:
     last_modified: int | None
     file_date: str | None
     ledger_etag: str
-    """The version that the ledger had when the run was planned, or an empty string if it had none."""
+    """The ETag in the ledger when the run was planned, or an empty string if the file was not in the ledger."""
     vanished: bool = False
-    """The file was loaded and is no longer in the lake (a full refresh deletes its rows)."""
+    """True if the file was loaded and is no longer in the lake. A full refresh deletes the rows of such a file."""
     lines: int = 0
-    """Lines that are not blank: accepted and rejected ones."""
+    """Number of lines that are not blank, which is the sum of accepted and rejected lines."""
     blank_lines: int = 0
     accepted: int = 0
     rejected: int = 0
@@ -78,7 +80,7 @@ class ValidatedFile:
 
 @dataclasses.dataclass(frozen=True)
 class RejectedLine:
-    """A line that broke the contract, a row of ``rejected_lines``."""
+    """A line that violates the contract, as a row of ``rejected_lines``."""
 
     source_key: str
     etag: str
@@ -89,14 +91,14 @@ class RejectedLine:
 
 
 class Presence:
-    """The fields that the lines of a log file have. They show a renamed field, whose column would be null.
+    """The fields that occur in the lines of a log file, to detect a renamed field, whose column would be null.
 
-    A single line does not show whether a field was renamed or left out. A file does, because at least one of its lines
-    has the field. A file is refused if none of its lines has a field that some of them need: plays need every field,
-    and all lines need the fields that are required or on every line.
+    A single line does not show whether a field was renamed or omitted, but a whole file does, because at least one of
+    its lines has the field. A file with plays is refused if any field is missing from all of its lines. A file without
+    plays is refused if a field that is required, or that every line has, is missing from all of its lines.
 
-    In a usual file, only the lines up to the first play are inspected. Their fields without a column are added to
-    ``unknown``.
+    In a typical file, only the lines up to the first play are inspected. The fields of these lines that have no column
+    are added to ``unknown``.
     """
 
     def __init__(self, fields: tuple[contract.Field, ...], unknown: set[str]) -> None:
@@ -107,7 +109,7 @@ class Presence:
         self._has_plays = False
 
     def note(self, lines: list[bytes]) -> None:
-        """Record the fields of lines. This takes time only until every field has been seen."""
+        """Record the fields of lines, until every field has occurred."""
         for line in lines:
             if not self._absent:
                 return
@@ -123,7 +125,7 @@ class Presence:
                     del self._absent[name]
 
     def refusal(self) -> str:
-        """Return the reason to refuse the file, or an empty string if it has the fields that its lines need."""
+        """Return the reason to refuse the file, or an empty string if no field is missing."""
         absent = [
             field.source
             for field in self._absent.values()
@@ -132,14 +134,14 @@ class Presence:
         if not absent:
             return ""
         return (
-            f"no line of it has {' or '.join(absent)}, which {'its plays' if self._has_plays else 'every line'} must "
+            f"no line has {' or '.join(absent)}, which every {'play' if self._has_plays else 'line'} must "
             "have: a field was renamed or dropped"
         )
 
 
 @dataclasses.dataclass
 class Reading:
-    """A file while it is read, and the verdict on it."""
+    """The state of a file while it is read, and the decision whether to refuse it."""
 
     file: ValidatedFile
     tally: contract.Tally = dataclasses.field(default_factory=contract.Tally)
@@ -153,7 +155,7 @@ class Reading:
     def parse(
         self, text: bytes, number: int, read: Callable[[bytes, contract.Tally], dict[str, Any]]
     ) -> dict[str, Any] | None:
-        """Return the line as a row. If it breaks the contract, keep a reject and return None."""
+        """Return the line as a row. If the line violates the contract, store it as a rejected line and return None."""
         self.file.lines += 1
         try:
             row = read(text, self.tally)
@@ -161,7 +163,7 @@ class Reading:
             self.file.rejected += 1
             if len(self.rejects) < KEPT_PER_FILE:
                 raw = _without_nul(text[: contract.RAW_BYTES].decode(errors="replace"))
-                # Replacement characters make the text longer, so truncate it again, at a character boundary.
+                # Replacement characters increase the length of the text, so truncate it again at a character boundary.
                 raw = raw.encode()[: contract.RAW_BYTES].decode(errors="ignore")
                 key, etag, reason = self.file.source_key, self.file.etag, _without_nul(reject.reason)[:500]
                 self.rejects.append(RejectedLine(key, etag, number, reject.column, reason, raw))
@@ -170,11 +172,11 @@ class Reading:
         return row
 
     def judge(self, threshold: float) -> None:
-        """Set the refusal of a log file, unless it could not be read to its end."""
+        """Set the reason for the refusal of a log file, unless the file is already refused."""
         if self.refusal:
             return
         file = self.file
-        # If no line has a field, report that instead of the lines that are rejected because of it.
+        # If a field is missing from all lines, report the field instead of the lines that are rejected without it.
         if file.lines and (refusal := self.presence.refusal()):
             self.refusal = refusal
         elif file.lines and not file.accepted:
@@ -188,15 +190,15 @@ class Reading:
             )
 
     def refuse_empty(self) -> None:
-        """Refuse a file without lines if another version of it is loaded, because its rows would be deleted."""
+        """Refuse an empty file if another version of it is loaded, to keep the rows of that version."""
         if not (self.file.lines or self.refusal) and self.file.ledger_etag not in ("", self.file.etag):
             self.refusal = (
-                "it is empty, and a version of it is loaded, whose rows stay; to delete them, delete the file and run "
+                "it is empty, and a version of it is loaded, whose rows stay. To delete them, delete the file and run "
                 "with mode=full_refresh"
             )
 
     def refuse_unreadable(self, error: Exception) -> None:
-        """Refuse a file that cannot be read, but none of its versions, so that the next run tries again."""
+        """Refuse a file that cannot be read, without its version, so that the next run tries to read it again."""
         self.file.etag, self.refusal = "", f"{error} The next run tries to read it again."
 
     def close(self) -> None:
@@ -205,7 +207,7 @@ class Reading:
 
 
 class Pieces:
-    """JSON lines for one COPY: gzip objects of bounded size in the work bucket."""
+    """The JSON lines for one COPY, as gzip objects of limited size in the work bucket."""
 
     def __init__(self, s3: Any, bucket: str, prefix: str) -> None:
         self._s3, self._bucket, self._prefix = s3, bucket, prefix
@@ -215,11 +217,11 @@ class Pieces:
         self._file: IO[bytes] | None = None
 
     def append(self, lines: IO[bytes], count: int) -> None:
-        """Append ``count`` lines, each with its newline."""
+        """Append ``count`` lines, each of which ends with a newline."""
         if not count:
             return
         if self._file is None:
-            # The lines are on disk, so that memory stays bounded however many lines are appended.
+            # Write the lines to disk, so that memory usage does not depend on the number of lines.
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the piece)
             self._gzip = igzip.IGzipFile(fileobj=self._file, mode="wb", mtime=0)
         lines.seek(0)
@@ -230,7 +232,7 @@ class Pieces:
             self.close()
 
     def close(self) -> None:
-        """Write the piece that is open, if any."""
+        """Write the current piece to the work bucket, if there is one."""
         if self._file is None:
             return
         self._gzip.close()
@@ -244,7 +246,7 @@ class Pieces:
 def read_files(
     source: Source, s3: Any, bucket: str, items: Iterable[Listed], pieces: Pieces
 ) -> Iterator[Reading]:
-    """Validate files of a source, and write the accepted lines to ``pieces``."""
+    """Validate files of a source, and write the lines of accepted files to ``pieces``."""
     return (read_daily_files if source.daily else read_documents)(source.kind, s3, bucket, items, pieces)
 
 
@@ -256,7 +258,7 @@ def _read(
     take: Callable[[LakeObject, io.BufferedIOBase, Reading], None],
     small: lake.ManyObjects | None = None,
 ) -> Reading | None:
-    """Let ``take`` read a file. Return the reading, refused if the file cannot be read, or None if it was deleted."""
+    """Read a file with the function ``take``, and return the (possibly refused) reading, or None for a deleted file."""
     item, ledger_etag = listed
     reading = Reading(_as_listed(kind, item, ledger_etag))
     try:
@@ -278,7 +280,7 @@ def _read(
 def read_daily_files(
     kind: str, s3: Any, bucket: str, items: Iterable[Listed], pieces: Pieces
 ) -> Iterator[Reading]:
-    """Validate files of JSON lines one by one, and write the lines of accepted files to ``pieces``."""
+    """Validate files of JSON lines one at a time, and write the lines of accepted files to ``pieces``."""
     threshold = settings().reject_threshold
     for listed in items:
         with _spool() as spool:
@@ -333,7 +335,7 @@ def _read_lines(
 def read_documents(
     kind: str, s3: Any, bucket: str, items: Iterable[Listed], pieces: Pieces
 ) -> Iterator[Reading]:
-    """Validate files of one JSON object each, several in parallel, and write accepted ones to ``pieces`` in order."""
+    """Validate files with one JSON object each, several in parallel, and write accepted objects in order."""
     small = lake.ManyObjects(s3, bucket)
 
     def read(listed: Listed) -> tuple[Reading | None, bytes]:
@@ -342,14 +344,14 @@ def read_documents(
         def take(item: LakeObject, stream: io.BufferedIOBase, reading: Reading) -> None:
             for lines in _lines(stream, bucket, item):
                 document.extend(b"".join(line.rstrip(b"\r") + b"\n" for line in lines))
-                # The contract rejects a document of this length, so the rest need not be in memory.
+                # The contract rejects a document of this length, so do not read the rest into memory.
                 if len(document) > contract.MAX_LINE_BYTES:
                     break
 
         return _read(kind, s3, bucket, listed, take, small), bytes(document)
 
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
-        # In batches, so that a failure ends the reading soon and memory stays bounded.
+        # Read in batches, so that a failure soon stops the reading and memory usage is limited.
         for batch in _batches(items):
             for reading, document in pool.map(read, batch):
                 if reading is None:
@@ -368,18 +370,18 @@ def read_documents(
 
 
 class _Corrupt(Exception):
-    """A compressed file cannot be decompressed to its end."""
+    """The error of a compressed file that cannot be decompressed to its end."""
 
 
 def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator[list[bytes]]:
-    """Return batches of lines without newlines and byte order mark. Of a line over 4 MB, return only the start."""
+    """Return batches of lines without newlines and byte order mark. For a line over 4 MB, return only the beginning."""
     number, start = 0, True
     rest = b""
     try:
-        # `read1` reads the underlying stream at most once, so that data before a corrupt part is returned.
+        # `read1` reads the underlying stream at most once, so it returns the data before a corrupt part.
         while block := stream.read1(BLOCK_BYTES):
             lines = (rest + block).split(b"\n")
-            # One byte more than the contract accepts, and one for a carriage return.
+            # Keep one more byte than the contract accepts, and one byte for a carriage return.
             rest = lines.pop()[: contract.MAX_LINE_BYTES + 2]
             if start and lines:
                 lines[0], start = lines[0].removeprefix(codecs.BOM_UTF8), False
@@ -390,7 +392,7 @@ def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
     except (botocore.exceptions.BotoCoreError, OSError) as error:
-        # bz2 raises a plain OSError for bad content. Errors of the connection are of its subclasses.
+        # bz2 raises OSError for invalid content. Connection errors are instances of subclasses of OSError.
         if type(error) is OSError and isinstance(stream, lake.Bzip2):
             raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
         raise TransientError(f"lost s3://{bucket}/{item.key} after line {number}: {error}") from error
@@ -416,5 +418,5 @@ def _ms(moment: datetime) -> int:
 
 
 def _without_nul(text: str) -> str:
-    """Return text with NUL in the notation of JSON, because the warehouse does not store that character."""
+    """Return the text with NUL characters in JSON notation, because the warehouse does not store NUL."""
     return text.replace("\x00", "\\u0000")

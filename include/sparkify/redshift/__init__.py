@@ -1,1 +1,1 @@
-"""Connect to the warehouse, create its tables and grants, and read the ledger."""
+"""Connect to the warehouse, create tables, grant access, and read the ledger."""

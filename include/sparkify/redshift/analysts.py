@@ -1,11 +1,11 @@
-"""The grants of analysts: the tables and columns that group ``sparkify_analysts`` may read.
+"""Grant the group ``sparkify_analysts`` access to the tables and columns that analysts may read.
 
-Analysts read the star and the report tables, but no names of people. On ``users``, they have a grant on the other
-columns, so that they need no view with another name. They read neither ``events``, which has every page that a person
-opened, nor the pipeline's own tables. A grant ends when its table is dropped, so code that creates a table must grant
-again.
+Analysts may read the star and the report tables, but no names of people. On ``users``, the group has a grant on the
+other columns, so that analysts do not need a view with another name. Analysts may not read the operations tables or
+``events``, which contains every page that a user opened. A grant is deleted with its table, so code that recreates a
+table must grant access again.
 
-A grant on columns: https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT.html
+For column-level grants, see https://docs.aws.amazon.com/redshift/latest/dg/r_GRANT.html.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NAMES = {"users": ("first_name", "last_name")}
 
 
 def group() -> str:
-    """Return the group of a star's analysts."""
+    """Return the name of the group of analysts for the star."""
     return f"{star()}_analysts"
 
 
@@ -37,23 +37,23 @@ def has_group(cursor: Any) -> bool:
 
 
 def create_group(cursor: Any) -> None:
-    """Create the group if it is missing. Only a superuser may do this."""
+    """Create the group if it does not exist. This requires a superuser."""
     if not has_group(cursor):
         cursor.execute(f"create group {group()}")
 
 
 def open_door(report_tables: Sequence[str] = ()) -> None:
-    """Let the group read the star and these report tables, and create the group if our user may.
+    """Grant the group read access to the star and the given report tables. Create the group if the user is allowed to.
 
-    This runs in its own transaction, because a GRANT fails if another session changes the catalog entry of its table at
-    the same time.
+    The grants run in a separate transaction, because a GRANT fails if another session changes the catalog entry of the
+    table at the same time.
     """
 
     def grant(cursor: Any) -> bool:
         if not grant_star(cursor):
             return False
         if report_tables:
-            # Name the tables, because the schema may have tables of other owners.
+            # Name the tables explicitly, because the schema may contain tables of other owners.
             tables = ", ".join(f"{reports()}.{name}" for name in report_tables)
             cursor.execute(f"grant usage on schema {reports()} to group {group()}")
             cursor.execute(f"grant select on {tables} to group {group()}")
@@ -62,7 +62,8 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
     action = f"let {group()} read the tables"
     if warehouse.transaction(grant, action):
         return
-    # The DAG `provision` did not create this warehouse. If our user may not create the group, an administrator must.
+    # The DAG `provision` did not create this warehouse. If the user may not create the group, an administrator must
+    # create it.
     try:
         warehouse.transaction(create_group, f"create group {group()}")
     except ConfigurationError as refused:
@@ -75,7 +76,7 @@ def open_door(report_tables: Sequence[str] = ()) -> None:
 
 
 def grant_star(cursor: Any) -> bool:
-    """Let the group read the tables of the star, and return whether the group exists. Without it, do nothing."""
+    """Grant the group read access to the star if the group exists, and return whether it exists."""
     if not has_group(cursor):
         return False
     whole = [table for table in STAR if table not in NAMES]

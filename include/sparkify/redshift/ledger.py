@@ -1,4 +1,4 @@
-"""The ledger, table `loaded_files`, says which version of which file is loaded."""
+"""Read the ledger, table `loaded_files`, which records the loaded version of each file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from include.sparkify.intervals import Interval
 from include.sparkify.redshift import warehouse
 from include.sparkify.settings import ops
 
-# Files of the ledger in memory at once, of a source without days.
+# Maximum number of files of the ledger in memory at a time, for a source without days.
 LEDGER_PAGE = 100_000
-# Files in one value of a result: a value has at most 65,535 bytes, a key 1,024.
+# Number of files in one value of a result. A value has at most 65,535 bytes, and a key has at most 1,024 bytes.
 FILES_OF_A_VALUE = 50
 
 
@@ -24,11 +24,11 @@ class Ledger:
     etags: dict[str, dict[str, str]]
     """The loaded version of each daily file, by source and key."""
     refused: dict[tuple[str, str], str]
-    """The reason by key and ETag of the refused versions."""
+    """The reason for each refused version, by key and ETag."""
     version: int
-    """The version of the star before all of this was read."""
+    """The version of the star before this ledger was read."""
     read_at: datetime
-    """The warehouse's clock before this ledger was read."""
+    """The time of the warehouse before this ledger was read."""
 
 
 def read(looked_at: Interval) -> Ledger:
@@ -47,15 +47,15 @@ def read(looked_at: Interval) -> Ledger:
 
 
 def read_pages(kind: str) -> Iterator[list[tuple[str, str]]]:
-    """Return key and loaded version of the files of a source without days, in key order, page by page.
+    """Return pages with the key and the loaded version of each file of a source without days, in key order.
 
-    The last page may be empty. Many files come in one value, because redshift_connector needs some microseconds per
-    value.
+    The last page may be empty. One value of the result contains many files, because redshift_connector takes some
+    microseconds per value.
     """
     after = ""
     while True:
         rows = warehouse.query(
-            # No key has an empty folder name, no ETag a blank.
+            # Keys contain no empty folder names, and ETags contain no blanks.
             "select listagg(etag || ' ' || source_key, '//') within group (order by source_key) from ("
             f"select source_key, etag, row_number() over (order by source_key) / {FILES_OF_A_VALUE} as part from ("
             f"select source_key, etag from {ops()}.loaded_files where kind = %s and source_key > %s "
@@ -76,7 +76,7 @@ def read_pages(kind: str) -> Iterator[list[tuple[str, str]]]:
 
 def find_replayed(ledger: Ledger) -> set[str]:
     """Return the keys of refused files, and of files with rejected lines."""
-    # The ledger still has the number of rejected lines after the lines themselves have expired.
+    # The ledger keeps the number of rejected lines after the lines have expired.
     rows = warehouse.query(
         f"select source_key from {ops()}.rejected_lines "
         f"union select source_key from {ops()}.loaded_files where rejected > 0"

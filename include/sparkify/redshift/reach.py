@@ -1,8 +1,9 @@
 """Check that the warehouse answers before a task waits for it.
 
-The driver has no time limit for the login only: its ``timeout`` also applies to every later read, and would end a long
-COPY. Without a time limit, a connection attempt to a paused cluster, or through a closed security group, waits for
-about two minutes, because the packets are dropped. The hook of Airflow's provider makes five attempts.
+The driver has no timeout that applies only to the login. The parameter ``timeout`` also applies to every later read,
+and would abort a long COPY. Without a timeout, a connection attempt to a paused cluster, or to a cluster whose security
+group does not allow the connection, takes about two minutes, because the packets are dropped. The hook of Airflow's
+provider makes five attempts.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 from include.sparkify.errors import TransientError
 
 CONN_ID = "redshift_default"
-# Time limit in seconds for the connection attempt, and again for the answer.
+# Timeout in seconds for the connection attempt, and for the response.
 PATIENCE = 10
-# SSLRequest, which every server of the PostgreSQL family answers with one byte before any login:
+# SSLRequest, to which every server of the PostgreSQL family responds with one byte before the login:
 # https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 _QUESTION = struct.pack("!ii", 8, 80877103)
 
 
 class UnreachableError(TransientError):
-    """The warehouse does not answer, so no statement was sent."""
+    """The error if the warehouse does not respond. No statement was sent."""
 
 
 def connect() -> redshift_connector.Connection:
     """Open a connection of ``redshift_default`` with autocommit off.
 
-    There is only one attempt: the caller retries its whole transaction, or Airflow retries the task.
+    This function makes only one attempt, because the caller retries the whole transaction, or Airflow retries the task.
 
     :raises UnreachableError: see :func:`assert_answers`.
-    :raises redshift_connector.Error: the login is refused.
+    :raises redshift_connector.Error: the server rejected the login.
     """
     hook = RedshiftSQLHook(redshift_conn_id=CONN_ID)
     assert_hook_answers(hook)
@@ -44,7 +45,7 @@ def connect() -> redshift_connector.Connection:
 
 
 def before_task(context: Any) -> None:
-    """Fail a task before its operator waits for a warehouse that does not answer, as the operator's ``pre_execute``.
+    """Check that the warehouse responds. Use this function as ``pre_execute`` of an operator.
 
     :raises UnreachableError: see :func:`assert_answers`.
     """
@@ -52,7 +53,7 @@ def before_task(context: Any) -> None:
 
 
 def assert_hook_answers(hook: RedshiftSQLHook) -> None:
-    """Check that the warehouse of a connection answers, unless the driver looks up its address by cluster name.
+    """Check that the warehouse of a connection responds, unless the driver looks up the host by the cluster name.
 
     :raises UnreachableError: see :func:`assert_answers`.
     """
@@ -61,10 +62,10 @@ def assert_hook_answers(hook: RedshiftSQLHook) -> None:
 
 
 def assert_answers(host: str, port: int) -> None:
-    """Return once a server of the PostgreSQL family has answered.
+    """Check that a server of the PostgreSQL family responds.
 
-    :raises UnreachableError: the connection failed, or the connection attempt or the answer took longer than
-        :data:`PATIENCE` seconds. The message names the likely reason and the next step.
+    :raises UnreachableError: the connection failed, or the connection attempt or the response took longer than
+        :data:`PATIENCE` seconds. The message names the likely cause and the next step.
     """
     where = f"the warehouse at {host}:{port}"
     try:
@@ -73,22 +74,22 @@ def assert_answers(host: str, port: int) -> None:
             if link.recv(1) in (b"S", b"N"):
                 return
         raise UnreachableError(
-            f"{where} closed the connection before the login. It is restarting or full, or another service has this "
-            "port. Next: check host and port of connection redshift_default; then clear the task."
+            f"{where} closed the connection before the login. It is restarting or full, or another service uses this "
+            "port. Next: check the host and port of the connection redshift_default, then clear the task."
         )
     except TimeoutError as error:
         raise UnreachableError(
-            f"{where} did not answer within {PATIENCE} seconds: it is paused, or the security group does not let us "
-            "in. Next: trigger the DAG `resume`, or add the address range of the workers to the security group "
-            "(parameter `cidrs` of `provision`); then clear the task."
+            f"{where} did not answer within {PATIENCE} seconds: it is paused, or the security group does not allow "
+            "the connection. Next: trigger the DAG `resume`, or add the address range of the workers to the security "
+            "group (parameter `cidrs` of `provision`), then clear the task."
         ) from error
     except socket.gaierror as error:
         raise UnreachableError(
-            f"{where}: the name is unknown ({error}). Next: check the host of connection redshift_default; then clear "
-            "the task."
+            f"{where}: the name is unknown ({error}). Next: check the host of the connection redshift_default, then "
+            "clear the task."
         ) from error
     except OSError as error:
         raise UnreachableError(
             f"{where} cannot be reached ({error}). It is restarting, paused or deleted. Next: check its status in AWS, "
-            "and host and port of connection redshift_default; then clear the task."
+            "and the host and port of the connection redshift_default, then clear the task."
         ) from error

@@ -1,4 +1,4 @@
-"""Create the published tables, compare existing ones with their declarations, and upgrade them."""
+"""Create published tables, compare existing tables with their declarations, and upgrade them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.sparkify.redshift import analysts, warehouse
 from include.sparkify.settings import ops, star
 from include.sparkify.tables import OPS, PUBLISHED, SOURCES, SQL, Table, columns, published
 
-# Name and type of the columns of a table, in order.
+# The names and types of the columns of a table, in order.
 Columns = list[tuple[str, str]]
 
 
@@ -23,12 +23,12 @@ def schema_of(table: str) -> str:
 
 
 def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
-    """Create the published tables that are missing, and compare the others with their declarations.
+    """Create missing published tables, and compare existing tables with their declarations.
 
     :param scripts: rendered scripts of ``include/sql/create`` by table.
-    :param allow_missing: create a missing table although files are loaded, because the run loads everything again.
-    :raises ConfigurationError: a column of a table is missing, surplus or of another type, or a table is missing
-        although the ledger has loaded files that it is made from.
+    :param allow_missing: create a missing table even if files are loaded, because the run reloads all files.
+    :raises ConfigurationError: a table has missing or additional columns or columns of another type, or a table is
+        missing although the ledger contains loaded files.
     """
 
     def work(cursor: Any) -> bool:
@@ -41,13 +41,13 @@ def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
         if "loaded_files" in found and not allow_missing:
             cursor.execute(f"select kind, count(*) from {ops()}.loaded_files group by kind")
             loaded = dict(cursor.fetchall())
-            # Nothing of a new source is loaded, so its history begins empty.
+            # No file of a new source is loaded, so its history table is empty at first.
             new = {source.history for source in SOURCES if source.kind not in loaded}
             if loaded and (lost := [table for table in missing if table not in new]):
                 files = sum(loaded.values())
                 raise ConfigurationError(
                     f"missing tables: {', '.join(lost)}, although the ledger has {files} loaded files. Nothing was "
-                    "changed. Next: run the DAG sparkify with mode=full_refresh; it loads everything again."
+                    "changed. Next: run the DAG sparkify with mode=full_refresh, which reloads all files."
                 )
         _create(cursor, {table: scripts[table] for table in missing})
         return True
@@ -57,15 +57,15 @@ def create_tables(scripts: Mapping[str, str], allow_missing: bool) -> None:
 
 
 def upgrade_tables(scripts: Mapping[str, str], create: Mapping[str, str]) -> list[str]:
-    """Bring tables that an earlier version of this project created up to their declarations, and keep their rows.
+    """Migrate tables of an earlier version of this project to their current declarations, and keep their rows.
 
-    Everything happens in one transaction, under the lock of the runs. A table is copied instead of renamed, because
-    other sessions may see a RENAME before its commit (https://github.com/dbt-labs/dbt-adapters/issues/2162).
+    All tables are migrated in one transaction, which holds the lock of the runs. A table is copied instead of renamed,
+    because other sessions may see a RENAME before its commit (https://github.com/dbt-labs/dbt-adapters/issues/2162).
 
     :param scripts: rendered scripts of ``include/sql/upgrade`` by table, which select the new rows from the copy.
     :param create: rendered scripts of ``include/sql/create`` by table.
     :returns: the tables that were upgraded.
-    :raises ConfigurationError: a table differs in a way that no script upgrades from. Nothing is changed.
+    :raises ConfigurationError: a table differs, and no script migrates it from its current columns. Nothing is changed.
     """
 
     def work(cursor: Any) -> list[str]:
@@ -108,11 +108,11 @@ def upgraded_from(table: str) -> Columns | None:
 
 
 def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:
-    """Drop the published tables and create them again, empty, in one transaction.
+    """Drop the published tables, and create empty tables, in one transaction.
 
     :param scripts: rendered scripts of ``include/sql/create`` by table.
-    :param confirm: the name of the star's schema. With another value, nothing is done.
-    :raises ConfigurationError: ``confirm`` is something else.
+    :param confirm: the name of the star's schema, as a confirmation.
+    :raises ConfigurationError: ``confirm`` has another value. Nothing is changed.
     """
     if confirm != star():
         raise ConfigurationError(
@@ -121,11 +121,12 @@ def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:
 
     def recreate(cursor: Any) -> None:
         if "publish_lock" in _find_columns(cursor):
-            # End the snapshot of the question: the one of the work must begin after the wait.
+            # End the snapshot of this query, because the snapshot of the transaction must begin after the wait for the
+            # lock.
             cursor.execute("commit")
             warehouse.lock(cursor)
         for table in scripts:
-            # Other runs may wait for it, and a wait for a table that is dropped ends in an error.
+            # Do not drop publish_lock, because other runs may wait for it, and would fail if it were dropped.
             if table != "publish_lock":
                 cursor.execute(f"drop table if exists {schema_of(table)}.{table} cascade")
         _create(cursor, scripts)
@@ -135,7 +136,7 @@ def recreate_tables(scripts: Mapping[str, str], confirm: str) -> None:
 
 
 def _create(cursor: Any, scripts: Mapping[str, str]) -> None:
-    """Create our schemas and these tables, and comment on the tables and their columns."""
+    """Create the two schemas and the given tables, and write the comments of the tables and columns."""
     for schema in (star(), ops()):
         cursor.execute(f"create schema if not exists {schema}")
     for table, script in scripts.items():
@@ -144,21 +145,21 @@ def _create(cursor: Any, scripts: Mapping[str, str]) -> None:
 
 
 def write_comments(cursor: Any, kind: str, target: str, declared: Table) -> None:
-    """Write the grain of a table or view, and the meanings of its columns, as comments in the warehouse.
+    """Write the grain of a table or view, and the descriptions of its columns, as comments in the warehouse.
 
     :param kind: ``table`` or ``view``.
-    :param target: its name, with its schema.
+    :param target: the name of the table or view, with the schema.
     """
     comments = {f"{kind} {target}": declared.grain}
     comments |= {f"column {target}.{column.name}": column.meaning for column in declared.columns}
     for place, text in comments.items():
-        # COMMENT ON takes no bound values.
+        # COMMENT ON does not support bound values.
         quoted = text.replace("'", "''")
         cursor.execute(f"comment on {place} is '{quoted}'")
 
 
 def _compare(found: Mapping[str, Columns], declared: Iterable[str]) -> dict[str, str]:
-    """Return how existing tables differ from their declarations, by table."""
+    """Return the differences between existing tables and their declarations, by table."""
     differences = {}
     for table in declared:
         columns = [(column.name, column.type) for column in published(table).columns]
@@ -169,18 +170,18 @@ def _compare(found: Mapping[str, Columns], declared: Iterable[str]) -> dict[str,
 
 
 def _describe(found: Mapping[str, Columns], differences: Mapping[str, str]) -> str:
-    """Return the message about tables that differ, with the next step."""
+    """Return an error message about tables that differ, with the next step."""
     text = "; ".join(f"{schema_of(table)}.{table} {difference}" for table, difference in differences.items())
     if all(found[table] == upgraded_from(table) for table in differences):
         scripts = ", ".join(f"include/sql/upgrade/{table}.sql" for table in differences)
-        step = f"run the DAG upgrade_tables, which keeps the rows ({scripts}); then clear the task"
+        step = f"run the DAG upgrade_tables, which keeps the rows ({scripts}), then clear the task"
     else:
-        step = "alter them by hand, or run the DAG recreate_tables and load everything again"
-    return f"tables are not as include/sql/create declares them: {text}. Nothing was changed. Next: {step}."
+        step = "alter the tables manually, or run the DAG recreate_tables and reload all files"
+    return f"tables differ from their declarations in include/sql/create: {text}. Nothing was changed. Next: {step}."
 
 
 def _find_columns(cursor: Any) -> dict[str, Columns]:
-    """Return the tables of our two schemas with their columns, in order."""
+    """Return the tables of the two schemas with their columns, in order."""
     found = find_columns(cursor, (star(), ops()))
     return {table: columns for (schema, table), columns in found.items() if schema == schema_of(table)}
 
@@ -201,10 +202,10 @@ def find_columns(cursor: Any, schemas: tuple[str, str]) -> dict[tuple[str, str],
 
 
 def query_catalog(cursor: Any, sql: str, values: Sequence[str]) -> list[Sequence[Any]]:
-    """Return the rows of a catalog query that names our schemas only in its parameters.
+    """Return the rows of a catalog query that contains the schemas only as parameters.
 
-    :raises OperationalError: another session dropped a schema, not necessarily ours, during the query. The error is
-        transient, so the transaction is retried.
+    :raises OperationalError: another session dropped any schema during the query. The error is transient, so the
+        transaction is retried.
     """
     try:
         cursor.execute(sql, values)
@@ -217,7 +218,7 @@ def query_catalog(cursor: Any, sql: str, values: Sequence[str]) -> list[Sequence
 
 
 def _type(kind: str, length: int | None, precision: int | None, scale: int | None) -> str:
-    """Return a type of information_schema as the create scripts write it."""
+    """Return a type from information_schema in the notation of the create scripts."""
     if kind == "character varying":
         return f"varchar({length})"
     if kind == "character":

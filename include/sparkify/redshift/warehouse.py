@@ -1,4 +1,4 @@
-"""Run queries and transactions on the warehouse with time limits, and retry them after a lost connection."""
+"""Run queries and transactions on the warehouse with timeouts, and retry them after transient errors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from include.sparkify.redshift.reach import connect
 from include.sparkify.settings import ops, settings
 
 CONN_ID = reach.CONN_ID
-# Attempts per transaction, including the first. More failures mean an outage.
+# Maximum number of attempts per transaction, including the first. More failures indicate an outage.
 ATTEMPTS = 5
-# Rows per INSERT. With at most 14 columns, this is well below the 32,767 values that a statement can bind.
+# Maximum number of rows per INSERT. With at most 14 columns, a statement has far fewer than the maximum of 32,767 bound
+# values.
 ROWS_PER_INSERT = 500
 
 log = logging.getLogger(__name__)
@@ -29,16 +30,16 @@ T = TypeVar("T")
 
 
 def statement_timeout() -> str:
-    """Return the statement that limits the time of later statements in its session, for scripts and transactions."""
+    """Return the SET statement for the timeout of later statements in a session, for scripts and transactions."""
     return f"set statement_timeout to {int(settings().statement_minutes * 60_000)}"
 
 
-# A task logs in once: each thread keeps its connection between transactions.
+# Each thread keeps its connection between transactions, so that a task logs in only once.
 _kept = threading.local()
 
 
 def _take() -> redshift_connector.Connection:
-    """Return the connection that this thread keeps, or a new one. A connection in use is not kept."""
+    """Return the stored connection of this thread and remove it from the store, or return a new connection."""
     connection, _kept.connection = getattr(_kept, "connection", None), None
     return connection or connect()
 
@@ -48,16 +49,16 @@ def transaction(
     doing: str,
     is_done: Callable[[redshift_connector.Cursor], bool] | None = None,
 ) -> T | None:
-    """Run ``work`` in one transaction and commit. After a transient error, run it again on a new connection.
+    """Run ``work`` in one transaction, and commit. After a transient error, repeat the transaction on a new connection.
 
-    A kept connection that has died in the meantime causes such an error.
+    A stored connection that was closed in the meantime also causes a transient error.
 
-    :param work: gets a cursor inside an open transaction, and may be called several times.
-    :param doing: the action in a few words, for error messages.
-    :param is_done: returns, on a new connection, whether an earlier attempt committed although its acknowledgment was
-        lost. If so, ``work`` is not called again, and None is returned.
-    :raises TransientError: the last attempt failed too, or a statement took too long. Nothing is committed.
-    :raises ConfigurationError, DataError: the server's answer is final. Nothing is committed.
+    :param work: a function that receives a cursor in an open transaction. It may be called several times.
+    :param doing: a short description of the action, for error messages.
+    :param is_done: a function that returns, on a new connection, whether an earlier attempt committed although the
+        acknowledgment was lost. If it returns true, ``work`` is not called again, and the result is None.
+    :raises TransientError: the last attempt also failed, or a statement exceeded its timeout. Nothing is committed.
+    :raises ConfigurationError, DataError: the server returned a final error. Nothing is committed.
     """
 
     def attempt() -> T | None:
@@ -70,12 +71,13 @@ def transaction(
                     log.info("%s: an earlier attempt committed, but its acknowledgment was lost", doing)
                     connection.close()
                     return None
-                # End the snapshot of this query: the snapshot of the work must begin after its wait for the lock.
+                # End the snapshot of this query, because the snapshot of the work must begin after the wait for the
+                # lock.
                 connection.commit()
             result = work(cursor)
             connection.commit()
         except BaseException:
-            # Closing rolls back uncommitted changes. Closing a dead connection may fail.
+            # Closing the connection rolls back uncommitted changes. For a lost connection, closing may fail.
             with contextlib.suppress(redshift_connector.Error, OSError):
                 connection.close()
             raise
@@ -99,7 +101,7 @@ def transaction(
 
 
 def query(sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Return the rows of one SELECT, in which ``%s`` are bound to ``values``.
+    """Return the rows of a SELECT statement, whose ``%s`` placeholders are bound to ``values``.
 
     :raises TransientError, ConfigurationError, DataError: see :func:`transaction`.
     """
@@ -115,7 +117,7 @@ KINDS = {"delete": "deleted", "insert": "inserted", "update": "updated"}
 
 
 def execute(cursor: redshift_connector.Cursor, script: str) -> dict[str, int]:
-    """Run the statements of a script one by one, because the driver takes one per call.
+    """Run the statements of a script one at a time, because the driver accepts one statement per call.
 
     :returns: the number of rows ``deleted``, ``inserted`` and ``updated``.
     """
@@ -132,7 +134,7 @@ def execute(cursor: redshift_connector.Cursor, script: str) -> dict[str, int]:
 def insert(
     cursor: redshift_connector.Cursor, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert a few rows with bound values. Bulk data goes through COPY."""
+    """Insert a few rows with bound values. For bulk data, use COPY."""
     row = "(" + ", ".join(["%s"] * len(columns)) + ")"
     for start in range(0, len(rows), ROWS_PER_INSERT):
         batch = rows[start : start + ROWS_PER_INSERT]
@@ -150,13 +152,14 @@ def delete_keys(cursor: redshift_connector.Cursor, table: str, keys: Sequence[st
 
 
 def lock(cursor: redshift_connector.Cursor) -> None:
-    """Wait for the lock on writes. Every transaction that changes published tables begins with this.
+    """Acquire the lock for writers. Every transaction that changes published tables begins with this function.
 
-    The lock is on one table that no query reads, so writers queue up, and readers neither wait nor make a writer wait.
-    The snapshot of the transaction begins after the wait and includes the changes of the previous writer.
+    The lock is on a table that no query reads. Therefore, writers wait for each other, while readers do not wait and do
+    not block a writer. The snapshot of the transaction begins after the wait, and includes the changes of the previous
+    writer.
 
     :raises TransientError: the lock was not granted within ``lock_minutes``. The message names the sessions that hold
-        it, as far as the warehouse shows them.
+        the lock, if the warehouse shows them.
     """
     minutes = settings().lock_minutes
     cursor.execute(f"set statement_timeout to {int(minutes * 60_000)}")
@@ -167,17 +170,18 @@ def lock(cursor: redshift_connector.Cursor) -> None:
             raise
         raise TransientError(
             f"another session has held {ops()}.publish_lock for {minutes:g} minutes: {describe_blockers()}. Nothing "
-            "was changed. Next: end that session, or wait for it; then clear the task."
+            "was changed. Next: end that session, or wait for it, then clear the task."
         ) from error
     cursor.execute(statement_timeout())
 
 
 def describe_blockers() -> str:
-    """Return the sessions that hold locks on our tables, as far as the warehouse shows them to our user.
+    """Return the sessions that hold locks on the published tables, if the warehouse shows them to the user.
 
-    The page of SVV_TRANSACTIONS says that regular users see only their own data; the page of ALTER USER says that all
-    users see all rows: https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html,
-    https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html. `make first-contact` tests it on a cluster.
+    The documentation of SVV_TRANSACTIONS states that regular users see only their own data
+    (https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_TRANSACTIONS.html). The documentation of ALTER USER states
+    that all users see all rows (https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_USER.html). `make first-contact`
+    tests this on a cluster.
     """
     try:
         rows = query(
@@ -187,7 +191,7 @@ def describe_blockers() -> str:
             "where t.granted and t.pid <> pg_backend_pid() and n.nspname like %s order by 3, 1",
             f"{settings().star_schema}%",
         )
-    except Exception as error:  # the message that we are about to raise matters more
+    except Exception as error:  # the error of the caller has priority
         return f"svv_transactions could not be read ({error})"
     return "; ".join(
         f"session {pid} of user {owner} since {since} holds {mode} on {table}"
@@ -196,10 +200,10 @@ def describe_blockers() -> str:
 
 
 def describe_load_error(prefix: str) -> str:
-    """Return why the last COPY of objects below ``prefix`` failed. COPY's own error only says where to find the reason.
+    """Return the reason why the last COPY of objects under ``prefix`` failed, which the error of COPY does not contain.
 
-    SYS_LOAD_ERROR_DETAIL: https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html. Values are left
-    out, because they may name people.
+    See https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html. The result contains no values,
+    because they may be personal data.
     """
     try:
         rows = query(
@@ -207,7 +211,7 @@ def describe_load_error(prefix: str) -> str:
             "where file_name like %s order by start_time desc, line_number limit 1",
             f"%/{prefix}/%",
         )
-    except Exception as error:  # the message that we are about to give matters more
+    except Exception as error:  # the message of the caller has priority
         return f"sys_load_error_detail could not be read ({error})"
     return (
         "".join(

@@ -1,1 +1,1 @@
-"""The work of the tasks: one module per task, and the callback for failed tasks."""
+"""Implement the tasks of the DAGs, with one module per task, and the callback for failed tasks."""

@@ -1,8 +1,8 @@
-"""Run the checks that ``include/checks`` declares, in one file per table, with the provider's check operators.
+"""Run the checks, which ``include/checks`` declares in one file per table, with the check operators of the provider.
 
 A check with severity ``fail`` runs in a SQLColumnCheckOperator or SQLTableCheckOperator, and stops the run if it fails.
-`publish` runs the checks with severity ``warn``, before it waits for the lock. If the candidates have to be rebuilt
-under the lock, every check runs again in the same transaction. The results of all checks are kept in
+`publish` runs the checks with severity ``warn`` before it waits for the lock. If it must rebuild the candidates while
+it holds the lock, all checks run again in the same transaction. The results of all checks are stored in
 ``quality_results``, with a sample of the failing rows.
 """
 
@@ -29,13 +29,13 @@ from include.sparkify.tables import INCLUDE, STAGING, STAR
 from include.sparkify.tasks import notify
 
 FOLDER = INCLUDE / "checks"
-# The tables that have checks: every table of the star, and every staging table with a file of checks.
+# The tables with checks: all tables of the star, and the staging tables for which a file of checks exists.
 CHECKED = (*(table for table in STAGING if (FOLDER / f"{table}.yaml").exists()), *STAR)
-# The provider's bounds: in words, and as the comparison that is true for a value beyond the bound.
+# The bounds of the provider, each with its description and with the operator that is true for a value beyond the bound.
 BOUNDS = {"geq_to": ("at least", "<"), "leq_to": ("at most", ">")}
-# Key of the XCom of a check task that passed.
+# Key of the XCom that a passed check task pushes.
 PASSED = "passed"
-# Maximum number of failing rows kept with a result, and of their bytes.
+# Maximum number of failing rows that are stored with a result, and maximum size of these rows in bytes.
 SAMPLE_ROWS = 5
 SAMPLE_BYTES = 8192
 
@@ -44,19 +44,19 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One check of a table: it passes if ``failing_rows`` selects no row."""
+    """A check of a table, which passes if ``failing_rows`` selects no rows."""
 
     table: str
     name: str
     description: str
     severity: str
-    """``fail`` stops the run, ``warn`` does not."""
+    """The effect of a failed check: ``fail`` stops the run, and ``warn`` does not."""
     failing_rows: str
-    """SQL template."""
+    """A SQL template for a query that selects the failing rows."""
 
 
 class Result(NamedTuple):
-    """The outcome of a check: it passed if no row fails."""
+    """The result of a check, which passed if ``failing`` is 0."""
 
     check: Check
     failing: int
@@ -64,13 +64,13 @@ class Result(NamedTuple):
     """The first failing rows as JSON lines."""
 
 
-# The results that this process wrote last, for the lineage of the task that publishes.
+# The results that this process wrote last, for the lineage of the task `publish`.
 written: list[Result] = []
 
 
 @functools.cache
 def declaration(table: str) -> dict[str, Any]:
-    """Return the checks that the file of a table declares: ``columns`` in the provider's terms, and ``rows``."""
+    """Return the declared checks of a table: ``columns`` in the format of the provider, and ``rows``."""
     path = FOLDER / f"{table}.yaml"
     if table in STAGING and not path.exists():
         return {}
@@ -79,15 +79,15 @@ def declaration(table: str) -> dict[str, Any]:
 
 
 def row_checks(table: str) -> list[Check]:
-    """Return the checks declared under ``rows``.
+    """Return the checks that are declared under ``rows``.
 
-    :raises TypeError: a check lacks its description, severity or failing_rows, or has another key.
+    :raises TypeError: a check has no description, severity or failing_rows, or has an unknown key.
     """
     return [Check(table, name, **check) for name, check in declaration(table).get("rows", {}).items()]
 
 
 def column_checks(table: str) -> list[Check]:
-    """Return the checks declared under ``columns``, which all stop the run."""
+    """Return the checks that are declared under ``columns``, which all have severity ``fail``."""
     relation = f"{{{{ run_schema() }}}}.{table}"
     checks = []
     for column, kinds in declaration(table).get("columns", {}).items():
@@ -107,22 +107,22 @@ def column_checks(table: str) -> list[Check]:
 
 
 def all_checks(tables: Iterable[str] = CHECKED) -> list[Check]:
-    """Return every check of the tables."""
+    """Return all checks of the tables."""
     return [check for table in tables for check in column_checks(table) + row_checks(table)]
 
 
 def required() -> list[Check]:
-    """Return the checks that must pass before anything is published."""
+    """Return the checks that must pass before a run publishes."""
     return [check for check in all_checks() if check.severity == "fail"]
 
 
 def operators(
     task_id: str, *tables: str, **arguments: Any
 ) -> list[SQLColumnCheckOperator | SQLTableCheckOperator]:
-    """Return the tasks that run the tables' checks with severity ``fail``.
+    """Return operators that run the checks of the tables with severity ``fail``.
 
-    Each task costs Airflow about a second, so one task runs the row checks of all tables. SQLColumnCheckOperator checks
-    one table, so each table with column checks has its own task.
+    Each task has an overhead of about a second in Airflow, so one task runs the row checks of all tables.
+    SQLColumnCheckOperator checks only one table, so each table with column checks has a separate task.
 
     :param task_id: the ID of the task for the row checks. The IDs of the other tasks are ``<table>_columns``.
     :param arguments: further arguments of the operators.
@@ -134,7 +134,7 @@ def operators(
         found.append(
             SQLTableCheckOperator(
                 task_id=task_id,
-                # The operator reads this table once per check, but each check names its own tables.
+                # The operator reads this table once per check. The statement of each check names the tables to check.
                 table="(select 1 as one) as one_row",
                 checks={_alias(check): {"check_statement": _statement(check)} for check in rows},
                 post_execute=functools.partial(keep_passed, rows),
@@ -149,7 +149,7 @@ def operators(
                 SQLColumnCheckOperator(
                     task_id=f"{table}_columns",
                     table=f"{{{{ run_schema() }}}}.{table}",
-                    # The provider writes its results into the mapping, so each task gets a copy.
+                    # The provider writes its results to the mapping, so pass a copy to each task.
                     column_mapping={
                         column: {kind: dict(bound) for kind, bound in kinds.items()}
                         for column, kinds in declaration(table)["columns"].items()
@@ -170,10 +170,10 @@ def _alias(check: Check) -> str:
 def _statement(check: Check) -> str:
     """Return the condition of a row check for SQLTableCheckOperator.
 
-    A check that compares the candidates with published rows is meaningless if another run has published since the
-    plan. In this case it passes, because `publish` rebuilds the candidates and runs every check on the result.
+    If another run has published since the plan, a check that compares candidates with published rows is meaningless. In
+    this case, the check passes, because `publish` rebuilds the candidates and runs all checks on the result.
     """
-    # The aggregate returns one row even for an empty table. Without a row, the provider would find no result.
+    # The aggregate returns one row even for an empty table. Without a row, the provider has no result.
     condition = f"count(*) >= 0 and ((select count(*) from ({check.failing_rows}) as failing) = 0"
     if "{{ star() }}" in check.failing_rows or "{{ ops() }}" in check.failing_rows:
         condition += (
@@ -183,7 +183,10 @@ def _statement(check: Check) -> str:
 
 
 def keep_passed(checks: list[Check], context: Mapping[str, Any], result: Any = None) -> None:
-    """Keep the checks that passed, and their schema, for `publish`. Airflow calls this as ``post_execute``."""
+    """Push the passed checks and the run schema to XCom for `publish`.
+
+    Airflow calls this function as ``post_execute``.
+    """
     passed = {
         "run_schema": plan_of(context)["run_schema"],
         "checks": [[check.table, check.name] for check in checks],
@@ -192,7 +195,7 @@ def keep_passed(checks: list[Check], context: Mapping[str, Any], result: Any = N
 
 
 def passed_checks(context: Mapping[str, Any], task_ids: Iterable[str]) -> set[tuple[str, str]]:
-    """Return (table, check) of the checks that passed in the run's schema, as the check tasks kept them."""
+    """Return the checks that passed in the run schema, from the XComs of the check tasks, as (table, check)."""
     schema, found = plan_of(context)["run_schema"], set()
     for kept in context["ti"].xcom_pull(task_ids=list(task_ids), key=PASSED) or []:
         if kept and kept["run_schema"] == schema:
@@ -201,7 +204,7 @@ def passed_checks(context: Mapping[str, Any], task_ids: Iterable[str]) -> set[tu
 
 
 def record_failed(checks: list[Check], context: Mapping[str, Any]) -> None:
-    """Keep the results of a check task that failed, with a sample of the failing rows, and notify."""
+    """Store the results of a failed check task, with a sample of the failing rows, and send a notification."""
     task = context["task"]
     outcome = {result.name: bool(result.success) for result in getattr(task, "check_results", [])}
     ran = [check for check in checks if check.name in outcome or _alias(check) in outcome]
@@ -220,30 +223,30 @@ def record_failed(checks: list[Check], context: Mapping[str, Any]) -> None:
     for result in results:
         log.error("%s", describe(result))
     error = DataError(
-        "the star is unchanged; failed: "
+        "the star is unchanged. Failed checks: "
         + "\n".join(map(describe, results))
         + f"\nAll results: select * from {ops()}.quality_results where run_id = '{context['run_id']}'"
-        + "\nNext: fix what the check names, then clear the task `plan` with everything downstream."
+        + "\nNext: fix the cause, then clear the task `plan` with its downstream tasks."
     )
     notify.failure(context, error)
 
 
 def warnings(cursor: Any, context: Mapping[str, Any]) -> list[Result]:
-    """Run the checks with severity ``warn`` on the candidates, and log the failed ones."""
+    """Run the checks with severity ``warn`` on the candidates, and log the failed checks."""
     results = run_checks(cursor, context, [check for check in all_checks() if check.severity == "warn"])
     log_warnings(results)
     return results
 
 
 def log_warnings(results: Iterable[Result]) -> None:
-    """Log the results with failing rows."""
+    """Log the results of failed checks."""
     for result in results:
         if result.failing:
             log.warning("%s", describe(result))
 
 
 def run_checks(cursor: Any, context: Mapping[str, Any], checks: Iterable[Check]) -> list[Result]:
-    """Run checks in the transaction of a cursor: one statement per table, and one more for each check that fails."""
+    """Run checks in the transaction of a cursor, with one statement per table and another one per failed check."""
     results = []
     for _, of_table in itertools.groupby(checks, key=lambda check: check.table):
         group = list(of_table)
@@ -267,7 +270,7 @@ def run_checks(cursor: Any, context: Mapping[str, Any], checks: Iterable[Check])
 
 
 def insert_results(cursor: Any, context: Mapping[str, Any], results: Iterable[Result]) -> None:
-    """Replace the results of these checks in ``quality_results``, in the transaction of a cursor."""
+    """Replace the results of the given checks in ``quality_results``, in the transaction of a cursor."""
     results = list(results)
     written[:] = results
     table, run_id = f"{ops()}.quality_results", context["run_id"]
@@ -299,7 +302,7 @@ def _failing(count: int) -> str:
 
 
 def describe(result: Result) -> str:
-    """Return a description of the failure, with a sample of the rows."""
+    """Return a description of a failed check, with a sample of the failing rows."""
     check, count, sample = result
     return f"{check.table}.{check.name} ({check.severity}): {check.description}; {_failing(count)}:\n{sample}"
 
@@ -312,7 +315,7 @@ def _sample(cursor: Any, failing_rows: str) -> str:
 
 
 def _pack(rows: list[dict[str, Any]]) -> str:
-    """Return as many rows as fit, as JSON lines."""
+    """Return the rows as JSON lines, as many as fit in :data:`SAMPLE_BYTES`."""
     text = ""
     for row in rows:
         line = orjson.dumps(row, default=_plain).decode()

@@ -1,4 +1,4 @@
-"""Weekly maintenance: delete expired rows and files, then VACUUM and ANALYZE."""
+"""Delete expired rows and files, and run VACUUM and ANALYZE, for the weekly maintenance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.sparkify.redshift.schema import schema_of
 from include.sparkify.settings import environment, ops, settings
 from include.sparkify.tables import PUBLISHED
 
-# Tables whose rows expire, and the column that gives their age.
+# Tables with rows that expire, and the column with the time of each row.
 EXPIRING = {
     "quality_results": "checked_at",
     "rejected_lines": "rejected_at",
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 
 def delete_old_rows() -> dict[str, int]:
-    """Delete rows of the pipeline's own tables older than ``keep_days``, and return their number by table.
+    """Delete rows of the operations tables that are older than ``keep_days``, and return their number by table.
 
-    The latest version stays, however old it is, because the next version number follows from it.
+    The latest version is kept regardless of its age, because the next version number is derived from it.
     """
     days = settings().keep_days
 
@@ -55,12 +55,12 @@ def delete_old_rows() -> dict[str, int]:
 
 
 def delete_old_files() -> int:
-    """Delete old files of the work bucket, and return their number.
+    """Delete expired files from the work bucket, and return their number.
 
     Files for COPY are deleted after ``keep_run_days``, and run reports after ``keep_days``. The listening page is kept,
     because it does not belong to a run.
 
-    :raises ConfigurationError, TransientError: AWS did not answer, or refused access.
+    :raises ConfigurationError, TransientError: AWS did not respond, or denied access.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -76,7 +76,7 @@ def delete_old_files() -> int:
         if item.last_modified < now - timedelta(days=days) and item.key != page
     ]
     try:
-        # One call deletes at most 1,000 objects.
+        # A call deletes at most 1,000 objects.
         for start in range(0, len(old), 1000):
             batch = [{"Key": key} for key in old[start : start + 1000]]
             errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True}).get(
@@ -92,19 +92,20 @@ def delete_old_files() -> int:
 
 
 def vacuum_and_analyze() -> list[str]:
-    """VACUUM and ANALYZE every published table, and return their names.
+    """Run VACUUM and ANALYZE on every published table, and return the names of the tables.
 
-    VACUUM cannot run inside a transaction, and the cluster vacuums one table at a time. It may take longer than other
-    statements, so only the time limit of the task stops it.
+    VACUUM cannot run inside a transaction, and a cluster runs only one VACUUM at a time. It may take longer than other
+    statements, so it has no statement timeout, and only the timeout of the task applies.
 
     :raises ConfigurationError, DataError, TransientError: see
-        :func:`include.sparkify.redshift.warehouse.transaction`. The first error is raised after all tables are done.
+        :func:`include.sparkify.redshift.warehouse.transaction`. The first error is raised after all tables have been
+        processed.
     """
     done: list[str] = []
     failed: list[Exception] = []
     for table in PUBLISHED:
         name = f"{schema_of(table)}.{table}"
-        # One session per table, so that a lost session affects only one table.
+        # Use one session per table, so that a lost session affects only one table.
         connection = warehouse.connect()
         try:
             connection.autocommit = True

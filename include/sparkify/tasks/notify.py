@@ -1,4 +1,4 @@
-"""Notify the on-call channel when a task has failed its last try: Airflow's callback, Amazon's SNS notifier."""
+"""Send notifications about failed tasks and runs to Amazon SNS, as callbacks of Airflow."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from include.sparkify.errors import STATEMENT_TIMEOUT, ConfigurationError, answe
 from include.sparkify.redshift import warehouse
 from include.sparkify.settings import AWS_CONN_ID, settings
 
-# Key of the XCom that keeps the message of a failed task: Airflow itself keeps it only in the log.
+# Key of the XCom with the message of a failed task, which Airflow stores only in the log.
 FAILURE = "failure"
 KEPT_CHARACTERS = 8000
-# The limits of SNS: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+# The maximum length of a subject in Amazon SNS: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_CHARACTERS = 99
 
 log = logging.getLogger(__name__)
 
 
 def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
-    """Keep the message of a failed task for the run report, and publish it to the topic: ``on_failure_callback``.
+    """Store the message of a failed task for the run report, and publish it to the topic, as ``on_failure_callback``.
 
-    The topic is ``failure_topic_arn`` of the Variable `sparkify`. Without one, nothing is sent.
+    The topic is ``failure_topic_arn`` of the Variable `sparkify`. If the setting is empty, no message is sent.
 
-    :param cause: replaces the exception of the task, if more is known than it says.
+    :param cause: an exception with more information, which replaces the exception of the task.
     """
     ti, exception = context["ti"], cause or context.get("exception")
     error = str(exception or "the task gave no message: its worker may have died. Next: clear the task.")
     timed_out = "statement timeout" in error
     if run_plan.is_of_ended_run(error):
-        error = f"the run has ended, and its schema is dropped. {run_plan.CLEAR} The error was: {error}"
+        error = f"the run has ended, and its schema was dropped. {run_plan.CLEAR} The error was: {error}"
     # The operators of the providers raise the driver's own errors.
     elif isinstance(exception, redshift_connector.Error):
         timed_out = answer(exception)[0] == STATEMENT_TIMEOUT
@@ -45,8 +45,8 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
         error += f"\nCOPY: {warehouse.describe_load_error(prefix)}."
     if error != str(exception):
         log.error("%s", error)
-    # If the worker has died, there is no exception. Airflow 3 then calls this function in its DAG processor, where
-    # xcom_push never returns.
+    # If the worker has died, the context has no exception. Airflow 3 then calls this function in the DAG processor,
+    # where xcom_push never returns.
     if context.get("exception"):
         ti.xcom_push(key=FAILURE, value=error[:KEPT_CHARACTERS])
     if settings().failure_topic_arn:
@@ -54,26 +54,26 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
 
 
 def run_ended(context: Mapping[str, Any]) -> None:
-    """Publish to the topic that Airflow has ended a run of which no task failed: the ``on_failure_callback`` of a DAG.
+    """Publish to the topic that Airflow has ended a run without a failed task, as ``on_failure_callback`` of a DAG.
 
-    Either the run has reached its time limit and its tasks are skipped, or its tasks wait for each other. The failed
-    task reports every other failure.
+    Either the run has reached its timeout and its tasks are skipped, or its tasks wait for each other. In all other
+    cases, the failed task sends a notification.
     """
     reason = context.get("reason")
     if reason == "task_failure":
         return
-    # If no task was left, Airflow 3's context has only the DAG, the run ID and the reason.
+    # If no task remains, the context in Airflow 3 contains only the DAG, the run ID and the reason.
     dag_id, run_id = context["dag"].dag_id, context["run_id"]
-    why = "has reached its time limit" if reason == "timed_out" else f"cannot go on ({reason})"
+    why = "has reached its time limit" if reason == "timed_out" else f"cannot continue ({reason})"
     reasons = (
         "AWS took longer than usual"
         if "cluster" in context["dag"].tags
-        else "a pool without free slots (SPARKIFY_POOL), too short a limit (SPARKIFY_RUN_HOURS)"
+        else "a pool without free slots (SPARKIFY_POOL), a time limit that is too short (SPARKIFY_RUN_HOURS)"
     )
     text = (
         f"DAG run {dag_id} {run_id} {why}, and Airflow has ended it. Likely reasons: no worker, {reasons}, or a task "
-        "that a person has set to another state. Next: fix the cause, then clear the first task that was not "
-        "successful (`plan` in sparkify and reports) with everything downstream."
+        "whose state was changed manually. Next: fix the cause, then clear the first task that was not "
+        "successful (`plan` in sparkify and reports) with its downstream tasks."
     )
     log.error("%s", text)
     if settings().failure_topic_arn:
@@ -82,7 +82,7 @@ def run_ended(context: Mapping[str, Any]) -> None:
 
 def _publish(context: Mapping[str, Any], subject: str, message: str) -> None:
     topic = settings().failure_topic_arn
-    # Importing it takes long, and only a failure needs it.
+    # The import is slow and only needed after a failure.
     from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 
     SnsNotifier(
@@ -92,18 +92,18 @@ def _publish(context: Mapping[str, Any], subject: str, message: str) -> None:
 
 
 def _message(context: Mapping[str, Any], error: str) -> str:
-    """Return run, interval, task, failure, and where to look. No rows: a topic reaches mailboxes."""
+    """Return a message with run, interval, task, error and log URL. It has no rows, because it may be sent by email."""
     ti = context["ti"]
     try:
         interval = str(intervals.of_run(context))
     except (ConfigurationError, KeyError):
         interval = "none"
-    # Failing rows follow a failed check as JSON lines, and they may name people.
+    # Remove the failing rows, which follow a failed check as JSON lines, because they may contain names of people.
     said = "\n".join(line for line in error.splitlines() if not line.startswith("{"))
-    # Airflow itself sends no notification when it pauses a DAG.
+    # Airflow does not send a notification when it pauses a DAG.
     if most := context["dag"].max_consecutive_failed_dag_runs:
         said += (
-            f"\n\nAfter {most} failed runs in a row, Airflow pauses the DAG: fix the cause, then unpause it."
+            f"\n\nAfter {most} failed runs in a row, Airflow pauses the DAG. Fix the cause, then unpause it."
         )
     return (
         f"DAG run   {ti.dag_id} {context['run_id']}\n"
@@ -111,5 +111,5 @@ def _message(context: Mapping[str, Any], error: str) -> str:
         f"Task      {ti.task_id}, try {ti.try_number}\n"
         f"Log       {ti.log_url}\n\n"
         f"{said}\n\n"
-        f"For the meaning of each failure and the next step, see the docs of DAG {ti.dag_id}."
+        f"For possible causes and the next step, see the documentation of the DAG {ti.dag_id}."
     )

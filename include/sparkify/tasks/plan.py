@@ -1,4 +1,4 @@
-"""Decide which files a run has to read, by comparing names and versions in the lake with those in the ledger."""
+"""Determine the due files of a run by comparing the versions of files in the lake with the ledger."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ from include.sparkify.tables import SOURCES, Source
 
 # Maximum number of unrecognized keys in a plan.
 KEPT_KEYS = 100
-# Files of the ledger per range of keys that is listed at once: a few LIST requests, each for 1,000 objects.
+# Number of files of the ledger in a range of keys that one thread lists, with some LIST requests for 1,000 objects
+# each.
 FILES_OF_A_RANGE = 6_000
 
 log = logging.getLogger(__name__)
@@ -41,23 +42,23 @@ T = TypeVar("T")
 
 
 class Compared(NamedTuple):
-    """A key of the lake or of the ledger."""
+    """A key of the lake or the ledger, with the object and the loaded version."""
 
     key: str
     item: LakeObject | None
-    """The object in the lake, or None if there is none."""
+    """The object in the lake, or None if the object does not exist."""
     loaded: str
-    """The loaded version, or an empty string if none."""
+    """The loaded version, or an empty string if no version is loaded."""
 
 
 @dataclasses.dataclass
 class Due:
-    """The daily files that a run has to read."""
+    """The daily files that a run must read."""
 
     files: list[tuple[str, LakeObject, str]] = dataclasses.field(default_factory=list)
-    """(kind, file, loaded version or an empty string)."""
+    """Due files as (kind, file, loaded version or an empty string)."""
     vanished: list[tuple[str, str, str]] = dataclasses.field(default_factory=list)
-    """(kind, key, loaded version) of files that are no longer in the lake."""
+    """Loaded files that are no longer in the lake, as (kind, key, loaded version)."""
     absent: dict[str, list[date]] = dataclasses.field(default_factory=dict)
     """Days of the interval without a file, by kind."""
     refused: list[str] = dataclasses.field(default_factory=list)
@@ -65,12 +66,12 @@ class Due:
 
 
 def has_waited_enough(context: Mapping[str, Any]) -> bool:
-    """Return whether the log file of the interval's last day is there, or the run need not wait for it any longer.
+    """Return whether the log file of the interval's last day exists, or the run no longer has to wait for the file.
 
-    A run waits until ``wait_minutes`` after the end of its interval, so a backfill does not wait. Runs of modes
-    ``replay`` and ``full_refresh`` do not wait either. :func:`make_plan` decides whether an absent file is a failure.
+    A run waits until ``wait_minutes`` after the end of its interval, so a backfill does not wait. Runs in mode
+    ``replay`` or ``full_refresh`` do not wait. :func:`make_plan` determines whether an absent file is an error.
 
-    :raises ConfigurationError: the run would wait beyond its time limit.
+    :raises ConfigurationError: the run would wait longer than its timeout.
     :raises ConfigurationError, TransientError: the bucket cannot be listed (see :mod:`include.sparkify.files.lake`).
     """
     interval, wait = intervals.of_run(context), timedelta(minutes=settings().wait_minutes)
@@ -86,23 +87,23 @@ def has_waited_enough(context: Mapping[str, Any]) -> bool:
     if not is_there and wait >= run_limit():
         raise ConfigurationError(
             f"wait_minutes = {settings().wait_minutes} of the Variable `sparkify` must be less than the time limit of "
-            f"a run ({run_limit()}), at which Airflow ends a waiting run. Lower it, or raise SPARKIFY_RUN_HOURS."
+            f"a run ({run_limit()}), at which Airflow ends a waiting run. Next: lower it, or raise SPARKIFY_RUN_HOURS."
         )
     return is_there
 
 
 def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
-    """Decide which files are due, and write the list of them to the work bucket in chunks.
+    """Determine the due files, and write the list of due files to the work bucket in chunks.
 
-    Only the lake and the ledger decide: a file is due if it is not loaded at its current version.
+    A file is due if its current version in the lake is not in the ledger. Earlier runs do not affect this decision.
 
     :param context: the Airflow context of a task in the run.
     :returns: the plan, and the keys of the chunks in the work bucket (at least one).
-    :raises AirflowSkipException: nothing is new, or the interval has no log file and the policy is to skip.
-    :raises DataError: files of the interval are refused and nothing else is due, too many song files are refused, or
+    :raises AirflowSkipException: no file is due, or the interval has no log file and the policy is to skip.
+    :raises DataError: files of the interval are refused and no other file is due, too many song files are refused, or
         the interval has no log file and the policy is to fail.
     :raises ConfigurationError: a setting, a parameter, the bucket or a permission must be fixed.
-    :raises TransientError: AWS or the warehouse did not answer.
+    :raises TransientError: AWS or the warehouse did not respond.
     """
     began = datetime.now(UTC)
     check_environment()
@@ -111,7 +112,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     if mode not in MODES:
         raise ConfigurationError(f"mode must be one of {sorted(MODES)}, not {mode!r}")
     interval = intervals.of_run(context)
-    # A run of mode load without a given interval also looks for files that came late or changed.
+    # A run in mode load without the parameter start also looks for late and changed files.
     back = config.look_back_days if mode == "load" and not params.get("start") else 0
     looked_at = Interval(interval.start - timedelta(days=back), interval.end)
 
@@ -143,7 +144,9 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     if not (chunks.files or chunks.vanished):
         if due.refused:
             raise DataError(f"nothing was published. {describe_left_out(due.refused, [])}")
-        raise AirflowSkipException(f"nothing is new for {interval}: every file is loaded at its version")
+        raise AirflowSkipException(
+            f"nothing is new for {interval}: the current version of every file is loaded"
+        )
     keys = chunks.close(_earlier_chunks(context))
     plan: Plan = {
         "run_schema": schema,
@@ -164,11 +167,11 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
 
 
 def _earlier_chunks(context: Mapping[str, Any]) -> int:
-    """Return the number of `validate` tasks that an earlier try of the run had.
+    """Return the number of mapped task instances of `validate` in an earlier try of the run.
 
-    Airflow 2 marks tasks that no longer have a chunk as removed, and then never starts `open_run`, because removed is
-    not success: https://github.com/apache/airflow/blob/2.11.2/airflow/ti_deps/deps/trigger_rule_dep.py. Airflow 3
-    starts `open_run`, and its ``dag_run`` does not give a task the other tasks.
+    Airflow 2 sets task instances without a chunk to the state removed, and then never starts `open_run`, because
+    removed is not success: https://github.com/apache/airflow/blob/2.11.2/airflow/ti_deps/deps/trigger_rule_dep.py.
+    Airflow 3 starts `open_run`, and its ``dag_run`` does not provide other task instances to a task.
     """
     run: Any = context.get("dag_run")
     if not hasattr(run, "get_task_instances"):
@@ -177,7 +180,7 @@ def _earlier_chunks(context: Mapping[str, Any]) -> int:
 
 
 def check_refused(source: Source, refused: int, listed: int, reasons: list[str]) -> None:
-    """Stop before anything is loaded if too many of the files of a source without days are refused.
+    """Stop the run before it loads a file if too many files of a source without days are refused.
 
     :param reasons: ``key: reason`` of refused files, including files of other sources.
     :raises DataError: the share of refused files is above ``reject_threshold``.
@@ -186,7 +189,7 @@ def check_refused(source: Source, refused: int, listed: int, reasons: list[str])
     if refused > threshold * listed:
         first = next((reason for reason in reasons if reason.startswith(prefix)), "")
         raise DataError(
-            f"{refused} of {listed} files of {source.kind} are refused (threshold {threshold:.2%}); nothing was "
+            f"{refused} of {listed} files of {source.kind} are refused (threshold {threshold:.2%}), so nothing was "
             f"published. First: {first}. All: select * from {ops()}.refused_files where kind = '{source.kind}'. Next: "
             "have the files corrected and delivered again (new versions are found automatically), or fix the contract "
             "and run with mode=replay."
@@ -194,10 +197,10 @@ def check_refused(source: Source, refused: int, listed: int, reasons: list[str])
 
 
 def describe_left_out(refused: list[str], replaced: list[str]) -> str:
-    """Return which files a run could not load, why, and the next step.
+    """Return a message with the files that a run could not load, the reasons, and the next step.
 
     :param refused: ``key: reason`` of refused files.
-    :param replaced: keys of files that another run has loaded at another version meanwhile.
+    :param replaced: keys of files of which another run has loaded another version in the meantime.
     """
     text = []
     if refused:
@@ -210,7 +213,7 @@ def describe_left_out(refused: list[str], replaced: list[str]) -> str:
         text.append(
             f"{len(replaced)} {'file was' if len(replaced) == 1 else 'files were'} loaded by another run at another "
             "version while this run was reading: "
-            f"{', '.join(replaced[:10])}. Next: run the interval again; it loads the current version."
+            f"{', '.join(replaced[:10])}. Next: run the interval again, to load the current version."
         )
     return " ".join(text)
 
@@ -218,10 +221,10 @@ def describe_left_out(refused: list[str], replaced: list[str]) -> str:
 def decide(
     mode: str, etag: str, loaded: str, is_refused: bool, is_replayed: bool
 ) -> Literal["due", "loaded", "refused"]:
-    """Return the verdict on a file, given its version in the lake and the loaded version (empty if none).
+    """Return the state of a file, given its version in the lake and the loaded version (or an empty string).
 
     :param is_refused: an earlier run has refused this version.
-    :param is_replayed: mode ``replay`` has to read the file.
+    :param is_replayed: mode ``replay`` must read the file.
     """
     if mode == "load":
         if is_refused:
@@ -233,7 +236,7 @@ def decide(
 def _find_due(
     s3: Any, mode: str, interval: Interval, looked_at: Interval, loaded: ledger.Ledger, replayed: set[str]
 ) -> Due:
-    """Return the files of the daily sources that are not loaded at their current version, or that the mode asks for."""
+    """Return the files of daily sources whose current version is not loaded, or that the mode selects."""
     due = Due()
     own_days = [] if interval == intervals.ALL_TIME else list(interval.days())
     for source in SOURCES:
@@ -260,8 +263,8 @@ def _find_due(
 def _is_listed(run_id: str, interval: Interval) -> bool:
     """Return whether the run looks for new files of the sources without days.
 
-    A scheduled or backfill run does so only if its interval ends at midnight, and a manual run always does. Other runs
-    do not, because each listing costs one request per 1,000 song files.
+    A scheduled run or a backfill run looks for them only if its interval ends at midnight, because each listing takes
+    one request per 1,000 song files. A manual run always looks for them.
     """
     return interval.end.time() == time() or not run_id.startswith(("scheduled__", "backfill__"))
 
@@ -275,9 +278,9 @@ def _add_due(
     replayed: set[str],
     unrecognized: list[str],
 ) -> tuple[int, int]:
-    """Add due files to the chunks, and keys whose path is not that of a source file to ``unrecognized``.
+    """Add due files to the chunks, and keys whose path does not match the source to ``unrecognized``.
 
-    :returns: the number of files in the lake, and the number of those whose current version is refused.
+    :returns: the number of files in the lake, and the number of files whose current version is refused.
     """
     prefix, listed, refused = prefix_of(source), 0, 0
     for key, item, etag in compared:
@@ -288,7 +291,7 @@ def _add_due(
                 chunks.add_vanished(source.kind, key, etag)
             continue
         listed += 1
-        # Mode reload applies only to daily files. Otherwise, a manual run would read a million songs.
+        # Mode reload applies only to daily files. Otherwise, a manual run would read all song files.
         asked = "load" if mode == "reload" else mode
         verdict = decide(asked, item.etag, etag, (key, item.etag) in loaded.refused, key in replayed)
         if verdict == "due":
@@ -299,7 +302,7 @@ def _add_due(
 
 
 def _compare(objects: lake.ManyObjects, source: Source) -> Iterator[Compared]:
-    """Compare the lake with the ledger in ranges of keys, so that the lake can be listed in parallel."""
+    """Compare the lake with the ledger in ranges of keys, to list the lake in parallel."""
     prefix, after, rest = prefix_of(source), "", list[tuple[str, str]]()
     for page in ledger.read_pages(source.kind):
         rest += page
@@ -311,11 +314,11 @@ def _compare(objects: lake.ManyObjects, source: Source) -> Iterator[Compared]:
 
 
 def compare(listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]) -> Iterator[Compared]:
-    """Return every key of the lake or the ledger, with the object in the lake and the loaded version.
+    """Return every key of the lake and the ledger, with the object in the lake and the loaded version.
 
-    Both are sorted by byte value and merged in one pass, so that memory does not grow with the lake.
+    Both inputs must be sorted by byte value. They are merged in one pass, so memory usage does not grow with the lake.
 
-    :raises ConfigurationError: one of them is not sorted by byte value.
+    :raises ConfigurationError: one of the inputs is not sorted by byte value.
     """
     objects = _ascending(((item.key, item) for item in listed), "the source bucket lists its keys")
     etags = _ascending(iter(loaded), "the database sorts text")
@@ -336,7 +339,7 @@ def compare(listed: Iterable[LakeObject], loaded: Iterable[tuple[str, str]]) -> 
 def _ascending(pairs: Iterator[tuple[str, T]], what: str) -> Iterator[tuple[str, T]]:
     last = ""
     for pair in pairs:
-        # Python compares code points, whose order is that of their bytes in UTF-8.
+        # Python compares code points, which have the same order as their bytes in UTF-8.
         if pair[0] < last:
             raise ConfigurationError(
                 f"{what} out of byte order: {pair[0]!r} comes after {last!r}. Next: use a general "
@@ -365,7 +368,7 @@ def _apply_absent_policy(due: Due, interval: Interval, config: Settings) -> None
         raise DataError(
             f"{message}. Nothing was loaded. Next: have the files delivered, then run the interval again."
         )
-    log.warning("%s; a late file is found by look-back, or by a run with start and end", message)
+    log.warning("%s. A later run finds a late file by look-back, or with start and end", message)
     all_days = list(interval.days())
     if config.absent == "skip" and not due.files and all(days == all_days for days in due.absent.values()):
         raise AirflowSkipException(message)

@@ -1,4 +1,4 @@
-"""Publish the candidates of a run. They become the star in one transaction, or nothing changes."""
+"""Publish the candidates of a run in one transaction."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Published(TypedDict):
     run_schema: str
     version: int
     changed: dict[str, dict[str, int]]
-    """Rows ``deleted``, ``inserted`` and ``updated`` by table."""
+    """Number of rows ``deleted``, ``inserted`` and ``updated``, by table."""
     refused: list[str]
-    """``key: reason`` of the files that the run refused."""
+    """The files that the run refused, as ``key: reason``."""
     replaced: list[str]
-    """Keys of files that were left out, because this run's version is not the current one."""
+    """Keys of files that were left out because the version of this run is not the current version."""
 
 
 def publish(
@@ -47,20 +47,20 @@ def publish(
 ) -> Published:
     """Publish the candidates of the run.
 
-    Writers queue up for one lock. The candidates are published as they were audited, unless another run has published
-    since the plan. Then the files that it has published are left out, the same SQL rebuilds the candidates from the
-    staged lines under the lock, and every check runs on the result in the same transaction. So only audited rows are
-    published, and any number of runs, in any order, ends in the same rows.
+    Writers wait for one lock. If no other run has published since the plan, the audited candidates are published.
+    Otherwise, the files that the other run has published are left out, the same SQL rebuilds the candidates from the
+    staged lines while the lock is held, and all checks run on the result in the same transaction. Therefore, only
+    audited rows are published, and any number of runs, in any order, produces the same rows.
 
     :param context: the Airflow context of the task.
     :param validated: the results of all chunks.
-    :param passed: (table, check) of the checks that passed.
-    :param build: rendered scripts of ``include/sql/build`` by table, in their order.
-    :param apply: rendered scripts of ``include/sql/publish`` by table, in their order.
-    :param duplicate_keys: rendered script that selects (table, key) of published rows that share a key.
-    :raises DataError: the schema of the run does not have the rows that were staged and audited, a check failed under
-        the lock, or a key would be published twice. Nothing is changed.
-    :raises TransientError, ConfigurationError: the warehouse did not answer, or refused access. Nothing is changed.
+    :param passed: the checks that passed, as (table, check).
+    :param build: rendered scripts of ``include/sql/build`` by table, in order.
+    :param apply: rendered scripts of ``include/sql/publish`` by table, in order.
+    :param duplicate_keys: rendered script that selects the duplicate keys of published rows, as (table, key).
+    :raises DataError: the schema of the run does not contain the rows that were staged and audited, a check of rebuilt
+        candidates failed, or a key would be published twice. Nothing is changed.
+    :raises TransientError, ConfigurationError: the warehouse did not respond, or denied access. Nothing is changed.
     """
     run_id, plan = context["run_id"], plan_of(context)
     schema, commit_id = plan["run_schema"], uuid.uuid4().hex
@@ -70,7 +70,7 @@ def publish(
         f"{check.table}.{check.name}" for check in required if (check.table, check.name) not in passed
     )
     if missing:
-        raise DataError(f"not passed in this run: {', '.join(missing)}; nothing was published. {CLEAR}")
+        raise DataError(f"not passed in this run: {', '.join(missing)}, so nothing was published. {CLEAR}")
     audited = [checks.Result(check, 0, "") for check in required]
     result: Published = {
         "run_schema": schema,
@@ -84,7 +84,7 @@ def publish(
         _assert_staged(cursor, schema, chunks)
         return checks.warnings(cursor, context)
 
-    # Before the lock is taken, so that no writer waits for these checks.
+    # Run these checks before the lock is acquired, so that no writer waits for them.
     warned = warehouse.transaction(count_warnings, "count warnings") or []
 
     def work(cursor: Any) -> None:
@@ -111,7 +111,7 @@ def publish(
         if doubled:
             keys = "; ".join(f"{table}: {key}" for table, key in doubled[:10])
             raise DataError(
-                f"rows with the same key would be published; nothing was changed. {keys}. {CLEAR}"
+                f"rows with the same key would be published, so nothing was changed. {keys}. {CLEAR}"
             )
         checks.insert_results(cursor, context, results)
         # Set the result here, because a return value would be lost with the acknowledgment of the commit.
@@ -128,25 +128,25 @@ def publish(
 
 
 def check_complete(published: Published | None) -> None:
-    """Check that the run has published every file of its interval.
+    """Check that the run has published all of its files.
 
-    :param published: None if the task was marked as successful by hand.
-    :raises DataError: nothing was published, or a file was left out, which the message names.
+    :param published: the result of `publish`, or None if a user marked that task as success.
+    :raises DataError: the run did not publish, or files were left out. The message names these files.
     """
     if published is None:
         raise DataError(f"the task `publish` has published nothing. {CLEAR}")
     if left_out := describe_left_out(published["refused"], published["replaced"]):
-        raise DataError(f"everything else is loaded, but {left_out}")
+        raise DataError(f"all other files are loaded, but {left_out}")
 
 
 def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
-    """Refuse a schema that was dropped, or recreated and is empty, which happens if individual tasks are cleared.
+    """Fail if the schema was dropped, or is empty because it was recreated, after individual tasks were cleared.
 
-    :raises DataError: the schema does not have all files and lines that were validated.
+    :raises DataError: the schema does not contain all validated files and lines.
     """
     cursor.execute(f"select count(*) from {ops()}.run_schemas where run_schema = %s", (schema,))
     if not cursor.fetchone()[0]:
-        raise DataError(f"the run has ended and {schema} is dropped; nothing was published. {CLEAR}")
+        raise DataError(f"the run has ended and {schema} was dropped, so nothing was published. {CLEAR}")
     counts = [f"(select count(*) from {schema}.{source.staging})" for source in SOURCES]
     cursor.execute(f"select (select count(*) from {schema}.staging_files), {' + '.join(counts)}")
     files, rows = cursor.fetchone()
@@ -154,7 +154,7 @@ def _assert_staged(cursor: Any, schema: str, chunks: list[Validated]) -> None:
     if files != wanted_files or rows != wanted_rows:
         raise DataError(
             f"{schema} has {rows} rows of {files} files, but {wanted_rows} rows of {wanted_files} files were "
-            f"validated; nothing was published. {CLEAR}"
+            f"validated, so nothing was published. {CLEAR}"
         )
 
 
@@ -166,32 +166,33 @@ def _audit_again(cursor: Any, context: Mapping[str, Any]) -> list[checks.Result]
     results = checks.run_checks(cursor, context, checks.all_checks())
     failed = [result for result in results if result.failing and result.check.severity == "fail"]
     if failed:
-        # The rows may name people, so write them to the log, not to a message that is sent on.
+        # The rows may contain names of people, so write them to the log and not to the message, which may be sent by
+        # email.
         for result in failed:
             log.error("%s", checks.describe(result))
         described = ", ".join(f"{result.check.table}.{result.check.name}" for result in failed)
         raise DataError(
             "another run has published meanwhile, and the candidates that were rebuilt under the lock failed: "
-            f"{described}. Nothing was published; the log has failing rows. {CLEAR}"
+            f"{described}. Nothing was published. For the failing rows, see the log. {CLEAR}"
         )
     checks.log_warnings(results)
     return results
 
 
 class StagedFile(NamedTuple):
-    """A file of a run, as `publish` sees it when other runs have published since the plan."""
+    """A file of a run, with the versions that `publish` compares if other runs have published since the plan."""
 
     key: str
     etag: str
-    """The version that the run has read, or an empty string if the file has vanished from the lake."""
+    """The version that the run read, or an empty string if the file is no longer in the lake."""
     planned: str
-    """The version that the ledger had when the run was planned, or an empty string if it had none."""
+    """The version in the ledger when the run was planned, or an empty string if the file was not in the ledger."""
     loaded: str
-    """The version that the ledger has now."""
+    """The version that is now in the ledger."""
 
     @property
     def is_loaded(self) -> bool:
-        """Return whether another run has loaded the same version, so that it needs no second load."""
+        """Return whether another run has loaded the same version, so that this run does not load it again."""
         return self.planned != self.loaded == self.etag
 
     @property
@@ -200,20 +201,20 @@ class StagedFile(NamedTuple):
         return self.loaded not in (self.planned, self.etag)
 
     def is_replaced(self, present: str | None) -> bool:
-        """Return whether this run's version must not be published.
+        """Return whether the version of this run must not be published.
 
-        :param present: the version in the lake now, or None if the file is not there.
+        :param present: the version that is now in the lake, or None if the file does not exist.
         """
         return present != (self.etag or None) and (self.is_conflict or present is None)
 
 
 def _leave_out(cursor: Any, plan: Plan) -> list[str]:
-    """Leave out the files that another run has published since the plan, at the same version or another.
+    """Delete files that another run has published since the plan from the staging tables.
 
-    If the two runs read different versions, this run's version stays only if it is the one in the lake now. After a
-    full refresh, files that are no longer in the lake are also left out.
+    If the two runs read different versions of a file, the version of this run is kept only if it is now in the lake.
+    After a full refresh, files that are no longer in the lake are also left out.
 
-    :returns: the keys of the files whose current version is not this run's.
+    :returns: the keys of the files whose current version is not the version of this run.
     """
     schema = plan["run_schema"]
     cursor.execute(
@@ -234,7 +235,8 @@ def _leave_out(cursor: Any, plan: Plan) -> list[str]:
     replaced = [file.key for file, now in zip(suspects, present, strict=True) if file.is_replaced(now)]
     for key in replaced:
         log.warning(
-            "%s was published by another run meanwhile, and this run's version is not the present one", key
+            "%s was published by another run meanwhile, and the version of this run is not the current version",
+            key,
         )
     left_out = sorted({*replaced, *(file.key for file in files if file.is_loaded)})
     for table in STAGING:
@@ -243,10 +245,10 @@ def _leave_out(cursor: Any, plan: Plan) -> list[str]:
 
 
 def _forget_rejects(cursor: Any, plan: Plan) -> None:
-    """Delete the rejects and refusals of the loaded files if they have the loaded version or are older than the plan.
+    """Delete the rejects and refusals of loaded files that have the loaded version or are older than the plan.
 
-    Rows that another run has recorded since then may be of a newer version. A full refresh has read every file of the
-    lake, so it deletes all rows that are older than its plan.
+    Rows that another run has recorded since the plan may belong to a newer version, so they are kept. A full refresh
+    reads every file of the lake, so it deletes all rows that are older than its plan.
     """
     read_at = datetime.fromisoformat(plan["read_at"])
     for table, kept_at, only in (

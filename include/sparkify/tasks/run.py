@@ -1,4 +1,4 @@
-"""The schema of a run: created when there is something to load, dropped when the run ends, swept if the run died."""
+"""Create the schema of a run, write the COPY manifests, and drop the schemas of ended and dead runs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 
 def results_of(plan: Plan, validated: Iterable[Validated] | None) -> list[Validated]:
-    """Return only the results of this try's chunks, because Airflow keeps results of an earlier try with more chunks.
+    """Return the results of this try. Airflow may also keep results of an earlier try with more chunks.
 
-    :param validated: None if the task was marked as successful by hand.
+    :param validated: the results of `validate`, or None if a user marked the task as success.
     :raises DataError: a result is missing.
     """
     prefix = f"{run_prefix(plan['run_schema'])}/"
@@ -39,18 +39,18 @@ def results_of(plan: Plan, validated: Iterable[Validated] | None) -> list[Valida
 
 
 def list_refused(plan: Plan, chunks: Iterable[Validated]) -> list[str]:
-    """Return ``key: reason`` of every file that the plan or `validate` refused."""
+    """Return the files that the plan or `validate` refused, as ``key: reason``."""
     return [*plan["refused"], *(file for chunk in chunks for file in chunk["refused"])]
 
 
 def open_run(
     run_id: str, plan: Plan, validated: Iterable[Validated] | None, scripts: Mapping[str, str]
 ) -> None:
-    """Create the schema of the run with its empty tables, and write the COPY manifests of all chunks.
+    """Create the schema of the run with empty staging tables, and write the COPY manifests.
 
     :param scripts: rendered scripts of ``include/sql/open_run``.
-    :raises DataError: no file is left to load, or too many song files were refused.
-    :raises TransientError, ConfigurationError: AWS or the warehouse did not answer, or refused access.
+    :raises DataError: no file remains to be loaded, or too many song files were refused.
+    :raises TransientError, ConfigurationError: AWS or the warehouse did not respond, or denied access.
     """
     chunks = results_of(plan, validated)
     refused = list_refused(plan, chunks)
@@ -68,13 +68,13 @@ def open_run(
             )
         )
     schema = plan["run_schema"]
-    # The time limit of this deployment, because another one that shares the star may have a shorter limit.
+    # Use the timeout of this deployment, because another deployment that shares the star may have a shorter timeout.
     seconds = int((run_limit() + timedelta(days=1)).total_seconds())
 
     def create(cursor: Any) -> None:
         _sweep(cursor)
         _drop(cursor, schema)
-        # All in one transaction, so that `sweep` finds the schema whenever the worker dies.
+        # Use one transaction, so that `sweep` finds the schema even if the worker dies.
         cursor.execute(
             f"insert into {ops()}.run_schemas (run_schema, run_id, expires_at) "
             f"values (%s, %s, dateadd(second, {seconds}, getdate()))",
@@ -89,7 +89,7 @@ def open_run(
 
 
 def _write_manifests(plan: Plan, chunks: list[Validated]) -> None:
-    """Write one COPY manifest per staging table. A table without rows gets an empty piece."""
+    """Write one COPY manifest per staging table. For a table without rows, also write an empty piece."""
     s3, bucket, prefix = lake.client(), settings().work_bucket, run_prefix(plan["run_schema"])
     for table in STAGING:
         addresses = [address for chunk in chunks for address in chunk["pieces"][table]]
@@ -100,9 +100,9 @@ def _write_manifests(plan: Plan, chunks: list[Validated]) -> None:
 
 
 def close_run(context: Mapping[str, Any], check_tasks: Iterable[str]) -> None:
-    """Drop the schema of the run, and record the checks that passed unless `publish` did.
+    """Drop the schema of the run. If `publish` did not record the passed checks, record them.
 
-    :param check_tasks: the ids of the check tasks.
+    :param check_tasks: the IDs of the check tasks.
     """
     plan = of_run(context)
     if plan is None:

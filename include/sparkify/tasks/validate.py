@@ -1,6 +1,6 @@
-"""Validate the files of a chunk, and keep rejected lines and refused files in the warehouse.
+"""Validate the files of a chunk, and record rejected lines and refused files in the warehouse.
 
-A refused version of a file deletes nothing. The version that was loaded before stays.
+If a new version of a file is refused, the rows of the loaded version are kept.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from include.sparkify.redshift import warehouse
 from include.sparkify.settings import ops, settings
 from include.sparkify.tables import SOURCES, STAGING
 
-# Rejected lines kept in full per task, so that memory stays bounded. All are counted.
+# Maximum number of rejected lines that are stored per task, to limit memory usage. All rejected lines are counted.
 KEPT_PER_TASK = 20_000
 
 log = logging.getLogger(__name__)
 
 
 class Validated(TypedDict):
-    """The result of one chunk."""
+    """The result of the validation of a chunk."""
 
     pieces: dict[str, list[str]]
-    """Addresses of the pieces for COPY, by staging table."""
+    """URIs of the pieces for COPY, by staging table."""
     chunk: str
-    """Key of the chunk."""
+    """Key of the chunk in the work bucket."""
     files: int
-    """Rows for staging_files."""
+    """Number of rows for staging_files."""
     rows: int
-    """Rows for the staging tables of the sources."""
+    """Number of rows for the staging tables of the sources."""
     refused_of: dict[str, int]
-    """Refused files by source."""
+    """Number of refused files by source."""
     refused: list[str]
-    """``key: reason`` of the refused files, the first 100 per chunk."""
+    """The first 100 refused files of the chunk, as ``key: reason``."""
 
 
 def validate_chunk(run_id: str, address: str) -> Validated:
-    """Validate the files of a chunk into the work bucket, and keep rejects and refusals in the warehouse.
+    """Validate the files of a chunk, write accepted lines to the work bucket, and record rejects and refusals.
 
-    :param address: key of the chunk in the work bucket, see :class:`include.sparkify.files.chunks.Chunk`.
-    :raises ConfigurationError: AWS refuses access, or an object is archived.
-    :raises TransientError: AWS or the warehouse did not answer.
+    :param address: the key of the chunk in the work bucket, see :class:`include.sparkify.files.chunks.Chunk`.
+    :raises ConfigurationError: AWS denied access.
+    :raises TransientError: AWS or the warehouse did not respond.
     """
     config, s3 = settings(), lake.client()
     chunk = chunks.read(s3, config.work_bucket, address)
@@ -76,7 +76,7 @@ def validate_chunk(run_id: str, address: str) -> Validated:
     for reading in readings:
         reading.close()
         rejected += reading.file.rejected
-        # At least one per file.
+        # Store at least one rejected line per file.
         rejects += reading.rejects if len(rejects) < KEPT_PER_TASK else reading.rejects[:1]
         if reading.refusal:
             log.warning("refused %s: %s", reading.file.source_key, reading.refusal)
@@ -106,10 +106,10 @@ def validate_chunk(run_id: str, address: str) -> Validated:
 
 
 def _record(run_id: str, rejects: list[RejectedLine], refused: list[Reading]) -> None:
-    """Replace the rejects and refusals of the files that now have any, whether or not the run will publish.
+    """Replace the rejects and refusals of each file that now has any, even if the run will not publish.
 
-    Old rejects and refusals of accepted files stay until the files are published. If the run fails before that, mode
-    ``replay`` still finds the files.
+    Older rejects and refusals of accepted files are kept until the files are published. If the run fails before that,
+    mode ``replay`` still finds the files.
     """
     if not rejects and not refused:
         return
@@ -117,7 +117,8 @@ def _record(run_id: str, rejects: list[RejectedLine], refused: list[Reading]) ->
 
     def record(cursor: Any) -> None:
         warehouse.lock(cursor)
-        # The start of this transaction is after the files were read. `publish` compares it with the time of its plan.
+        # sysdate is the start of this transaction, which is after the files were read. `publish` compares it with the
+        # time of its plan.
         cursor.execute("select sysdate")
         now = cursor.fetchone()[0]
         keys = refused_keys | {reject.source_key for reject in rejects}

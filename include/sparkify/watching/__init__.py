@@ -1,1 +1,1 @@
-"""The run report and lineage: facts about a run, for people and for machines."""
+"""Write the run report, and provide lineage to OpenLineage."""

@@ -1,12 +1,13 @@
-"""Lineage in OpenLineage: the tables and columns that each task of the DAGs `sparkify` and `reports` reads and writes.
+"""Provide OpenLineage lineage: the tables and columns that each task of `sparkify` and `reports` reads and writes.
 
-Airflow's OpenLineage provider imports this file, because ``AIRFLOW__OPENLINEAGE__EXTRACTORS`` names :class:`Extractor`,
-and only if lineage is sent. Without this extractor, the provider would connect to the warehouse again for each task,
-send the task's SQL, and create new datasets in every run, because each run's tables are in its own schema. Here, a
-dataset has the same name in every run, the warehouse is not queried, and no SQL is sent.
+If lineage is enabled, Airflow's OpenLineage provider imports this module, because ``AIRFLOW__OPENLINEAGE__EXTRACTORS``
+names :class:`Extractor`. Without this extractor, the provider would open another connection to the warehouse for each
+task, send the SQL of the task, and create new datasets in every run, because each run has a separate schema. With this
+extractor, a dataset has the same name in every run, the warehouse is not queried, and no SQL is sent.
 
 Names follow https://openlineage.io/docs/spec/naming: ``redshift://<cluster>.<region>:<port>`` with
-``<database>.<schema>.<table>``, and ``s3://<bucket>`` with a prefix. The tables of a run are in schema ``<star>_run``.
+``<database>.<schema>.<table>``, and ``s3://<bucket>`` with a prefix. The tables of a run schema appear in the schema
+``<star>_run``.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ from include.sparkify.files import contract
 from include.sparkify.redshift.reach import CONN_ID
 from include.sparkify.tasks import checks
 
-# OpenLineage's name for each of our severities.
+# The OpenLineage severity for each severity of a check.
 SEVERITY = {"fail": "error", "warn": "warn"}
 
 Column = tuple[str, str]
-"""Dataset and column."""
+"""A dataset and the name of one of its columns."""
 
 
 @dataclasses.dataclass
 class Flow:
-    """The origins of one dataset that a task writes: as a whole and by column."""
+    """The origins of a dataset that a task writes, for the whole dataset and for each column."""
 
     inputs: set[str] = dataclasses.field(default_factory=set)
     columns: dict[str, set[Column]] = dataclasses.field(default_factory=dict)
@@ -60,11 +61,11 @@ Flows = dict[str, Flow]
 
 
 class Extractor(BaseExtractor):
-    """Describe the tasks of our two DAGs to the provider, and leave all other tasks to its default extractor."""
+    """An extractor for the tasks of `sparkify` and `reports`. For other tasks, it calls the default extractor."""
 
     @classmethod
     def get_operator_classnames(cls) -> list[str]:
-        """Return the classes of our tasks, because the provider chooses an extractor by class."""
+        """Return the operator classes of the tasks, because the provider selects an extractor by class."""
         return [
             "S3ToRedshiftOperator",
             "SQLExecuteQueryOperator",
@@ -76,7 +77,8 @@ class Extractor(BaseExtractor):
     def _execute_extraction(self) -> OperatorLineage | None:
         if self.operator.dag_id not in ("sparkify", "reports"):
             return DefaultExtractor(self.operator).extract()
-        # Results of checks come later, but without a dataset the provider would look for another source of lineage.
+        # Check results are available only on completion, but without datasets the provider would use another source of
+        # lineage.
         return as_events(flows_of(self.operator), {run_table(name): [] for name in checked(self.operator)})
 
     def extract_on_complete(self, task_instance: Any) -> OperatorLineage | None:
@@ -86,7 +88,7 @@ class Extractor(BaseExtractor):
 
 
 def flows_of(operator: Any) -> Flows:
-    """Return a task's flows by dataset that it writes: ``schema.table`` of the warehouse, or an ``s3://`` address."""
+    """Return the flows of a task by the dataset that it writes: ``schema.table``, or an ``s3://`` URI."""
     name = operator.task_id
     if operator.dag_id == "reports":
         found = reports.scripts() if name == "publish" else {name: f"{reports.STATE}/{name}.sql"}
@@ -127,41 +129,41 @@ def flows_of(operator: Any) -> Flows:
 
 
 def lake_files(source: tables.Source) -> str:
-    """Return the one dataset of all source files of a kind, because one dataset per file would be too many."""
+    """Return the dataset that represents all source files of a kind, because there are too many files for one each."""
     prefix = getattr(settings.settings(), source.prefix).rstrip("/")
     return f"s3://{settings.settings().source_bucket}/{prefix}"
 
 
 def run_files() -> str:
-    """Return the prefix below which runs write the files that COPY reads."""
+    """Return the prefix under which runs write the files for COPY."""
     return f"s3://{settings.settings().work_bucket}/runs"
 
 
 def staged_files(source: tables.Source) -> str:
-    """Return the dataset of the validated lines of a kind, of any run."""
+    """Return the dataset that represents the validated lines of a source in all runs."""
     return f"{run_files()}/{source.staging}"
 
 
 def run_schema() -> str:
-    """Return the name that the schema of every run has in lineage."""
+    """Return the schema name that represents all run schemas in lineage."""
     return f"{settings.star()}_run"
 
 
 def run_table(name: str) -> str:
-    """Return the name that a run's table has in lineage."""
+    """Return the name of a table of the run schema in lineage."""
     return f"{run_schema()}.{name}"
 
 
 def schema_of(dag: Any, folder: str) -> str:
-    """Return the schema of the tables of a folder of ``include/sql``: from the macro of its name, or else the name."""
+    """Return the schema of a folder of ``include/sql``, from the macro of the same name or, without one, the name."""
     macro = dag.user_defined_macros.get(folder)
     return str(macro()) if macro else folder
 
 
 def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
-    """Return the flows of scripts, each rendered with names that are the same in every run.
+    """Return the flows of scripts, which are rendered with names that are the same in every run.
 
-    :param scripts: path below ``include/sql``, or template, by table. A script that is one SELECT writes this table.
+    :param scripts: paths under ``include/sql``, or templates, by table. A SELECT statement writes to this table.
     """
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(tables.SQL))  # renders SQL, not HTML
     environment.globals.update(
@@ -181,9 +183,9 @@ def flows_of_scripts(dag: Any, scripts: Mapping[str, str]) -> Flows:
 
 
 def add_statement(found: Flows, statement: str, default: str) -> None:
-    """Add the flows of one statement. ``default`` is the table that a SELECT writes."""
+    """Add the flows of a statement. ``default`` is the table that a SELECT statement writes."""
     text = re.sub(r"--.*", "", statement).strip().rstrip(";")
-    # These statements, and a CREATE TABLE without a query, move no data.
+    # These statements, and CREATE TABLE without a query, do not move data.
     if re.match(r"(drop|comment|grant|set|analyze)\b|create table \S+ \(", text, re.I):
         return
     meta = openlineage_sql.parse([text], dialect="redshift")
@@ -193,21 +195,21 @@ def add_statement(found: Flows, statement: str, default: str) -> None:
     for item in meta.column_lineage:
         origins = {(one.origin.qualified_name, one.name) for one in item.lineage if one.origin}
         inputs |= {table for table, _ in origins}
-        # The parser also names some common table expressions, without a schema.
+        # The parser also returns some common table expressions, whose names have no schema.
         columns.setdefault(item.descendant.name, set()).update(one for one in origins if "." in one[0])
     for output in outputs:
         found.setdefault(output, Flow()).add({name for name in inputs if "." in name} - {output}, columns)
 
 
 def checked(operator: Any) -> set[str]:
-    """Return the tables of the run that a task checks."""
+    """Return the tables of the run schema that a task checks."""
     if hasattr(operator, "column_mapping"):
         return {str(operator.table).rpartition(".")[2]}
     return {alias.partition("__")[0] for alias in getattr(operator, "checks", {})}
 
 
 def assertions_of(operator: Any) -> dict[str, list[data_quality_assertions_dataset.Assertion]]:
-    """Return the results of the checks that a task has run, by dataset: names and verdicts, but no values or SQL."""
+    """Return the results of the checks that a task ran, by dataset, without values and SQL."""
     declared = {f"{check.table}__{check.name}": check for check in checks.all_checks()}
     found: dict[str, list[data_quality_assertions_dataset.Assertion]] = {}
 
@@ -236,7 +238,7 @@ def assertions_of(operator: Any) -> dict[str, list[data_quality_assertions_datas
 def as_events(
     flows: Flows, assertions: Mapping[str, list[data_quality_assertions_dataset.Assertion]]
 ) -> OperatorLineage:
-    """Return flows and check results in the classes of OpenLineage."""
+    """Return flows and check results as OpenLineage objects."""
     read = {name for flow in flows.values() for name in flow.inputs} - set(flows) | set(assertions)
     inputs: list[Dataset] = []
     for name in sorted(read):
@@ -255,7 +257,7 @@ def as_events(
 
 
 def written(name: str, flow: Flow) -> Dataset:
-    """Return a dataset with the origins of its columns."""
+    """Return the OpenLineage dataset for a flow, with the origins of its columns."""
     facets, fields = described(name), {}
     for column, origins in sorted(flow.columns.items()):
         of = [column_lineage_dataset.InputField(*address(table), origin) for table, origin in sorted(origins)]
@@ -268,7 +270,7 @@ def written(name: str, flow: Flow) -> Dataset:
 
 
 def described(name: str) -> dict[str, Any]:
-    """Return the facets of a published table: its columns with their meaning."""
+    """Return the schema facet of a published table or report table, with the descriptions of its columns."""
     schema, _, table = name.rpartition(".")
     declared = None
     if schema in (settings.star(), settings.ops()) and table in tables.PUBLISHED:
@@ -285,7 +287,7 @@ def described(name: str) -> dict[str, Any]:
 
 
 def address(name: str) -> tuple[str, str]:
-    """Return namespace and name of a dataset."""
+    """Return the namespace and the name of a dataset."""
     if name.startswith("s3://"):
         bucket, _, path = name.removeprefix("s3://").partition("/")
         return f"s3://{bucket}", path
@@ -295,7 +297,7 @@ def address(name: str) -> tuple[str, str]:
 
 @functools.cache
 def warehouse() -> tuple[str, str]:
-    """Return authority and database of the warehouse, from its connection."""
+    """Return the authority and the database of the warehouse, from the connection."""
     hook = RedshiftSQLHook(redshift_conn_id=CONN_ID)
     found = hook.get_openlineage_database_info(hook.conn)
     return str(found.authority), str(found.database)

@@ -1,7 +1,8 @@
-"""Collect the facts of a run for its report.
+"""Collect the facts about a run for the run report.
 
-They come from what is kept however the run ends: the files in the work bucket, rejects and check results in the
-warehouse, Airflow's record of the tasks, and the star. A part that cannot be read is a gap in the report.
+The sources are available even if the run fails: the files in the work bucket, the rejects and check results in the
+warehouse, the task instances in Airflow, and the star. If a source cannot be read, the report names it as not
+available.
 """
 
 from __future__ import annotations
@@ -26,33 +27,34 @@ from include.sparkify.tables import HISTORY, SOURCES, STAR
 from include.sparkify.tasks import checks, notify
 from include.sparkify.tasks.publish import Published, check_complete
 
-# Days of the interval that the report shows.
+# Maximum number of days that the report shows.
 DAYS_SHOWN = 62
-# The checks compare with four weeks, and so does the report.
+# Number of weeks before the interval that the report shows, which is the same as in the checks.
 WEEKS_BEFORE = 4
 SAMPLES = 20
 SAMPLES_OF_A_REASON = 3
-# This task runs at the same time as the one that writes the report.
+# This task runs at the same time as the task that writes the report.
 CHECK_COMPLETE = "check_complete"
-# The clocks of worker, warehouse and S3 may differ by this much.
+# Maximum difference between the clocks of worker, warehouse and S3.
 CLOCK_SKEW = timedelta(minutes=1)
 
 T = TypeVar("T")
 
 
 def gather(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Collect the facts of the run as JSON-serializable values.
+    """Return the facts about the run as values that can be serialized to JSON.
 
-    :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``skipped`` (why `plan` was skipped, or None),
-        ``failures``, ``input``, ``rejected``, ``refused_files``, ``changed``, ``checks``, ``phases``, ``days`` (of the
-        star: the interval of the run and four weeks before), and ``gaps``: the parts that could not be read, and why.
+    :returns: ``run``, ``verdict`` (published, nothing_new or failed), ``skipped`` (the reason why `plan` was skipped,
+        or None), ``failures``, ``input``, ``rejected``, ``refused_files``, ``changed``, ``checks``, ``phases``,
+        ``days`` (the days of the interval and of the four weeks before it), and ``gaps`` (the sources that could not be
+        read, with the reasons).
     """
     gaps: list[str] = []
     silent: list[UnreachableError] = []
 
     def read(what: str, function: Callable[..., T], *values: Any) -> T | None:
         try:
-            # If the warehouse did not answer once, do not wait for it again, part by part.
+            # If the warehouse did not respond once, do not wait for it again.
             if silent:
                 raise silent[0]
             return function(*values)
@@ -101,7 +103,7 @@ def gather(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _left_out(published: Published | None) -> list[dict[str, Any]]:
-    """Return the failure of the task `check_complete` if it fails. The task may not have ended yet."""
+    """Return the failure of the task `check_complete` if it has failed or will fail."""
     try:
         check_complete(published)
     except DataError as error:
@@ -110,7 +112,7 @@ def _left_out(published: Published | None) -> list[dict[str, Any]]:
 
 
 def _name(task: Mapping[str, Any]) -> str:
-    """Return the name of a task, with the index of its instance if it is mapped."""
+    """Return the name of a task, with the map index if the task is mapped."""
     index = task["map_index"]
     return str(task["task"]) if index < 0 else f"{task['task']} [{index}]"
 
@@ -121,21 +123,21 @@ def _plan_began(context: Mapping[str, Any]) -> datetime | None:
 
 
 def _tasks(context: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the finished tasks of the run in the order they ran (not this one, nor any that is still running)."""
+    """Return the finished task instances of the run in the order in which they ran."""
     run, this = context["dag_run"], context["ti"]
-    # Airflow 2 and 3 share no way to ask for the other tasks of a run, and neither has the other's.
+    # The methods to get the other task instances of a run differ between Airflow 2 and 3.
     found = _task_breadcrumbs(context) if hasattr(this, "get_task_breadcrumbs") else _task_instances(run)
     for task in found:
         task["message"] = None
         if task["state"] == "failed":
-            # Without the index, Airflow returns the messages of all instances of a mapped task.
+            # Without the map index, Airflow returns the messages of all instances of a mapped task.
             place = {"task_ids": task["task"], "map_indexes": task["map_index"]}
             task["message"] = this.xcom_pull(**place, key=notify.FAILURE)
     return found
 
 
 def _task_instances(run: Any) -> list[dict[str, Any]]:
-    """Return what Airflow 2 records of the finished tasks."""
+    """Return the finished task instances, on Airflow 2."""
     found = [
         {
             "task": ti.task_id,
@@ -149,7 +151,7 @@ def _task_instances(run: Any) -> list[dict[str, Any]]:
         for ti in run.get_task_instances()
         if ti.state not in (None, "scheduled", "queued", "running")
     ]
-    # `airflow dags test` records no start times, and runs one task after the other.
+    # `airflow dags test` records no start times, and runs the tasks one at a time.
     before = run.start_date
     for task in sorted((task for task in found if task["end"]), key=lambda task: task["end"]):
         task["start"] = task["start"] or before
@@ -159,7 +161,7 @@ def _task_instances(run: Any) -> list[dict[str, Any]]:
 
 
 def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return state and duration of the finished tasks, in the order of the DAG: Airflow 3 gives no more to a task."""
+    """Return the finished task instances in the order of the DAG, on Airflow 3, with state and duration."""
     run = context["dag_run"]
     place = {task.task_id: number for number, task in enumerate(context["dag"].topological_sort())}
     crumbs = context["ti"].get_task_breadcrumbs(run.dag_id, run.run_id)
@@ -171,13 +173,13 @@ def _task_breadcrumbs(context: Mapping[str, Any]) -> list[dict[str, Any]]:
             "seconds": crumb["duration"],
         }
         | dict.fromkeys(("start", "end", "tries", "log"))
-        # After a deploy during the run, the run may have tasks that the DAG no longer has.
+        # After a deployment during the run, the run may have tasks that the DAG no longer contains.
         for crumb in sorted(crumbs, key=lambda crumb: place.get(crumb["task_id"], len(place)))
     ]
 
 
 def _interval(context: Mapping[str, Any]) -> Interval | None:
-    """Return the interval of the run, or None for all time or if its parameters are wrong."""
+    """Return the interval of the run, or None if the run has no limits or invalid parameters."""
     plan = run_plan.of_run(context)
     try:
         if plan:
@@ -191,17 +193,17 @@ def _interval(context: Mapping[str, Any]) -> Interval | None:
 
 
 def _read_input(context: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what was read of the lake, or None if the latest try did not get that far.
+    """Return the totals and the remarkable files of the input, or None if the latest try did not write manifests.
 
-    :returns: ``kinds`` (totals by source), ``noted`` (of the files that vanished, are empty, or have rejects, truncated
-        values or unknown fields, the first :data:`SAMPLES`), and ``files_noted`` (how many there are).
+    :returns: ``kinds`` (totals by source), ``noted`` (the first :data:`SAMPLES` files that vanished, are empty, or have
+        rejects, truncated values or unknown fields), and ``files_noted`` (the number of all such files).
     """
     plan = run_plan.of_run(context)
     if plan is None:
         return None
     s3, bucket = lake.client(), settings().work_bucket
     key = f"{run_prefix(plan['run_schema'])}/staging_files.manifest"
-    # By LIST, because a GET of a missing key returns 403 to a role that may list only some prefixes.
+    # Use LIST, because GET returns 403 for a missing key if the role may list only some prefixes.
     if lake.find_etag(s3, bucket, key) is None:
         return None
     try:
@@ -233,7 +235,7 @@ def _read_input(context: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _read_rejects(run_id: str) -> dict[str, Any]:
-    """Return the reasons of rejected lines, and the first lines of each (at most 1,000 per file are kept)."""
+    """Return the reasons for rejected lines, and the first lines for each reason."""
     table = f"{ops()}.rejected_lines"
     reasons = warehouse.query(
         f"select column_name, reason, count(*) as lines, count(distinct source_key) as files from {table} "
@@ -255,7 +257,7 @@ def _read_rejects(run_id: str) -> dict[str, Any]:
 
 
 def _read_refused(run_id: str) -> list[dict[str, Any]]:
-    """Return the files that this run refused, and why (the first twenty)."""
+    """Return the first files that this run refused, with the reasons."""
     rows = warehouse.query(
         f"select source_key, lines, rejected, reason from {ops()}.refused_files where run_id = %s "
         f"order by source_key limit {SAMPLES}",
@@ -265,7 +267,7 @@ def _read_refused(run_id: str) -> list[dict[str, Any]]:
 
 
 def _read_changes(published: Published | None) -> list[dict[str, Any]]:
-    """Return the rows of every published table, and how many the run deleted, inserted and updated."""
+    """Return the row count of each published table, and the numbers of deleted, inserted and updated rows."""
     changed = published["changed"] if published else {}
     tables = (*STAR, *HISTORY)
     counts = warehouse.query(
@@ -282,7 +284,7 @@ def _read_changes(published: Published | None) -> list[dict[str, Any]]:
 
 
 def _read_checks(run_id: str, since: datetime | None) -> list[dict[str, Any]]:
-    """Return every declared check and its outcome: pass, warn, fail or not run."""
+    """Return all declared checks, each with its status: pass, warn, fail or not run."""
     results = {}
     for table, check, actual, passed, sample, checked_at in warehouse.query(
         f"select table_name, check_name, actual, passed, sample, checked_at from {ops()}.quality_results "
@@ -310,9 +312,9 @@ def _read_checks(run_id: str, since: datetime | None) -> list[dict[str, Any]]:
 
 
 def _phases(tasks: Sequence[Mapping[str, Any]], began: datetime) -> list[dict[str, Any]]:
-    """Return start and duration of each task or task group, in seconds since the run began.
+    """Return the start, in seconds since the run began, and the duration of each task or task group.
 
-    On Airflow 3 the start is not known, and the duration is the sum of the tasks' own.
+    On Airflow 3, the start is not available, and the duration is the sum of the durations of the tasks.
     """
     groups: dict[str, list[Mapping[str, Any]]] = collections.defaultdict(list)
     for task in tasks:
@@ -320,7 +322,7 @@ def _phases(tasks: Sequence[Mapping[str, Any]], began: datetime) -> list[dict[st
     found = []
     for phase, members in groups.items():
         states = {task["state"] for task in members}
-        # The worst state of its tasks is what a reader has to know.
+        # The state of a group is the worst state of its tasks.
         state = next(
             (one for one in ("failed", "upstream_failed", "running", "success") if one in states), "skipped"
         )
@@ -344,14 +346,15 @@ def _phases(tasks: Sequence[Mapping[str, Any]], began: datetime) -> list[dict[st
 
 
 def _read_days(interval: Interval | None) -> list[dict[str, Any]]:
-    """Return plays by day and hour: the days of the run and the four weeks before them, without gaps.
+    """Return the plays by day and hour, for all days of the run and of the four weeks before it.
 
-    :returns: ``day`` (ISO), ``own`` (the run's), ``plays``, ``free``, ``paid``, ``matched``, ``hours`` (24 counts) and
-        ``usual``: the mean of the same weekday in the four weeks before, None with less than two such days.
+    :returns: ``day`` (ISO 8601), ``own`` (whether the day is in the interval), ``plays``, ``free``, ``paid``,
+        ``matched``, ``hours`` (24 counts) and ``usual`` (the mean for the same weekday in the four weeks before, or
+        None with fewer than two such days).
     """
     start, end = (interval.start.date(), list(interval.days())[-1]) if interval else (date.min, date.max)
     if (end - start).days >= DAYS_SHOWN:
-        # A chart of more days could not be read, so show the latest.
+        # A chart with more days would not be readable, so show only the latest days.
         ((last,),) = warehouse.query(
             f"select max(start_time) from {star()}.songplays where start_time < %s",
             interval.end if interval else intervals.ALL_TIME_END,

@@ -1,4 +1,4 @@
-"""Write the run report: one HTML page that needs only a browser, and the same facts as JSON for machines."""
+"""Write the run report as an HTML page, and the same facts as JSON."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TEMPLATE = Path(__file__).with_name("run_report.html")
 
 
 def write(context: Mapping[str, Any]) -> str:
-    """Write ``report.html`` and ``report.json`` of the run to the work bucket, and return the address of the page.
+    """Write ``report.html`` and ``report.json`` for the run to the work bucket, and return the URI of the page.
 
-    :param context: the Airflow context of a task in the run. All others except `check_complete` have ended.
-    :raises ConfigurationError, TransientError: the work bucket cannot be written.
+    :param context: the Airflow context of a task in the run. All other tasks except `check_complete` must have ended.
+    :raises ConfigurationError, TransientError: the objects cannot be written to the work bucket.
     """
     facts = run_facts.gather(context)
     s3, bucket = lake.client(), settings().work_bucket
@@ -35,13 +35,13 @@ def write(context: Mapping[str, Any]) -> str:
 
 
 def _folder_name(run_id: str) -> str:
-    """Return a readable name that is different for each run. A run that is tried again replaces its report."""
+    """Return a readable name that is unique for each run. A run that is repeated replaces its report."""
     plain = re.sub(r"[^a-z0-9]+", "_", run_id.lower()).strip("_")[:40]
     return f"{plain}_{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
 
 
 def render(facts: Mapping[str, Any]) -> str:
-    """Return the page, in which data from outside is always text, never markup."""
+    """Return the HTML page, in which all data is escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters.update(number=_number, percent=_percent, duration=_duration, moment=_moment)
     return environment.from_string(TEMPLATE.read_text()).render(facts)
@@ -66,7 +66,7 @@ def _duration(seconds: float | None) -> str:
 
 
 def _moment(text: str | None) -> str:
-    """Return 2018-11-01T00:00:00 as 1 Nov 2018, with the time only if it is not midnight."""
+    """Return a date such as 1 Nov 2018 for 2018-11-01T00:00:00, with the time if it is not midnight."""
     if text is None:
         return ""
     moment = datetime.fromisoformat(text)

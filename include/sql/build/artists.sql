@@ -1,6 +1,6 @@
--- one row per artist that the run touches, as it will be published
+-- one row per touched artist, with the values to publish
 -- key: artist_id
--- load: derived from all variants of the artist
+-- load: derived from all song files of the artist
 -- late data: none
 drop table if exists {{ run_schema() }}.artists;
 create table {{ run_schema() }}.artists (like {{ star() }}.artists);

@@ -1,4 +1,4 @@
--- one row per delivery of a play on the affected days, from any file
+-- one row per delivered line of a play on the affected days, from all files
 -- key: source_key, line_number
 -- load: derived from the staged lines, and from the published lines of other files
 -- late data: a play belongs to the day of its own start_time
@@ -15,6 +15,6 @@ left join {{ run_schema() }}.staging_files as f on e.source_key = f.source_key
 where
     e.page = 'NextSong'
     and f.source_key is null
-    -- Redundant with the join, but a scan can skip blocks only by a condition on its own column.
+    -- The join implies this condition, but a scan skips blocks only with a condition on the column of its table.
     and e.start_time >= (select min(a.day_start) from {{ run_schema() }}.affected_days as a)
     and e.start_time < (select dateadd(day, 1, max(a.day_start)) from {{ run_schema() }}.affected_days as a);

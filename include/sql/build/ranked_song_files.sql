@@ -1,7 +1,7 @@
--- one row per song file of the touched songs and artists, as the history will have it; the file with preference 1
--- decides the song, and the file with artist_preference 1 decides the artist
+-- one row per song file of the touched songs and artists, as in the history after the run. The file with preference 1
+-- determines the song, and the file with artist_preference 1 determines the artist
 -- key: source_key
--- load: derived. For a song, the first file by key comes first; for an artist, files with coordinates, then the latest song
+-- load: derived. Files of a song are ranked by key. Files of an artist are ranked by coordinates (known first), then latest song
 -- late data: none
 drop table if exists {{ run_schema() }}.ranked_song_files;
 create table {{ run_schema() }}.ranked_song_files diststyle all sortkey (song_id) as

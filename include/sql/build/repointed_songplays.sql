@@ -1,4 +1,4 @@
--- one row per published play outside the affected days whose song appears, changes or disappears with the run's song files
+-- one row per published play outside the affected days whose song is added, changed or deleted by the run's song files
 -- key: songplay_id
 -- load: derived
 -- late data: none
@@ -12,7 +12,7 @@ select
 from {{ star() }}.songplays as p
 inner join {{ run_schema() }}.song_matches as m
     on p.song = m.title and p.artist = m.artist_name and p.length = m.duration
--- Skip the affected days: the candidates replace their plays, and a corrected play may name another song.
+-- Exclude the affected days, because the candidates replace their plays, and a corrected play may have another song.
 left join {{ run_schema() }}.affected_days as d on date_trunc('day', p.start_time) = d.day_start
 where
     m.touched

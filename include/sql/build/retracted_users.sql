@@ -1,6 +1,6 @@
--- one row per user whose published row may come from a deleted play: no play on the affected days is that late
+-- one row per user whose published row may be derived from a deleted play, because no play on the affected days is as late
 -- key: user_id
--- load: derived. The whole history of these users decides their rows
+-- load: derived. The rows of these users are rebuilt from their whole history
 -- late data: none
 drop table if exists {{ run_schema() }}.retracted_users;
 create table {{ run_schema() }}.retracted_users diststyle all as

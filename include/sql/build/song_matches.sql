@@ -1,6 +1,6 @@
--- one row per title, artist name and duration that a play may have, with the matching song (NULL if none)
+-- one row per title, artist name and duration of a play, with the matching song (NULL if no song matches)
 -- key: title, artist_name, duration
--- load: derived for the plays of the run, and for the touched songs (before and after the run)
+-- load: derived for the plays of the run, and for the touched songs before and after the run
 -- late data: none
 drop table if exists {{ run_schema() }}.song_matches;
 create table {{ run_schema() }}.song_matches diststyle all sortkey (title) as

@@ -1,6 +1,6 @@
--- one row per play on the affected days, as it will be published
+-- one row per play on the affected days, with the values to publish
 -- key: songplay_id
--- load: derived. If a play is delivered several times, the first file by key decides, then the first line
+-- load: derived. If a play is delivered several times, the first line of the first file by key is used
 -- late data: a play belongs to the day of its own start_time
 drop table if exists {{ run_schema() }}.songplays;
 create table {{ run_schema() }}.songplays (like {{ star() }}.songplays);

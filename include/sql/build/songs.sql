@@ -1,6 +1,6 @@
--- one row per song that the run touches, as it will be published
+-- one row per touched song, with the values to publish
 -- key: song_id
--- load: derived from all versions of the song
+-- load: derived from all song files of the song
 -- late data: none
 drop table if exists {{ run_schema() }}.songs;
 create table {{ run_schema() }}.songs (like {{ star() }}.songs);

@@ -1,7 +1,7 @@
 -- one row per distinct start_time of the plays on the affected days
 -- key: start_time
 -- load: derived from plays
--- late data: a start_time belongs to its own day
+-- late data: none, because all plays of an affected day are read
 drop table if exists {{ run_schema() }}.time;
 create table {{ run_schema() }}.time (like {{ star() }}.time);
 insert into {{ run_schema() }}.time (start_time, hour, day, week, month, year, weekday, iso_year)

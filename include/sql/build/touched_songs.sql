@@ -1,4 +1,4 @@
--- one row per song and artist that the run's song files name now or named before
+-- one row per pair of song and artist in a song file of the run, in the new version or in the loaded version
 -- key: song_id, artist_id
 -- load: derived
 -- late data: none

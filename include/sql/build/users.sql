@@ -1,7 +1,7 @@
--- one row per user whose row changes, as it will be published
+-- one row per user whose row may change, with the values to publish
 -- key: user_id
--- load: derived. The latest play decides (ties: higher session_id, then item_in_session, then first file and line)
--- late data: a play older than the published row changes nothing
+-- load: derived from the latest play (ties: higher session_id, then higher item_in_session, then first file and line)
+-- late data: a play that is older than the published row does not change the row
 drop table if exists {{ run_schema() }}.users;
 create table {{ run_schema() }}.users (like {{ star() }}.users);
 insert into {{ run_schema() }}.users (user_id, first_name, last_name, gender, level, updated_at)

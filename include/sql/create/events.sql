@@ -1,18 +1,18 @@
--- one row per accepted line of a loaded log file, all pages: the history that the star is derived from
+-- one row per accepted line of a loaded log file, for all pages. The star is derived from this history
 -- key: source_key, line_number
 -- load: a new version of a file replaces all lines of the previous version
--- late data: a line that belongs to another day than its file is kept, and counts for its own day
+-- late data: a line belongs to the day of its own start_time, even if the file belongs to another day
 create table if not exists {{ star() }}.events (
     source_key varchar(1024) not null, -- S3 key of the file
-    line_number integer not null, -- Line in that file, from 1
-    file_date date not null, -- Day in the file's name, UTC
+    line_number integer not null, -- Number of the line in the file, from 1
+    file_date date not null, -- Day in the name of the file, UTC
     start_time timestamp not null sortkey distkey, -- Time of the event, UTC, to the millisecond
     ts bigint not null, -- start_time in ms since 1970
-    page varchar(64) not null, -- Page of the client; NextSong is a play
-    user_id integer, -- User; NULL if logged out
+    page varchar(64) not null, -- Page of the client. NextSong is a play
+    user_id integer, -- ID of the user. NULL if the user is logged out
     level varchar(16) not null, -- Subscription at the time of the event: free or paid
-    session_id integer not null, -- Session of the client
-    item_in_session integer not null, -- Number of the event in its session, from 0
+    session_id integer not null, -- Session ID of the client
+    item_in_session integer not null, -- Number of the event in the session, from 0
     song varchar(1024), -- Title of the played song
     artist varchar(1024), -- Artist name of the played song
     length decimal(10, 5), -- Length of the played song in seconds

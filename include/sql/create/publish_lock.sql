@@ -1,6 +1,6 @@
--- one row at most, but none is ever written: the table exists only to be locked
+-- one row at most, although no row is ever written, because the table exists only to be locked
 -- key: none
--- load: none. The session that locks it may change published tables. No query reads it, so no reader blocks a writer
+-- load: none. The session that holds the lock may change published tables. No query reads this table, so readers never block writers
 -- late data: none
 create table if not exists {{ ops() }}.publish_lock (
     unused smallint -- Never written

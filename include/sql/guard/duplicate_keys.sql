@@ -1,5 +1,5 @@
--- one row per key that two published rows would share, among the rows that the run may have changed
--- The planner trusts declared keys and may drop a GROUP BY on one, so the rows are grouped by an expression
+-- one row per duplicate key among the rows that the run may have changed
+-- The planner trusts declared keys and may remove a GROUP BY on a key, so the rows are grouped by an expression
 -- (https://docs.aws.amazon.com/redshift/latest/dg/t_Defining_constraints.html).
 -- noqa: disable=LT02,AM09
 {% for table in guarded -%}

@@ -1,7 +1,7 @@
--- one row per file that the run loads, or that has vanished from the lake (full refresh)
+-- one row per file that the run loads or, for a full refresh, that has vanished from the lake
 -- key: source_key
--- load: COPY of the facts that `validate` found about each file
--- late data: none. The run's schema is dropped when the run ends
+-- load: COPY of the attributes that `validate` determined for each file
+-- late data: none. The run schema is dropped when the run ends
 create table {{ run_schema() }}.staging_files (
     kind varchar(16) not null,
     source_key varchar(1024) not null,

@@ -1,5 +1,5 @@
--- one row per artist id
--- load: every touched artist is replaced by its candidate, or deleted with its last song
+-- one row per artist ID
+-- load: each touched artist is replaced with its candidate, or deleted if no song file of the artist remains
 delete from {{ star() }}.artists
 where artist_id in (select t.artist_id from {{ run_schema() }}.touched_songs as t);
 insert into {{ star() }}.artists ({{ columns("artists") }})

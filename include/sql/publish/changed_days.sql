@@ -1,4 +1,4 @@
--- one row per version of the star and day whose plays it changed
+-- one row per version of the star and day whose plays this version changed
 -- load: the days of this version are appended
 insert into {{ ops() }}.changed_days (version, day)
 with days as (

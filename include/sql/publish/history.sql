@@ -1,5 +1,5 @@
--- one row per accepted line, or document, of the loaded files of a source: events, song_files
--- load: the rows of the run's files replace those of the versions that were loaded before
+-- one row per accepted line or document of the loaded files of a source: events, song_files
+-- load: the rows of the run's files replace the rows of the versions that were loaded before
 -- noqa: disable=LT02
 {% if source.daily -%}
 delete from {{ star() }}.{{ source.history }}

@@ -39,7 +39,7 @@ left join (
     ) as lines
     group by source_key
 ) as e on f.source_key = e.source_key
--- Not from run_schemas: with SERIALIZABLE isolation, a transaction must not read what others write without the lock.
+-- Do not use run_schemas here. With SERIALIZABLE isolation, this transaction must not read a table that others write without the lock.
 cross join (select max(version) as version from {{ ops() }}.publish_log) as v
 inner join {{ ops() }}.publish_log as p on v.version = p.version
 where not f.vanished;

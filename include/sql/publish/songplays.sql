@@ -1,5 +1,5 @@
 -- one row per play
--- load: the affected days are replaced by the candidates, and plays of other days gain or lose their song
+-- load: the affected days are replaced with the candidates, and the songs of repointed plays are updated
 delete from {{ star() }}.songplays
 using {{ run_schema() }}.affected_days as d
 where

@@ -1,5 +1,5 @@
 -- one row per distinct start_time of a play
--- load: the affected days are replaced by the candidates
+-- load: the affected days are replaced with the candidates
 delete from {{ star() }}.time
 using {{ run_schema() }}.affected_days as d
 where

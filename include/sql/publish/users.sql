@@ -1,5 +1,5 @@
 -- one row per user with a play
--- load: candidates replace the rows of their users, and a user who has no play left is deleted
+-- load: candidates replace the rows of their users, and a user without a remaining play is deleted
 delete from {{ star() }}.users
 using {{ run_schema() }}.retracted_users as r
 where users.user_id = r.user_id;

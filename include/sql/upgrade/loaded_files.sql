@@ -1,8 +1,8 @@
 -- from: source_key varchar(1024), kind varchar(16), etag varchar(64), size bigint, last_modified timestamp
 -- from: interval_start timestamp, interval_end timestamp, lines integer, accepted integer, rejected integer
 -- from: first_stray timestamp, last_stray timestamp, run_id varchar(256), loaded_at timestamp
--- One row per file takes the place of one per file and part of a day. A file of which only a part is loaded gets no ETag,
--- so that it is due: its lines are replaced when it is read. Absent days leave the ledger.
+-- The table now has one row per file instead of one row per file and part of a day. The ETag of a partially loaded file is
+-- empty, so that the file is due and its lines are replaced. Rows of absent days are removed.
 select
     f.source_key,
     f.kind,

@@ -1,5 +1,5 @@
 -- from: run_schema varchar(127), run_id varchar(256), created_at timestamp
--- A schema has an expiration time instead of a creation time.
+-- The table now has an expiration time instead of a creation time.
 select
     run_schema,
     run_id,

@@ -1,5 +1,5 @@
 -- from: start_time timestamp, hour integer, day integer, week integer, month integer, year integer, weekday integer
--- The year of the ISO week is added.
+-- The table now also has the year of the ISO week.
 select
     start_time,
     hour,
