@@ -348,6 +348,29 @@ def test_a_version_that_another_run_has_loaded_meanwhile_is_not_loaded_twice(wor
     assert published["changed"]["events"] == {"deleted": 0, "inserted": 1, "updated": 0}
 
 
+@pytest.mark.finding("W11")
+@pytest.mark.parametrize("source", ["events", "songs"])
+def test_an_empty_version_takes_nothing_away_that_another_run_has_loaded_since_the_plan(world, source):
+    """When this run was planned, no version of the file was loaded, so `validate` accepts the empty one."""
+    log, song_file = deliver(world, D1, 1, D1), world.song(song())
+    context = scheduled(world, *hours(D1, 0, 24))
+    chunks = world.plan(context)
+    load_day(world, D1)
+    before = world.state()
+    emptied = log if source == "events" else song_file
+    world.put(emptied, b"")
+    world.validate(context, chunks)
+    world.open_run(context)
+    world.copy(context)
+    world.build(context)
+    world.pass_all(context)
+
+    assert world.publish(context)["replaced"] == [emptied]
+    assert world.state() == before
+    with pytest.raises(DataError, match="it is empty|1 of 1 files of songs are refused"):
+        load_day(world, D1)
+
+
 def test_iso_year_and_week_name_one_week(world):
     """The last and the second day of 2018 are in different weeks with the same number and calendar year."""
     for day in (datetime(2018, 12, 31, 12), datetime(2018, 1, 2, 12)):

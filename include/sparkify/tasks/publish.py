@@ -188,6 +188,8 @@ class StagedFile(NamedTuple):
     """The version that the ledger had when the run was planned, or an empty string if it had none."""
     loaded: str
     """The version that the ledger has now."""
+    is_empty: bool = False
+    """Whether the version that the run has read has no line."""
 
     @property
     def is_loaded(self) -> bool:
@@ -204,14 +206,17 @@ class StagedFile(NamedTuple):
 
         :param present: the version in the lake now, or None if the file is not there.
         """
+        # `validate` has not refused this empty version, because the run was planned before another one was loaded.
+        if self.is_conflict and self.is_empty and self.loaded:
+            return True
         return present != (self.etag or None) and (self.is_conflict or present is None)
 
 
 def _leave_out(cursor: Any, plan: Plan) -> list[str]:
     """Leave out the files that another run has published since the plan, at the same version or another.
 
-    If the two runs read different versions, this run's version stays only if it is the one in the lake now. After a
-    full refresh, files that are no longer in the lake are also left out.
+    If the two runs read different versions, this run's version stays only if it is the one in the lake now and has
+    lines. After a full refresh, files that are no longer in the lake are also left out.
 
     :returns: the keys of the files whose current version is not this run's.
     """
@@ -222,7 +227,7 @@ def _leave_out(cursor: Any, plan: Plan) -> list[str]:
     )
     refreshed = cursor.fetchone()[0] > 0
     cursor.execute(
-        "select f.source_key, f.etag, f.ledger_etag, coalesce(l.etag, '') "
+        "select f.source_key, f.etag, f.ledger_etag, coalesce(l.etag, ''), f.lines = 0 and not f.vanished "
         f"from {schema}.staging_files as f left join {ops()}.loaded_files as l "
         "on f.source_key = l.source_key and l.kind = f.kind"
     )
