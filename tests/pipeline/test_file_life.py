@@ -300,7 +300,7 @@ def test_a_full_refresh_of_a_lake_that_looks_empty_fails_until_it_is_confirmed(f
 
 @pytest.mark.finding("W6")
 def test_a_run_may_take_away_as_much_as_the_threshold(fresh):
-    """Two of twenty lines are a tenth. Added lines offset deleted ones."""
+    """Two of twenty lines are a tenth. Added lines offset deleted ones of the same day."""
     world = fresh(delete_threshold=0.1)
     at = [D1 + timedelta(minutes=minute) for minute in range(20)]
     deliver(world, D1, 1, *at)
@@ -311,6 +311,20 @@ def test_a_run_may_take_away_as_much_as_the_threshold(fresh):
     deliver(world, D1, 4, *at[17:18], name="more")
     world.load(*map(str, hours(D1, 0, 24)))
     assert plays(world) == [*((moment, 2) for moment in at[:17]), (at[17], 4)]
+
+
+@pytest.mark.finding("W12")
+def test_a_new_day_does_not_offset_the_lines_that_another_day_loses(fresh):
+    world = fresh(delete_threshold=0.1)
+    at = [timedelta(minutes=minute) for minute in range(20)]
+    deliver(world, D1, 1, *(D1 + since for since in at))
+    world.load(*map(str, hours(D1, 0, 24)))
+    before = world.state(*STAR)
+    deliver(world, D1, 2, D1)
+    deliver(world, D2, 1, *(D2 + since for since in at))
+    with pytest.raises(DataError, match="little_is_taken_away"):
+        world.load(f"{D2:%Y-%m-%d}")
+    assert world.state(*STAR) == before
 
 
 @pytest.mark.finding("F2")
