@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.sparkify.errors import DataError
 from include.sparkify.files import contract, source
@@ -131,6 +132,23 @@ def test_a_refused_file_is_read_again_only_if_it_is_asked_for(fresh):
     fresh(reject_threshold=0.5)
     world.load(*NOVEMBER, mode="replay", audited=False)
     assert world.items() == [1, 2, 3]
+
+
+def test_a_run_with_nothing_new_does_not_say_that_a_refused_file_is_loaded(fresh):
+    world = fresh(reject_threshold=0.4)
+    world.log("2018-11-01", event(D1, item=1), "oops")
+    world.song(song())
+    world.song(song("SO2"))
+    world.put("song_data/broken.json", b"oops")
+    with pytest.raises(DataError, match="2 files are refused"):
+        world.load("2018-11-01", audited=False)
+    world.log("2018-11-02", event(D2, item=2))
+    world.load("2018-11-02", audited=False)
+
+    with pytest.raises(
+        AirflowSkipException, match="loaded at its version, except 2 refused ones: .*refused_files"
+    ):
+        world.plan(world.context("2018-11-02"))
 
 
 def test_a_replay_reads_refused_files_and_those_with_rejected_lines(fresh):

@@ -300,7 +300,7 @@ def test_a_full_refresh_of_a_lake_that_looks_empty_fails_until_it_is_confirmed(f
 
 @pytest.mark.finding("W6")
 def test_a_run_may_take_away_as_much_as_the_threshold(fresh):
-    """Two of twenty lines are a tenth. Added lines offset deleted ones."""
+    """Two of twenty lines are a tenth. Added lines offset deleted ones of the same day."""
     world = fresh(delete_threshold=0.1)
     at = [D1 + timedelta(minutes=minute) for minute in range(20)]
     deliver(world, D1, 1, *at)
@@ -311,6 +311,20 @@ def test_a_run_may_take_away_as_much_as_the_threshold(fresh):
     deliver(world, D1, 4, *at[17:18], name="more")
     world.load(*map(str, hours(D1, 0, 24)))
     assert plays(world) == [*((moment, 2) for moment in at[:17]), (at[17], 4)]
+
+
+@pytest.mark.finding("W12")
+def test_a_new_day_does_not_offset_the_lines_that_another_day_loses(fresh):
+    world = fresh(delete_threshold=0.1)
+    at = [timedelta(minutes=minute) for minute in range(20)]
+    deliver(world, D1, 1, *(D1 + since for since in at))
+    world.load(*map(str, hours(D1, 0, 24)))
+    before = world.state(*STAR)
+    deliver(world, D1, 2, D1)
+    deliver(world, D2, 1, *(D2 + since for since in at))
+    with pytest.raises(DataError, match="little_is_taken_away"):
+        world.load(f"{D2:%Y-%m-%d}")
+    assert world.state(*STAR) == before
 
 
 @pytest.mark.finding("F2")
@@ -346,6 +360,29 @@ def test_a_version_that_another_run_has_loaded_meanwhile_is_not_loaded_twice(wor
     # The second run changes only the second day.
     assert world.rows("select day from {o}.changed_days where version = 2") == [(D2.date(),)]
     assert published["changed"]["events"] == {"deleted": 0, "inserted": 1, "updated": 0}
+
+
+@pytest.mark.finding("W11")
+@pytest.mark.parametrize("source", ["events", "songs"])
+def test_an_empty_version_takes_nothing_away_that_another_run_has_loaded_since_the_plan(world, source):
+    """When this run was planned, no version of the file was loaded, so `validate` accepts the empty one."""
+    log, song_file = deliver(world, D1, 1, D1), world.song(song())
+    context = scheduled(world, *hours(D1, 0, 24))
+    chunks = world.plan(context)
+    load_day(world, D1)
+    before = world.state()
+    emptied = log if source == "events" else song_file
+    world.put(emptied, b"")
+    world.validate(context, chunks)
+    world.open_run(context)
+    world.copy(context)
+    world.build(context)
+    world.pass_all(context)
+
+    assert world.publish(context)["replaced"] == [emptied]
+    assert world.state() == before
+    with pytest.raises(DataError, match="it is empty|1 of 1 files of songs are refused"):
+        load_day(world, D1)
 
 
 def test_iso_year_and_week_name_one_week(world):

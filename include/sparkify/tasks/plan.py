@@ -62,6 +62,9 @@ class Due:
     absent: dict[str, list[date]] = dataclasses.field(default_factory=dict)
     """Days of the interval without a file, by kind."""
     refused: list[str] = dataclasses.field(default_factory=list)
+    """``key: reason`` of the files of the interval whose current version is refused."""
+    refused_before: int = 0
+    """Number of such files of the days before the interval."""
     unrecognized: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -144,9 +147,10 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     if not (chunks.files or chunks.vanished):
         if due.refused:
             raise DataError(f"nothing was published. {describe_left_out(due.refused, [])}")
-        raise AirflowSkipException(
-            f"nothing is new for {interval}: the current version of every file is loaded"
-        )
+        message = f"nothing is new for {interval}: the current version of every file is loaded"
+        if count := due.refused_before + sum(refused.values()):
+            message += f", except for {count} refused files: select * from {ops()}.refused_files"
+        raise AirflowSkipException(message)
     keys = chunks.close(_earlier_chunks(context))
     plan: Plan = {
         "run_schema": schema,
@@ -248,8 +252,11 @@ def _find_due(
         for item in found.files:
             etag, reason = etags.get(item.key, ""), loaded.refused.get((item.key, item.etag))
             verdict = decide(mode, item.etag, etag, reason is not None, item.key in replayed)
-            if verdict == "refused" and item.file_date in own_days:
-                due.refused.append(f"{item.key}: {reason}")
+            if verdict == "refused":
+                if item.file_date in own_days:
+                    due.refused.append(f"{item.key}: {reason}")
+                else:
+                    due.refused_before += 1
             elif verdict == "due":
                 due.files.append((source.kind, item, etag))
         if mode == "full_refresh":

@@ -189,6 +189,8 @@ class StagedFile(NamedTuple):
     """The version in the ledger when the run was planned, or an empty string if the file was not in the ledger."""
     loaded: str
     """The version that is now in the ledger."""
+    is_empty: bool = False
+    """Whether the version that the run read has no line."""
 
     @property
     def is_loaded(self) -> bool:
@@ -205,14 +207,17 @@ class StagedFile(NamedTuple):
 
         :param present: the version that is now in the lake, or None if the file does not exist.
         """
+        # `validate` has not refused this empty version, because the run was planned before another one was loaded.
+        if self.is_conflict and self.is_empty and self.loaded:
+            return True
         return present != (self.etag or None) and (self.is_conflict or present is None)
 
 
 def _leave_out(cursor: Any, plan: Plan) -> list[str]:
     """Delete files that another run has published since the plan from the staging tables.
 
-    If the two runs read different versions of a file, the version of this run is kept only if it is now in the lake.
-    After a full refresh, files that are no longer in the lake are also left out.
+    If the two runs read different versions of a file, the version of this run is kept only if it is now in the lake and
+    has lines. After a full refresh, files that are no longer in the lake are also left out.
 
     :returns: the keys of the files whose current version is not the version of this run.
     """
@@ -223,7 +228,7 @@ def _leave_out(cursor: Any, plan: Plan) -> list[str]:
     )
     refreshed = cursor.fetchone()[0] > 0
     cursor.execute(
-        "select f.source_key, f.etag, f.ledger_etag, coalesce(l.etag, '') "
+        "select f.source_key, f.etag, f.ledger_etag, coalesce(l.etag, ''), f.lines = 0 and not f.vanished "
         f"from {schema}.staging_files as f left join {ops()}.loaded_files as l "
         "on f.source_key = l.source_key and l.kind = f.kind"
     )
