@@ -213,6 +213,33 @@ def test_no_other_user_may_read_the_database_files(local_redshift: service.Runni
     assert stat.S_IMODE(file.st_mode) == 0o700
 
 
+@pytest.mark.parametrize(
+    ("keys", "indexes"),
+    [
+        ("primary key (a)) sortkey (a)", 1),
+        ("primary key (a, b)) sortkey (a)", 1),
+        ("primary key (b)) sortkey (a)", 2),
+        ("primary key (a)) sortkey (a, b)", 2),
+        ("primary key (b, a)) sortkey (a, b)", 2),
+    ],
+)
+def test_a_sort_key_that_the_primary_key_begins_with_needs_no_second_index(
+    local_redshift: service.Running, keys: str, indexes: int
+) -> None:
+    with contextlib.closing(psycopg2.connect(**local_redshift.login)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(f"create table keyed (a int not null, b int not null, {keys}")
+        with contextlib.closing(
+            psycopg2.connect(**(local_redshift.login | {"host": local_redshift.postgres_host, "port": 5432}))
+        ) as private:
+            found = private.cursor()
+            found.execute("select count(*) from local_index where indrelid = 'keyed'::regclass")
+            count = found.fetchone()
+        cursor.execute("drop table keyed")
+    assert count == (indexes,)
+
+
 def test_two_at_once_with_names_of_their_own_leave_nothing() -> None:
     ours = Options(user="Me Too", password="it's", database="ware house", role="reader")
     with service.server(ours) as one, service.server() as other:

@@ -1,4 +1,4 @@
--- one row per title, artist name and duration of a play, with the matching song (NULL if no song matches)
+-- one row per title, artist name and duration with a matching song, or of a touched song without one (NULL)
 -- key: title, artist_name, duration
 -- load: derived for the plays of the run, and for the touched songs before and after the run
 -- late data: none
@@ -28,7 +28,7 @@ asked as (
         p.length as duration,
         0 as touched
     from {{ run_schema() }}.plays as p
-    union
+    union all
     select
         s.title,
         s.artist_name,
@@ -36,7 +36,7 @@ asked as (
         1 as touched
     from {{ star() }}.songs as s
     inner join touched_ids as t on s.song_id = t.song_id
-    union
+    union all
     select
         c.title,
         c.artist_name,
@@ -97,4 +97,5 @@ select
     c.artist_id
 from keys as k
 left join choices as c
-    on k.title = c.title and k.artist_name = c.artist_name and k.duration = c.duration and c.choice = 1;
+    on k.title = c.title and k.artist_name = c.artist_name and k.duration = c.duration and c.choice = 1
+where k.touched or c.song_id is not null;

@@ -82,14 +82,14 @@ exception when numeric_value_out_of_range then
   return written;
 end $$;
 
--- Return a text that must match a pattern, because PostgreSQL accepts more forms than Redshift.
-create function pg_catalog.local_of_form(value text, form text) returns text language plpgsql immutable strict as $$
+-- Return a text that must match a pattern, because PostgreSQL accepts more forms than Redshift. The function is a single
+-- expression and not STRICT, so that the planner inlines it and the pattern is compiled once.
+create function pg_catalog.local_bad_form(value text) returns text language plpgsql immutable strict as $$
 begin
-  if value !~ ('^ *(' || form || ') *$') then
-    raise exception 'invalid input: "%"', value using errcode = 'invalid_text_representation';
-  end if;
-  return value;
+  raise exception 'invalid input: "%"', value using errcode = 'invalid_text_representation';
 end $$;
+create function pg_catalog.local_of_form(value text, form text) returns text language sql immutable as $$
+  select case when value ~ ('^ *(' || form || ') *$') then value else local_bad_form(value) end $$;
 
 -- DATEFORMAT and TIMEFORMAT with a pattern. Because to_timestamp() also accepts a value that ends early, the separators
 -- and groups of digits are compared with those of the pattern. SS may have a fraction.

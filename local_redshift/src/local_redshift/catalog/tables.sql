@@ -24,8 +24,8 @@ create view pg_catalog.pg_index as
   from local_index where not indisclustered;
 
 -- Record the layout of a new table. A sort key becomes an index, the counterpart of zone maps, in a schema that clients
--- skip. Temporary tables have no such index. Keys stay in the catalog but no longer reject duplicates, because Redshift
--- does not reject them.
+-- skip, unless the index of a key begins with the same columns. Temporary tables have no such index. Keys stay in the
+-- catalog but no longer reject duplicates, because Redshift does not reject them.
 create function pg_catalog.local_lay_out(tbl regclass, diststyle text, distkey text, sortkeys text[], model regclass)
 returns void language plpgsql security definer set allow_system_table_mods = on as $$
 declare
@@ -55,7 +55,13 @@ begin
     raise exception using errcode = 'undefined_column',
       message = format('column "%s" %s', key, coalesce('of type ' || type || ' cannot be a DISTKEY or SORTKEY', 'does not exist'));
   end loop;
-  if cardinality(sortkeys) > 0 and (select relpersistence <> 't' from pg_class where oid = tbl) then
+  if cardinality(sortkeys) > 0 and (select relpersistence <> 't' from pg_class where oid = tbl)
+    and not exists (
+      select from local_index where indrelid = tbl and indnkeyatts >= cardinality(sortkeys) and not exists (
+        select from unnest(sortkeys) with ordinality as k(name, place)
+        join local_attribute as a on a.attrelid = tbl and a.attname = k.name
+        where indkey[place::integer - 1] <> a.attnum))
+  then
     select string_agg(quote_ident(c), ', ') into columns from unnest(sortkeys) as c;
     execute format('create index %I on %s (%s)', name, tbl, columns);
     update local_index set indisclustered = true
