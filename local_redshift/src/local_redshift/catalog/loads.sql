@@ -120,8 +120,6 @@ exception when others then
   return false;
 end $$;
 
-create function pg_catalog.pg_last_query_id() returns bigint language sql stable as $$ select pg_last_copy_id() $$;
-
 create view pg_catalog.sys_load_history as
   select c.userid as user_id, c.query as query_id, null::bigint as transaction_id, null::integer as session_id,
          current_database()::text as database_name, 'completed'::text as status, max(trim(c.name)) as table_name,

@@ -10,7 +10,7 @@ import re
 
 from ...errors import Refused
 from ..refusals import redshift_lacks
-from .tables import Function, Type
+from .tables import Function
 
 _SYSTEM = re.compile(r"(?:stl|stv|svl|svv|svcs|sys)_")
 # https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html: these views use functions of the leader node.
@@ -58,9 +58,9 @@ class Places:
         elif function.place == "catalog":
             self._catalog.append(called)
 
-    def type(self, found: Type) -> None:
+    def type(self, name: str, place: str) -> None:
         """Record a cast to a type that only the leader node or only the catalog has."""
-        (self._leader if found.place == "leader" else self._catalog).append(f"type {found.name}")
+        (self._leader if place == "leader" else self._catalog).append(f"type {name}")
 
     def on_leader(self, what: str) -> None:
         """Record a feature that only the leader node has."""

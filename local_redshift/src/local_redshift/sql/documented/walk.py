@@ -13,7 +13,7 @@ from .nodes import CALLED, CATALOG, FIELDS, INSIDE, UNREAD, VALUES
 from .parse import Node
 from .places import Places
 from .scopes import names_of, nodes
-from .tables import FUNCTIONS, OPERATORS, TYPES
+from .tables import FUNCTIONS, OPERATORS, TYPES, lacks
 
 _NO_COLUMNS = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 # https://docs.aws.amazon.com/redshift/latest/dg/r_Date_and_time_literals.html, .../r_interval_data_types.html
@@ -192,14 +192,15 @@ class Walk:
         arguments = body.get("args", [])
         if name in self._functions:
             return
+        ours = not schema or schema[-1] in ("pg_catalog", "information_schema")
+        if ours and lacks(name):
+            raise not_covered(f"function {name}()")
         function = FUNCTIONS.get(name)
-        if function is None or (schema and schema[-1] not in ("pg_catalog", "information_schema")):
+        if function is None or not ours:
             raise Refused(
                 f"function {'.'.join((*schema, name))}() does not exist: Amazon Redshift documents none of this name,"
                 " and none was created here"
             )
-        if not function.here:
-            raise not_covered(f"function {name}()")
         count = len(arguments) + bool(body.get("agg_star"))
         if name == "current_setting" and count == 2:
             raise not_covered("session context variables")
@@ -226,20 +227,20 @@ class Walk:
             self.places.on_leader(_LEADER_WORDS[body["op"]])
 
     def _column_definition(self, body: Node) -> None:
-        found = TYPES.get(body.get("typeName", {}).get("names", [{}])[-1].get("String", {}).get("sval"))
-        if found is not None and not found.here:
+        name = body.get("typeName", {}).get("names", [{}])[-1].get("String", {}).get("sval")
+        if TYPES.get(name) == "declared":
             del body["typeName"]  # such a column may be declared, but has no values (tables.py)
 
     def _type(self, body: Node) -> None:
         *schema, name = (part["String"]["sval"] for part in body["names"])
         # The parser returns bpchar for the keyword CHAR, so this is the type "char" in quotes.
-        found = TYPES.get('"char"' if name == "char" else name)
-        if found is None or schema not in ([], ["pg_catalog"]):
+        place = TYPES.get('"char"' if name == "char" else name)
+        if place is None or schema not in ([], ["pg_catalog"]):
             raise redshift_lacks(f"type {'.'.join((*schema, name))}")
-        if not found.here:
+        if place == "declared":
             raise not_covered(f"values of type {name.upper()}")
-        if found.place:
-            self.places.type(found)
+        if place:
+            self.places.type(name, place)
 
     def _operation(self, body: Node) -> None:
         *schema, name = (part["String"]["sval"] for part in body["name"])
