@@ -186,15 +186,6 @@ def test_maxerror_leaves_out_invalid_characters(four: Client) -> None:
     ]
 
 
-# https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOADERROR_DETAIL.html
-def test_loaderror_detail_has_the_fields_of_a_bad_line(four: Client) -> None:
-    four.copy_fails("t", four.warehouse.put("bad", raw=b"1|b|soon|\n"), "", "stl_load_errors")
-    assert four(
-        "select d.line_number, d.field, trim(d.value), d.is_null, trim(d.colname) from stl_loaderror_detail as d"
-        " where d.session = pg_backend_pid() and d.value <> '1' and d.value <> 'b'"
-    ) == [(1, 3, "soon", 0, "day")]
-
-
 @pytest.mark.parametrize(
     ("compress", "option"), [(gzip.compress, "gzip"), (bz2.compress, "bzip2"), (zstandard.compress, "zstd")]
 )

@@ -21,13 +21,6 @@ create view pg_catalog.stl_load_errors as
   select userid, slice, tbl, starttime, session, query, filename, line_number, colname, type, col_length,
          position, raw_line, raw_field_value, err_code, err_reason, is_partial, start_offset
   from local_load_errors where userid in (select userid from local_visible_users);
--- This view has only the failing column of a line, not the columns before it.
--- https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOADERROR_DETAIL.html
-create view pg_catalog.stl_loaderror_detail as
-  select userid, slice, session, query, filename, line_number,
-         (select attnum::integer from pg_attribute where attrelid = tbl::oid and attname = colname::text) as field,
-         colname, raw_field_value as value, (raw_field_value = '')::integer as is_null, type, col_length
-  from local_load_errors where userid in (select userid from local_visible_users);
 create view pg_catalog.sys_load_error_detail as
   select userid as user_id, query as query_id, null::bigint as transaction_id, session as session_id,
          current_database() as database_name, tbl as table_id, starttime as start_time, filename as file_name,
@@ -133,6 +126,3 @@ create view pg_catalog.sys_load_history as
   cross join lateral (select count(*) as errors from stl_load_errors as e where e.query = c.query) as e
   where c.userid in (select userid from local_visible_users)
   group by c.userid, c.query;
-create view pg_catalog.sys_load_detail as
-  select userid as user_id, query as query_id, trim(filename) as file_name, null::bigint as bytes_scanned,
-         lines_scanned, null::bigint as splits_scanned, curtime as record_time from stl_load_commits;

@@ -191,10 +191,6 @@ create view pg_catalog.svv_default_privileges as
          p.identity_type as grantee_type, p.admin_option
   from pg_default_acl as d left join pg_namespace as n on n.oid = d.defaclnamespace
   cross join lateral local_privileges(d.defaclacl, d.defaclrole) as p;
-create view pg_catalog.svv_language_privileges as
-  select l.lanname::text as language_name, p.privilege_type, p.identity_id, p.identity_name, p.identity_type,
-         p.admin_option
-  from pg_language as l cross join lateral local_privileges(l.lanacl, l.lanowner) as p;
 create view pg_catalog.svv_user_info as
   select u.usename::text as user_name, u.usesysid::integer as user_id, u.usecreatedb as createdb,
          u.usesuper as superuser, false as catalog_update,
@@ -202,11 +198,6 @@ create view pg_catalog.svv_user_info as
          'RESTRICTED'::text as syslog_access, null::timestamp as last_ddl_timestamp, null::text as session_timeout,
          null::text as external_user_id
   from pg_user as u join pg_roles as r on r.oid = u.usesysid where u.usename not like 'pg\_%';
-create view pg_catalog.svl_user_info as
-  select user_name as usename, user_id as usesysid, createdb as usecreatedb, superuser as usesuper,
-         catalog_update as usecatupd, connection_limit as useconnlimit, syslog_access as syslogaccess,
-         last_ddl_timestamp as last_ddl_ts, session_timeout as sessiontimeout, external_user_id
-  from svv_user_info;
 
 create view pg_catalog.svv_transactions as
   select a.usename::text as txn_owner, d.datname::text as txn_db, a.backend_xid::text::bigint as xid, a.pid,
