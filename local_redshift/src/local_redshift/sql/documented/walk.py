@@ -81,9 +81,9 @@ class Walk:
         if isinstance(value, list):
             for each in value:
                 self._descend(kind, field, each)
-        elif (kind, field) in INSIDE and INSIDE[(kind, field)]:
+        elif (kind, field) in INSIDE:
             self._visit(INSIDE[(kind, field)], value)
-        elif isinstance(value, dict) and kind != "A_Const":
+        elif isinstance(value, dict):
             for inner, body in value.items():
                 if not inner[0].isupper():
                     raise _lacks(f"{kind}.{field}")
@@ -374,10 +374,13 @@ def _readable(what: str) -> str:
     """Return a readable name of a node, field or value, such as DROP INDEX for DropStmt.removeType=OBJECT_INDEX."""
     kind, _, rest = what.partition(".")
     field, _, value = rest.partition("=")
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.removesuffix("Stmt")).upper()
-    value = re.sub(r"^(?:OBJECT|AT|FETCH|CONSTR|SVFOP|SETOP)_", "", value)
-    value = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", value).upper()
-    return f"{words} {value}" if value else f"{words} with {field}" if field else words
+    words = _words(re.sub(r"^A_|(?:Stmt|Expr|Def|Cmd)$", "", kind))
+    value = _words(re.sub(r"^(?:OBJECT|AT|FETCH|CONSTR|SVFOP|SETOP|AEXPR|TRANS_STMT)_", "", value))
+    return f"{words} {value}" if value else f"{_words(field.removesuffix('Clause'))} in {words}" if field else words
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name).upper()
 
 
 def _no_context(setting: str) -> None:
