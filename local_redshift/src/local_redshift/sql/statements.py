@@ -104,7 +104,7 @@ def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
         statement = Statement("plain", render(tokens))
     if words[0] not in _QUERIES and statement.kind in ("plain", "script"):
         sent = tokenize(_without_checked(statement.text, tokens, words))
-        if sent[0].low == words[0]:
+        if visible(sent)[0].low == words[0]:
             check(sent)
     return statement
 
