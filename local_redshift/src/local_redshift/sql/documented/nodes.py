@@ -63,8 +63,7 @@ _FIELDS = {
     # Tables and views: r_CREATE_TABLE_NEW.html, r_CREATE_TABLE_AS.html, r_CREATE_VIEW.html, r_ALTER_TABLE.html
     "CreateStmt": "relation tableElts oncommit if_not_exists",
     "ColumnDef": "colname typeName constraints",
-    "Constraint": "contype conname raw_expr generated_when options keys indexname pktable fk_attrs pk_attrs"
-    " fk_matchtype fk_upd_action fk_del_action initially_valid is_enforced skip_validation deferrable initdeferred",
+    "Constraint": "contype conname raw_expr generated_when options keys initially_valid is_enforced skip_validation",
     "DefElem": "defname arg",
     "TableLikeClause": "relation options relationOid",
     "CreateTableAsStmt": "query into objtype",
@@ -152,11 +151,9 @@ VALUES = {
     },
     ("Constraint", "contype"): {
         "CONSTR_NULL", "CONSTR_NOTNULL", "CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_PRIMARY", "CONSTR_UNIQUE",
-        "CONSTR_FOREIGN",
     },
     ("AlterTableCmd", "subtype"): {
-        "AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType", "AT_AddConstraint", "AT_DropConstraint",
-        "AT_ChangeOwner", "AT_AddIndexConstraint",
+        "AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType", "AT_DropConstraint", "AT_ChangeOwner",
     },
     ("RenameStmt", "renameType"): {
         "OBJECT_TABLE", "OBJECT_COLUMN", "OBJECT_SCHEMA", "OBJECT_DATABASE", "OBJECT_ROLE", "OBJECT_VIEW",

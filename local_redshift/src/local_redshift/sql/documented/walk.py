@@ -376,7 +376,9 @@ def _readable(what: str) -> str:
     field, _, value = rest.partition("=")
     words = _words(re.sub(r"^A_|(?:Stmt|Expr|Def|Cmd)$", "", kind))
     value = _words(re.sub(r"^(?:OBJECT|AT|FETCH|CONSTR|SVFOP|SETOP|AEXPR|TRANS_STMT)_", "", value))
-    return f"{words} {value}" if value else f"{_words(field.removesuffix('Clause'))} in {words}" if field else words
+    if field and not value:
+        return f"{_words(field.removesuffix('Clause'))} in {words}"
+    return f"{words} {value}".strip()
 
 
 def _words(name: str) -> str:
