@@ -17,8 +17,6 @@ def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     for word in ("append", "sortkey", "distkey", "diststyle", "encode"):
         if word in words and "add" not in words:
             raise not_covered(f"ALTER TABLE ... {word.upper()}")
-    if words[2:4] == ["if", "exists"]:
-        raise redshift_lacks("ALTER TABLE IF EXISTS")
     action, start = _action(tokens)
     for i, token in enumerate(parts(tokens[start:])):
         if i and visible(token):
@@ -27,8 +25,6 @@ def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return _add(tokens, start)
     if action == "alter":
         return _alter_column(tokens, words)
-    if action == "drop" and "exists" in words:
-        raise redshift_lacks("ALTER TABLE ... DROP COLUMN IF EXISTS")
     if action == "drop":
         return _drop(tokens, start)
     if action == "rename":

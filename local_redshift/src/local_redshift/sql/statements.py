@@ -251,37 +251,6 @@ def _analyze(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     return None
 
 
-def _merge(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """Refuse the forms of MERGE that only PostgreSQL has."""
-    using = words.index("using") if "using" in words else 0
-    if words[using + 1] == "(":
-        raise redshift_lacks("MERGE ... USING (subquery): load it into a temporary table first")
-    target = words[2:using]
-    if target[1::2] != ["."] * (len(target) // 2):
-        raise redshift_lacks("alias for the target of MERGE")
-    clauses = " ".join(words)
-    for extra, what in (
-        (r"\bmatched and\b", "WHEN MATCHED AND condition"),
-        (r"\bmatched by\b", "WHEN NOT MATCHED BY"),
-        (r"\bdo nothing\b", "DO NOTHING in MERGE"),
-    ):
-        if re.search(extra, clauses):
-            raise redshift_lacks(what)
-    if not (
-        re.search(r"when matched then (update|delete)", clauses) and "when not matched then insert" in clauses
-    ):
-        raise Refused(
-            "MERGE needs both WHEN MATCHED THEN ... and WHEN NOT MATCHED THEN INSERT ... on Amazon Redshift"
-        )
-    return None
-
-
-def _lock(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    if "mode" in words or "nowait" in words or "only" in words:
-        raise redshift_lacks("LOCK ... IN mode MODE / NOWAIT / ONLY")
-    return None
-
-
 def _declare(tokens: Tokens, words: Sequence[str]) -> Statement:
     """Allow a session one cursor at a time: https://docs.aws.amazon.com/redshift/latest/dg/declare.html"""
     return Statement("script", render(tokens), before="select pg_catalog.local_one_cursor()")
@@ -297,8 +266,6 @@ _HANDLERS: dict[str, Callable[[Tokens, Sequence[str]], Statement | None]] = {
     "truncate": _truncate,
     "vacuum": _vacuum,
     "analyze": _analyze,
-    "merge": _merge,
-    "lock": _lock,
     "set": setting,
     "show": setting,
     "reset": setting,

@@ -144,6 +144,15 @@ class Walk:
     def _writes(self, body: Node) -> None:
         self.places.writes = True
 
+    def _merge(self, body: Node) -> None:
+        self.places.writes = True
+        if "RangeVar" not in body["sourceRelation"]:
+            raise redshift_lacks("MERGE ... USING (subquery): load it into a temporary table first")
+        if "alias" in body["relation"]:
+            raise redshift_lacks("alias for the target of MERGE")
+        if len({clause["MergeWhenClause"]["matchKind"] for clause in body["mergeWhenClauses"]}) < 2:
+            raise Refused("MERGE needs both WHEN MATCHED and WHEN NOT MATCHED THEN INSERT on Amazon Redshift")
+
     def _view(self, body: Node) -> None:
         if body["view"]["relpersistence"] != "p":
             raise redshift_lacks("TEMPORARY view")
@@ -334,7 +343,7 @@ _RULES: dict[str, Callable[[Walk, Node], None]] = {
     "InsertStmt": Walk._insert,
     "UpdateStmt": Walk._writes,
     "DeleteStmt": Walk._writes,
-    "MergeStmt": Walk._writes,
+    "MergeStmt": Walk._merge,
     "CreateTableAsStmt": Walk._writes,
     "ViewStmt": Walk._view,
     "RangeVar": Walk._relation,
@@ -375,7 +384,7 @@ def _readable(what: str) -> str:
     kind, _, rest = what.partition(".")
     field, _, value = rest.partition("=")
     words = _words(re.sub(r"^A_|(?:Stmt|Expr|Def|Cmd)$", "", kind))
-    value = _words(re.sub(r"^(?:OBJECT|AT|FETCH|CONSTR|SVFOP|SETOP|AEXPR|TRANS_STMT)_", "", value))
+    value = _words(re.sub(r"^(?:OBJECT|AT|CMD|FETCH|CONSTR|SVFOP|SETOP|AEXPR|TRANS_STMT)_", "", value))
     if field and not value:
         return f"{_words(field.removesuffix('Clause'))} in {words}"
     return f"{words} {value}".strip()
