@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg2
 
-from .aws_json import Caller, Fault, Given, Operation
+from .aws_json import Caller, Fault, Given
 from .data_statements import Batch, Column, Statement, bind, describe_columns
 
 PAGE = 1000  # rows per response, unless the request says otherwise
@@ -49,7 +49,7 @@ Connect = Callable[[Target], Any]
 
 
 class DataApi:
-    """The operations of the Data API, on connections that `connect` opens."""
+    """The operations of the Data API, as methods, on connections that `connect` opens."""
 
     def __init__(self, check: Callable[[Target], None], connect: Connect) -> None:
         """:param check: raises Fault for a cluster, workgroup or secret that does not exist."""
@@ -57,21 +57,6 @@ class DataApi:
         self._batches: dict[str, tuple[Batch, Target]] = {}
         self._tokens: dict[str, str] = {}
         self._lock = threading.Lock()
-
-    @property
-    def operations(self) -> dict[str, Operation]:
-        return {
-            "ExecuteStatement": self.execute_statement,
-            "BatchExecuteStatement": self.batch_execute_statement,
-            "DescribeStatement": self.describe_statement,
-            "GetStatementResult": self.get_statement_result,
-            "CancelStatement": self.cancel_statement,
-            "ListStatements": self.list_statements,
-            "ListDatabases": self.list_databases,
-            "ListSchemas": self.list_schemas,
-            "ListTables": self.list_tables,
-            "DescribeTable": self.describe_table,
-        }
 
     # Statements
 
