@@ -252,15 +252,10 @@ EMPTY = {
     "svv_user_grants": "user_id, role_id, admin_option",
     "svv_system_privileges": "system_privilege, identity_name",
     "stl_query": "userid, query, label, xid, pid, database, querytxt, starttime, endtime, aborted",
-    "stl_querytext": "userid, xid, pid, query, sequence, text",
     "stl_undone": "xact_id, xact_id_undone, undo_start_ts, table_id",
-    "stl_ddltext": "userid, xid, pid, starttime, sequence, text",
     "svl_qlog": "userid, query, elapsed, substring, source_query",
-    "svl_statementtext": "userid, xid, type, text",
     "stv_inflight": "userid, slice, query, pid, text",
-    "stl_utilitytext": "userid, xid, pid, starttime, sequence, text",
     "sys_query_history": "user_id, query_id, status, start_time, elapsed_time, execution_time, query_text",
-    "sys_query_text": "query_id, sequence, text",
     "sys_query_detail": "query_id, step_name, table_id, start_time, output_rows",
 }
 

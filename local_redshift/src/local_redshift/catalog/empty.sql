@@ -6,21 +6,14 @@ declare
   columns text;
 begin
   for name, columns in values
-    ('stl_ddltext', 'userid int, xid bigint, pid int, label char(320), starttime timestamp, endtime timestamp,
-     sequence int, text char(200)'),
     ('stl_query', 'userid int, query int, label char(320), xid bigint, pid int, database char(32),
      querytxt char(4000), starttime timestamp, endtime timestamp, aborted int, insert_pristine int,
      concurrency_scaling_status int'),
-    ('stl_querytext', 'userid int, xid bigint, pid int, query int, sequence int, text char(200)'),
     ('stl_undone', 'userid int, xact_id bigint, xact_id_undone bigint, undo_start_ts timestamp, undo_end_ts timestamp,
      table_id bigint'),
-    ('stl_utilitytext', 'userid int, xid bigint, pid int, label char(320), starttime timestamp, endtime timestamp,
-     sequence int, text char(200)'),
     ('svl_qlog', 'userid int, query int, xid bigint, pid int, starttime timestamp, endtime timestamp, elapsed bigint,
      aborted int, label char(320), substring char(60), source_query int, concurrency_scaling_status_txt text,
      from_sp_call int'),
-    ('svl_statementtext', 'userid int, xid bigint, pid int, label char(320), starttime timestamp, endtime timestamp,
-     sequence int, type char(10), text char(200)'),
     ('svv_datashares', 'share_name varchar(128), share_id int, share_owner int, source_database varchar(128),
      consumer_database varchar(128), share_type varchar(8), createdate timestamp, is_publicaccessible boolean,
      share_acl varchar(256), producer_account varchar(16), producer_namespace varchar(64), managed_by varchar(64)'),
@@ -51,9 +44,7 @@ begin
      usage_limit char(150), compute_type char(16), compile_time bigint, planning_time bigint, lock_wait_time bigint,
      service_class_name char(255), service_class_id int, query_priority char(20), short_query_accelerated char(64),
      user_query_hash char(40), generic_query_hash char(40), query_hash_version bigint,
-     result_cache_query_id char(200)'),
-    ('sys_query_text', 'user_id int, query_id bigint, transaction_id bigint, session_id int, start_time timestamp,
-     sequence int, text char(200)')
+     result_cache_query_id char(200)')
   loop
     execute format('create view pg_catalog.%I as select * from json_to_recordset(''[]'') as empty (%s)', name, columns);
   end loop;

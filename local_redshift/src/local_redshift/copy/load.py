@@ -228,7 +228,7 @@ class Load:
                     "err_code": int(code or 1216), "err_reason": why[:100],
                 }
             )  # fmt: skip
-        await asyncio.to_thread(self._history.record_errors, self._database, rows)
+        await asyncio.to_thread(self._history.record, self._database, "local_load_errors", rows)
 
     async def _structural_error(self, error: SqlError) -> None:
         """Record a line that cannot be split into fields, such as a CSV line with too few, and fail the load."""
@@ -261,4 +261,4 @@ class Load:
              "loaded": self.rows}
             for file in self._lines.files
         ]  # fmt: skip
-        await asyncio.to_thread(self._history.record_files, self._database, rows)
+        await asyncio.to_thread(self._history.record, self._database, "local_load_commits", rows)

@@ -55,7 +55,9 @@ _REDSHIFT_PAIRS = {
 _REDSHIFT_STATEMENTS = re.compile(
     r"(?:attach|detach|show) (?:rls|masking) polic(?:y|ies)|show policies|show column grants|cancel\b|use\b"
     r"|copy job (?:list|show|alter|run|drop)\b|desc (?:datashare|identity provider)"
-    r"|(?:create|alter|drop|show) template|alter system|(?:show|drop) (?:procedure|model)"
+    r"|(?:create|alter|drop|show) template|alter (?:system|function)"
+    r"|show (?:table|grants|procedures?|functions|parameters|constraints|model|datashares|external)\b"
+    r"|(?:create(?: or replace)?|alter|drop) (?:procedure|library|model|datashare|role|identity|masking|rls)"
     r"|(?:create|alter|drop) external (?:schema|table|view|function|model)"
     r"|(?:create|alter) database .* (?:collate|isolation level)\b|alter schema .* quota\b"
     r"|alter table .* (?:row level security|masking|alter autorefresh|set location|set table properties|set file format"

@@ -61,9 +61,6 @@ order by 7, 5{limit}
 """
 
 _PARTS = {"databases": -1, "schemas": 1, "tables": 2, "columns": 3}  # parts of a name with the database
-_OTHERS = {
-    "table", "grants", "procedures", "functions", "parameters", "constraints", "model", "datashares", "external",
-}  # fmt: skip
 
 
 def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | None:
@@ -94,8 +91,6 @@ def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | Non
             raise Refused("SHOW COLUMNS needs FROM TABLE database.schema.table")
         place = {"schema": literal(names[-2]), "table": literal(names[-1])}
         return Statement("plain", _COLUMNS.format(**place, **options))
-    if what in _OTHERS:
-        raise not_covered(f"SHOW {what.upper()} (ask pg_table_def or the SVV views)")
     return None
 
 
