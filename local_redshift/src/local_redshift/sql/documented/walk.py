@@ -66,16 +66,16 @@ class Walk:
                 raise _lacks(f"{kind}.{field}")
             if isinstance(value, (dict, list)):
                 if f"{kind}.{field}" in CATALOG:
-                    self.places.only_in_catalog(CATALOG[f"{kind}.{field}"])
+                    self.places.catalog.append(CATALOG[f"{kind}.{field}"])
                 self._descend(kind, field, value)
                 continue
             values = VALUES.get((kind, field))
             if values is not None and value not in values:
                 raise _lacks(f"{kind}.{field}={value}")
             if f"{kind}.{field}={value}" in CATALOG:
-                self.places.only_in_catalog(CATALOG[f"{kind}.{field}={value}"])
+                self.places.catalog.append(CATALOG[f"{kind}.{field}={value}"])
         if kind in CATALOG:
-            self.places.only_in_catalog(CATALOG[kind])
+            self.places.catalog.append(CATALOG[kind])
 
     def _descend(self, kind: str, field: str, value: Any) -> None:
         if isinstance(value, list):
@@ -161,15 +161,15 @@ class Walk:
     def _relation(self, body: Node) -> None:
         if not body.get("inh"):
             raise redshift_lacks("ONLY (tables do not inherit)")
-        self.places.relation(body.get("schemaname", ""), body["relname"])
+        self.places.relations.append((body.get("schemaname", ""), body["relname"]))
 
     def _table_function(self, body: Node) -> None:
-        self.places.on_leader("a function in FROM")
+        self.places.leader.append("a function in FROM")
 
     def _column(self, body: Node) -> None:
         last = body["fields"][-1].get("String", {}).get("sval")
         if last in _NO_COLUMNS:
-            self.places.only_in_catalog(f"column {last}")
+            self.places.catalog.append(f"column {last}")
 
     def _target(self, body: Node) -> None:
         # The star that the parser generates for TABLE t has no position in the text.
@@ -181,7 +181,7 @@ class Walk:
         if columns and columns[0][-1].startswith("local_"):
             return  # the rewrite of QUALIFY with a star (queries.py)
         if any("String" in each or "A_Star" in each for each in body["indirection"]):
-            self.places.only_in_catalog("field of a row")
+            self.places.catalog.append("field of a row")
 
     def _cast(self, body: Node) -> None:
         if (
@@ -233,7 +233,7 @@ class Walk:
 
     def _word(self, body: Node) -> None:
         if body["op"] in _LEADER_WORDS:
-            self.places.on_leader(_LEADER_WORDS[body["op"]])
+            self.places.leader.append(_LEADER_WORDS[body["op"]])
 
     def _column_definition(self, body: Node) -> None:
         name = body.get("typeName", {}).get("names", [{}])[-1].get("String", {}).get("sval")
@@ -249,12 +249,12 @@ class Walk:
         if place == "declared":
             raise not_covered(f"values of type {name.upper()}")
         if place:
-            self.places.type(name, place)
+            (self.places.leader if place == "leader" else self.places.catalog).append(f"type {name}")
 
     def _operation(self, body: Node) -> None:
         *schema, name = (part["String"]["sval"] for part in body["name"])
         if schema:
-            self.places.only_in_catalog("OPERATOR(...)")
+            self.places.catalog.append("OPERATOR(...)")
         if body["kind"] == "AEXPR_IN":
             _lists(body["lexpr"], *body["rexpr"]["List"]["items"])
         if name not in OPERATORS and body["kind"] not in _KEYWORDS:
@@ -265,7 +265,7 @@ class Walk:
             del body["rexpr"]
             self._descend("A_Expr", "rexpr", escape["args"])
         if name in ("+", "-") and any(_is_months(body.get(side)) for side in ("lexpr", "rexpr")):
-            self.places.not_beside_table(
+            self.places.apart.append(
                 "Interval values with month or year parts are not supported (use DATEADD)"
             )
 
