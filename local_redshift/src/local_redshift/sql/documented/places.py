@@ -47,13 +47,12 @@ class Places:
 
     def function(self, function: Function) -> None:
         """Record a function call."""
-        called = f"function {function.name}()"
-        if function.place == "leader":
-            self.leader.append(called)
-        elif function.place == "compute":
+        if function.place == "compute":
             self.compute.append(function.name.upper())
-        elif function.place == "catalog":
-            self.catalog.append(called)
+        elif function.place:
+            (self.leader if function.place == "leader" else self.catalog).append(
+                f"function {function.name}()"
+            )
 
     def check(self) -> bool:
         """Return whether the statement reads only the catalog. Raise Refused for a feature that its node type lacks."""
