@@ -155,7 +155,7 @@ def read_results(report: Path, classes: list[dict[str, Any]]) -> list[Result]:
 
 
 def table(source: str, results: list[Result]) -> str:
-    """Return the counts of a suite, and its failures grouped by class and error, in Markdown."""
+    """Return the counts of a suite, and its failures by class, in Markdown."""
     outcomes = Counter(each.outcome for each in results)
     cloud, types = (sum(each.kind == kind for each in results) for kind in ("needs cloud", "needs a type"))
     local = outcomes["passed"] + outcomes["failed"] - cloud - types
@@ -166,10 +166,12 @@ def table(source: str, results: list[Result]) -> str:
         f" {share:.0f} % of the others pass.",
         "",
     ]
-    groups = Counter((each.kind, each.error[:110]) for each in results if each.outcome == "failed")
-    if groups:
-        lines += ["| tests | class | first error |", "|---|---|---|"]
-        for (kind, error), count in sorted(groups.items(), key=lambda item: (-item[1], item[0])):
+    kinds = Counter(each.kind for each in results if each.outcome == "failed")
+    if kinds:
+        lines += ["| tests | class | most frequent error |", "|---|---|---|"]
+        for kind, count in kinds.most_common():
+            errors = Counter(each.error[:110] for each in results if each.kind == kind)
+            ((error, _),) = errors.most_common(1)
             lines.append(f"| {count} | {kind} | {error.replace('|', chr(92) + '|')} |")
     return "\n".join(lines)
 

@@ -203,6 +203,8 @@ NOT_COVERED = [
     ("refresh materialized view {s}.mv cascade", "CASCADE"),
     ("refresh materialized view {s}.mv restrict", "RESTRICT"),
     ("alter database dev isolation level snapshot", "ISOLATION LEVEL"),
+    ("alter table {s}.a add primary key (id)", "ADD of a key"),
+    ("alter table {s}.a add constraint c foreign key (id) references {s}.docs (id)", "ADD of a key"),
     ("create schema other create table a (id int)", "CREATE SCHEMA with schema elements"),
     ("alter table {s}.mv alter autorefresh = true", "AUTOREFRESH"),
     ("select * from stl_unload_log", "the system view stl_unload_log"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
@@ -313,7 +314,11 @@ def test_a_cluster_may_have_the_user_of_the_services(api: Api) -> None:
         _wait(api, "same-user", "available")
     finally:
         api.redshift.delete_cluster(ClusterIdentifier="same-user", SkipFinalClusterSnapshot=True)
-    api.login(running.user, running.password).close()
+    with contextlib.closing(api.login(running.user, running.password)) as login, login.cursor() as cursor:
+        # The deletion has not revoked the rights of the services' user.
+        cursor.execute("select count(*) from pg_statistic")
+        cursor.execute(f"alter user {running.user} set query_group to 'a'")
+        cursor.execute(f"alter user {running.user} reset query_group")
     assert api.rows("select 1") == [[("longValue", 1)]]
 
 

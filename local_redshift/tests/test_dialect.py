@@ -62,6 +62,12 @@ def test_statements_of_one_message_are_told_apart() -> None:
     assert translate(" ; -- nothing\n;") == []
 
 
+@pytest.mark.parametrize("before", ["", " ", "/* from a tool */ ", "-- a comment\n"])
+def test_a_statement_after_a_blank_or_a_comment_is_checked_too(before: str) -> None:
+    for sql in ("drop index i", "alter table t set schema s", "rollback and chain"):
+        assert [each.kind for each in translate(before + sql)] == ["refused"], sql
+
+
 @pytest.mark.parametrize("path", ["$", "a", "$.a[", "$..a", "$. ", "$" + ".a " * 40 + "[", 3])
 def test_bad_jsonpath(path: object) -> None:
     with pytest.raises(SqlError, match="Invalid JSONPath"):

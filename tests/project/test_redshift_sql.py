@@ -41,6 +41,9 @@ class Anything(jinja2.Undefined):
     def __str__(self) -> str:
         return "anything"
 
+    def __iter__(self) -> Iterator[Any]:
+        yield self
+
     __getattr__ = __call__
 
 

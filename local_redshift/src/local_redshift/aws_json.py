@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from botocore import xform_name
+
 Given = dict[str, Any]
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -20,7 +22,6 @@ class Caller:
     region: str
 
 
-Operation = Callable[[Caller, Given], Given]
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/")
 
 
@@ -32,12 +33,16 @@ class Fault(Exception):
         self.code, self.message = code, message
 
 
-def serve(application: Application, service: str, operations: dict[str, Operation]) -> Application:
-    """Return an application that serves `service`, and passes all other requests to `application`.
+def serve(application: Application, name: str, operations: object) -> Application:
+    """Return an application that serves a service, and passes all other requests to `application`.
 
-    :param service: the part of the header X-Amz-Target before the dot.
-    :param operations: functions by the name of the operation. Other operations of the service are refused by name.
+    :param name: the service's name in boto3.
+    :param operations: has a method with boto3's name for each operation. Other operations are refused by name.
     """
+    from botocore.session import Session  # takes long to import
+
+    model = Session().get_service_model(name)
+    service = model.metadata["targetPrefix"]
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         asked, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
@@ -47,11 +52,12 @@ def serve(application: Application, service: str, operations: dict[str, Operatio
         signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
         caller = Caller(signed[1], signed[2]) if signed else Caller("", "")
         try:
-            if operation not in operations:
+            method = getattr(operations, xform_name(operation), None)
+            if operation not in model.operation_names or method is None:
                 raise Fault(
                     "UnknownOperationException", f"the local Redshift does not cover {service} {operation}"
                 )
-            status, found = "200 OK", operations[operation](caller, given)
+            status, found = "200 OK", method(caller, given)
         except Fault as fault:
             status, found = "400 Bad Request", {"__type": fault.code, "message": fault.message}
         body = json.dumps(found).encode()

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg2
 
-from .aws_json import Caller, Fault, Given, Operation
+from .aws_json import Caller, Fault, Given
 from .data_statements import Batch, Column, Statement, bind, describe_columns
 
 PAGE = 1000  # rows per response, unless the request says otherwise
@@ -49,7 +49,7 @@ Connect = Callable[[Target], Any]
 
 
 class DataApi:
-    """The operations of the Data API, on connections that `connect` opens."""
+    """The operations of the Data API, as methods, on connections that `connect` opens."""
 
     def __init__(self, check: Callable[[Target], None], connect: Connect) -> None:
         """:param check: raises Fault for a cluster, workgroup or secret that does not exist."""
@@ -57,21 +57,6 @@ class DataApi:
         self._batches: dict[str, tuple[Batch, Target]] = {}
         self._tokens: dict[str, str] = {}
         self._lock = threading.Lock()
-
-    @property
-    def operations(self) -> dict[str, Operation]:
-        return {
-            "ExecuteStatement": self.execute_statement,
-            "BatchExecuteStatement": self.batch_execute_statement,
-            "DescribeStatement": self.describe_statement,
-            "GetStatementResult": self.get_statement_result,
-            "CancelStatement": self.cancel_statement,
-            "ListStatements": self.list_statements,
-            "ListDatabases": self.list_databases,
-            "ListSchemas": self.list_schemas,
-            "ListTables": self.list_tables,
-            "DescribeTable": self.describe_table,
-        }
 
     # Statements
 
@@ -230,28 +215,21 @@ class DataApi:
             raise Fault("ValidationException", str(error).strip()) from None
 
     def list_databases(self, caller: Caller, given: Given) -> Given:
-        sql = (
-            "select datname::text from pg_catalog.pg_database where datallowconn and not datistemplate"
-            " and datname <> 'postgres' order by 1"
-        )
+        sql = "select database_name from svv_redshift_databases order by 1"
         return _page("Databases", [name for (name,) in self._rows(caller, given, sql)], given)
 
     def list_schemas(self, caller: Caller, given: Given) -> Given:
-        sql = (
-            "select nspname::text from pg_catalog.pg_namespace where nspname like %s"
-            " and nspname !~ '^pg_(toast|temp)' order by 1"
-        )
+        sql = "select schema_name from svv_all_schemas where schema_name like %s order by 1"
         rows = self._rows(caller, given, sql, given.get("SchemaPattern", "%"))
         return _page("Schemas", [name for (name,) in rows], given)
 
     def list_tables(self, caller: Caller, given: Given) -> Given:
         sql = (
-            "select relname::text, nspname::text,"
-            " case when nspname in ('pg_catalog', 'information_schema') then 'SYSTEM ' else '' end"
-            " || case relkind when 'v' then 'VIEW' else 'TABLE' end"
-            " from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
-            " where relkind in ('r', 'v') and nspname like %s and relname like %s and nspname !~ '^pg_(toast|temp)'"
-            " and has_schema_privilege(n.oid, 'usage') order by 2, 1"
+            "select table_name, table_schema,"
+            " case when table_schema in ('pg_catalog', 'information_schema') then 'SYSTEM ' else '' end"
+            " || replace(table_type, 'BASE ', '')"
+            " from svv_tables where table_schema like %s and table_name like %s and table_schema !~ '^pg_temp'"
+            " order by 2, 1"
         )
         patterns = given.get("SchemaPattern", "%"), given.get("TablePattern", "%")
         rows = self._rows(caller, given, sql, *patterns)

@@ -225,17 +225,16 @@ class _Clusters:
         return cluster
 
     def pause_cluster(self, name: str) -> Any:
-        cluster = self._find(name)
-        _refuse_unless(cluster, "pause", "available")
-        cluster.status = "pausing", "paused"
-        self.roles.allow_login(cluster.master_username, False)
-        return cluster
+        return self._switch(name, "pause", "available", ("pausing", "paused"))
 
     def resume_cluster(self, name: str) -> Any:
+        return self._switch(name, "resume", "paused", ("resuming", "available"))
+
+    def _switch(self, name: str, verb: str, before: str, after: tuple[str, str]) -> Any:
         cluster = self._find(name)
-        _refuse_unless(cluster, "resume", "paused")
-        cluster.status = "resuming", "available"
-        self.roles.allow_login(cluster.master_username, True)
+        _refuse_unless(cluster, verb, before)
+        cluster.status = after
+        self.roles.allow_login(cluster.master_username, verb == "resume")
         return cluster
 
     def create_cluster_snapshot(self, name: str, *values: Any, **named: Any) -> Any:

@@ -40,17 +40,16 @@ _PUT_ONLY = {"x-amz-sdk-checksum-algorithm"}
 # Headers without that prefix that also send a request to moto.
 _HANDED_ON = {
     "cache-control", "content-disposition", "content-encoding", "content-language", "content-md5", "expires",
-    "if-modified-since", "if-unmodified-since", "origin",
+    "if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "origin", "range",
 }  # fmt: skip
 _PARAMETERS = {
-    "HEAD": {"versionId"},
-    "GET": {"versionId", "x-id"},
+    "HEAD": set(),
+    "GET": {"x-id"},
     "PUT": {"x-id"},
     "LIST": {
         "list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after", "encoding-type",
     },
 }  # fmt: skip
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _CHECKSUM = re.compile(r"x-amz-checksum-(?:crc32|crc32c|crc64nvme|sha1|sha256)")
 
 
@@ -91,10 +90,9 @@ class Objects:
             if scope["method"] == "GET" and query.get("list-type") == "2":
                 answer = self._list(bucket, query)
         elif kind == "PUT":
-            if "if-match" not in headers and "if-none-match" not in headers:
-                answer = _put(bucket, key, await _read(receive), headers)
+            answer = _put(bucket, key, await _read(receive), headers)
         else:
-            answer = _get(bucket, key, query.get("versionId"), headers, scope["method"])
+            answer = _get(bucket, key, headers, scope["method"])
         if answer is None:
             return False
         status, given, body = answer
@@ -221,43 +219,17 @@ def _put(bucket: FakeBucket, key: str, body: bytes, headers: Headers) -> tuple[i
     return 200, given | {"content-length": "0"}, b""
 
 
-def _get(
-    bucket: FakeBucket, key: str, version: str | None, headers: Headers, method: str
-) -> tuple[int, Headers, bytes] | None:
+def _get(bucket: FakeBucket, key: str, headers: Headers, method: str) -> tuple[int, Headers, bytes] | None:
     backend = s3_backends[bucket.account_id][bucket.partition]
-    if version is not None and not bucket.is_versioned:
-        return None
-    found = backend.get_object(bucket.name, key, version_id=version)
+    found = backend.get_object(bucket.name, key)
     if found is None or found.storage_class in ARCHIVE_STORAGE_CLASSES:
-        return None
-    wanted, unwanted = headers.get("if-match"), headers.get("if-none-match")
-    if (wanted and wanted.strip('"') != found.etag.strip('"')) or unwanted:
         return None
     if headers.get("x-amz-checksum-mode") and found.checksum_algorithm:
         return None
     given = {name.lower(): str(value) for name, value in found.response_dict.items()}
     given |= {name.lower(): str(value) for name, value in found.metadata.items()}
     given["accept-ranges"] = "bytes"
-    if method == "HEAD":
-        return None if "range" in headers else (200, given, b"")
-    if "range" not in headers:
-        return 200, given, found.value
-    return _cut(found, headers["range"], given)
-
-
-def _cut(found: FakeKey, wanted: str, given: Headers) -> tuple[int, Headers, bytes] | None:
-    """Answer a request for a range within the object."""
-    match = _RANGE.fullmatch(wanted)
-    if match is None or not (match[1] or match[2]):
-        return None
-    last = found.size - 1
-    begin = int(match[1]) if match[1] else max(0, found.size - int(match[2]))
-    end = min(int(match[2]), last) if match[1] and match[2] else last
-    if begin > end:
-        return None
-    body = found.value[begin : end + 1]
-    given |= {"content-range": f"bytes {begin}-{end}/{found.size}", "content-length": str(len(body))}
-    return 206, given, body
+    return 200, given, b"" if method == "HEAD" else found.value
 
 
 def _names(bucket: FakeBucket, prefix: str, delimiter: str) -> list[str]:

@@ -163,8 +163,8 @@ def _attach(moto: Application, roles: Roles, running: Running) -> Application:
         serverless = Serverless(roles, address)
         logins = Logins(roles, serverless, running.host, port)
         data_api = DataApi(logins.check, logins.connect)
-        beside = aws_json.serve(moto, "RedshiftServerless", serverless.operations)
-        return aws_json.serve(beside, "RedshiftData", data_api.operations)
+        beside = aws_json.serve(moto, "redshift-serverless", serverless)
+        return aws_json.serve(beside, "redshift-data", data_api)
 
     @functools.cache
     def stacks() -> None:

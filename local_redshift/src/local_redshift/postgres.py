@@ -232,15 +232,16 @@ class Postgres:
             # The master user is not a PostgreSQL superuser: Redshift's superuser has few of those rights.
             create = sql.SQL("create role {} login createrole createdb password {}")
             cursor.execute(create.format(user, sql.Literal(self._user_password)))
-            # ALTER USER ... SET needs this privilege.
+            # ALTER USER ... SET needs this privilege. The grants of the master user are to a role of which it is a
+            # member, because the deletion of a cluster (roles.py) revokes what was granted to the user itself.
             own = ", ".join(f"local.{name}" for name in settings.DEFAULTS | settings.FIXED)
-            cursor.execute(sql.SQL(f"grant set on parameter {own} to {{}}").format(user))
+            cursor.execute(f"grant set on parameter {own} to pg_read_all_stats")
             for subject in _CATALOG:
                 cursor.execute(Path(__file__).with_name("catalog").joinpath(f"{subject}.sql").read_text())
             defaults = sql.Literal(json.dumps(settings.DEFAULTS | settings.FIXED))
             cursor.execute(sql.SQL(settings.CURRENT_SETTING).format(defaults, sql.Literal(sorted(SHOWN))))
             # Redshift's superuser may read these tables, and the tests of Redshift's driver do.
-            cursor.execute(sql.SQL("grant select on pg_statistic, pg_largeobject to {}").format(user))
+            cursor.execute("grant select on pg_statistic, pg_largeobject to pg_read_all_stats")
             cursor.execute(sql.SQL("create database {} owner {}").format(database, user))
             cursor.execute(sql.SQL("grant pg_read_all_stats, pg_signal_backend to {}").format(user))
         connection.close()

@@ -12,7 +12,7 @@ from typing import Any
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 
-from .aws_json import Caller, Fault, Given, Operation
+from .aws_json import Caller, Fault, Given
 from .moto_clusters import Passing, drop_secret, new_secret
 from .roles import Address, Roles
 
@@ -24,7 +24,7 @@ https://docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_Performa
 
 
 class Serverless:
-    """The operations of Redshift Serverless. Every workgroup serves the front's database."""
+    """The operations of Redshift Serverless, as methods. Every workgroup serves the front's database."""
 
     def __init__(self, roles: Roles, address: Address) -> None:
         self._roles, self._address = roles, address
@@ -33,27 +33,6 @@ class Serverless:
         self._limits: dict[str, Thing] = {}
         self._snapshots: dict[str, Thing] = {}
         self._tags: dict[str, list[dict[str, str]]] = {}
-
-    @property
-    def operations(self) -> dict[str, Operation]:
-        return {
-            "CreateNamespace": self._create_namespace,
-            "GetNamespace": self._get_namespace,
-            "DeleteNamespace": self._delete_namespace,
-            "CreateWorkgroup": self._create_workgroup,
-            "GetWorkgroup": self._get_workgroup,
-            "ListNamespaces": self._list_namespaces,
-            "ListWorkgroups": self._list_workgroups,
-            "UpdateWorkgroup": self._update_workgroup,
-            "DeleteWorkgroup": self._delete_workgroup,
-            "CreateUsageLimit": self._create_usage_limit,
-            "UpdateUsageLimit": self._update_usage_limit,
-            "ListUsageLimits": self._list_usage_limits,
-            "ListTagsForResource": self._list_tags_for_resource,
-            "CreateSnapshot": self._create_snapshot,
-            "DeleteSnapshot": self._delete_snapshot,
-            "ListSnapshots": self._list_snapshots,
-        }
 
     def has_workgroup(self, name: str) -> bool:
         return name in self._workgroups
@@ -89,7 +68,7 @@ class Serverless:
             thing["status"] = thing["passing"].get(look)
         return {key: value for key, value in thing.items() if key != "passing"}
 
-    def _create_namespace(self, caller: Caller, given: Given) -> Given:
+    def create_namespace(self, caller: Caller, given: Given) -> Given:
         name, user, tags = given["namespaceName"], given["adminUsername"], given.pop("tags", [])
         password, managed = given.pop("adminUserPassword", None), given.pop("manageAdminPassword", False)
         if name in self._current(self._namespaces):
@@ -107,18 +86,18 @@ class Serverless:
         self._roles.create_master(user, password)
         return {"namespace": self._shown(namespace)}
 
-    def _get_namespace(self, caller: Caller, given: Given) -> Given:
+    def get_namespace(self, caller: Caller, given: Given) -> Given:
         return {
             "namespace": self._shown(self._of(self._namespaces, "namespace", given["namespaceName"]), True)
         }
 
-    def _delete_namespace(self, caller: Caller, given: Given) -> Given:
+    def delete_namespace(self, caller: Caller, given: Given) -> Given:
         name = given["namespaceName"]
         namespace = self._of(self._namespaces, "namespace", name)
         if self._workgroup_of(name):
             raise Fault("ConflictException", f"namespace {name} has a workgroup")
         if given.get("finalSnapshotName"):
-            self._create_snapshot(caller, {"namespaceName": name, "snapshotName": given["finalSnapshotName"]})
+            self.create_snapshot(caller, {"namespaceName": name, "snapshotName": given["finalSnapshotName"]})
         self._namespaces[name] = self._begin(namespace, "DELETING", "DELETED")
         self._roles.drop(namespace["adminUsername"])
         drop_secret(caller.region, name, namespace["adminUsername"])
@@ -128,7 +107,7 @@ class Serverless:
         workgroups = self._current(self._workgroups).values()
         return next((one for one in workgroups if one["namespaceName"] == namespace), None)
 
-    def _create_workgroup(self, caller: Caller, given: Given) -> Given:
+    def create_workgroup(self, caller: Caller, given: Given) -> Given:
         name, tags = given["workgroupName"], given.pop("tags", [])
         self._of(self._namespaces, "namespace", given["namespaceName"])
         if name in self._current(self._workgroups):
@@ -165,12 +144,12 @@ class Serverless:
         if len(zones) < 3:
             raise Fault("ValidationException", f"{len(zones)} availability zones: there must be at least 3")
 
-    def _get_workgroup(self, caller: Caller, given: Given) -> Given:
+    def get_workgroup(self, caller: Caller, given: Given) -> Given:
         workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])
         endpoint = {"address": self._address.host, "port": self._address.port}
         return {"workgroup": {**self._shown(workgroup, True), "endpoint": endpoint}}
 
-    def _update_workgroup(self, caller: Caller, given: Given) -> Given:
+    def update_workgroup(self, caller: Caller, given: Given) -> Given:
         workgroup = self._of(self._workgroups, "workgroup", given["workgroupName"])
         if workgroup["status"] != "AVAILABLE":
             raise Fault("ConflictException", f"workgroup {given['workgroupName']} is {workgroup['status']}")
@@ -187,14 +166,14 @@ class Serverless:
         self._workgroups[given["workgroupName"]] = self._begin(changed, "MODIFYING", "AVAILABLE")
         return {"workgroup": self._shown(self._workgroups[given["workgroupName"]])}
 
-    def _list_namespaces(self, caller: Caller, given: Given) -> Given:
+    def list_namespaces(self, caller: Caller, given: Given) -> Given:
         return {"namespaces": [self._shown(one, True) for one in self._current(self._namespaces).values()]}
 
-    def _list_workgroups(self, caller: Caller, given: Given) -> Given:
+    def list_workgroups(self, caller: Caller, given: Given) -> Given:
         names = list(self._current(self._workgroups))
-        return {"workgroups": [self._get_workgroup(caller, {"workgroupName": n})["workgroup"] for n in names]}
+        return {"workgroups": [self.get_workgroup(caller, {"workgroupName": n})["workgroup"] for n in names]}
 
-    def _delete_workgroup(self, caller: Caller, given: Given) -> Given:
+    def delete_workgroup(self, caller: Caller, given: Given) -> Given:
         name = given["workgroupName"]
         workgroup = self._of(self._workgroups, "workgroup", name)
         if workgroup["status"] != "AVAILABLE":
@@ -204,7 +183,7 @@ class Serverless:
         self._workgroups[name] = self._begin(workgroup, "DELETING", "DELETED")
         return {"workgroup": self._shown(self._workgroups[name])}
 
-    def _create_usage_limit(self, caller: Caller, given: Given) -> Given:
+    def create_usage_limit(self, caller: Caller, given: Given) -> Given:
         workgroups = self._current(self._workgroups).values()
         owner = next((one for one in workgroups if one["workgroupArn"] == given["resourceArn"]), None)
         if owner is None:
@@ -215,19 +194,19 @@ class Serverless:
         self._limits[limit["usageLimitId"]] = limit
         return {"usageLimit": limit}
 
-    def _update_usage_limit(self, caller: Caller, given: Given) -> Given:
+    def update_usage_limit(self, caller: Caller, given: Given) -> Given:
         limit = self._of(self._limits, "usage limit", given["usageLimitId"])
         limit.update(given)
         return {"usageLimit": limit}
 
-    def _list_usage_limits(self, caller: Caller, given: Given) -> Given:
+    def list_usage_limits(self, caller: Caller, given: Given) -> Given:
         arn = given["resourceArn"]
         return {"usageLimits": [limit for limit in self._limits.values() if limit["resourceArn"] == arn]}
 
-    def _list_tags_for_resource(self, caller: Caller, given: Given) -> Given:
+    def list_tags_for_resource(self, caller: Caller, given: Given) -> Given:
         return {"tags": self._tags[given["resourceArn"]]}
 
-    def _create_snapshot(self, caller: Caller, given: Given) -> Given:
+    def create_snapshot(self, caller: Caller, given: Given) -> Given:
         name, workgroup = given["snapshotName"], self._workgroup_of(given["namespaceName"])
         self._of(self._namespaces, "namespace", given["namespaceName"])
         if workgroup is None or workgroup["status"] != "AVAILABLE":
@@ -239,11 +218,11 @@ class Serverless:
         self._snapshots[name] = self._begin(snapshot, "CREATING", "AVAILABLE")
         return {"snapshot": self._shown(self._snapshots[name])}
 
-    def _delete_snapshot(self, caller: Caller, given: Given) -> Given:
+    def delete_snapshot(self, caller: Caller, given: Given) -> Given:
         self._of(self._snapshots, "snapshot", given["snapshotName"])
         return {"snapshot": self._shown(self._snapshots.pop(given["snapshotName"]))}
 
-    def _list_snapshots(self, caller: Caller, given: Given) -> Given:
+    def list_snapshots(self, caller: Caller, given: Given) -> Given:
         return {"snapshots": [self._shown(one, True) for one in self._current(self._snapshots).values()]}
 
 

@@ -16,7 +16,7 @@ from .copy.history import LoadHistory
 from .copy.load import Load
 from .errors import Refused, SqlError, as_sql_error
 from .results import results
-from .sql.documented.tables import FUNCTIONS
+from .sql.documented.tables import NOT_COVERED
 from .sql.expressions import render
 from .sql.refusals import not_covered, refuse_value
 from .sql.settings import CASE_SENSITIVE, TRUE
@@ -198,9 +198,8 @@ class Session:
         if fields.get("C") == "42P01" and (found := _SYSTEM_VIEW.match(fields.get("M", ""))):
             return not_covered(f"the system view {found[1]}").fields
         column = _COLUMN.fullmatch(fields.get("M", "")) if fields.get("C") == "42703" else None
-        function = FUNCTIONS.get(column[1]) if column else None
-        if function is not None and not function.here:  # a function that is called without parentheses
-            return not_covered(f"function {function.name}").fields
+        if column and column[1] in NOT_COVERED:  # a function that is called without parentheses
+            return not_covered(f"function {column[1]}").fields
         if fields.get("C") == "23502" and fields.get("c"):
             detail = f"(stand-in: {fields.get('M', '')})"
             return SqlError(f"Cannot insert a NULL value into column {fields['c']}", "23502", detail).fields

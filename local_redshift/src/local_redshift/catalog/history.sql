@@ -27,19 +27,3 @@ create view pg_catalog.stv_locks as
   from pg_locks as l join local_sessions as a on a.pid = l.pid where l.locktype = 'relation' and l.relation in (
     select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
     where local_is_user_schema(n.nspname));
-create view pg_catalog.stv_tbl_perm as
-  select 0 as slice, c.oid::integer as id, c.relname::char(72) as name,
-         greatest(s.n_live_tup, c.reltuples)::bigint as rows,
-         greatest(s.n_live_tup, c.reltuples)::bigint as sorted_rows,
-         case c.relpersistence when 't' then 1 else 0 end as temp,
-         (select d.oid::integer from pg_database as d where d.datname = current_database()) as db_id,
-         0 as insert_pristine, 0 as delete_pristine, 0 as backup, 0 as dist_style,
-         greatest(1, pg_table_size(c.oid) / 1048576)::integer as block_count
-  from pg_class as c
-  join pg_namespace as n on n.oid = c.relnamespace
-  left join pg_stat_all_tables as s on s.relid = c.oid
-  where c.relkind = 'r' and local_is_user_schema(n.nspname);
-create view pg_catalog.stv_slices as select 0 as node, 0 as slice, 0 as localslice, 'D'::char(1) as type;
-create view pg_catalog.stv_db_isolation_level as
-  select datname::char(128) as db_name, 'Snapshot Isolation'::char(20) as isolation_level
-  from pg_database where datallowconn and datname not in ('template1', 'postgres');

@@ -2,14 +2,14 @@
 create sequence pg_catalog.local_query_id start 1001;
 
 create table pg_catalog.local_load_errors (
-  userid integer, slice integer, tbl integer, table_name text, starttime timestamp, session integer, query bigint,
+  userid integer, slice integer, tbl integer, table_name text, recorded timestamp, session integer, query bigint,
   filename char(256), line_number bigint, colname char(127), type char(10), col_length char(10),
   position integer, raw_line char(1024), raw_field_value char(1024), err_code integer, err_reason char(100),
   is_partial integer default 0, start_offset bigint default 0);
 
 create table pg_catalog.local_load_commits (
   userid integer, query bigint, slice integer, name text, filename char(256), byte_offset integer,
-  lines_scanned integer, errors integer, curtime timestamp, file_format char(1), loaded bigint);
+  lines_scanned integer, errors integer, recorded timestamp, file_format char(1), loaded bigint);
 
 -- A regular user sees only the rows of their own loads. The master user sees all rows.
 create view pg_catalog.local_visible_users as
@@ -18,24 +18,17 @@ create view pg_catalog.local_visible_users as
      or current_user = (select pg_get_userbyid(datdba) from pg_database where datname = current_database());
 
 create view pg_catalog.stl_load_errors as
-  select userid, slice, tbl, starttime, session, query, filename, line_number, colname, type, col_length,
+  select userid, slice, tbl, recorded as starttime, session, query, filename, line_number, colname, type, col_length,
          position, raw_line, raw_field_value, err_code, err_reason, is_partial, start_offset
-  from local_load_errors where userid in (select userid from local_visible_users);
--- This view has only the failing column of a line, not the columns before it.
--- https://docs.aws.amazon.com/redshift/latest/dg/r_STL_LOADERROR_DETAIL.html
-create view pg_catalog.stl_loaderror_detail as
-  select userid, slice, session, query, filename, line_number,
-         (select attnum::integer from pg_attribute where attrelid = tbl::oid and attname = colname::text) as field,
-         colname, raw_field_value as value, (raw_field_value = '')::integer as is_null, type, col_length
   from local_load_errors where userid in (select userid from local_visible_users);
 create view pg_catalog.sys_load_error_detail as
   select userid as user_id, query as query_id, null::bigint as transaction_id, session as session_id,
-         current_database() as database_name, tbl as table_id, starttime as start_time, filename as file_name,
+         current_database() as database_name, tbl as table_id, recorded as start_time, filename as file_name,
          line_number, colname as column_name, type as column_type, col_length as column_length, position,
          err_code as error_code, err_reason as error_message, raw_line as raw_line, raw_field_value
   from local_load_errors where userid in (select userid from local_visible_users);
 create view pg_catalog.stl_load_commits as
-  select userid, query, slice, name, filename, byte_offset, lines_scanned, errors, curtime, file_format
+  select userid, query, slice, name, filename, byte_offset, lines_scanned, errors, recorded as curtime, file_format
   from local_load_commits where userid in (select userid from local_visible_users);
 
 create function pg_catalog.pg_last_copy_count() returns bigint language sql stable as
@@ -120,12 +113,10 @@ exception when others then
   return false;
 end $$;
 
-create function pg_catalog.pg_last_query_id() returns bigint language sql stable as $$ select pg_last_copy_id() $$;
-
 create view pg_catalog.sys_load_history as
   select c.userid as user_id, c.query as query_id, null::bigint as transaction_id, null::integer as session_id,
          current_database()::text as database_name, 'completed'::text as status, max(trim(c.name)) as table_name,
-         min(c.curtime) as start_time, max(c.curtime) as end_time, 0::bigint as duration,
+         min(c.recorded) as start_time, max(c.recorded) as end_time, 0::bigint as duration,
          min(trim(c.filename)) as data_source, min(c.file_format) as file_format,
          max(c.loaded) as loaded_rows, null::bigint as loaded_bytes,
          count(*)::integer as source_file_count, null::bigint as source_file_bytes,
@@ -135,6 +126,3 @@ create view pg_catalog.sys_load_history as
   cross join lateral (select count(*) as errors from stl_load_errors as e where e.query = c.query) as e
   where c.userid in (select userid from local_visible_users)
   group by c.userid, c.query;
-create view pg_catalog.sys_load_detail as
-  select userid as user_id, query as query_id, trim(filename) as file_name, null::bigint as bytes_scanned,
-         lines_scanned, null::bigint as splits_scanned, curtime as record_time from stl_load_commits;

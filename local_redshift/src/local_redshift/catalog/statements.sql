@@ -111,21 +111,6 @@ begin
 end $$;
 create aggregate pg_catalog.listagg(anyelement, text) (sfunc = pg_catalog.local_append, stype = text);
 
--- ALTER TABLE ... ADD PRIMARY KEY or UNIQUE: create an index that allows duplicates, with the constraint's name.
-create function pg_catalog.local_index_for_key(tbl regclass, name text, columns text[], is_primary boolean) returns void
-language plpgsql as $$
-begin
-  if is_primary and exists (select from pg_attribute where attrelid = tbl and attname = any (columns) and not attnotnull) then
-    raise exception 'can not make a nullable column a primary key' using errcode = 'invalid_table_definition';
-  end if;
-  execute format('create index %I on %s (%s)', name, tbl, (select string_agg(quote_ident(c), ', ') from unnest(columns) as c));
-  perform local_declare_unique(tbl, name);
-end $$;
-create function pg_catalog.local_declare_unique(tbl regclass, name text) returns void
-language sql security definer set allow_system_table_mods = on as $$
-  update local_index set indisunique = true
-  where indrelid = tbl and indexrelid in (select oid from pg_class where relname = name) $$;
-
 -- https://github.com/sqlalchemy-redshift/sqlalchemy-redshift/issues/317
 create function pg_catalog.local_one_cursor() returns void language plpgsql as $$
 begin

@@ -161,40 +161,11 @@ create view pg_catalog.svv_relation_privileges as
          p.privilege_type, p.identity_id, p.identity_name, p.identity_type, p.admin_option
   from local_relations as r cross join lateral local_privileges(r.relacl, r.relowner) as p
   where local_is_user_schema(r.schema_name);
-create view pg_catalog.svv_column_privileges as
-  select c.schema_name::text as namespace_name, c.table_name::text as relation_name, c.column_name::text,
-         p.privilege_type, p.identity_id, p.identity_name, p.identity_type, p.admin_option
-  from local_columns as c cross join lateral local_privileges(c.attacl, 0) as p
-  where local_is_user_schema(c.schema_name);
 create view pg_catalog.svv_schema_privileges as
   select n.nspname::text as namespace_name, p.privilege_type, p.identity_id, p.identity_name, p.identity_type,
          p.admin_option, 'SCHEMA'::text as privilege_scope
   from pg_namespace as n cross join lateral local_privileges(n.nspacl, n.nspowner) as p
   where local_is_user_schema(n.nspname);
-create view pg_catalog.svv_database_privileges as
-  select d.datname::text as database_name, p.privilege_type, p.identity_id, p.identity_name, p.identity_type,
-         p.admin_option, 'DATABASE'::text as privilege_scope
-  from pg_database as d cross join lateral local_privileges(d.datacl, d.datdba) as p;
-create view pg_catalog.svv_function_privileges as
-  select n.nspname::text as namespace_name, f.proname::text as function_name,
-         oidvectortypes(f.proargtypes) as argument_types, p.privilege_type, p.identity_id, p.identity_name,
-         p.identity_type, p.admin_option
-  from pg_proc as f join pg_namespace as n on n.oid = f.pronamespace
-  cross join lateral local_privileges(f.proacl, f.proowner) as p
-  where local_is_user_schema(n.nspname);
-create view pg_catalog.svv_default_privileges as
-  select n.nspname::text as schema_name, d.defaclrole::integer as owner_id,
-         pg_get_userbyid(d.defaclrole)::text as owner_name,
-         'user'::text as owner_type,
-         case d.defaclobjtype when 'r' then 'RELATION' when 'f' then 'FUNCTION' else 'SCHEMA' end as object_type,
-         p.privilege_type, p.identity_id as grantee_id, p.identity_name as grantee_name,
-         p.identity_type as grantee_type, p.admin_option
-  from pg_default_acl as d left join pg_namespace as n on n.oid = d.defaclnamespace
-  cross join lateral local_privileges(d.defaclacl, d.defaclrole) as p;
-create view pg_catalog.svv_language_privileges as
-  select l.lanname::text as language_name, p.privilege_type, p.identity_id, p.identity_name, p.identity_type,
-         p.admin_option
-  from pg_language as l cross join lateral local_privileges(l.lanacl, l.lanowner) as p;
 create view pg_catalog.svv_user_info as
   select u.usename::text as user_name, u.usesysid::integer as user_id, u.usecreatedb as createdb,
          u.usesuper as superuser, false as catalog_update,
@@ -202,11 +173,6 @@ create view pg_catalog.svv_user_info as
          'RESTRICTED'::text as syslog_access, null::timestamp as last_ddl_timestamp, null::text as session_timeout,
          null::text as external_user_id
   from pg_user as u join pg_roles as r on r.oid = u.usesysid where u.usename not like 'pg\_%';
-create view pg_catalog.svl_user_info as
-  select user_name as usename, user_id as usesysid, createdb as usecreatedb, superuser as usesuper,
-         catalog_update as usecatupd, connection_limit as useconnlimit, syslog_access as syslogaccess,
-         last_ddl_timestamp as last_ddl_ts, session_timeout as sessiontimeout, external_user_id
-  from svv_user_info;
 
 create view pg_catalog.svv_transactions as
   select a.usename::text as txn_owner, d.datname::text as txn_db, a.backend_xid::text::bigint as xid, a.pid,

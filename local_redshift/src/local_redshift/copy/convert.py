@@ -116,6 +116,15 @@ class Conversion:
             else:
                 self.texts.append(f"({field} #>> {rest})" if path[0] in nested | by_double else field)
 
+    def by_name_ignoring_case(self) -> None:
+        """Read the columns by name from objects whose keys are in lowercase."""
+        self.by_path([[column.name.lower()] for column in self.columns])
+        self.typed_record = ""
+        self.record = (
+            "(select coalesce(local_json_object_agg(lower(key), value), '{{}}') as j from json_each({raw}::json)) as o,"
+            f" lateral {self.record.format(raw='o.j')}"
+        )
+
     def is_by_double(self, column: Column) -> bool:
         """Return whether COPY reads an unquoted JSON number for this column as a double, and so truncates it."""
         return (

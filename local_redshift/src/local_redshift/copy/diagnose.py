@@ -48,30 +48,14 @@ def reason(code: int, column: Column | None, value: str) -> str:
 
 
 def _sequence(text: str) -> str:
-    """Return the first bytes that are not valid UTF-8, in hex, and their error number.
-
-    https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
-    """
+    """Return the first bytes that are not valid UTF-8, in hex. Redshift's reason also has a number of the error."""
     found = _MARKS.search(text)
     if found is None:
         return ""
     lost = bytes(ord(character) - INVALID_BYTE for character in found[0][len(INVALID) :: len(INVALID) + 1])
-    first, second = lost[0], (lost[1:2] or b"\0")[0]
-    if not 0xC0 <= first <= 0xFD:
-        return f"{first:x} (error 3)"
-    number = 4
-    if first > 0xF7:
-        number = 1
-    elif first > 0xF4 or first == 0xF4 and second >= 0x90:
-        number = 8
-    elif first == 0xED and second >= 0xA0:
-        number = 5
-    elif first < 0xC2 or second >= 0x80 and first in (0xE0, 0xF0):
-        number = 9
-    elif found.end() == len(text) or text[found.end()] == '"':
-        number = 2
-    size = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
-    return f"{lost[:size].hex(' ')} (error {number})"
+    first = lost[0]
+    size = 1 if not 0xC0 <= first <= 0xFD else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+    return lost[:size].hex(" ")
 
 
 def find_bad_lines(conversion: Conversion) -> str:

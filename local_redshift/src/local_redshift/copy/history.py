@@ -21,19 +21,12 @@ class LoadHistory:
             cursor.execute("select nextval('local_query_id')")
             return int(cursor.fetchone()[0])
 
-    def record_errors(self, database: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows to stl_load_errors of a database."""
-        self._record(database, "local_load_errors", "starttime", rows)
-
-    def record_files(self, database: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows to stl_load_commits of a database."""
-        self._record(database, "local_load_commits", "curtime", rows)
-
-    def _record(self, database: str, table: str, time_column: str, rows: Sequence[dict[str, Any]]) -> None:
+    def record(self, database: str, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows, without their time, to local_load_errors or local_load_commits of a database."""
         with self._postgres.transaction(database) as cursor:
             cursor.execute(
                 f"insert into {table} select (jsonb_populate_record(null::{table}, r ||"
-                f" json_build_object('{time_column}', localtimestamp)::jsonb)).*"
+                " json_build_object('recorded', localtimestamp)::jsonb)).*"
                 " from jsonb_array_elements(%s::jsonb) as r",
                 (json.dumps(rows),),
             )

@@ -7,7 +7,6 @@ load is part of the client's transaction. Only if the INSERT fails does this mod
 from __future__ import annotations
 
 import asyncio
-import collections
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from ..backend import Backend
 from ..errors import SqlError, as_sql_error
 from ..sql.refusals import not_covered
 from . import records
-from .convert import INVALID, NOT_BLANK, Column, Conversion, literal, quote_name
+from .convert import INVALID, Column, Conversion, literal, quote_name
 from .diagnose import find_bad_lines, is_covered, reason
 from .history import LoadHistory
 from .lines import Lines
@@ -136,7 +135,7 @@ class Load:
             raise
         if copy.format == "json":
             if paths is None and copy.json == "auto ignorecase":
-                await self._ignore_case()
+                self._conversion.by_name_ignoring_case()
             elif paths and all(re.match(r"\$\s*\[\s*\d", str(path)) for path in paths):
                 self._conversion.by_position([steps(path) for path in paths])
             else:
@@ -156,41 +155,6 @@ class Load:
         # A quote character that no line contains has no effect.
         quote = literal(copy.quote) if copy.format == "csv" else "E'\\x01'"
         return f"format csv, quote {quote}, delimiter {literal(copy.delimiter)}, null {literal(copy.null)}"
-
-    async def _ignore_case(self) -> None:
-        """Read a field for each spelling of a key. The first spelling with a value wins."""
-        keys_of = (
-            "select distinct k from local_copy_lines l, lateral json_object_keys({}) k where {} order by 1"
-        )
-        await self._backend.query("savepoint local_copy_keys")
-        try:
-            rows = await self._backend.query(keys_of.format("l.raw::json", NOT_BLANK))
-        except SqlError:
-            await self._backend.query("rollback to savepoint local_copy_keys")
-            rows = await self._backend.query(
-                keys_of.format("(case when local_is_object(l.raw) then l.raw else '{}' end)::json", "true")
-            )
-        spellings = collections.defaultdict(list)
-        for (key,) in rows:
-            if key is not None:
-                spellings[key.lower()].append(key)
-        keys = [key for found in spellings.values() for key in found] or ["-"]
-        by_double = {
-            column.name.lower()
-            for column in self._conversion.columns
-            if self._conversion.is_by_double(column)
-        }
-        fields = ", ".join(
-            f"{quote_name(key)} {'json' if key.lower() in by_double else 'text'}" for key in keys
-        )
-        self._conversion.record = f"json_to_record({{raw}}::json) as r({fields})"
-        form = {True: "local_by_double(r.{})", False: "r.{}"}
-        self._conversion.texts = [
-            f"coalesce({', '.join(form[name in by_double].format(quote_name(key)) for key in spellings[name])})"
-            if spellings.get(name)
-            else "null::text"
-            for name in (column.name.lower() for column in self._conversion.columns)
-        ]
 
     async def _insert(self) -> None:
         """Convert and insert the lines. If the data is invalid, find the lines that caused the failure."""
@@ -264,7 +228,7 @@ class Load:
                     "err_code": int(code or 1216), "err_reason": why[:100],
                 }
             )  # fmt: skip
-        await asyncio.to_thread(self._history.record_errors, self._database, rows)
+        await asyncio.to_thread(self._history.record, self._database, "local_load_errors", rows)
 
     async def _structural_error(self, error: SqlError) -> None:
         """Record a line that cannot be split into fields, such as a CSV line with too few, and fail the load."""
@@ -297,4 +261,4 @@ class Load:
              "loaded": self.rows}
             for file in self._lines.files
         ]  # fmt: skip
-        await asyncio.to_thread(self._history.record_files, self._database, rows)
+        await asyncio.to_thread(self._history.record, self._database, "local_load_commits", rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import Refused, SqlError
 from ..service import REGION
@@ -145,22 +146,32 @@ _FLAGS = {
     "roundec": "round_decimals",
 }
 COMPRESSIONS = ("gzip", "bzip2", "zstd")
-# Options with one string, and their fields.
-_STRINGS = {
-    "region": "region", "timeformat": "timeformat", "dateformat": "dateformat", "delimiter": "delimiter",
-    "quote": "quote",
-}  # fmt: skip
+# Options with one string, which are also the names of their fields.
+_STRINGS = {"region", "timeformat", "dateformat", "delimiter", "quote", "null"}
+
+
+def read_common(reader: Reader, option: str, into: Any, strings: set[str]) -> bool:
+    """Read an option that COPY and UNLOAD have in common into its field. Return False for any other option."""
+    if option in into.options or option in COMPRESSIONS and into.compression:
+        raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
+    into.options.add(option)
+    if option in ("credentials", "iam_role", "access_key_id", "secret_access_key", "session_token"):
+        into.role = _role(reader, option)
+    elif option in COMPRESSIONS:
+        into.compression = option
+    elif option in strings:
+        setattr(into, option, reader.string(option.upper()))
+    else:
+        return False
+    return True
 
 
 def _option(reader: Reader, copy: Copy) -> None:
     token = reader.take()
     option = token.low
-    if option in copy.options:
-        raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
-    copy.options.add(option)
-    if option in ("credentials", "iam_role", "access_key_id", "secret_access_key", "session_token"):
-        copy.role = read_role(reader, option)
-    elif option == "format":
+    if read_common(reader, option, copy, _STRINGS):
+        return
+    if option == "format":
         reader.skip("as")
         copy.options.discard(reader.peek())
         _option(reader, copy)
@@ -172,14 +183,6 @@ def _option(reader: Reader, copy: Copy) -> None:
         copy.format = option
     elif option in _FLAGS:
         setattr(copy, _FLAGS[option], True)
-    elif option in COMPRESSIONS:
-        if copy.compression:
-            raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
-        copy.compression = option
-    elif option in _STRINGS:
-        setattr(copy, _STRINGS[option], reader.string(option.upper()))
-    elif option == "null":
-        copy.null = reader.string("NULL")
     elif option == "encoding":
         reader.skip("as")
         if (value := reader.take().low.strip("'")) not in ("utf8", "auto"):
@@ -197,7 +200,7 @@ def _option(reader: Reader, copy: Copy) -> None:
         raise not_covered(f"COPY ... {token.text.upper()}")
 
 
-def read_role(reader: Reader, option: str) -> str:
+def _role(reader: Reader, option: str) -> str:
     """Return the role that IAM_ROLE or CREDENTIALS names (DEFAULT_ROLE for DEFAULT), or raise SqlError for keys."""
     if option == "iam_role":
         if reader.peek() == "default":

@@ -9,7 +9,7 @@ from .expressions import render
 from .refusals import check_name, not_covered, redshift_lacks
 from .statement import Statement
 from .tables import Layout, column_type, edit_element, encode, table_name
-from .tokens import Tokens, closing, identifier, literal, next_visible, parts, text_of, visible
+from .tokens import Tokens, identifier, literal, next_visible, parts, text_of, visible
 
 
 def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
@@ -17,8 +17,6 @@ def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     for word in ("append", "sortkey", "distkey", "diststyle", "encode"):
         if word in words and "add" not in words:
             raise not_covered(f"ALTER TABLE ... {word.upper()}")
-    if words[2:4] == ["if", "exists"]:
-        raise redshift_lacks("ALTER TABLE IF EXISTS")
     action, start = _action(tokens)
     for i, token in enumerate(parts(tokens[start:])):
         if i and visible(token):
@@ -27,8 +25,6 @@ def alter_table(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return _add(tokens, start)
     if action == "alter":
         return _alter_column(tokens, words)
-    if action == "drop" and "exists" in words:
-        raise redshift_lacks("ALTER TABLE ... DROP COLUMN IF EXISTS")
     if action == "drop":
         return _drop(tokens, start)
     if action == "rename":
@@ -55,11 +51,11 @@ def _add(tokens: Tokens, at: int) -> Statement:
     if tokens[start].low == "if":
         raise redshift_lacks("ALTER TABLE ... ADD COLUMN IF NOT EXISTS (look into pg_table_def first)")
     words = [token.low for token in visible(tokens[start:])]
-    if (words[2:3] if words[0] == "constraint" else words[:1]) in (["primary"], ["unique"]):
-        return _add_key(tokens, start, render(table))
+    if tokens[start].kind == "word" and words[0] in ("constraint", "primary", "unique", "foreign"):
+        raise not_covered("ALTER TABLE ... ADD of a key (declare it in CREATE TABLE)")
     layout = Layout(render(table))
     element = edit_element(tokens[start:], layout)
-    for word in words[1:] if element is not None else []:
+    for word in words[1:]:
         # https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
         if word in ("distkey", "sortkey", "references", "identity", "unique", "primary"):
             raise Refused(
@@ -67,12 +63,7 @@ def _add(tokens: Tokens, at: int) -> Statement:
             )
     if "not" in words and "null" in words and "default" not in words:
         raise Refused("ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression")
-    if element is None:
-        [(target, key)] = layout.foreign_keys
-        unique = f"select pg_catalog.local_make_unique({literal(target)}::regclass)"
-        again = f"select pg_catalog.local_lay_out({literal(target)}::regclass, null, null, null, null)"
-        return Statement("script", text_of(tokens[:start]) + key + " not enforced", again, unique)
-    text = text_of(tokens[:start]) + element
+    text = text_of(tokens[:start]) + (element or "")
     if layout.encodings:
         layout.check()
         return Statement("script", text, f"select {encode(render(table), layout)}")
@@ -100,30 +91,6 @@ def _rename(tokens: Tokens, at: int) -> Statement | None:
     names = f"{literal(identifier(seen[0]))}, {literal(identifier(seen[2]))}"
     after = f"select pg_catalog.local_rename_column({literal(table)}::regclass, {names})"
     return Statement("script", render(tokens), after)
-
-
-def _add_key(tokens: Tokens, start: int, table: str) -> Statement:
-    """Translate ADD [CONSTRAINT name] PRIMARY KEY | UNIQUE (columns). Existing rows may violate it, as on Redshift."""
-    seen = visible(tokens[start:])
-    named = seen[0].low == "constraint"
-    kind = "primary key" if "primary" in (seen[0].low, seen[2].low) else "unique"
-    opening = next(i for i, token in enumerate(seen) if token.text == "(")
-    end = closing(seen, opening)
-    if behind := seen[end + 1 :]:
-        raise redshift_lacks(f"{' '.join(token.text for token in behind).upper()} of a key")
-    columns = [identifier(token) for token in seen[opening + 1 : end] if token.text != ","]
-    bare = table.rsplit(".", 1)[-1].strip('"')
-    name = (
-        identifier(seen[1]) if named else f"{bare}_{'pkey' if kind == 'primary key' else columns[0] + '_key'}"
-    )
-    array = "array[" + ", ".join(literal(column) for column in columns) + "]"
-    key = f"{literal(table)}::regclass, {literal(name)}, {array}, {kind == 'primary key'}"
-    return Statement(
-        "script",
-        f'alter table {table} add constraint "{name}" {kind} using index "{name}"',
-        before=f"select pg_catalog.local_index_for_key({key})",
-        after=f"select pg_catalog.local_lay_out({literal(table)}::regclass, null, null, null, null)",
-    )
 
 
 def _alter_column(tokens: Tokens, words: Sequence[str]) -> Statement:

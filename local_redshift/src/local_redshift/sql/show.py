@@ -13,56 +13,34 @@ from .statement import Statement
 from .tokens import Token, Tokens, identifier, literal, visible
 
 _DATABASES = """
-select datname::varchar as database_name, datdba::integer as database_owner, 'local'::varchar as database_type,
-       null::varchar as database_acl, null::varchar as parameters,
-       'Snapshot Isolation'::varchar as database_isolation_level
-from pg_catalog.pg_database where datallowconn and datname not like 'template%' and datname <> 'postgres'{like}
-order by 1{limit}
+select database_name, database_owner, database_type, database_acl, database_options as parameters,
+       database_isolation_level
+from pg_catalog.svv_redshift_databases where true{like} order by 1{limit}
 """
-_SCHEMAS = """
-select current_database()::varchar as database_name, nspname::varchar as schema_name, nspowner::integer as schema_owner,
-       'local'::varchar as schema_type, null::varchar as schema_acl, null::varchar as source_database,
-       null::varchar as schema_option
-from pg_catalog.pg_namespace where nspname not like 'pg\\_toast%' and nspname not like 'pg\\_temp%'{like}
-order by 2{limit}
-"""
+_SCHEMAS = "select * from pg_catalog.svv_all_schemas where true{like} order by 2{limit}"
 _TABLES = """
-select current_database()::varchar as database_name, n.nspname::varchar as schema_name,
-       c.relname::varchar as table_name,
-       case c.relkind when 'v' then 'VIEW' else 'TABLE' end::varchar as table_type,
-       null::varchar as table_acl, obj_description(c.oid, 'pg_class')::varchar as remarks,
-       pg_get_userbyid(c.relowner)::varchar as owner, null::timestamp as last_altered_time,
-       null::timestamp as last_modified_time,
-       case when c.relkind = 'v' then null when d.diststyle = 'KEY' then 'KEY(' || d.distkey || ')'
+select current_database()::varchar as database_name, schema_name, table_name, table_type::varchar as table_type,
+       null::varchar as table_acl, remarks, pg_get_userbyid(relowner)::varchar as owner,
+       null::timestamp as last_altered_time, null::timestamp as last_modified_time,
+       case when relkind = 'v' then null when d.diststyle = 'KEY' then 'KEY(' || d.distkey || ')'
          when coalesce(d.diststyle, 'AUTO') = 'AUTO' then 'AUTO (ALL)' else d.diststyle end::varchar as dist_style,
-       case when c.relkind <> 'v' then 'REGULAR TABLE'
-         when exists (select from pg_catalog.local_materialized_views as m where m.relid = c.oid)
-           then 'MATERIALIZED VIEW'
-         when exists (select from pg_catalog.local_late_views as l where l.relid = c.oid) then 'LATE BINDING VIEW'
+       case when relkind <> 'v' then 'REGULAR TABLE'
+         when oid in (select m.relid from pg_catalog.local_materialized_views as m) then 'MATERIALIZED VIEW'
+         when oid in (select l.relid from pg_catalog.local_late_views as l) then 'LATE BINDING VIEW'
          else 'REGULAR VIEW' end::varchar as table_subtype
-from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-left join pg_catalog.local_table_design as d on d.relid = c.oid
-where c.relkind in ('r', 'v') and n.nspname = {schema}{like}
+from pg_catalog.local_relations left join pg_catalog.local_table_design as d on d.relid = oid
+where schema_name = {schema}{like}
 order by 3{limit}
 """
 _COLUMNS = """
-select c.table_catalog::varchar as database_name, c.table_schema::varchar as schema_name,
-       c.table_name::varchar as table_name, c.column_name::varchar as column_name,
-       c.ordinal_position::integer as ordinal_position, c.column_default::varchar as column_default,
-       c.is_nullable::varchar as is_nullable, c.data_type::varchar as data_type,
-       c.character_maximum_length::integer as character_maximum_length,
-       c.numeric_precision::integer as numeric_precision, c.numeric_scale::integer as numeric_scale,
-       col_description(a.attrelid, a.attnum)::varchar as remarks,
-       case when a.attsortkeyord <> 0 then case when d.interleaved then 'INTERLEAVED' else 'COMPOUND' end
+select current_database()::varchar as database_name, schema_name, table_name, column_name, ordinal_position,
+       column_default, is_nullable, data_type, character_maximum_length, numeric_precision, numeric_scale, remarks,
+       case when attsortkeyord <> 0 then case when d.interleaved then 'INTERLEAVED' else 'COMPOUND' end
          end::varchar as sort_key_type,
-       a.attsortkeyord::integer as sort_key, case when a.attisdistkey then 1 end::integer as dist_key,
-       format_encoding(a.attencodingtype)::varchar as encoding,
-       case when c.data_type like 'character%' then 'default' end::varchar as collation
-from information_schema.columns as c
-join pg_catalog.pg_attribute as a
-  on a.attrelid = format('%I.%I', c.table_schema, c.table_name)::regclass and a.attname = c.column_name
-left join pg_catalog.local_table_design as d on d.relid = a.attrelid
-where c.table_schema = {schema} and c.table_name = {table}{like}
+       attsortkeyord::integer as sort_key, case when attisdistkey then 1 end as dist_key, encoding::varchar as encoding,
+       case when data_type like 'character%' then 'default' end::varchar as collation
+from pg_catalog.local_columns left join pg_catalog.local_table_design as d on d.relid = oid
+where schema_name = {schema} and table_name = {table} and not is_late{like}
 order by 5{limit}
 """
 _VIEW = 'select pg_catalog.pg_get_viewdef({view}::regclass, true)::varchar as "Show View DDL statement"'
@@ -82,16 +60,7 @@ where (namespace_name, relation_name) = (
 order by 7, 5{limit}
 """
 
-_COLUMN_OF_LIKE = {
-    "databases": "datname",
-    "schemas": "nspname",
-    "tables": "c.relname",
-    "columns": "c.column_name",
-}
 _PARTS = {"databases": -1, "schemas": 1, "tables": 2, "columns": 3}  # parts of a name with the database
-_OTHERS = {
-    "table", "grants", "procedures", "functions", "parameters", "constraints", "model", "datashares", "external",
-}  # fmt: skip
 
 
 def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | None:
@@ -103,13 +72,13 @@ def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | Non
         return Statement("plain", _VIEW.format(view=literal(name)))
     if words[1:4] == ["grants", "on", "table"]:
         return _grants(seen[3:], database)
-    if what in _COLUMN_OF_LIKE:
+    if what in _PARTS:
         names, rest = _from(seen)
         if len(names) == _PARTS[what] and names[0] != database:
             raise not_covered(f"SHOW {what.upper()} of another database ({names[0]})")
         if words[2:5] == ["from", "data", "catalog"]:
             raise not_covered("SHOW DATABASES FROM DATA CATALOG")
-        options = _options(rest, _COLUMN_OF_LIKE[what])
+        options = _options(rest, f"{what[:-1]}_name")
         if what == "databases":
             return Statement("plain", _DATABASES.format(**options))
         if what == "schemas":
@@ -122,8 +91,6 @@ def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | Non
             raise Refused("SHOW COLUMNS needs FROM TABLE database.schema.table")
         place = {"schema": literal(names[-2]), "table": literal(names[-1])}
         return Statement("plain", _COLUMNS.format(**place, **options))
-    if what in _OTHERS:
-        raise not_covered(f"SHOW {what.upper()} (ask pg_table_def or the SVV views)")
     return None
 
 

@@ -104,7 +104,7 @@ def _translate(tokens: Tokens, names: Names, settled: bool) -> Statement:
         statement = Statement("plain", render(tokens))
     if words[0] not in _QUERIES and statement.kind in ("plain", "script"):
         sent = tokenize(_without_checked(statement.text, tokens, words))
-        if sent[0].low == words[0]:
+        if visible(sent)[0].low == words[0]:
             check(sent)
     return statement
 
@@ -153,12 +153,6 @@ def _without_database(tokens: Tokens, database: str) -> Tokens:
     return tokens
 
 
-# https://docs.aws.amazon.com/redshift/latest/dg/c_SQL_commands.html
-_NOT_COVERED = {
-    "procedure", "library", "model", "datashare", "role", "identity", "masking", "rls",
-}  # fmt: skip
-
-
 def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     what = next(
         (w for w in words[1:] if w not in ("or", "replace", "temp", "temporary", "local", "unique")), ""
@@ -183,8 +177,6 @@ def _create(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return None
     if what == "function":
         return create_function(tokens, words)
-    if what in _NOT_COVERED:
-        raise not_covered(f"CREATE {what.upper()}")
     if not what:
         raise Refused("syntax error at end of input: create")
     raise redshift_lacks(f"CREATE {what.upper()}")
@@ -200,14 +192,10 @@ def _alter(tokens: Tokens, words: Sequence[str]) -> Statement | None:
         return alter_materialized_view(tokens, words)
     if what in ("group", "schema", "default", "database"):
         return None
-    if what in _NOT_COVERED or what == "function":
-        raise not_covered(f"ALTER {what.upper()}")
     raise redshift_lacks(f"ALTER {what.upper()}")
 
 
 def _drop(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    if words[1] in _NOT_COVERED:
-        raise not_covered(f"DROP {words[1].upper()}")
     return drop_materialized_view(tokens, words) if words[1:3] == ["materialized", "view"] else None
 
 
@@ -251,37 +239,6 @@ def _analyze(tokens: Tokens, words: Sequence[str]) -> Statement | None:
     return None
 
 
-def _merge(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    """Refuse the forms of MERGE that only PostgreSQL has."""
-    using = words.index("using") if "using" in words else 0
-    if words[using + 1] == "(":
-        raise redshift_lacks("MERGE ... USING (subquery): load it into a temporary table first")
-    target = words[2:using]
-    if target[1::2] != ["."] * (len(target) // 2):
-        raise redshift_lacks("alias for the target of MERGE")
-    clauses = " ".join(words)
-    for extra, what in (
-        (r"\bmatched and\b", "WHEN MATCHED AND condition"),
-        (r"\bmatched by\b", "WHEN NOT MATCHED BY"),
-        (r"\bdo nothing\b", "DO NOTHING in MERGE"),
-    ):
-        if re.search(extra, clauses):
-            raise redshift_lacks(what)
-    if not (
-        re.search(r"when matched then (update|delete)", clauses) and "when not matched then insert" in clauses
-    ):
-        raise Refused(
-            "MERGE needs both WHEN MATCHED THEN ... and WHEN NOT MATCHED THEN INSERT ... on Amazon Redshift"
-        )
-    return None
-
-
-def _lock(tokens: Tokens, words: Sequence[str]) -> Statement | None:
-    if "mode" in words or "nowait" in words or "only" in words:
-        raise redshift_lacks("LOCK ... IN mode MODE / NOWAIT / ONLY")
-    return None
-
-
 def _declare(tokens: Tokens, words: Sequence[str]) -> Statement:
     """Allow a session one cursor at a time: https://docs.aws.amazon.com/redshift/latest/dg/declare.html"""
     return Statement("script", render(tokens), before="select pg_catalog.local_one_cursor()")
@@ -297,8 +254,6 @@ _HANDLERS: dict[str, Callable[[Tokens, Sequence[str]], Statement | None]] = {
     "truncate": _truncate,
     "vacuum": _vacuum,
     "analyze": _analyze,
-    "merge": _merge,
-    "lock": _lock,
     "set": setting,
     "show": setting,
     "reset": setting,

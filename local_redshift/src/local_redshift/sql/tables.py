@@ -353,8 +353,7 @@ def column_type(tokens: Tokens, i: int, column: str) -> tuple[int, str]:
         return i, ""  # CREATE TABLE t (a, b) AS ...
     low, end = tokens[start].low, start + 1
     following = next_visible(tokens, start)
-    documented = TYPES.get(low)
-    if documented is None or documented.place:
+    if TYPES.get(low) not in ("", "declared"):
         raise Refused(f'Column "{column}" has unsupported type "{low}".')
     if low == "interval" and (following >= len(tokens) or tokens[following].low not in _INTERVAL_FIELDS):
         raise Refused(f'Column "{column}" has unsupported type "interval".')

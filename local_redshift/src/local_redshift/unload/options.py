@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..copy.options import COMPRESSIONS, Reader, read_role, unquote
+from ..copy.options import Reader, read_common, unquote
 from ..errors import Refused, SqlError
 from ..service import REGION
 from ..sql.refusals import not_covered
@@ -153,19 +153,10 @@ def _option(reader: Reader, options: Options) -> None:
         option = token.low
         if option not in ("csv", "json", "parquet"):
             raise not_covered(f"UNLOAD ... FORMAT {token.text.upper()}")
-    if option in options.options:
-        raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
-    options.options.add(option)
-    if option in ("credentials", "iam_role", "access_key_id", "secret_access_key", "session_token"):
-        options.role = read_role(reader, option)
-    elif option in ("csv", "json", "parquet"):
+    if read_common(reader, option, options, {"delimiter", "null", "region", "extension"}):
+        return
+    if option in ("csv", "json", "parquet"):
         options.format = option
-    elif option in COMPRESSIONS:
-        if options.compression:
-            raise SqlError(f"conflicting or redundant options: {option.upper()}", "42601")
-        options.compression = option
-    elif option in ("delimiter", "null", "region", "extension"):
-        setattr(options, option, reader.string(option.upper()))
     elif option in _FLAGS:
         if option == "manifest" and reader.peek() == "verbose":
             raise not_covered("UNLOAD ... MANIFEST VERBOSE")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import bz2
-import datetime
 import gzip
 import io
 import json
 import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 import zstandard
@@ -137,34 +135,17 @@ class ParquetWriter:
 
     def finish(self) -> bytes:
         """Return the whole file."""
-        pa = self._pyarrow
-        arrays = []
-        for index, (column, kind) in enumerate(zip(self._columns, self._types, strict=True)):
-            convert = _PYTHON.get(column.type, str)
-            values = [None if row[index] is None else convert(row[index]) for row in self._rows]
-            if column.type == 1700:
-                values = [
-                    None if value is None else value.quantize(Decimal(1).scaleb(-kind.scale))
-                    for value in values
-                ]
-            arrays.append(pa.array(values, kind))
+        pa, arrays = self._pyarrow, []
+        for index, kind in enumerate(self._types):
+            values = [row[index] for row in self._rows]
+            if pa.types.is_boolean(kind):
+                values = [value and {"t": "true", "f": "false"}[value] for value in values]
+            array = pa.array(values, pa.string())
+            if pa.types.is_decimal(kind):
+                # A NUMERIC without a scale may have more digits than the file.
+                array = array.cast(pa.decimal256(76, 38))
+            arrays.append(array.cast(kind, safe=False))
         sink = io.BytesIO()
-        schema = pa.schema(
-            [(column.name, kind) for column, kind in zip(self._columns, self._types, strict=True)]
-        )
-        pa.parquet.write_table(pa.table(arrays, schema=schema), sink, compression="snappy")
+        names = [column.name for column in self._columns]
+        pa.parquet.write_table(pa.table(arrays, names), sink, compression="snappy")
         return sink.getvalue()
-
-
-_PYTHON: dict[int, Callable[[Any], Any]] = {
-    16: lambda value: value == "t",
-    20: int,
-    21: int,
-    23: int,
-    700: float,
-    701: float,
-    1700: Decimal,
-    1082: datetime.date.fromisoformat,
-    1114: datetime.datetime.fromisoformat,
-    1184: datetime.datetime.fromisoformat,
-}

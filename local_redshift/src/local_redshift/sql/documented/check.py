@@ -13,7 +13,7 @@ from .nodes import FIELDS
 from .parse import parse
 from .shape import shape
 from .subqueries import Queries
-from .tables import FUNCTIONS
+from .tables import lacks
 from .targets import check_delete, check_update
 from .walk import Walk
 
@@ -46,10 +46,10 @@ def check(tokens: Tokens) -> Rows:
             raise not_covered("(+) in a join (use LEFT JOIN)") from None
         # PostgreSQL's parser does not parse calls of some of Redshift's functions.
         for i, token in enumerate(tokens):
-            function = FUNCTIONS.get(token.low) if token.kind == "word" else None
             following = next_visible(tokens, i)
-            if function and not function.here and following < len(tokens) and tokens[following].text == "(":
-                raise not_covered(f"function {function.name}()") from None
+            called = following < len(tokens) and tokens[following].text == "("
+            if called and token.kind == "word" and lacks(token.low):
+                raise not_covered(f"function {token.low}()") from None
         raise
 
 

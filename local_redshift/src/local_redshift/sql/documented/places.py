@@ -10,7 +10,7 @@ import re
 
 from ...errors import Refused
 from ..refusals import redshift_lacks
-from .tables import Function, Type
+from .tables import Function
 
 _SYSTEM = re.compile(r"(?:stl|stv|svl|svv|svcs|sys)_")
 # https://docs.aws.amazon.com/redshift/latest/dg/c_join_PG.html: these views use functions of the leader node.
@@ -38,58 +38,38 @@ class Places:
     def __init__(self) -> None:
         self.queries: set[str] = set()  # names of the queries of WITH
         self.writes = False  # whether the statement writes rows of a table
-        self._relations: list[tuple[str, str]] = []
-        self._leader: list[str] = []
-        self._compute: list[str] = []
-        self._catalog: list[str] = []
-        self._apart: list[str] = []
-
-    def relation(self, schema: str, name: str) -> None:
-        """Record a relation that the statement reads or writes."""
-        self._relations.append((schema, name))
+        self.relations: list[tuple[str, str]] = []  # schemas and names
+        # Features that only the leader node or only the compute nodes have, or only a query of the catalog.
+        self.leader: list[str] = []
+        self.compute: list[str] = []
+        self.catalog: list[str] = []
+        self.apart: list[str] = []  # errors that apply if the statement runs on the compute nodes
 
     def function(self, function: Function) -> None:
         """Record a function call."""
-        called = f"function {function.name}()"
-        if function.place == "leader":
-            self._leader.append(called)
-        elif function.place == "compute":
-            self._compute.append(function.name.upper())
-        elif function.place == "catalog":
-            self._catalog.append(called)
-
-    def type(self, found: Type) -> None:
-        """Record a cast to a type that only the leader node or only the catalog has."""
-        (self._leader if found.place == "leader" else self._catalog).append(f"type {found.name}")
-
-    def on_leader(self, what: str) -> None:
-        """Record a feature that only the leader node has."""
-        self._leader.append(what)
-
-    def only_in_catalog(self, what: str) -> None:
-        """Record a feature that is allowed only in a query of the catalog."""
-        self._catalog.append(what)
-
-    def not_beside_table(self, message: str) -> None:
-        """Record an error that applies if the statement runs on the compute nodes."""
-        self._apart.append(message)
+        if function.place == "compute":
+            self.compute.append(function.name.upper())
+        elif function.place:
+            (self.leader if function.place == "leader" else self.catalog).append(
+                f"function {function.name}()"
+            )
 
     def check(self) -> bool:
         """Return whether the statement reads only the catalog. Raise Refused for a feature that its node type lacks."""
-        kinds = {self._kind(schema, name) for schema, name in self._relations}
+        kinds = {self._kind(schema, name) for schema, name in self.relations}
         kinds |= {"user"} if self.writes else set()
-        if self._catalog and ("user" in kinds or not kinds & {"catalog", "system"}):
-            raise redshift_lacks(self._catalog[0])
+        if self.catalog and ("user" in kinds or not kinds & {"catalog", "system"}):
+            raise redshift_lacks(self.catalog[0])
         if "user" not in kinds:
-            if self._compute and "system" not in kinds:
+            if self.compute and "system" not in kinds:
                 raise Refused(
                     "One or more of the used functions must be applied on at least one user created tables. Examples"
-                    f" of user table only functions are LISTAGG, MEDIAN, PERCENTILE_CONT, etc: {self._compute[0]}"
+                    f" of user table only functions are LISTAGG, MEDIAN, PERCENTILE_CONT, etc: {self.compute[0]}"
                 )
             return "catalog" in kinds
-        leader = self._leader + [
+        leader = self.leader + [
             f"relation {name}"
-            for schema, name in self._relations
+            for schema, name in self.relations
             if name in _LEADER_VIEWS and schema in ("", "pg_catalog") or schema == "information_schema"
         ]
         if leader:
@@ -97,8 +77,8 @@ class Places:
                 f"Specified types or functions (one per INFO message) not supported on Redshift tables: {leader[0]}"
                 " is on the leader node only (for the time, use GETDATE())"
             )
-        if self._apart:
-            raise Refused(self._apart[0])
+        if self.apart:
+            raise Refused(self.apart[0])
         return False
 
     def _kind(self, schema: str, name: str) -> str:

@@ -13,7 +13,7 @@ from .nodes import CALLED, CATALOG, FIELDS, INSIDE, UNREAD, VALUES
 from .parse import Node
 from .places import Places
 from .scopes import names_of, nodes
-from .tables import FUNCTIONS, OPERATORS, TYPES
+from .tables import FUNCTIONS, OPERATORS, TYPES, lacks
 
 _NO_COLUMNS = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"}
 # https://docs.aws.amazon.com/redshift/latest/dg/r_Date_and_time_literals.html, .../r_interval_data_types.html
@@ -66,24 +66,24 @@ class Walk:
                 raise _lacks(f"{kind}.{field}")
             if isinstance(value, (dict, list)):
                 if f"{kind}.{field}" in CATALOG:
-                    self.places.only_in_catalog(CATALOG[f"{kind}.{field}"])
+                    self.places.catalog.append(CATALOG[f"{kind}.{field}"])
                 self._descend(kind, field, value)
                 continue
             values = VALUES.get((kind, field))
             if values is not None and value not in values:
                 raise _lacks(f"{kind}.{field}={value}")
             if f"{kind}.{field}={value}" in CATALOG:
-                self.places.only_in_catalog(CATALOG[f"{kind}.{field}={value}"])
+                self.places.catalog.append(CATALOG[f"{kind}.{field}={value}"])
         if kind in CATALOG:
-            self.places.only_in_catalog(CATALOG[kind])
+            self.places.catalog.append(CATALOG[kind])
 
     def _descend(self, kind: str, field: str, value: Any) -> None:
         if isinstance(value, list):
             for each in value:
                 self._descend(kind, field, each)
-        elif (kind, field) in INSIDE and INSIDE[(kind, field)]:
+        elif (kind, field) in INSIDE:
             self._visit(INSIDE[(kind, field)], value)
-        elif isinstance(value, dict) and kind != "A_Const":
+        elif isinstance(value, dict):
             for inner, body in value.items():
                 if not inner[0].isupper():
                     raise _lacks(f"{kind}.{field}")
@@ -144,6 +144,15 @@ class Walk:
     def _writes(self, body: Node) -> None:
         self.places.writes = True
 
+    def _merge(self, body: Node) -> None:
+        self.places.writes = True
+        if "RangeVar" not in body["sourceRelation"]:
+            raise redshift_lacks("MERGE ... USING (subquery): load it into a temporary table first")
+        if "alias" in body["relation"]:
+            raise redshift_lacks("alias for the target of MERGE")
+        if len({clause["MergeWhenClause"]["matchKind"] for clause in body["mergeWhenClauses"]}) < 2:
+            raise Refused("MERGE needs both WHEN MATCHED and WHEN NOT MATCHED THEN INSERT on Amazon Redshift")
+
     def _view(self, body: Node) -> None:
         if body["view"]["relpersistence"] != "p":
             raise redshift_lacks("TEMPORARY view")
@@ -152,15 +161,15 @@ class Walk:
     def _relation(self, body: Node) -> None:
         if not body.get("inh"):
             raise redshift_lacks("ONLY (tables do not inherit)")
-        self.places.relation(body.get("schemaname", ""), body["relname"])
+        self.places.relations.append((body.get("schemaname", ""), body["relname"]))
 
     def _table_function(self, body: Node) -> None:
-        self.places.on_leader("a function in FROM")
+        self.places.leader.append("a function in FROM")
 
     def _column(self, body: Node) -> None:
         last = body["fields"][-1].get("String", {}).get("sval")
         if last in _NO_COLUMNS:
-            self.places.only_in_catalog(f"column {last}")
+            self.places.catalog.append(f"column {last}")
 
     def _target(self, body: Node) -> None:
         # The star that the parser generates for TABLE t has no position in the text.
@@ -172,7 +181,7 @@ class Walk:
         if columns and columns[0][-1].startswith("local_"):
             return  # the rewrite of QUALIFY with a star (queries.py)
         if any("String" in each or "A_Star" in each for each in body["indirection"]):
-            self.places.only_in_catalog("field of a row")
+            self.places.catalog.append("field of a row")
 
     def _cast(self, body: Node) -> None:
         if (
@@ -192,14 +201,15 @@ class Walk:
         arguments = body.get("args", [])
         if name in self._functions:
             return
+        ours = not schema or schema[-1] in ("pg_catalog", "information_schema")
+        if ours and lacks(name):
+            raise not_covered(f"function {name}()")
         function = FUNCTIONS.get(name)
-        if function is None or (schema and schema[-1] not in ("pg_catalog", "information_schema")):
+        if function is None or not ours:
             raise Refused(
                 f"function {'.'.join((*schema, name))}() does not exist: Amazon Redshift documents none of this name,"
                 " and none was created here"
             )
-        if not function.here:
-            raise not_covered(f"function {name}()")
         count = len(arguments) + bool(body.get("agg_star"))
         if name == "current_setting" and count == 2:
             raise not_covered("session context variables")
@@ -223,28 +233,28 @@ class Walk:
 
     def _word(self, body: Node) -> None:
         if body["op"] in _LEADER_WORDS:
-            self.places.on_leader(_LEADER_WORDS[body["op"]])
+            self.places.leader.append(_LEADER_WORDS[body["op"]])
 
     def _column_definition(self, body: Node) -> None:
-        found = TYPES.get(body.get("typeName", {}).get("names", [{}])[-1].get("String", {}).get("sval"))
-        if found is not None and not found.here:
+        name = body.get("typeName", {}).get("names", [{}])[-1].get("String", {}).get("sval")
+        if TYPES.get(name) == "declared":
             del body["typeName"]  # such a column may be declared, but has no values (tables.py)
 
     def _type(self, body: Node) -> None:
         *schema, name = (part["String"]["sval"] for part in body["names"])
         # The parser returns bpchar for the keyword CHAR, so this is the type "char" in quotes.
-        found = TYPES.get('"char"' if name == "char" else name)
-        if found is None or schema not in ([], ["pg_catalog"]):
+        place = TYPES.get('"char"' if name == "char" else name)
+        if place is None or schema not in ([], ["pg_catalog"]):
             raise redshift_lacks(f"type {'.'.join((*schema, name))}")
-        if not found.here:
+        if place == "declared":
             raise not_covered(f"values of type {name.upper()}")
-        if found.place:
-            self.places.type(found)
+        if place:
+            (self.places.leader if place == "leader" else self.places.catalog).append(f"type {name}")
 
     def _operation(self, body: Node) -> None:
         *schema, name = (part["String"]["sval"] for part in body["name"])
         if schema:
-            self.places.only_in_catalog("OPERATOR(...)")
+            self.places.catalog.append("OPERATOR(...)")
         if body["kind"] == "AEXPR_IN":
             _lists(body["lexpr"], *body["rexpr"]["List"]["items"])
         if name not in OPERATORS and body["kind"] not in _KEYWORDS:
@@ -255,7 +265,7 @@ class Walk:
             del body["rexpr"]
             self._descend("A_Expr", "rexpr", escape["args"])
         if name in ("+", "-") and any(_is_months(body.get(side)) for side in ("lexpr", "rexpr")):
-            self.places.not_beside_table(
+            self.places.apart.append(
                 "Interval values with month or year parts are not supported (use DATEADD)"
             )
 
@@ -333,7 +343,7 @@ _RULES: dict[str, Callable[[Walk, Node], None]] = {
     "InsertStmt": Walk._insert,
     "UpdateStmt": Walk._writes,
     "DeleteStmt": Walk._writes,
-    "MergeStmt": Walk._writes,
+    "MergeStmt": Walk._merge,
     "CreateTableAsStmt": Walk._writes,
     "ViewStmt": Walk._view,
     "RangeVar": Walk._relation,
@@ -373,10 +383,15 @@ def _readable(what: str) -> str:
     """Return a readable name of a node, field or value, such as DROP INDEX for DropStmt.removeType=OBJECT_INDEX."""
     kind, _, rest = what.partition(".")
     field, _, value = rest.partition("=")
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.removesuffix("Stmt")).upper()
-    value = re.sub(r"^(?:OBJECT|AT|FETCH|CONSTR|SVFOP|SETOP)_", "", value)
-    value = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", value).upper()
-    return f"{words} {value}" if value else f"{words} with {field}" if field else words
+    words = _words(re.sub(r"^A_|(?:Stmt|Expr|Def|Cmd)$", "", kind))
+    value = _words(re.sub(r"^(?:OBJECT|AT|CMD|FETCH|CONSTR|SVFOP|SETOP|AEXPR|TRANS_STMT)_", "", value))
+    if field and not value:
+        return f"{_words(field.removesuffix('Clause'))} in {words}"
+    return f"{words} {value}".strip()
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name).upper()
 
 
 def _no_context(setting: str) -> None:
