@@ -83,7 +83,7 @@ soak: $(READY) ## Test random schedules of loads and of overlapping runs; SPARKI
 	  tests/pipeline/test_any_order.py
 
 mutants: $(READY) ## Change the central files line by line and check that a test fails; only changed files, or FILE=path
-	@$(PY) -m tests.mutants $(FILE)
+	@$(INDEX); env $${index:+UV_DEFAULT_INDEX="$$index"} $(PY) -m tests.mutants $(FILE)
 
 bench: $(READY) ## Measure the cost of a run, as ratios; PART="events history" for some of them
 	@$(PY) -W ignore -m tests.bench $(PART)
@@ -100,10 +100,10 @@ dbt: $(DBT) ## Build, test and document the models of examples/dbt on the local 
 	  || { echo "Is the local warehouse running? Start it and load the star with: make run" >&2; exit 1; }
 
 clients: $(READY) ## Run common tasks of real clients on local_redshift; TOOL=name for one, WRITE=1 updates its README
-	@$(PY) local_redshift/clients/matrix.py $(TOOL) $(if $(WRITE),--write)
+	@$(INDEX); env $${index:+UV_DEFAULT_INDEX="$$index"} $(PY) local_redshift/clients/matrix.py $(TOOL) $(if $(WRITE),--write)
 
 suites: $(READY) ## Run test suites of four other projects on local_redshift; TOOL=name for one, WRITE=1 updates its README
-	@$(PY) local_redshift/clients/suites.py $(TOOL) $(if $(WRITE),--write)
+	@$(INDEX); env $${index:+UV_DEFAULT_INDEX="$$index"} $(PY) local_redshift/clients/suites.py $(TOOL) $(if $(WRITE),--write)
 
 first-contact: $(READY) ## Check our assumptions about undocumented behavior on a real cluster (LOCAL_REDSHIFT_CONFORMANCE_DSN)
 	@$(PY) local_redshift/tests/first_contact.py

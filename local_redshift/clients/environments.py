@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -24,17 +23,6 @@ def read_tools() -> dict[str, Any]:
     return tomllib.loads((HERE / "tools.toml").read_text())
 
 
-def package_index() -> str | None:
-    """Return the package index that pip is configured with, because uv does not read pip's settings."""
-    for name in ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"):
-        if os.environ.get(name):
-            return os.environ[name]
-    asked = subprocess.run(
-        [*("python3", "-m", "pip", "config", "get", "global.index-url")], capture_output=True, text=True
-    )
-    return asked.stdout.strip() or None
-
-
 def python_of(name: str, packages: Sequence[str], without: Sequence[str] = ()) -> Path:
     """Set up the environment ``name`` with ``packages``, without those in ``without``, if needed. Return its Python.
 
@@ -48,18 +36,11 @@ def python_of(name: str, packages: Sequence[str], without: Sequence[str] = ()) -
         return python
     print(f"Setting up {name}", file=sys.stderr)
     uv = shutil.which("uv") or next(iter(sorted(PROJECT.glob(".uv/*/bin/uv"))), "uv")
-    index = package_index()
     subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
     overrides = folder / "overrides.txt"
     overrides.write_text("".join(f"{package}; sys_platform == 'never'\n" for package in without))
-    subprocess.run(
-        [
-            *(uv, "pip", "install", "--quiet", "--python", python, "--overrides", overrides),
-            *(["--default-index", index] if index else []),
-            *packages,
-        ],
-        check=True,
-    )
+    install = (uv, "pip", "install", "--quiet", "--python", python, "--overrides", overrides)
+    subprocess.run([*install, *packages], check=True)
     mark.write_text(wanted)
     return python
 

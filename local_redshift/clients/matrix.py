@@ -139,20 +139,13 @@ def run_script(command: list[str], running: local_redshift.Running) -> str:
                 timeout=SECONDS,
             )
         except subprocess.TimeoutExpired as late:
-            text = (late.stdout or b"").decode()
-            return (
-                text
-                + "\nSTEP "
-                + json.dumps({"name": "to the end", "error": f"still running after {SECONDS} s"})
-            )
-    if done.returncode:
-        last = log.read_text().strip().splitlines()[-1:]
-        return (
-            done.stdout
-            + "\nSTEP "
-            + json.dumps({"name": "to the end", "error": "".join(last) or "it failed"})
-        )
-    return done.stdout
+            said, error = (late.stdout or b"").decode(), f"still running after {SECONDS} s"
+        else:
+            if not done.returncode:
+                return done.stdout
+            last = log.read_text().strip().splitlines()[-1:]
+            said, error = done.stdout, "".join(last) or "it failed"
+    return f"{said}\nSTEP {json.dumps({'name': 'to the end', 'error': error})}"
 
 
 def table(rows: list[Row]) -> str:

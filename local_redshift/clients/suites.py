@@ -68,7 +68,7 @@ def unpack(name: str, suite: dict[str, Any]) -> Path:
     return root
 
 
-def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
+def run(name: str, suite: dict[str, Any]) -> Path:
     """Run a suite on its own local Redshift, and return the path of its report."""
     root = unpack(name, suite)
     python = environments.python_of(f"suite-{name}", suite["packages"], suite.get("without", ()))
@@ -76,7 +76,6 @@ def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
     # The suite's folder is inside this project, whose settings must not apply.
     apart = ("-c", os.devnull, "--rootdir", root, "-p", "no:cacheprovider")
     pytest = ("-m", "pytest", "-q", *apart, "-o", "junit_logging=all")
-    only = selected or suite.get("select")
     # A suite may hard-code Redshift's port.
     with local_redshift.server(local_redshift.Options(redshift_port=suite.get("port", 0))) as running:
         prepare(running, suite.get("setup", []))
@@ -88,7 +87,7 @@ def run(name: str, suite: dict[str, Any], selected: str | None) -> Path:
         subprocess.run(
             [
                 *("nice", "-n", "10", python, *pytest, "--timeout", "300", f"--junitxml={report}"),
-                *(("-k", only) if only else ()),
+                *(("-k", suite["select"]) if "select" in suite else ()),
                 suite["tests"],
             ],
             cwd=root,
@@ -181,19 +180,15 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("suites", nargs="*", help="only these suites of suites.toml (default: all)")
-    parser.add_argument("-k", dest="selected", help="only the tests that match, as pytest's -k")
-    parser.add_argument("--again", action="store_true", help="read the last reports again instead of running")
     parser.add_argument("--write", action="store_true", help="replace the figures in the package's README")
     given = parser.parse_args()
-    if given.write and given.selected:
-        parser.error("--write replaces the figures of a suite, so it needs all of its tests")
     settings = tomllib.loads((environments.HERE / "suites.toml").read_text())
     classes = settings.pop("class")
     if unknown := set(given.suites) - settings.keys():
         parser.error(f"no such suite: {', '.join(unknown)}; there are {', '.join(settings)}")
     tables = {}
     for name in given.suites or settings:
-        report = HOME / f"{name}.xml" if given.again else run(name, settings[name], given.selected)
+        report = run(name, settings[name])
         source = settings[name].get("source") or f"{name}, commit {settings[name]['commit'][:7]}"
         tables[name] = table(source, read_results(report, classes))
     print("\n\n".join(tables.values()))

@@ -68,35 +68,7 @@ def test_merge_and_delete_find_a_key_with_blanks(client: Client) -> None:
     assert client("select count(*) from {s}.t") == [(0,)]
 
 
-# r_enable_numeric_rounding.html; r_Numeric_types201.html (INSERT rounds)
-CASTS: list[tuple[str, Any]] = [
-    ("d::decimal(5, 1)", D("2.4")),
-    ("(-d)::decimal(5, 1)", D("-2.4")),
-    ("d::integer", 2),
-    ("(d * 10)::bigint", 24),
-    ("(d / 1)::decimal(5, 0)", D("2")),
-    ("cast(d as decimal)", D("2")),
-    ("d::numeric(10, 5)", D("2.45000")),
-    ("round(d, 1)", D("2.5")),
-    # https://github.com/lightdash/lightdash/pull/22386
-    ("round(50.5::numeric, 1)", D("50")),
-    # r_AVG.html: the result has the scale of the argument
-    ("avg(d)", D("2.45")),
-]
-
-
-@pytest.mark.parametrize(("expression", "expected"), CASTS, ids=lambda value: str(value)[:40])
-def test_casts_of_decimals_are_cut(shared: Client, expression: str, expected: Any) -> None:
-    shared("create table if not exists {s}.d (d decimal(5, 2))")
-    shared("delete from {s}.d")
-    shared(
-        "insert into {s}.d values (2.449999), (2.45)"
-        if "avg" in expression
-        else "insert into {s}.d values (2.45)"
-    )
-    assert shared(f"select {expression} from {{s}}.d")[0][0] == expected
-
-
+# r_Numeric_types201.html; r_AVG.html: the result has the scale of the argument
 def test_insert_rounds_and_averages_have_the_scale_of_their_column(client: Client) -> None:
     client("create table {s}.d (a decimal(5, 1), i int)")
     client("insert into {s}.d values (2.45, 1), (1.1, 2), (null, null), (0.2, 2)")
@@ -108,40 +80,6 @@ def test_insert_rounds_and_averages_have_the_scale_of_their_column(client: Clien
     )
     assert client("select format_type(atttypid, atttypmod) from pg_attribute"
                   " where attrelid = '{s}.made'::regclass and attname = 'mean'") == [("numeric(38,1)",)]  # fmt: skip
-
-
-TIMES: list[tuple[str, Any]] = [
-    # r_EXTRACT_function.html, r_DATE_PART_function.html
-    ("extract(ms from timestamp '2009-09-09 12:08:43.101')", 101),
-    ("extract(us from timestamp '2009-09-21 11:10:03.189717')", 189717),
-    ("extract(ms from time '18:25:33.123456')", 123),
-    ("date_part(microsecond, timestamp '2019-06-26 08:20:53.789')", 789000.0),
-    ("date_part(sec, timestamp '2009-09-21 11:10:03.189717')", 3.189717),
-    ("extract(hour from timestamptz '2018-11-01 10:00+00')", 10.0),
-    # r_Dateparts_for_datetime_functions.html
-    ("extract(dayofweek from timestamp '2018-11-04')", 0),
-    ("extract(weekday from date '2018-11-04')", 0),
-    ("date_part(dw, '2018-11-04')", 0.0),
-    ("extract(yearday from timestamp '2018-11-04')", 308),
-    ("date_part(dayofyear, timestamp '2018-11-04')", 308.0),
-    ("extract(qtrs from timestamp '2009-09-21')", 3),
-    ("date_part(cents, timestamp '2009-09-21')", 21.0),
-    ("extract(dec from '2009-09-21'::date)", 200),
-    ("dateadd(decade, 1, date '2018-11-04')", MOMENT(2028, 11, 4)),
-    ("datediff(century, date '1890-11-04', date '2018-11-04')", 2),
-    ("dateadd(millisec, 5, timestamp '2018-11-04')", MOMENT(2018, 11, 4, 0, 0, 0, 5000)),
-    # r_DATEADD_function.html, "Usage notes"
-    ("dateadd(year, 1, '2016-02-29'::date)", MOMENT(2017, 3, 1)),
-    ("dateadd(year, 4, '2016-02-29'::date)", MOMENT(2020, 2, 29)),
-    ("dateadd(month, 12, '2016-02-29'::date)", MOMENT(2017, 2, 28)),
-    ("dateadd(month, 1, '2008-04-30'::date)", MOMENT(2008, 5, 30)),
-]
-
-
-@pytest.mark.parametrize(("expression", "expected"), TIMES, ids=lambda value: str(value)[:60])
-def test_parts_of_times(shared: Client, expression: str, expected: Any) -> None:
-    [(found,)] = shared(f"select {expression}")
-    assert (found, type(found)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(
@@ -168,13 +106,6 @@ def test_names_of_unnamed_columns(numbers: Client, expression: str, name: str) -
     cursor.execute(f"select {expression} from {numbers.schema}.t" if "(" in expression else "select sysdate")
     found = cursor.description[0][0]
     assert (found.decode() if isinstance(found, bytes) else found) == name
-
-
-# Amazon Redshift's extra_float_digits is 0: r_Numeric_types201.html ("15 significant digits", REAL 6)
-def test_floats_as_text_have_15_digits(shared: Client) -> None:
-    assert shared("select (acos(.5) * 180 / pi())::varchar, pi()::varchar, (1::real / 3::real)::varchar") == [
-        ("60", "3.14159265358979", "0.333333")
-    ]
 
 
 COPY_VALUES: list[tuple[str, str, str, Any]] = [
@@ -228,8 +159,47 @@ def test_words_of_timeformat_are_case_sensitive(sql: Client, word: str) -> None:
     sql.copy_fails("v", sql.warehouse.put("value", {"a": 1541107053796}), f"json 'auto' timeformat '{word}'")
 
 
-# c_Supported_data_types.html, "Type compatibility and conversion". Udacity's Sparkify course uses md5(number || time)
-CONVERTED: list[tuple[str, Any]] = [
+VALUES: list[tuple[str, Any]] = [
+    # r_enable_numeric_rounding.html
+    ("c::decimal(5, 1)", D("2.4")),
+    ("(-c)::decimal(5, 1)", D("-2.4")),
+    ("c::integer", 2),
+    ("(c * 10)::bigint", 24),
+    ("(c / 1)::decimal(5, 0)", D("2")),
+    ("cast(c as decimal)", D("2")),
+    ("c::numeric(10, 5)", D("2.45000")),
+    ("round(c, 1)", D("2.5")),
+    # https://github.com/lightdash/lightdash/pull/22386
+    ("round(50.5::numeric, 1)", D("50")),
+    # r_EXTRACT_function.html, r_DATE_PART_function.html
+    ("extract(ms from timestamp '2009-09-09 12:08:43.101')", 101),
+    ("extract(us from timestamp '2009-09-21 11:10:03.189717')", 189717),
+    ("extract(ms from time '18:25:33.123456')", 123),
+    ("date_part(microsecond, timestamp '2019-06-26 08:20:53.789')", 789000.0),
+    ("date_part(sec, timestamp '2009-09-21 11:10:03.189717')", 3.189717),
+    ("extract(hour from timestamptz '2018-11-01 10:00+00')", 10.0),
+    # r_Dateparts_for_datetime_functions.html
+    ("extract(dayofweek from timestamp '2018-11-04')", 0),
+    ("extract(weekday from date '2018-11-04')", 0),
+    ("date_part(dw, '2018-11-04')", 0.0),
+    ("extract(yearday from timestamp '2018-11-04')", 308),
+    ("date_part(dayofyear, timestamp '2018-11-04')", 308.0),
+    ("extract(qtrs from timestamp '2009-09-21')", 3),
+    ("date_part(cents, timestamp '2009-09-21')", 21.0),
+    ("extract(dec from '2009-09-21'::date)", 200),
+    ("dateadd(decade, 1, date '2018-11-04')", MOMENT(2028, 11, 4)),
+    ("datediff(century, date '1890-11-04', date '2018-11-04')", 2),
+    ("dateadd(millisec, 5, timestamp '2018-11-04')", MOMENT(2018, 11, 4, 0, 0, 0, 5000)),
+    # r_DATEADD_function.html, "Usage notes"
+    ("dateadd(year, 1, '2016-02-29'::date)", MOMENT(2017, 3, 1)),
+    ("dateadd(year, 4, '2016-02-29'::date)", MOMENT(2020, 2, 29)),
+    ("dateadd(month, 12, '2016-02-29'::date)", MOMENT(2017, 2, 28)),
+    ("dateadd(month, 1, '2008-04-30'::date)", MOMENT(2008, 5, 30)),
+    # extra_float_digits is 0: r_Numeric_types201.html ("15 significant digits", REAL 6)
+    ("(acos(.5) * 180 / pi())::varchar", "60"),
+    ("pi()::varchar", "3.14159265358979"),
+    ("(1::real / 3::real)::varchar", "0.333333"),
+    # c_Supported_data_types.html, "Type compatibility and conversion". Udacity's course uses md5(number || time)
     ("md5(i || t)", "9cb679b6e735c7f454e35bf100f8d03c"),
     ("t || i", "2018-11-01 00:00:001"),
     ("n || t", "1.502018-11-01 00:00:00"),
@@ -252,12 +222,17 @@ CONVERTED: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("expression", "expected"), CONVERTED, ids=lambda value: str(value)[:40])
-def test_values_are_converted(shared: Client, expression: str, expected: Any) -> None:
-    shared("create table if not exists {s}.e (i int, n numeric(8, 2), d date, t timestamp)")
-    shared("delete from {s}.e")
-    shared("insert into {s}.e values (1, 1.50, '2018-11-01', '2018-11-01 00:00:00')")
-    assert shared(f"select {expression} from {{s}}.e") == [(expected,)]
+@pytest.fixture(scope="module")
+def one_row(shared: Client) -> Client:
+    shared("create table {s}.e (c numeric(5, 2), i int, n numeric(8, 2), d date, t timestamp)")
+    shared("insert into {s}.e values (2.45, 1, 1.50, '2018-11-01', '2018-11-01 00:00:00')")
+    return shared
+
+
+@pytest.mark.parametrize(("expression", "expected"), VALUES, ids=lambda value: str(value)[:60])
+def test_value_and_its_type(one_row: Client, expression: str, expected: Any) -> None:
+    [(found,)] = one_row(f"select {expression} from {{s}}.e")
+    assert (found, type(found)) == (expected, type(expected))
 
 
 # https://docs.aws.amazon.com/redshift/latest/dg/r_NVL_function.html: values without a common type are an error
@@ -267,16 +242,13 @@ def test_values_are_converted(shared: Client, expression: str, expected: Any) ->
         ("coalesce(null, 'Amazon Redshift', 12)", "invalid input syntax for"),
         ("nvl(v, i)", "cannot be matched"),
         ("case when i = 1 then v else i end", "cannot be matched"),
+        # https://github.com/dbt-labs/dbt-utils/issues/1016
+        ("(1 = 1)::varchar", "cannot cast type boolean to character varying"),
     ],
 )
-def test_text_and_numbers_have_no_common_type(sql: Client, expression: str, words: str) -> None:
+def test_values_that_are_not_converted(sql: Client, expression: str, words: str) -> None:
     sql("create table {s}.e (i int, v varchar(9))")
     sql.fails(f"select {expression} from {{s}}.e", words)
-
-
-def test_a_boolean_is_not_cast_to_text(sql: Client) -> None:
-    """https://github.com/dbt-labs/dbt-utils/issues/1016"""
-    sql.fails("select (1 = 1)::varchar", "cannot cast type boolean to character varying")
 
 
 JSON_RECORDS = [

@@ -103,7 +103,7 @@ def test_names_are_lower_case_unless_the_session_says_otherwise(client: Client) 
 
 def test_select_into_and_delete_without_from(numbers: Client) -> None:
     numbers("select * into #copied from {s}.t where id < 3")
-    assert numbers("select count(*) from #copied") == [(2,)]
+    assert numbers("select count(*) from #Copied") == [(2,)]
     other = Client(numbers.warehouse.psycopg(), numbers.schema, numbers.warehouse)
     other.fails("select * from #copied", "does not exist")
     other.connection.close()

@@ -36,9 +36,6 @@ def test_table_attributes_are_in_the_catalog(client: Client) -> None:
         ("amount", "numeric(18,0)", False, 0, False),
     ]
     client("insert into facts (user_id, start_time) values (1, '2018-11-01')")
-    assert client(
-        "select diststyle, sortkey1, tbl_rows >= 0 from svv_table_info where \"schema\" = '{s}' and \"table\" = 'facts'"
-    ) == [("KEY(user_id)", "start_time", True)]
     assert client("select id, note from facts") == [(0, "a,b)")]
     client.fails("insert into facts (id, user_id, start_time) values (9, 1, '2018-11-01')", "id")
 

@@ -96,19 +96,6 @@ def test_sessions_may_create_the_same_thing_at_once(sql: Client) -> None:
         sql(f"drop schema {{s}}_{n} cascade")
 
 
-@stand_in
-def test_conflict_is_error_1023(client: Client) -> None:
-    client("create table {s}.a (id int)")
-    client("insert into {s}.a values (1)")
-    other = Client(client.warehouse.psycopg(), client.schema, client.warehouse)
-    client("begin")
-    client("select * from {s}.a")
-    other("update {s}.a set id = 2")
-    client.fails("update {s}.a set id = 3", "1023")
-    client("rollback")
-    other.connection.close()
-
-
 def test_session_settings(client: Client) -> None:
     client("set query_group to 'nightly'")
     assert client("show query_group") == [("nightly",)]

@@ -73,27 +73,21 @@ def add_songs(world: World, number: int) -> None:
         " + ".join(f"d{power}.n * {power}" for power in powers),
         " cross join ".join(f"({digits}) as d{power}" for power in powers),
     )
+    source_key = "'song_data/B/' || md5(text) || '.json'"
+    song = {
+        "song_id": "'SOB' || text",
+        "title": "'Title ' || text",
+        "artist_id": "'ARB' || (n / 2)::varchar",
+        "artist_name": "'Artist ' || (n / 2)::varchar",
+        "year": "0",
+        "duration": "200 + n % 100",
+    }
     rows = {
-        "song_files": {
-            "source_key": "'song_data/B/' || md5(text) || '.json'",
-            "song_id": "'SOB' || text",
-            "title": "'Title ' || text",
-            "artist_id": "'ARB' || (n / 2)::varchar",
-            "artist_name": "'Artist ' || (n / 2)::varchar",
-            "year": "0",
-            "duration": "200 + n % 100",
-        },
-        "songs": {
-            "song_id": "'SOB' || text",
-            "title": "'Title ' || text",
-            "artist_id": "'ARB' || (n / 2)::varchar",
-            "year": "0",
-            "duration": "200 + n % 100",
-            "artist_name": "'Artist ' || (n / 2)::varchar",
-        },
-        "artists": {"artist_id": "'ARB' || (n / 2)::varchar", "name": "'Artist ' || (n / 2)::varchar"},
+        "song_files": {"source_key": source_key} | song,
+        "songs": song,
+        "artists": {"artist_id": song["artist_id"], "name": song["artist_name"]},
         "loaded_files": {
-            "source_key": "'song_data/B/' || md5(text) || '.json'",
+            "source_key": source_key,
             "kind": "'songs'",
             "etag": "md5(text)",
             "size": "300",

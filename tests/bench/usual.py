@@ -25,6 +25,7 @@ from tests.bench.row import Row, seconds
 from tests.bench.setting import Setting, StandIn
 from tests.world import World
 
+# As much data as the public data.
 FULL_EDITION = sample.Spec(songs=14_896)
 MONTH = ("2018-11-01", "2018-12-01")
 SCRIPTS = [
@@ -35,7 +36,7 @@ SCRIPTS = [
 
 def measure(setting: Setting) -> Iterator[Row]:
     """Yield the rows of this part."""
-    folder = full_edition(setting)
+    folder = one_line_songs(setting, FULL_EDITION)
     with setting.stand_in() as stand_in:
         world = stand_in.world("usual", folder)
         usual = [seconds(lambda: run_usual(stand_in, world)) for _ in range(2)]
@@ -55,11 +56,6 @@ def measure(setting: Setting) -> Iterator[Row]:
             3,
             details=f"{ours[1]:.1f} s by {usual[1]:.1f} s",
         )
-
-
-def full_edition(setting: Setting) -> Path:
-    """Return a folder with as much data as the public data: 14,896 song files and a month of logs."""
-    return one_line_songs(setting, FULL_EDITION)
 
 
 def one_line_songs(setting: Setting, spec: sample.Spec) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bench.row import Row, seconds
 from tests.bench.setting import Setting
-from tests.bench.usual import full_edition
+from tests.bench.usual import FULL_EDITION, one_line_songs
 from tests.own_environment import ROOT
 
 COMMAND = """
@@ -28,7 +28,7 @@ sys.exit(main(sys.argv[2:], Home(Path(sys.argv[1]))))
 
 def measure(setting: Setting) -> Iterator[Row]:
     """Yield the rows of this part."""
-    folder, home = full_edition(setting), setting.home / "make-run"
+    folder, home = one_line_songs(setting, FULL_EDITION), setting.home / "make-run"
     ports = {name: free_port() for name in ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT")}
     try:
         first = seconds(lambda: command(home, ports, "run", str(folder)))

@@ -33,9 +33,6 @@ class Counts:
     def __sub__(self, earlier: Counts) -> Counts:
         return Counts(*(getattr(self, name.name) - getattr(earlier, name.name) for name in fields(self)))
 
-    def __str__(self) -> str:
-        return f"{self.logins} logins, {self.statements} statements, {self.commits} write commits"
-
 
 @dataclass
 class Session:

@@ -22,6 +22,7 @@ import json
 import multiprocessing
 import multiprocessing.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -130,7 +131,7 @@ def central_files(names: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 def all_mutants(paths: list[str]) -> Iterator[Mutant]:
-    """Yield the mutants of the files, except those that change a line with a logging call."""
+    """Yield the mutants of the files, except those of logging calls and of ``frozen``, which only guards objects."""
     python = [path for path in paths if path.endswith(".py")]
     if python:
         uv = next(ROOT.glob(".uv/*/bin/uv"))
@@ -150,7 +151,7 @@ def all_mutants(paths: list[str]) -> Iterator[Mutant]:
         )  # fmt: skip
         for line in listed.stdout.splitlines():
             mutant = Mutant(**json.loads(line))
-            if not any(f"{sign} log." in mutant.describe() for sign in "+-"):
+            if not re.search(r"[-+] log\.|frozen=False", mutant.describe()):
                 yield mutant
     for path in paths:
         if path.endswith((".sql", ".yaml")):

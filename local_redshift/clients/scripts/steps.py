@@ -12,6 +12,7 @@ PORT = int(os.environ["REDSHIFT_PORT"])
 USER = os.environ["REDSHIFT_USER"]
 PASSWORD = os.environ["REDSHIFT_PASSWORD"]
 DATABASE = os.environ["REDSHIFT_DATABASE"]
+LOGIN = {"host": HOST, "port": PORT, "user": USER, "password": PASSWORD}
 ROLE = os.environ["REDSHIFT_ROLE"]
 BUCKET = os.environ["REDSHIFT_BUCKET"]
 

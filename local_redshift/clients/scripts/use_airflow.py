@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from typing import Any
 
 from steps import BUCKET, DATABASE, HOST, PASSWORD, PORT, ROLE, USER, expect, refused, step
 
@@ -57,12 +57,12 @@ s3 = boto3.client("s3")
 hook = RedshiftSQLHook()
 
 
-def run(make: Callable[[], BaseOperator]) -> None:
+def run(kind: type[BaseOperator], **given: Any) -> None:
     """Run one operator in its own DAG run. Raise RuntimeError unless the run succeeds."""
     with DAG(
         f"use_{len(os.listdir(HOME.name))}", start_date=pendulum.datetime(2018, 11, 1), schedule=None
     ) as dag:
-        operator = make()
+        operator = kind(task_id="use", **given)
     heard: list[str] = []
     operator.on_failure_callback = lambda context: heard.append(str(context.get("exception")))
     done = dag.test(execution_date=pendulum.now())
@@ -77,14 +77,12 @@ def count(table: str) -> int:
 
 with step("SQLExecuteQueryOperator"):
     run(
-        lambda: SQLExecuteQueryOperator(
-            task_id="create",
-            conn_id="redshift_default",
-            sql=[
-                "create table songs (id int, title varchar(20), primary key (id)) distkey (id)",
-                "create table copied (like songs)",
-            ],
-        )
+        SQLExecuteQueryOperator,
+        conn_id="redshift_default",
+        sql=[
+            "create table songs (id int, title varchar(20), primary key (id)) distkey (id)",
+            "create table copied (like songs)",
+        ],
     )
 with step("RedshiftSQLHook: run, insert_rows, get_records, get_first"):
     hook.run("insert into songs values (%s, %s)", parameters=(1, "one"))
@@ -99,62 +97,55 @@ with step("PostgresHook"):
     expect(PostgresHook().get_first("select max(id) from songs")[0], 3)
 with step("SQLValueCheckOperator"):
     run(
-        lambda: SQLValueCheckOperator(
-            task_id="check", conn_id="redshift_default", sql="select count(*) from songs", pass_value=3
-        )
+        SQLValueCheckOperator,
+        conn_id="redshift_default",
+        sql="select count(*) from songs",
+        pass_value=3,
     )
 with step("SQLColumnCheckOperator"):
     run(
-        lambda: SQLColumnCheckOperator(
-            task_id="check",
-            conn_id="redshift_default",
-            table="songs",
-            column_mapping={
-                "id": {"null_check": {"equal_to": 0}, "unique_check": {"equal_to": 0}, "min": {"geq_to": 1}}
-            },
-        )
+        SQLColumnCheckOperator,
+        conn_id="redshift_default",
+        table="songs",
+        column_mapping={
+            "id": {"null_check": {"equal_to": 0}, "unique_check": {"equal_to": 0}, "min": {"geq_to": 1}},
+        },
     )
 with step("SQLTableCheckOperator"):
     run(
-        lambda: SQLTableCheckOperator(
-            task_id="check",
-            conn_id="redshift_default",
-            table="songs",
-            checks={
-                "rows": {"check_statement": "count(*) = 3"},
-                "titles": {"check_statement": "count(distinct title) = 3"},
-            },
-        )
+        SQLTableCheckOperator,
+        conn_id="redshift_default",
+        table="songs",
+        checks={
+            "rows": {"check_statement": "count(*) = 3"},
+            "titles": {"check_statement": "count(distinct title) = 3"},
+        },
     )
 s3.put_object(Bucket=BUCKET, Key="airflow/songs.csv", Body=b"3,drei\n4,vier\n")
 for method, rows in (("APPEND", 5), ("REPLACE", 2), ("UPSERT", 2)):
     with step(f"S3ToRedshiftOperator {method}"):
         run(
-            lambda method=method: S3ToRedshiftOperator(  # type: ignore[misc]  # bound in the loop
-                task_id="copy",
-                schema="public",
-                table="songs",
-                s3_bucket=BUCKET,
-                s3_key="airflow/songs.csv",
-                aws_conn_id="aws_role",
-                copy_options=["CSV"],
-                method=method,
-                upsert_keys=["id"] if method == "UPSERT" else None,
-            )
+            S3ToRedshiftOperator,
+            schema="public",
+            table="songs",
+            s3_bucket=BUCKET,
+            s3_key="airflow/songs.csv",
+            aws_conn_id="aws_role",
+            copy_options=["CSV"],
+            method=method,
+            upsert_keys=["id"] if method == "UPSERT" else None,
         )
         expect(count("songs"), rows)
 with step("RedshiftToS3Operator"):
     run(
-        lambda: RedshiftToS3Operator(
-            task_id="unload",
-            schema="public",
-            table="songs",
-            s3_bucket=BUCKET,
-            s3_key="unloaded",
-            aws_conn_id="aws_role",
-            unload_options=["CSV", "PARALLEL OFF"],
-            table_as_file_name=True,
-        )
+        RedshiftToS3Operator,
+        schema="public",
+        table="songs",
+        s3_bucket=BUCKET,
+        s3_key="unloaded",
+        aws_conn_id="aws_role",
+        unload_options=["CSV", "PARALLEL OFF"],
+        table_as_file_name=True,
     )
     found = s3.list_objects_v2(Bucket=BUCKET, Prefix="unloaded")["Contents"]
     body = s3.get_object(Bucket=BUCKET, Key=found[0]["Key"])["Body"].read()
@@ -170,15 +161,13 @@ with step("RedshiftHook: a cluster's status"):
     expect(RedshiftHook().cluster_status("clients"), "available")
 with step("RedshiftDataOperator"):
     run(
-        lambda: RedshiftDataOperator(
-            task_id="data",
-            cluster_identifier="clients",
-            database=DATABASE,
-            db_user=USER,
-            sql="insert into songs values (5, 'fünf')",
-            wait_for_completion=True,
-            poll_interval=1,
-        )
+        RedshiftDataOperator,
+        cluster_identifier="clients",
+        database=DATABASE,
+        db_user=USER,
+        sql="insert into songs values (5, 'fünf')",
+        wait_for_completion=True,
+        poll_interval=1,
     )
     expect(count("songs"), 3)
 with refused("insert_rows(replace=True) is refused (ON CONFLICT)", "on conflict"):

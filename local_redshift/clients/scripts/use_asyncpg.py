@@ -3,21 +3,17 @@
 import asyncio
 
 import asyncpg
-from steps import DATABASE, HOST, PASSWORD, PORT, USER, expect, step
+from steps import DATABASE, LOGIN, USER, expect, step
 
 
 async def main() -> None:
     with step("connect"):
-        connection = await asyncpg.connect(
-            host=HOST, port=PORT, user=USER, password=PASSWORD, database=DATABASE
-        )
+        connection = await asyncpg.connect(**LOGIN, database=DATABASE)
         expect(await connection.fetchval("select current_user"), USER)
         # asyncpg reads the version 8.0.2 and does not use features of newer PostgreSQL versions.
         expect(connection.get_server_version()[:3], (8, 0, 2))
         await connection.close()
-    async with asyncpg.create_pool(
-        host=HOST, port=PORT, user=USER, password=PASSWORD, database=DATABASE, min_size=1, max_size=2
-    ) as pool:
+    async with asyncpg.create_pool(**LOGIN, database=DATABASE, min_size=1, max_size=2) as pool:
         with step("create and insert through the pool"):
             async with pool.acquire() as connection:
                 await connection.execute("create table plays (id int, song varchar(20))")

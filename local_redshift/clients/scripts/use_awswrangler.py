@@ -4,11 +4,9 @@ import awswrangler
 import boto3
 import pandas
 import redshift_connector
-from steps import BUCKET, DATABASE, HOST, PASSWORD, PORT, ROLE, USER, expect, step
+from steps import BUCKET, DATABASE, LOGIN, ROLE, USER, expect, step
 
-connection = redshift_connector.connect(
-    host=HOST, port=PORT, user=USER, password=PASSWORD, database=DATABASE, ssl=False
-)
+connection = redshift_connector.connect(**LOGIN, database=DATABASE, ssl=False)
 frame = pandas.DataFrame(
     {
         "id": [1, 2, 3],

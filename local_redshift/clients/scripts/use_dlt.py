@@ -7,9 +7,8 @@ from typing import Any
 import dlt
 import psycopg2
 from dlt.destinations import filesystem, redshift
-from steps import BUCKET, DATABASE, HOST, PASSWORD, PORT, ROLE, USER, expect, step
+from steps import BUCKET, DATABASE, HOST, LOGIN, PASSWORD, PORT, ROLE, USER, expect, step
 
-LOGIN = {"host": HOST, "port": PORT, "user": USER, "password": PASSWORD, "dbname": DATABASE}
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 os.environ["DLT_DATA_DIR"] = tempfile.mkdtemp()
 STAGING = {
@@ -21,7 +20,7 @@ STAGING = {
 
 
 def rows(sql: str) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(**LOGIN)
+    connection = psycopg2.connect(**LOGIN, dbname=DATABASE)
     try:
         with connection.cursor() as cursor:
             cursor.execute(sql)

@@ -5,19 +5,21 @@ import subprocess
 
 from steps import DATABASE, HOST, PASSWORD, PORT, USER, expect, refused, step
 
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "PGHOST": HOST,
+    "PGPORT": str(PORT),
+    "PGUSER": USER,
+    "PGPASSWORD": PASSWORD,
+    "PGDATABASE": DATABASE,
+}
+
 
 def psql(*commands: str) -> str:
     """Run psql and return its output. Raise RuntimeError with its message if it fails."""
     done = subprocess.run(
         ["psql", "-X", "-A", "-v", "ON_ERROR_STOP=1", *(part for each in commands for part in ("-c", each))],
-        env={
-            "PATH": os.environ["PATH"],
-            "PGHOST": HOST,
-            "PGPORT": str(PORT),
-            "PGUSER": USER,
-            "PGPASSWORD": PASSWORD,
-        }
-        | {"PGDATABASE": DATABASE},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )
@@ -66,14 +68,7 @@ with step("a file of statements"):
     done = subprocess.run(
         ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"],
         input=script,
-        env=os.environ
-        | {
-            "PGHOST": HOST,
-            "PGPORT": str(PORT),
-            "PGUSER": USER,
-            "PGPASSWORD": PASSWORD,
-            "PGDATABASE": DATABASE,
-        },
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )

@@ -2,9 +2,9 @@
 
 import psycopg2
 import psycopg2.extras
-from steps import DATABASE, HOST, PASSWORD, PORT, USER, expect, refused, step
+from steps import DATABASE, LOGIN, USER, expect, refused, step
 
-connection = psycopg2.connect(host=HOST, port=PORT, user=USER, password=PASSWORD, dbname=DATABASE)
+connection = psycopg2.connect(**LOGIN, dbname=DATABASE)
 cursor = connection.cursor()
 
 with step("connect"):

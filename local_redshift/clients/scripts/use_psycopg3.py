@@ -4,12 +4,10 @@ import datetime
 
 import psycopg
 from psycopg.rows import dict_row
-from steps import DATABASE, HOST, PASSWORD, PORT, USER, expect, refused, step
+from steps import DATABASE, LOGIN, expect, refused, step
 
 # psycopg 3 uses the server's encoding, which Redshift names UNICODE.
-connection = psycopg.connect(
-    host=HOST, port=PORT, user=USER, password=PASSWORD, dbname=DATABASE, client_encoding="utf8"
-)
+connection = psycopg.connect(**LOGIN, dbname=DATABASE, client_encoding="utf8")
 
 with step("connect"):
     expect(connection.execute("select current_database()").fetchone(), (DATABASE,))

@@ -2,11 +2,9 @@
 
 import pandas
 import redshift_connector
-from steps import DATABASE, HOST, PASSWORD, PORT, USER, expect, refused, step
+from steps import DATABASE, LOGIN, USER, expect, refused, step
 
-connection = redshift_connector.connect(
-    host=HOST, port=PORT, user=USER, password=PASSWORD, database=DATABASE, ssl=False
-)
+connection = redshift_connector.connect(**LOGIN, database=DATABASE, ssl=False)
 cursor = connection.cursor()
 
 with step("connect"):

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import redshift_connector
-from steps import DATABASE, HOST, PASSWORD, PORT, USER, expect, step
+from steps import DATABASE, HOST, LOGIN, PASSWORD, PORT, USER, expect, step
 
 CONFIG = f"""
 gateways:
@@ -45,9 +45,7 @@ def sqlmesh(*arguments: str) -> str:
 
 
 def rows(sql: str) -> list[tuple[object, ...]]:
-    connection = redshift_connector.connect(
-        host=HOST, port=PORT, user=USER, password=PASSWORD, database=DATABASE, ssl=False
-    )
+    connection = redshift_connector.connect(**LOGIN, database=DATABASE, ssl=False)
     try:
         with connection.cursor() as cursor:
             cursor.execute(sql)
