@@ -1,4 +1,4 @@
-"""Test rules for SQL that no test on local_redshift can show: a statement that no test runs, and slow or refused joins."""
+"""Test the SQL that no test runs on local_redshift, and find joins that are slow or refused on a cluster."""
 
 from __future__ import annotations
 
