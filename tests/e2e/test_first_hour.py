@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.home import AIRFLOW
-from tests.e2e.test_cli import free_port
+from tests.e2e.test_cli import free_ports
 from tests.project.files import PROJECT, read, tracked
 
 
@@ -23,9 +23,8 @@ def test_the_commands_of_the_first_hour(tmp_path: Path) -> None:
         target = tmp_path / path.relative_to(PROJECT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
-    ports = ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    environment |= {name: str(free_port()) for name in ports}
+    environment |= free_ports()
     # The copy uses the environment of this test and does not create another one.
     environment["MAKEFLAGS"] = f"READY= PY={sys.executable}"
     commands = "".join(re.findall(r"^```sh\n(.*?)^```", read("docs/first-hour.md"), re.M | re.S))
