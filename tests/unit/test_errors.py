@@ -48,7 +48,7 @@ def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
             "EndpointConnectionError: Could not connect",
         ),
     ],
-    ids=["slow down", "no right", "archived", "unknown", "no credentials", "no connection"],
+    ids=str,
 )
 def test_errors_of_aws(error, kind, said):
     found = aws_error(error, "list s3://lake/")
