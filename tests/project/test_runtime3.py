@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +15,6 @@ from packaging.utils import canonicalize_name
 
 from local.runtime3 import CHANGES, convert
 from tests.project.files import PROJECT, instructions, pinned, read
-from tests.project.test_image import assert_is_built_by_hand
 
 # The services of the Astro CLI for Airflow 3, from airflow/include/airflow3/composeyml.go.tmpl in its source.
 SERVICES = {"postgres", "db-migration", "scheduler", "dag-processor", "api-server", "triggerer"}
@@ -29,11 +29,9 @@ def project(tmp_path: Path) -> Path:
 
 def test_every_file_that_differs_is_written(project: Path) -> None:
     assert convert(project) == list(CHANGES)
-    assert_is_built_by_hand(
-        [f"{name} {rest}" for name, rest in instructions(project)],
-        r"FROM astrocrpublic\.azurecr\.io/runtime:3\.\d+-\d+-python-3\.12-base",
-        "requirements-airflow3.lock",
-    )
+    text = (project / "Dockerfile").read_text()
+    assert re.search(r"^FROM astrocrpublic\.azurecr\.io/runtime:3\.\d+-\d+-python-3\.12-base$", text, re.M)
+    assert 'UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements-airflow3.lock"' in text
     versions = pinned("requirements-airflow3.lock")
     steps = dict(line.split("=", 1) for name, line in instructions(project) if name in ("ARG", "ENV"))
     assert steps["AIRFLOW_VERSION"] == str(versions["apache-airflow"])

@@ -100,6 +100,10 @@ import local.serve, local_redshift.server, moto.server, moto.redshift.models, mo
     assert done.returncode == 0, done.stderr
 
 
+def test_the_image_installs_the_versions_of_the_lock() -> None:
+    assert 'UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock"' in read("Dockerfile")
+
+
 def test_one_airflow_everywhere(pyproject: dict[str, Any]) -> None:
     """The image's build compares the Airflow version of the Dockerfile's tag with this number."""
     arguments = dict(line.split("=") for name, line in instructions() if name == "ARG")
