@@ -161,7 +161,7 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     found = other.client("ec2").describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])
     subnets = [one["SubnetId"] for one in found["Subnets"]]
     record.actor = "Deploy"
-    params = other.params("provision", **other.wanted(subnet_ids=subnets, serverless=True))
+    params = other.params("provision", subnet_ids=subnets, serverless=True)
     stack.deploy_stack(params)
     record.actor = "test"
     other.stack()
@@ -198,7 +198,7 @@ class DagRun:
 
 def _roll_back(record: Record, other: Account) -> str:
     """Make AWS refuse an update of the stack, read the reason, delete the stack, and return its name."""
-    params = other.params("provision", **other.wanted(serverless=True))
+    params = other.params("provision", serverless=True)
     wanted = stack.check_request(params)
     for one in wanted["Parameters"]:
         if one["ParameterKey"] == "BaseCapacity":

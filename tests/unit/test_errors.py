@@ -100,6 +100,8 @@ def test_what_aws_means_to_be_fixed(code, status):
     assert type(aws_error(client_error(code, status), "list")) is ConfigurationError
 
 
+CONFLICT = "could not complete because of conflict with concurrent transaction"
+# The error, its kind, and words of its message.
 WAREHOUSE = {
     "socket": (OSError("reset"), TransientError, "reset"),
     "lost link": (redshift_connector.InterfaceError("closed"), TransientError, "closed"),
@@ -107,25 +109,17 @@ WAREHOUSE = {
     "serialization": (answer("40001", "conflict"), TransientError, "conflict"),
     "1023": (answer("XX000", "1023: Serializable isolation violation"), TransientError, "1023"),
     "concurrent": (answer("XX000", "tuple concurrently updated"), TransientError, "concurrently"),
-    "conflict": (
-        answer("XX000", "could not complete because of conflict with concurrent transaction"),
-        TransientError,
-        "conflict",
-    ),
+    "conflict": (answer("XX000", CONFLICT), TransientError, CONFLICT),
     "no OID": (answer("XX000", "could not open relation with OID 12"), TransientError, "OID 12"),
     "no relation": (answer("XX000", "Relation with OID 12 does not exist."), TransientError, "OID 12"),
     "1018": (answer("XX000", "1018"), TransientError, "1018"),
-    "dropped": (
-        answer("XX000", "table 12 dropped by concurrent transaction"),
-        TransientError,
-        "dropped by concurrent",
-    ),
+    "dropped": (answer("XX000", "table 12 dropped by concurrent transaction"), TransientError, "table 12"),
     "vacuum": (answer("XX000", "VACUUM is running"), TransientError, "VACUUM"),
     "a number": (answer("XX000", "assertion of 10234"), DataError, "10234"),
     "disk full": (
         answer("53100", "no space"),
         TransientError,
-        "no space. Nothing was changed. Next: free space on the warehouse",
+        "no space. Nothing was changed. Next: free space",
     ),
     "timeout": (
         answer("57014", "canceled"),
@@ -133,11 +127,7 @@ WAREHOUSE = {
         "canceled. Next: if another session holds a lock",
     ),
     "no table": (answer("42P01", "no table"), ConfigurationError, "no table (42P01). Next: check connection"),
-    "no schema": (
-        answer("3F000", "no schema"),
-        ConfigurationError,
-        "no schema (3F000). Next: check connection",
-    ),
+    "no schema": (answer("3F000", "no one"), ConfigurationError, "no one (3F000). Next: check connection"),
     "no state": (redshift_connector.ProgrammingError("what"), ConfigurationError, "what (no SQLSTATE). Next"),
     "nothing": (redshift_connector.ProgrammingError(), ConfigurationError, "(no SQLSTATE). Next"),
     "division": (answer("22012", "division by zero"), DataError, "division by zero (SQLSTATE 22012)"),
