@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -177,7 +178,7 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     connections.write_secret(other.cluster, connections.COPY_CONNECTION, {})
     context = {
         "params": other.params("teardown", final_snapshot=True),
-        "dag_run": DagRun(datetime(2026, 1, 1)),
+        "dag_run": types.SimpleNamespace(start_date=datetime(2026, 1, 1)),
     }
     assert {"workgroup", "namespace"} <= set(other.kinds())
     while not teardown.has_snapshot(context):
@@ -187,13 +188,6 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     record.actor = "test"
     other.remove()
     record.actor = "Deploy"
-
-
-@dataclass
-class DagRun:
-    """A replacement for Airflow's DagRun with the field that teardown reads."""
-
-    start_date: datetime
 
 
 def _roll_back(record: Record, other: Account) -> str:

@@ -17,21 +17,16 @@ from tests.reports.test_door import assert_open, log_in
 from tests.world import event, lines
 
 
-def fail_once(patch, owner, step):
-    """Make a step fail after it has done its work."""
-    work = getattr(owner, step)
-
-    def done_but_failed(*arguments, **named):
-        work(*arguments, **named)
-        raise AirflowException("the network went away")
-
-    patch.setattr(owner, step, done_but_failed)
-
-
 @pytest.mark.slow
 def test_a_run_goes_on_where_one_failed_and_teardown_leaves_what_was_asked(account, monkeypatch, caplog):
     with monkeypatch.context() as patch:
-        fail_once(patch, database, "write_connections")
+        write = database.write_connections
+
+        def done_but_failed(*arguments):
+            write(*arguments)
+            raise AirflowException("the network went away")
+
+        patch.setattr(database, "write_connections", done_but_failed)
         states = account.provision()
     assert (states["write_connections"], states["log_costs"]) == ("failed", "success")
     # The log names each existing resource and its cost.

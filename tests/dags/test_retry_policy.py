@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import botocore.exceptions
 import pytest
 import redshift_connector
 
@@ -13,10 +12,7 @@ pytest.importorskip(
 from airflow.sdk import RetryAction
 
 from dags.sparkify import sparkify
-
-
-def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
-    return redshift_connector.ProgrammingError({"S": "ERROR", "C": state, "M": message})
+from tests.unit.test_errors import answer, client_error
 
 
 @pytest.mark.parametrize(
@@ -28,11 +24,8 @@ def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
         # COPY reports S3ServiceException: SlowDown, Status 503.
         (answer("XX000", "SlowDown"), RetryAction.DEFAULT),
         (redshift_connector.InterfaceError("closed"), RetryAction.DEFAULT),
-        (
-            botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "ListObjectsV2"),
-            RetryAction.FAIL,
-        ),
-        (botocore.exceptions.ClientError({"Error": {"Code": "SlowDown"}}, "GetObject"), RetryAction.DEFAULT),
+        (client_error("AccessDenied"), RetryAction.FAIL),
+        (client_error("SlowDown"), RetryAction.DEFAULT),
         (ValueError("ours"), RetryAction.DEFAULT),
     ],
     ids=str,

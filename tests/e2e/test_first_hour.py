@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,16 +12,13 @@ import pytest
 
 from local.home import AIRFLOW
 from tests.e2e.test_cli import free_ports
-from tests.project.files import PROJECT, read, tracked
+from tests.project.files import copy_project, read
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(AIRFLOW != 2, reason="another Airflow has another folder below .local")
 def test_the_commands_of_the_first_hour(tmp_path: Path) -> None:
-    for path in tracked():
-        target = tmp_path / path.relative_to(PROJECT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
+    copy_project(tmp_path)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment |= free_ports()
     # The copy uses the environment of this test and does not create another one.

@@ -91,7 +91,6 @@ def test_every_run_has_the_same_datasets(runs) -> None:
     assert datasets(first) == datasets(second)
     assert len({namespace for namespace, _ in datasets(first) if namespace.startswith("redshift:")}) == 1
     assert not [name for _, name in datasets(first) if re.search(r"_run_|\d{4}|tmp|temp", name)]
-    print(f"{len(datasets(first))} datasets, {len(origins(first))} columns, {len(first)} events")
 
 
 @pytest.mark.slow

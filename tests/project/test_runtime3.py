@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from local.runtime3 import CHANGES, convert
 from tests.project.files import PROJECT, instructions, pinned, read
@@ -39,17 +37,6 @@ def test_every_file_that_differs_is_written(project: Path) -> None:
     for name in ("Dockerfile", "requirements.txt"):
         assert "astro-sdk-python" not in (project / name).read_text()
     assert not [name for name in steps if "SDK" in name or "DESERIALIZATION" in name]
-
-
-def test_the_requirements_resolve_beside_its_airflow(project: Path) -> None:
-    """The lock file that the tests of Airflow 3 install has every requirement at its version."""
-    convert(project)
-    versions = pinned("requirements-airflow3.lock")
-    lines = [line.split("#")[0].strip() for line in (project / "requirements.txt").read_text().splitlines()]
-    wanted = [Requirement(line) for line in lines if line]
-    assert len(wanted) > 8
-    for item in wanted:
-        assert item.specifier.contains(versions[canonicalize_name(item.name)])
 
 
 def test_the_settings_reach_the_processes_that_read_dags_and_run_tasks(project: Path) -> None:

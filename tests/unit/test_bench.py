@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import scheduler, table
+from tests.bench import table
 from tests.bench.row import Row
-from tests.bench.wire import Counts
 
 LESS, MORE = {"wanted": 1.2, "bound": 2}, {"wanted": 0.9, "bound": 0.4, "less_is_better": False}
 
@@ -39,18 +38,3 @@ def test_only_the_parts_that_are_named(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         table.main(["three"])
     assert "no such part: three; there are one, two" in capsys.readouterr().err
-
-
-def test_the_middle_of_several_runs_and_the_rows_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "longest_chain", lambda file, dag_id: 11)
-    runs = [
-        scheduler.Cost(wall=n, airflow=n, stand_in=n, tasks=20, counts=Counts(10 * n, 100, 12))
-        for n in (3, 1, 2)
-    ]
-    middle = scheduler.middle(runs)
-    assert middle == runs[2]
-    usual = scheduler.Cost(wall=1, airflow=1, stand_in=0, tasks=11, counts=Counts(9, 22, 8))
-    rows = list(scheduler.rows({"usual": usual, "ours": middle, "again": usual, "with reports": runs[0]}))
-    assert [row.figure for row in rows] == [2, 4, 3, 1, 11, 20, 20, 100, 12]
-    assert {row.measure for row in rows if row.missed} == {rows[1].measure}
-    assert str(rows[-1]).splitlines()[0].endswith(" 12     <= 12     <= 15")
