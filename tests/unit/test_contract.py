@@ -143,15 +143,6 @@ def test_a_field_that_identifies_a_line_must_not_be_null(read, name):
         read(**{name: None})
 
 
-def test_every_other_field_may_be_null():
-    for read, line, more in ((event, EVENT, {"page": "Home"}), (song, SONG, {})):
-        optional = line.keys() - {*REQUIRED[read]}
-
-        row = read(**dict.fromkeys(optional), **more)
-
-        assert list(row.values()).count(None) == len(optional) - (read is song)  # num_songs has no column
-
-
 @given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=40))
 def test_text_is_kept_or_cut_at_a_characters_edge(text):
     tally = Tally()
