@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import botocore.exceptions
 import pytest
 import redshift_connector
 
@@ -12,7 +13,10 @@ pytest.importorskip(
 from airflow.sdk import RetryAction
 
 from dags.sparkify import sparkify
-from tests.unit.test_errors import answer, client_error
+
+
+def answer(state: str, message: str) -> redshift_connector.ProgrammingError:
+    return redshift_connector.ProgrammingError({"S": "ERROR", "C": state, "M": message})
 
 
 @pytest.mark.parametrize(
@@ -24,8 +28,11 @@ from tests.unit.test_errors import answer, client_error
         # COPY reports S3ServiceException: SlowDown, Status 503.
         (answer("XX000", "SlowDown"), RetryAction.DEFAULT),
         (redshift_connector.InterfaceError("closed"), RetryAction.DEFAULT),
-        (client_error("AccessDenied"), RetryAction.FAIL),
-        (client_error("SlowDown"), RetryAction.DEFAULT),
+        (
+            botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "ListObjectsV2"),
+            RetryAction.FAIL,
+        ),
+        (botocore.exceptions.ClientError({"Error": {"Code": "SlowDown"}}, "GetObject"), RetryAction.DEFAULT),
         (ValueError("ours"), RetryAction.DEFAULT),
     ],
     ids=str,

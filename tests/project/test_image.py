@@ -148,6 +148,35 @@ def test_the_build_stops_if_the_lock_breaks_a_package_of_the_runtime(
     assert built or "redis<6" in last.stdout
 
 
+def test_astro_dev_pytest_runs_in_the_image_with_the_hosts_folders(tmp_path: Path) -> None:
+    """The CLI copies the host's tests over the image's tests, but does not copy `local`."""
+    ignored = pathspec.GitIgnoreSpec.from_lines(read(".dockerignore").splitlines())
+    copied = {"dags", "include", "plugins", "tests", ".astro"}
+    for path in tracked():
+        name = path.relative_to(PROJECT)
+        if not ignored.match_file(name.as_posix()) or name.parts[0] in copied:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, tmp_path / name)
+    for paths in ([], ["tests"], ["tests/dags"]):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *paths],
+            cwd=tmp_path,
+            # Unlike the image, the environment of this test has the package local_redshift and pytest plugins.
+            env={
+                "PATH": os.defpath,
+                "PYTHONPATH": str(tmp_path),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        assert "tests/dags/test_integrity.py::" in done.stdout
+        assert "tests/unit" not in done.stdout
+
+
 @pytest.mark.parametrize("sound", [True, False])
 def test_the_cli_is_installed_only_with_its_checksum(tmp_path: Path, sound: bool) -> None:
     served, tools = tmp_path / "served", tmp_path / "tools"
