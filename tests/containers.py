@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
 import sys
 import time
 import urllib.error
-import urllib.request
 from typing import Any
 
 import redshift_connector
@@ -21,7 +19,7 @@ import redshift_connector
 from include.sparkify.tables import STAR
 from local import airflow_settings
 from local.home import AIRFLOW, PROJECT
-from tests.e2e.rest import NO_LOGICAL_DATE, VERSION
+from tests.e2e.rest import NO_LOGICAL_DATE, VERSION, send
 
 # `astro dev start` creates this user. On Airflow 3, it gives everyone an administrator's token.
 LOGIN = "Basic " + base64.b64encode(b"admin:admin").decode()
@@ -42,13 +40,9 @@ class Airflow:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Return the response to a request. Retry while the web server is not available."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", "Authorization": self.login}
-        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)
         while True:
             try:
-                with urllib.request.urlopen(request, timeout=60) as answer:
-                    return json.load(answer)
+                return send(method, f"{self.url}{path}", body, self.login)
             except urllib.error.HTTPError as error:
                 # A POST that got a response must not be repeated.
                 if error.code < 500 or method == "POST":

@@ -19,16 +19,13 @@ ROOT = Path(__file__).parents[1]
 
 def queries(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Yield the name and the text of every query in a YAML value."""
-    if isinstance(content, dict):
-        for key, value in content.items():
-            if key in ("failing_rows", "failing"):
-                # include.reports.publish fills in schemas and a subquery. The linter only needs table names.
-                yield name, re.sub(r"\{(\w+)\}", r"\1", value)
-            else:
-                yield from queries(value, f"{name}.{key}".removeprefix("."))
-    if isinstance(content, list):
-        for item in content:
-            yield from queries(item, item["name"] if isinstance(item, dict) else name)
+    parts = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in parts:
+        if key in ("failing_rows", "failing"):
+            # include.reports.publish fills in schemas and a subquery. The linter only needs table names.
+            yield name, re.sub(r"\{(\w+)\}", r"\1", value)
+        elif isinstance(value, dict | list):
+            yield from queries(value, value.get("name", key) if isinstance(value, dict) else name)
 
 
 def main() -> int:

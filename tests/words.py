@@ -1,6 +1,6 @@
 """Find words and phrases that CONTRIBUTING.md, section English, forbids in this project.
 
-    python -m tests.words [FILE ...]     # every tracked text file if you name none
+    python -m tests.words
 
 vale could do this, too, but it downloads its binary on the first run. codespell checks only single words.
 """
@@ -75,20 +75,17 @@ def findings(text: str) -> list[tuple[int, str, str]]:
     return found
 
 
-def main(names: list[str]) -> int:
-    if not names:
-        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-        names = listed.stdout.split()
-    texts = {name: ROOT / name for name in names if not re.fullmatch(SKIPPED, name)}
+def main() -> int:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     lines = [
         f"{name}:{number}: {phrase!r}: use {instead}"
-        for name, path in texts.items()
-        if path.is_file()
-        for number, phrase, instead in findings(path.read_text())
+        for name in listed.stdout.split()
+        if not re.fullmatch(SKIPPED, name) and (ROOT / name).is_file()
+        for number, phrase, instead in findings((ROOT / name).read_text())
     ]
     print(*lines, sep="\n", end="\n" if lines else "")
     return 1 if lines else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

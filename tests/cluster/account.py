@@ -93,7 +93,8 @@ class Account:
 
     def params(self, dag_id, **given):
         """Return a run's parameters: the defaults, overridden by ``given``."""
-        return dag_of(dag_id).params.dump() | {"name": self.name, **given}
+        wanted = self.wanted(**given) if dag_id == "provision" else {"name": self.name, **given}
+        return dag_of(dag_id).params.dump() | wanted
 
     def run(self, dag_id, **params):
         """Run a DAG once, without retries. Return the states of its tasks, and of the run as ``"run"``."""
@@ -114,6 +115,10 @@ class Account:
     def teardown(self, **params):
         all_of_it = {"confirm": self.name, "final_snapshot": False, "delete_work_bucket": True}
         return self.run("teardown", **{"name": self.name, **all_of_it, **params})
+
+    def describe_cluster(self):
+        (cluster,) = self.client("redshift").describe_clusters(ClusterIdentifier=self.name)["Clusters"]
+        return cluster
 
     def wait_for_cluster(self):
         """Wait until the cluster may be changed or deleted."""
@@ -150,14 +155,11 @@ class Account:
     def connect(self, secret="airflow/connections/redshift_default"):
         """Connect to the cluster with the login in a secret."""
         login = self.secret(secret)
-        return redshift_connector.connect(
-            host="127.0.0.1",
-            port=self.cloud.redshift_port,
-            database="dev",
-            user=login.get("login") or login["username"],
-            password=login["password"],
-            ssl=False,
-        )
+        return self.log_in(login.get("login") or login["username"], login["password"])
+
+    def log_in(self, user, password):
+        place = {"host": "127.0.0.1", "port": self.cloud.redshift_port, "database": "dev", "ssl": False}
+        return redshift_connector.connect(user=user, password=password, **place)
 
     def connect_as_master(self):
         """Connect as the master user, with the password that Redshift keeps in Secrets Manager."""

@@ -39,12 +39,10 @@ def list_requests(service: str, operation: str, given: Mapping[str, Any], name: 
     """Yield the requests that AWS authorizes for an API call on behalf of the cluster ``name``."""
     if service == "sts":
         return  # GetCallerIdentity needs no permission.
-    yield from _BY_SERVICE.get(service, _unrestricted)(operation, given, name)
-
-
-def _unrestricted(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
-    assert operation == "GetMetricStatistics", f"add {operation} to {__name__}"
-    yield Request(f"cloudwatch:{operation}", "*")
+    if service in ("cloudwatch", "ec2"):
+        yield Request(f"{service}:{operation}", "*")
+    else:
+        yield from _BY_SERVICE[service](operation, given, name)
 
 
 def _s3(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
@@ -60,10 +58,6 @@ def _s3(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request
         yield request(action, bucket, **{"s3:prefix": given["Prefix"]})
     else:
         yield Request(action, bucket)
-
-
-def _ec2(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
-    yield Request(f"ec2:{operation}", "*")
 
 
 def _cloudformation(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
@@ -92,12 +86,6 @@ def _redshift(operation: str, given: Mapping[str, Any], name: str) -> Iterator[R
 def _serverless(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
     base = f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}"
     action = f"redshift-serverless:{operation}"
-    kind = (
-        "workgroup"
-        if "Workgroup" in operation or "workgroup" in given.get("resourceArn", "")
-        else "namespace"
-    )
-    resource = f"{base}:{kind}/0a1b2c3d"
     if operation in ("CreateUsageLimit", "UpdateUsageLimit"):
         yield request(action, "*", **{"aws:RequestedRegion": REGION})
     elif operation in ("ListSnapshots", "ListUsageLimits"):
@@ -107,7 +95,8 @@ def _serverless(operation: str, given: Mapping[str, Any], name: str) -> Iterator
         for each in (action, "redshift-serverless:TagResource"):
             yield Request(each, f"{base}:snapshot/4e5f6a7b")
     else:
-        yield Request(action, resource)
+        is_workgroup = "workgroup" in f"{operation} {given.get('resourceArn')}".lower()
+        yield Request(action, f"{base}:{'workgroup' if is_workgroup else 'namespace'}/0a1b2c3d")
 
 
 def _secretsmanager(operation: str, given: Mapping[str, Any], name: str) -> Iterator[Request]:
@@ -127,24 +116,19 @@ def _secretsmanager(operation: str, given: Mapping[str, Any], name: str) -> Iter
     for resource in resources:
         if operation == "CreateSecret":
             for action in ("CreateSecret", "TagResource"):
-                yield request(f"secretsmanager:{action}", resource, **_request_tag(given["Tags"]))
+                (tag,) = [tag["Value"] for tag in given["Tags"] if tag["Key"] == "warehouse"]
+                yield request(f"secretsmanager:{action}", resource, **{REQUEST_TAG: tag})
         else:
             yield request(f"secretsmanager:{operation}", resource, **{RESOURCE_TAG: name})
 
 
 _BY_SERVICE = {
     "s3": _s3,
-    "ec2": _ec2,
     "cloudformation": _cloudformation,
     "redshift": _redshift,
     "redshift-serverless": _serverless,
     "secretsmanager": _secretsmanager,
 }
-
-
-def _request_tag(tags: list[dict[str, str]]) -> dict[str, str]:
-    found = {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags}
-    return {REQUEST_TAG: str(found["warehouse"])}
 
 
 def list_foreign(own: Request, name: str) -> Iterator[tuple[str, Request]]:

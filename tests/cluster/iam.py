@@ -8,6 +8,8 @@ a whole policy: moto ignores Condition, and pycfmodel evaluates only Condition.
 from __future__ import annotations
 
 import copy
+import functools
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -30,10 +32,10 @@ class Request:
 
     def with_context(self, key: str, value: str | None) -> Request:
         """Return the same request with another value of a condition key, or without the key."""
-        rest = {item for item in self.context if item[0] != key}
-        return Request(
-            self.action, self.resource, frozenset(rest | ({(key, value)} if value is not None else set()))
-        )
+        context = {name: old for name, old in self.context if name != key}
+        if value is not None:
+            context[key] = value
+        return Request(self.action, self.resource, frozenset(context.items()))
 
 
 def load_policy(resource: str, name: str) -> list[Statement]:
@@ -44,9 +46,8 @@ def load_policy(resource: str, name: str) -> list[Statement]:
         assert not unknown, f"the evaluator does not know {unknown}"
         for key in ("Action", "Resource"):
             statement[key] = as_list(statement[key])
-        for operator in statement.get("Condition", {}).values():
-            for key in operator:
-                operator[key] = as_list(operator[key])
+        for keys in statement.get("Condition", {}).values():
+            keys.update({key: as_list(value) for key, value in keys.items()})
     return statements
 
 
@@ -67,8 +68,8 @@ def matches(statement: Statement, request: Request) -> bool:
         any(_like(request.action, pattern) for pattern in statement["Action"])
         and any(_like(request.resource, pattern) for pattern in statement.get("Resource", [request.resource]))
         and all(
-            _holds(operator, request, key, values)
-            for operator, keys in statement.get("Condition", {}).items()
+            _holds(name, request, key, values)
+            for name, keys in statement.get("Condition", {}).items()
             for key, values in keys.items()
         )
     )
@@ -79,25 +80,20 @@ def _like(value: str, pattern: str) -> bool:
     return re.fullmatch(expression, value, re.DOTALL) is not None
 
 
-def _equals(value: str, expected: str) -> bool:
-    return value == expected
-
-
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
-    "StringEquals": _equals,
+    "StringEquals": operator.eq,
     "StringLike": _like,
     "ArnEquals": _like,
     "ArnLike": _like,
-    "Bool": _equals,
+    "Bool": operator.eq,
 }
 
 
-def _holds(operator: str, request: Request, key: str, expected: list[str]) -> bool:
-    values = [value for name, value in request.context if name == key]
-    if not values:
-        return operator.endswith("IfExists")
-    compare = _OPERATORS[operator.removesuffix("IfExists")]
-    return any(compare(value, pattern) for value in values for pattern in expected)
+def _holds(name: str, request: Request, key: str, expected: list[str]) -> bool:
+    value = dict(request.context).get(key)
+    if value is None:
+        return name.endswith("IfExists")
+    return any(_OPERATORS[name.removesuffix("IfExists")](value, pattern) for pattern in expected)
 
 
 # Mutants -------------------------------------------------------------------------------------------------------
@@ -108,38 +104,36 @@ Mutation = Callable[[list[Statement]], list[Statement]]
 def list_wider(policy: str) -> Iterator[tuple[str, Mutation]]:
     """Yield every mutation that allows more: with Resource "*" instead of names, or without a condition."""
     for i, statement in enumerate(load_policy(policy, "any")):
+        sid = f"{policy} {statement['Sid']}"
         if statement["Resource"] != ["*"]:
-            yield f"{policy} {statement['Sid']} Resource *", _edit(i, lambda s: s.update(Resource=["*"]))
-        for operator, keys in statement.get("Condition", {}).items():
+            yield f"{sid} Resource *", _edit(i, [], lambda found: found.update(Resource=["*"]))
+        for test, keys in statement.get("Condition", {}).items():
             for key in keys:
-                label = f"{policy} {statement['Sid']} without {operator} {key}"
-                yield label, _edit(i, lambda s, operator=operator, key=key: s["Condition"][operator].pop(key))
+                yield f"{sid} without {test} {key}", _delete(i, ["Condition", test], key)
 
 
 def list_narrower(policy: str) -> Iterator[tuple[str, Mutation]]:
     """Yield every mutation that allows less: without an action, a resource or a value of a condition."""
     for i, statement in enumerate(load_policy(policy, "any")):
-        sid = f"{policy} {statement['Sid']}"
-        for part in ("Action", "Resource"):
-            for j, value in enumerate(statement[part]):
-                yield f"{sid} without {value}", _edit(i, lambda s, part=part, j=j: s[part].pop(j))
-        for operator, keys in statement.get("Condition", {}).items():
-            if operator.endswith("IfExists"):
-                continue  # It only denies requests that have the key.
-            for key, values in keys.items():
-                for j, value in enumerate(values):
-                    yield (
-                        f"{sid} without {key}={value}",
-                        _edit(
-                            i, lambda s, operator=operator, key=key, j=j: s["Condition"][operator][key].pop(j)
-                        ),
-                    )
+        lists = [[part] for part in ("Action", "Resource")]
+        for test, keys in statement.get("Condition", {}).items():
+            if not test.endswith("IfExists"):  # It only denies requests that have the key.
+                lists += [["Condition", test, key] for key in keys]
+        for path in lists:
+            for j, value in enumerate(functools.reduce(operator.getitem, path, statement)):
+                yield f"{policy} {statement['Sid']} without {path[-1]} {value}", _delete(i, path, j)
 
 
-def _edit(index: int, change: Callable[[Statement], object]) -> Mutation:
+def _delete(index: int, path: list[str], key: Any) -> Mutation:
+    return _edit(index, path, lambda found: found.pop(key))
+
+
+def _edit(index: int, path: list[str], change: Callable[[Any], object]) -> Mutation:
+    """Return a function that changes the part of a statement at ``path``."""
+
     def mutate(statements: list[Statement]) -> list[Statement]:
         mutated = copy.deepcopy(statements)
-        change(mutated[index])
+        change(functools.reduce(operator.getitem, path, mutated[index]))
         return mutated
 
     return mutate

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -161,7 +162,7 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     found = other.client("ec2").describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])
     subnets = [one["SubnetId"] for one in found["Subnets"]]
     record.actor = "Deploy"
-    params = other.params("provision", **other.wanted(subnet_ids=subnets, serverless=True))
+    params = other.params("provision", subnet_ids=subnets, serverless=True)
     stack.deploy_stack(params)
     record.actor = "test"
     other.stack()
@@ -177,7 +178,7 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     connections.write_secret(other.cluster, connections.COPY_CONNECTION, {})
     context = {
         "params": other.params("teardown", final_snapshot=True),
-        "dag_run": DagRun(datetime(2026, 1, 1)),
+        "dag_run": types.SimpleNamespace(start_date=datetime(2026, 1, 1)),
     }
     assert {"workgroup", "namespace"} <= set(other.kinds())
     while not teardown.has_snapshot(context):
@@ -189,16 +190,9 @@ def _take_the_other_branches(cloud: Running, patch: pytest.MonkeyPatch, record: 
     record.actor = "Deploy"
 
 
-@dataclass
-class DagRun:
-    """A replacement for Airflow's DagRun with the field that teardown reads."""
-
-    start_date: datetime
-
-
 def _roll_back(record: Record, other: Account) -> str:
     """Make AWS refuse an update of the stack, read the reason, delete the stack, and return its name."""
-    params = other.params("provision", **other.wanted(serverless=True))
+    params = other.params("provision", serverless=True)
     wanted = stack.check_request(params)
     for one in wanted["Parameters"]:
         if one["ParameterKey"] == "BaseCapacity":

@@ -80,31 +80,26 @@ class Tomorrow(datetime):
         return datetime.now(tz) + timedelta(days=2)
 
 
-@pytest.mark.finding("M7")
-def test_files_of_past_runs_go_and_those_of_other_environments_stay(make_world, monkeypatch):
+@pytest.mark.finding("M7", "R7")
+def test_files_of_past_runs_go_and_the_page_and_those_of_other_environments_stay(make_world, monkeypatch):
     world = make_world(keep_run_days=14)
     here, other = environment(), f"{environment()}2"
-    others = [f"{prefix}/{other}/a" for prefix in ("reports", "runs")]
+    kept = [listening.key(), *(f"{prefix}/{other}/a" for prefix in ("reports", "runs"))]
     report = f"reports/{here}/a/report.html"
-    for key in (f"{run_prefix('a')}/staging_events.manifest", report, *others):
+    for key in (f"{run_prefix('a')}/staging_events.manifest", report, *kept):
         world.s3.put_object(Bucket=world.work, Key=key, Body=b"a")
+
+    def left():
+        return [item["Key"] for item in world.s3.list_objects_v2(Bucket=world.work)["Contents"]]
+
     assert maintenance.delete_old_files() == 0
     monkeypatch.setattr(maintenance, "datetime", Tomorrow)
     make_world.enter(world, keep_run_days=1, keep_days=3)
     assert maintenance.delete_old_files() == 1
-    left = world.s3.list_objects_v2(Bucket=world.work)["Contents"]
-    assert [item["Key"] for item in left] == sorted([report, *others])
-
-
-@pytest.mark.finding("R7")
-def test_the_listening_page_stays_when_old_run_reports_go(make_world, monkeypatch):
-    world = make_world(keep_days=1)
-    for key in (f"reports/{environment()}/a/report.html", listening.key()):
-        world.s3.put_object(Bucket=world.work, Key=key, Body=b"a")
-    monkeypatch.setattr(maintenance, "datetime", Tomorrow)
+    assert left() == sorted([report, *kept])
+    make_world.enter(world, keep_run_days=1, keep_days=1)
     assert maintenance.delete_old_files() == 1
-    (left,) = world.s3.list_objects_v2(Bucket=world.work)["Contents"]
-    assert left["Key"] == listening.key()
+    assert left() == sorted(kept)
 
 
 def test_schemas_of_dead_runs_go(world):
@@ -118,6 +113,15 @@ def test_schemas_of_dead_runs_go(world):
     assert world.rows(f"select count(*) from pg_catalog.pg_namespace where nspname = '{dropped}'") == [(0,)]
 
 
+def vacuumed(world):
+    """Return the vacuumed and analyzed tables. PostgreSQL counts both and refuses a VACUUM in a transaction."""
+    tables = world.rows(
+        "select relname from pg_catalog.pg_stat_user_tables "
+        "where schemaname in ('{s}', '{s}_ops') and vacuum_count = 1 and analyze_count >= 1"
+    )
+    return {name for (name,) in tables}
+
+
 def test_every_table_is_vacuumed_and_analyzed(make_world, monkeypatch):
     world = make_world(reject_threshold=1.0)
     loaded(world)
@@ -128,12 +132,7 @@ def test_every_table_is_vacuumed_and_analyzed(make_world, monkeypatch):
     assert {"songplays", "users", "songs", "artists", "time", "events", "publish_log"} <= {
         table.partition(".")[2] for table in tables
     }
-    # PostgreSQL refuses VACUUM in a transaction, and counts the completed VACUUMs of each table.
-    counted = world.rows(
-        "select count(*) from pg_catalog.pg_stat_user_tables "
-        "where schemaname in ('{s}', '{s}_ops') and vacuum_count = 1 and analyze_count >= 1"
-    )
-    assert counted == [(len(tables),)]
+    assert len(vacuumed(world)) == len(tables)
 
 
 def test_a_table_that_cannot_be_vacuumed_keeps_no_other_from_it(make_world):
@@ -142,8 +141,4 @@ def test_a_table_that_cannot_be_vacuumed_keeps_no_other_from_it(make_world):
     warehouse.transaction(lambda cursor: cursor.execute(f"drop table {world.schema}.users"), "drop users")
     with pytest.raises(ConfigurationError, match=f"vacuum {world.schema}.users"):
         maintenance.vacuum_and_analyze()
-    others = world.rows(
-        "select relname from pg_catalog.pg_stat_user_tables "
-        "where schemaname in ('{s}', '{s}_ops') and vacuum_count = 1 and analyze_count >= 1"
-    )
-    assert {name for (name,) in others} == set(PUBLISHED) - {"users"}
+    assert vacuumed(world) == set(PUBLISHED) - {"users"}

@@ -171,77 +171,63 @@ def test_cloudformation_may_do_what_the_schemas_name_and_no_more() -> None:
     assert more == {"secretsmanager:GetRandomPassword"}
 
 
-EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
-REDSHIFT = f"arn:aws:redshift:{REGION}:{ACCOUNT}"
-SECRETS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
+def ask(action: str, resource: str, tagging: str = "", tagged: str = "") -> Request:
+    """Return a request on a resource of the action's service.
+
+    :param tagging: the tag in the request.
+    :param tagged: the tag of the resource.
+    """
+    tags = {REQUEST_TAG: tagging, RESOURCE_TAG: tagged}
+    arn = f"arn:aws:{action.partition(':')[0]}:{REGION}:{ACCOUNT}:{resource}"
+    return request(action, arn, **{key: tag for key, tag in tags.items() if tag})
+
+
+SUBNETS, PARAMETERS = "subnetgroup:subnetgroup-a1b2c3d4e5f6", "parametergroup:{}-parametergroup-a1b2"
+PASSWORD = "secret:redshift!{}-awsuser"
 # Requests of the handlers of CloudFormation's resource types, with the names that they generate. Their sources are
 # aws-cloudformation-resource-providers-redshift and cloudformation-cli-java-plugin on GitHub. A security group has no
 # tags when it is created (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/714).
 OF_THE_HANDLERS = {
-    "create a security group": [
-        Request("ec2:CreateSecurityGroup", f"{EC2}:vpc/vpc-1"),
-        Request("ec2:CreateSecurityGroup", f"{EC2}:security-group/*"),
-    ],
-    "open it before it has tags": [
-        Request("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1"),
-    ],
-    "tag it": [request("ec2:CreateTags", f"{EC2}:security-group/sg-1", **{REQUEST_TAG: NAME})],
-    "open it when it has them": [
-        request("ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-1", **{RESOURCE_TAG: NAME})
-    ],
-    "delete it in a rollback before it has tags": [
-        Request("ec2:DeleteSecurityGroup", f"{EC2}:security-group/sg-1"),
-    ],
-    "a subnet group, named without the stack": [
-        request("redshift:CreateClusterSubnetGroup", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
-        request("redshift:CreateTags", f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6"),
-        request(
-            "redshift:DeleteClusterSubnetGroup",
-            f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6",
-            **{RESOURCE_TAG: NAME},
-        ),
-    ],
-    "a parameter group, named after the stack": [
-        request(
-            "redshift:ModifyClusterParameterGroup", f"{REDSHIFT}:parametergroup:{NAME}-parametergroup-a1b2"
-        ),
-    ],
-    "the password of the master user": [
-        request("secretsmanager:CreateSecret", f"{SECRETS}:redshift!{NAME}-awsuser"),
-        request("secretsmanager:DeleteSecret", f"{SECRETS}:redshift!{NAME}-awsuser-AbCdEf"),
-    ],
+    "create a security group in a VPC": ask("ec2:CreateSecurityGroup", "vpc/vpc-1"),
+    "create a security group": ask("ec2:CreateSecurityGroup", "security-group/*"),
+    "open it before it has tags": ask("ec2:AuthorizeSecurityGroupIngress", "security-group/sg-1"),
+    "tag it": ask("ec2:CreateTags", "security-group/sg-1", tagging=NAME),
+    "open it when it has them": ask("ec2:AuthorizeSecurityGroupIngress", "security-group/sg-1", tagged=NAME),
+    "delete it in a rollback before it has tags": ask("ec2:DeleteSecurityGroup", "security-group/sg-1"),
+    "create a subnet group, named without the stack": ask("redshift:CreateClusterSubnetGroup", SUBNETS),
+    "tag a subnet group": ask("redshift:CreateTags", SUBNETS),
+    "delete a subnet group": ask("redshift:DeleteClusterSubnetGroup", SUBNETS, tagged=NAME),
+    "a parameter group, named after the stack": ask(
+        "redshift:ModifyClusterParameterGroup", PARAMETERS.format(NAME)
+    ),
+    "create the password of the master user": ask("secretsmanager:CreateSecret", PASSWORD.format(NAME)),
+    "delete it": ask("secretsmanager:DeleteSecret", PASSWORD.format(NAME) + "-AbCdEf"),
 }
+OTHER = f"{NAME}-dev"
 FOREIGN = {
-    "tag the group of another warehouse": request(
-        "ec2:CreateTags", f"{EC2}:security-group/sg-2", **{REQUEST_TAG: NAME, RESOURCE_TAG: f"{NAME}-dev"}
+    "tag the group of another warehouse": ask(
+        "ec2:CreateTags", "security-group/sg-2", tagging=NAME, tagged=OTHER
     ),
-    "tag a VPC": request("ec2:CreateTags", f"{EC2}:vpc/vpc-1", **{REQUEST_TAG: NAME}),
-    "open the group of another warehouse": request(
-        "ec2:AuthorizeSecurityGroupIngress", f"{EC2}:security-group/sg-2", **{RESOURCE_TAG: f"{NAME}-dev"}
+    "tag a VPC": ask("ec2:CreateTags", "vpc/vpc-1", tagging=NAME),
+    "open the group of another warehouse": ask(
+        "ec2:AuthorizeSecurityGroupIngress", "security-group/sg-2", tagged=OTHER
     ),
-    "tag the namespace of another warehouse": request(
-        "redshift-serverless:TagResource",
-        f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:namespace/1",
-        **{REQUEST_TAG: NAME, RESOURCE_TAG: f"{NAME}-dev"},
+    "tag the namespace of another warehouse": ask(
+        "redshift-serverless:TagResource", "namespace/1", tagging=NAME, tagged=OTHER
     ),
-    "the subnets of another warehouse": request(
-        "redshift:DeleteClusterSubnetGroup",
-        f"{REDSHIFT}:subnetgroup:subnetgroup-a1b2c3d4e5f6",
-        **{RESOURCE_TAG: f"{NAME}-dev"},
+    "the subnets of another warehouse": ask("redshift:DeleteClusterSubnetGroup", SUBNETS, tagged=OTHER),
+    "the parameters of another warehouse": ask(
+        "redshift:ModifyClusterParameterGroup", PARAMETERS.format(OTHER)
     ),
-    "the parameters of another warehouse": Request(
-        "redshift:ModifyClusterParameterGroup", f"{REDSHIFT}:parametergroup:{NAME}-dev-parametergroup-a1b2"
-    ),
-    "the password of another warehouse": Request(
-        "secretsmanager:DeleteSecret", f"{SECRETS}:redshift!{NAME}-dev-awsuser-AbCdEf"
+    "the password of another warehouse": ask(
+        "secretsmanager:DeleteSecret", PASSWORD.format(OTHER) + "-AbCdEf"
     ),
 }
 
 
 @pytest.mark.parametrize("step", OF_THE_HANDLERS)
 def test_cloudformation_may_do_what_its_handlers_ask(step: str) -> None:
-    for asked in OF_THE_HANDLERS[step]:
-        assert allows(load_policy("CloudFormationRole", NAME), asked), asked
+    assert allows(load_policy("CloudFormationRole", NAME), OF_THE_HANDLERS[step])
 
 
 @pytest.mark.parametrize("attempt", FOREIGN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import types
 from datetime import datetime
+from unittest import mock
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
@@ -76,16 +77,13 @@ def test_serverless_needs_three_zones(account, monkeypatch):
         ]["SubnetId"]
         for n, zone in enumerate("aabc")
     ]
-    two = account.params("provision", **account.wanted(subnet_ids=subnets[:3], serverless=True))
+    two = account.params("provision", subnet_ids=subnets[:3], serverless=True)
     with pytest.raises(
         ConfigurationError, match="in 3 availability zones, but these 3 are in us-west-2a, us-west-2b"
     ):
         stack.check_request(two)
-    (elsewhere,) = [
-        one["SubnetId"]
-        for one in ec2.describe_subnets()["Subnets"]
-        if one["AvailabilityZone"] == "us-west-2d"
-    ]
+    zone = {"Name": "availability-zone", "Values": ["us-west-2d"]}
+    elsewhere = ec2.describe_subnets(Filters=[zone])["Subnets"][0]["SubnetId"]
     with pytest.raises(ConfigurationError, match="in 2 VPCs"):
         stack.check_request(two | {"subnet_ids": [subnets[0], elsewhere]})
     # https://docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html
@@ -118,9 +116,7 @@ def test_a_stack_of_others_is_neither_changed_nor_deleted(account):
     account.client("cloudformation").create_stack(StackName=account.name, TemplateBody=template)
     account.stack()
     for dag_id, module in (("provision", stack), ("teardown", teardown)):
-        params = account.params(
-            dag_id, **(account.wanted() if dag_id == "provision" else {"confirm": account.name})
-        )
+        params = account.params(dag_id, confirm=account.name)
         with pytest.raises(ConfigurationError, match="is not a warehouse of Sparkify. Nothing was changed"):
             module.check_request(params)
     account.client("cloudformation").delete_stack(StackName=account.name)
@@ -128,19 +124,13 @@ def test_a_stack_of_others_is_neither_changed_nor_deleted(account):
 
 
 def test_a_bucket_of_another_account_is_said_with_both_causes(account, monkeypatch):
-    params = account.params("provision", **account.wanted())
-
-    owners = []
-
-    def refuse(**named):
-        owners.append(named.get("ExpectedBucketOwner"))
-        raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket")
-
+    error = ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket")
+    refuse = mock.Mock(side_effect=error)
     with monkeypatch.context() as patch:
         patch.setattr(aws.client("s3", "us-west-2"), "head_bucket", refuse)
         # A resource that could not be read is not reported as deleted or as free of charge.
         for work in (
-            lambda: stack.check_request(params),
+            lambda: stack.check_request(account.params("provision")),
             lambda: inventory.log_costs(account.cluster, "now"),
             lambda: teardown.check_request(account.params("teardown", confirm=account.name)),
             lambda: teardown.delete_bucket(account.params("teardown", delete_work_bucket=True)),
@@ -148,6 +138,7 @@ def test_a_bucket_of_another_account_is_said_with_both_causes(account, monkeypat
         ):
             with pytest.raises(ConfigurationError, match="belongs to another account.*or the role"):
                 work()
+    owners = [call.kwargs.get("ExpectedBucketOwner") for call in refuse.call_args_list]
     assert owners == ["123456789012", *[None] * 4]
 
 
@@ -166,7 +157,7 @@ def test_a_bucket_in_another_region_is_refused(account):
     s3 = account.client("s3", "eu-west-1")
     s3.create_bucket(Bucket=account.work, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     with pytest.raises(ConfigurationError, match="is in eu-west-1, and COPY in us-west-2 does not"):
-        stack.check_request(account.params("provision", **account.wanted()))
+        stack.check_request(account.params("provision"))
     s3.delete_bucket(Bucket=account.work)
 
 
@@ -185,7 +176,7 @@ def test_a_region_without_serverless_can_be_left(account, monkeypatch):
 
 
 def test_an_update_that_could_not_be_rolled_back_names_the_command(account, monkeypatch):
-    params = account.params("provision", **account.wanted())
+    params = account.params("provision")
     stack.deploy_stack(params)
     stuck = account.stack() | {"StackStatus": "UPDATE_ROLLBACK_FAILED"}
     with monkeypatch.context() as patch:
@@ -197,7 +188,7 @@ def test_an_update_that_could_not_be_rolled_back_names_the_command(account, monk
 
 
 def test_the_final_snapshot_includes_a_cluster_that_has_lost_its_tags(account):
-    params = account.params("provision", **account.wanted())
+    params = account.params("provision")
     stack.deploy_stack(params)
     account.stack()
     arn = f"arn:aws:redshift:us-west-2:123456789012:cluster:{account.name}"
@@ -251,7 +242,7 @@ def test_the_stack_gets_the_role_of_its_own_partition(account, monkeypatch):
     identity = {"Account": "123456789012", "Arn": "arn:aws-us-gov:sts::123456789012:assumed-role/a/b"}
     with monkeypatch.context() as patch:
         patch.setattr(aws.client("sts", "us-west-2"), "get_caller_identity", lambda: identity)
-        given = stack.check_request(account.params("provision", **account.wanted()))
+        given = stack.check_request(account.params("provision"))
     assert given["RoleARN"] == f"arn:aws-us-gov:iam::123456789012:role/{account.name}-cloudformation"
 
 
@@ -265,12 +256,9 @@ def test_a_bucket_that_provision_did_not_create_is_used_and_never_deleted(accoun
 
 
 def test_a_secret_that_is_being_deleted_is_tried_again(account, monkeypatch):
-    def busy(**named):
-        text = (
-            "You can't create this secret because a secret with this name is already scheduled for deletion."
-        )
-        raise ClientError({"Error": {"Code": "InvalidRequestException", "Message": text}}, "CreateSecret")
-
+    text = "You can't create this secret because a secret with this name is already scheduled for deletion."
+    error = ClientError({"Error": {"Code": "InvalidRequestException", "Message": text}}, "CreateSecret")
+    busy = mock.Mock(side_effect=error)
     monkeypatch.setattr(aws.client("secretsmanager", "us-west-2"), "create_secret", busy)
     with pytest.raises(TransientError, match="could not write secret"):
         connections.write_secret(account.cluster, connections.COPY_CONNECTION, {})
@@ -283,7 +271,7 @@ def test_a_connection_of_others_is_not_overwritten(account):
         connections.write_secret(account.cluster, connections.COPY_CONNECTION, {})
     # Provision raises the same error before it creates a cluster.
     with pytest.raises(ConfigurationError, match="If another warehouse owns it"):
-        stack.check_request(account.params("provision", **account.wanted()))
+        stack.check_request(account.params("provision"))
     connections.delete_connections(account.params("teardown"))
     assert connections.describe_secret(account.cluster, connections.COPY_CONNECTION)
     api.delete_secret(SecretId=connections.COPY_CONNECTION, ForceDeleteWithoutRecovery=True)
@@ -307,7 +295,7 @@ def test_access_denied_names_the_policy(account, monkeypatch):
     with pytest.raises(
         AirflowFailException, match=r"could not describe stack.*include/iam/permissions\.yaml"
     ):
-        stack.check_request(account.params("provision", **account.wanted()))
+        stack.check_request(account.params("provision"))
     # A resource is not considered deleted if the lookup fails.
     with pytest.raises(AirflowFailException, match="could not look"):
         teardown.list_leftovers(account.params("teardown", delete_work_bucket=True))
@@ -317,7 +305,7 @@ def test_a_wrong_key_names_the_connection(account, monkeypatch):
     account.enter(monkeypatch, "AKIAUNKNOWN", "wrong")
     account.permissions(True)
     with pytest.raises(ConfigurationError, match="aws_default"):
-        stack.check_request(account.params("provision", **account.wanted()))
+        stack.check_request(account.params("provision"))
 
 
 def test_aws_out_of_reach_is_tried_again(account, monkeypatch):
@@ -325,7 +313,7 @@ def test_aws_out_of_reach_is_tried_again(account, monkeypatch):
     account.enter(monkeypatch, key="other")
     account.cloud = reachable
     with pytest.raises(TransientError, match="could not describe stack"):
-        stack.check_request(account.params("provision", **account.wanted()))
+        stack.check_request(account.params("provision"))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,20 @@ NO_LOGICAL_DATE = {} if AIRFLOW == 2 else {"logical_date": None}
 """A field of the request for a manual run: Airflow 3 requires it, and it may be null."""
 
 
+def send(method: str, url: str, body: Any = None, authorization: str = "") -> Any:
+    """Send a request and return the response.
+
+    :raises urllib.error.HTTPError: if the API refuses the request.
+    """
+    headers = {"Content-Type": "application/json"} | (
+        {"Authorization": authorization} if authorization else {}
+    )
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
 def login(password: str) -> str:
     """Return the Authorization header of the user admin. Airflow 3 exchanges the password for a token.
 
@@ -22,20 +36,10 @@ def login(password: str) -> str:
     """
     if AIRFLOW == 2:
         return "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
-    body = json.dumps({"username": "admin", "password": password}).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{airflow.url()}/auth/token", body, headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return f"Bearer {json.load(answer)['access_token']}"
+    found = send("POST", f"{airflow.url()}/auth/token", {"username": "admin", "password": password})
+    return f"Bearer {found['access_token']}"
 
 
 def call(authorization: str, method: str, path: str, body: Any = None) -> Any:
-    """Send a request and return the response.
-
-    :raises urllib.error.HTTPError: if the API refuses the request.
-    """
-    headers = {"Content-Type": "application/json", "Authorization": authorization}
-    data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(f"{airflow.url()}/api/{VERSION}{path}", data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
+    """Call the API of `make up`."""
+    return send(method, f"{airflow.url()}/api/{VERSION}{path}", body, authorization)

@@ -20,17 +20,24 @@ import pytest
 import redshift_connector
 
 from include.sparkify import tables
-from local import airflow, airflow_settings, cli, run, sample, services, up
+from local import airflow, cli, run, sample, services, up
 from local.dataset import read_folder
 from local.home import Home
 from local_redshift import service
 from tests.e2e import rest
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports() -> dict[str, str]:
+    """Return the environment variables of the ports of a local world, with free ports."""
+    names = ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT")
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
+        return {name: str(probe.getsockname()[1]) for name, probe in zip(names, probes, strict=True)}
+
+
+def set_free_ports(patch: pytest.MonkeyPatch) -> None:
+    for name, port in free_ports().items():
+        patch.setenv(name, port)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Yield this module's own local world on its own ports, and stop everything at the end."""
     home = Home(tmp_path_factory.mktemp("local"))
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT"):
-            patch.setenv(name, str(free_port()))
+        set_free_ports(patch)
         yield home
         assert cli.main(["down"], home) == 0
 
@@ -114,30 +120,6 @@ def test_run_loads_a_folder_and_again_changes_nothing(
     assert cli.main(["run", str(folder)], home) == 0
     assert "nothing is new" in capsys.readouterr().out
     assert rows(home, capsys) == loaded
-
-
-@pytest.mark.slow
-def test_a_warehouse_that_never_answers_ends_the_run_with_words(
-    loaded: Home, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The warehouse accepts connections and never responds, like a paused cluster behind a proxy."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        connections = airflow_settings.connections
-
-        def elsewhere(running: service.Running) -> dict[str, str]:
-            found = connections(running)
-            login = json.loads(found["AIRFLOW_CONN_REDSHIFT_DEFAULT"]) | {"port": silent.getsockname()[1]}
-            return found | {"AIRFLOW_CONN_REDSHIFT_DEFAULT": json.dumps(login)}
-
-        monkeypatch.setattr(airflow_settings, "connections", elsewhere)
-        start = airflow.start_process
-        monkeypatch.setattr(
-            airflow,
-            "start_process",
-            lambda home, running, words, log: start(home, running, ["tests.e2e.impatient", *words[1:]], log),
-        )
-        assert cli.main(["run", str(folder)], loaded) == 1
-    assert "it is paused, or the security group does not allow the connection" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,20 +11,16 @@ from pathlib import Path
 import pytest
 
 from local.home import AIRFLOW
-from tests.e2e.test_cli import free_port
-from tests.project.files import PROJECT, read, tracked
+from tests.e2e.test_cli import free_ports
+from tests.project.files import copy_project, read
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(AIRFLOW != 2, reason="another Airflow has another folder below .local")
 def test_the_commands_of_the_first_hour(tmp_path: Path) -> None:
-    for path in tracked():
-        target = tmp_path / path.relative_to(PROJECT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
-    ports = ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT")
+    copy_project(tmp_path)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    environment |= {name: str(free_port()) for name in ports}
+    environment |= free_ports()
     # The copy uses the environment of this test and does not create another one.
     environment["MAKEFLAGS"] = f"READY= PY={sys.executable}"
     commands = "".join(re.findall(r"^```sh\n(.*?)^```", read("docs/first-hour.md"), re.M | re.S))

@@ -6,7 +6,6 @@ import contextlib
 import decimal
 import os
 import re
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from local.dataset import read_folder
 from local.home import AIRFLOW, Home
 from local.warehouse import query
 from tests.e2e import rest
+from tests.e2e.test_cli import set_free_ports
 from tests.pipeline import model
 
 DAYS = 3
@@ -43,10 +43,7 @@ def scheduler(home: Home, folder: Path, schedule: str = "@daily") -> Iterator[Ai
     """Run `make up` on free ports, and `make down` at the end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARKIFY_SCHEDULE", schedule)
-        for name in ("SPARKIFY_AWS_PORT", "SPARKIFY_REDSHIFT_PORT", "SPARKIFY_UI_PORT"):
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                patch.setenv(name, str(probe.getsockname()[1]))
+        set_free_ports(patch)
         try:
             assert cli.main(["up", str(folder)], home) == 0
             yield Airflow(home)

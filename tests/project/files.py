@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -59,3 +60,11 @@ def tracked() -> list[Path]:
     if done.returncode:
         pytest.skip("not a git work tree")
     return [PROJECT / name for name in done.stdout.split("\0") if name and (PROJECT / name).is_file()]
+
+
+def copy_project(folder: Path) -> None:
+    """Copy the files under version control."""
+    for path in tracked():
+        target = folder / path.relative_to(PROJECT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)

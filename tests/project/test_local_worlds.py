@@ -10,7 +10,6 @@ from pathlib import Path
 
 import yaml
 
-from include.sparkify.settings import Settings, keys
 from local import airflow_settings
 from local_redshift import service
 from tests.project.files import PROJECT, read
@@ -31,58 +30,17 @@ def environment() -> dict[str, str]:
     return airflow_settings.environment(RUNNING, Path("/home"))
 
 
-def test_the_services_are_who_the_settings_say() -> None:
-    options = airflow_settings.service_options(1, 2)
-    assert (options.user, options.password, options.database) == ("sparkify", "sparkify-local", "dev")
-    assert (options.role, options.aws_port, options.redshift_port) == ("sparkify-copy", 1, 2)
-
-
 def test_settings_file_is_as_the_cli_reads_it() -> None:
     settings = yaml.safe_load(read("airflow_settings.yaml"))["airflow"]
-    assert set(settings) == {"connections", "pools", "variables"}
-    assert [item["conn_id"] for item in settings["connections"]] == [
-        "aws_default",
-        "aws_copy_role",
-        "redshift_default",
-    ]
     for item in settings["connections"]:
         assert set(item) <= {
             f"conn_{name}" for name in "id type host schema login password port extra".split()
         }
         # The CLI would convert a map's keys to lowercase. It does not change text.
         assert isinstance(json.loads(item["conn_extra"]), dict)
-    for item in settings["pools"]:
-        assert set(item) == {"pool_name", "pool_slot", "pool_description"}
-        assert item["pool_slot"] > 0
-    for item in settings["variables"]:
-        assert set(item) == {"variable_name", "variable_value"}
-
-
-def test_settings_file_holds_no_secret_and_no_role_but_the_copys() -> None:
-    settings = yaml.safe_load(read("airflow_settings.yaml"))["airflow"]
     assert {item.get("conn_password") for item in settings["connections"]} == {"local", "sparkify-local"}
     with_role = [item["conn_id"] for item in settings["connections"] if "role_arn" in item["conn_extra"]]
     assert with_role == ["aws_copy_role"]
-
-
-def test_variables_are_settings_of_the_pipeline() -> None:
-    given = json.loads(environment()["AIRFLOW_VAR_SPARKIFY"])
-    assert set(given) <= set(keys())
-    Settings(**given)
-
-
-def test_environment_points_at_the_services_that_run() -> None:
-    from airflow.models import Connection
-
-    found = environment()
-    assert "local-aws" not in "".join(found.values())
-    redshift = Connection(conn_id="redshift_default", **json.loads(found["AIRFLOW_CONN_REDSHIFT_DEFAULT"]))
-    assert (redshift.host, redshift.port, redshift.schema) == ("127.0.0.1", 4002, "dev")
-    assert redshift.extra_dejson == {"ssl": False, "application_name": "sparkify"}
-    for name in ("AWS_DEFAULT", "AWS_COPY_ROLE"):
-        connection = Connection(conn_id=name, **json.loads(found[f"AIRFLOW_CONN_{name}"]))
-        assert connection.extra_dejson["endpoint_url"] == "http://127.0.0.1:4001"
-        assert connection.extra_dejson["region_name"] == "us-west-2"
 
 
 def test_compose_override_runs_what_the_settings_name() -> None:

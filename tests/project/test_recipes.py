@@ -7,14 +7,13 @@ clone, and replace the patch with the output of ``git diff -U1``.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.project.files import PROJECT, read, tracked
+from tests.project.files import PROJECT, copy_project, read
 
 RECIPES = PROJECT / "tests" / "recipes"
 EVERYWHERE = ["tests/project/test_docs.py", "tests/dags/test_integrity.py", "tests/faults/test_guard.py"]
@@ -34,10 +33,7 @@ def git(folder: Path, *arguments: str) -> str:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Return a committed copy of the project."""
-    for path in tracked():
-        target = tmp_path / path.relative_to(PROJECT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
+    copy_project(tmp_path)
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-qm", "before")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from local.runtime3 import CHANGES, convert
 from tests.project.files import PROJECT, instructions, pinned, read
-from tests.project.test_image import assert_is_built_by_hand
 
 # The services of the Astro CLI for Airflow 3, from airflow/include/airflow3/composeyml.go.tmpl in its source.
 SERVICES = {"postgres", "db-migration", "scheduler", "dag-processor", "api-server", "triggerer"}
@@ -29,11 +27,9 @@ def project(tmp_path: Path) -> Path:
 
 def test_every_file_that_differs_is_written(project: Path) -> None:
     assert convert(project) == list(CHANGES)
-    assert_is_built_by_hand(
-        [f"{name} {rest}" for name, rest in instructions(project)],
-        r"FROM astrocrpublic\.azurecr\.io/runtime:3\.\d+-\d+-python-3\.12-base",
-        "requirements-airflow3.lock",
-    )
+    text = (project / "Dockerfile").read_text()
+    assert re.search(r"^FROM astrocrpublic\.azurecr\.io/runtime:3\.\d+-\d+-python-3\.12-base$", text, re.M)
+    assert 'UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements-airflow3.lock"' in text
     versions = pinned("requirements-airflow3.lock")
     steps = dict(line.split("=", 1) for name, line in instructions(project) if name in ("ARG", "ENV"))
     assert steps["AIRFLOW_VERSION"] == str(versions["apache-airflow"])
@@ -41,17 +37,6 @@ def test_every_file_that_differs_is_written(project: Path) -> None:
     for name in ("Dockerfile", "requirements.txt"):
         assert "astro-sdk-python" not in (project / name).read_text()
     assert not [name for name in steps if "SDK" in name or "DESERIALIZATION" in name]
-
-
-def test_the_requirements_resolve_beside_its_airflow(project: Path) -> None:
-    """The lock file that the tests of Airflow 3 install has every requirement at its version."""
-    convert(project)
-    versions = pinned("requirements-airflow3.lock")
-    lines = [line.split("#")[0].strip() for line in (project / "requirements.txt").read_text().splitlines()]
-    wanted = [Requirement(line) for line in lines if line]
-    assert len(wanted) > 8
-    for item in wanted:
-        assert item.specifier.contains(versions[canonicalize_name(item.name)])
 
 
 def test_the_settings_reach_the_processes_that_read_dags_and_run_tasks(project: Path) -> None:

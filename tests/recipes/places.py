@@ -6,7 +6,6 @@ from datetime import datetime
 
 import pytest
 
-from include.sparkify import tables
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import warehouse
 from tests.world import event
@@ -44,10 +43,3 @@ def test_a_place_that_would_be_published_twice_stops_the_run(world):
 
     with pytest.raises(DataError, match="places: Springfield, ST"):
         world.publish(context)
-
-
-def test_analysts_read_it_and_its_asset_is_written():
-    from include.sparkify import assets
-
-    assert "places" in assets.STAR
-    assert [table.scope for table in tables.guarded() if table.name == "places"] == ["places"]

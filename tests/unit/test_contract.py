@@ -96,33 +96,30 @@ def test_a_number_has_as_many_decimals_as_its_column(read, name, scale):
         read(**{name: 1 + 10 ** -(scale + 1)})
 
 
-@pytest.mark.parametrize("field", EVENT_FIELDS, ids=lambda field: field.source)
-def test_a_key_that_is_left_out_is_a_null_both_ways(field):
+# Each field, with the function that reads a line and a line in which the field may be empty.
+FIELDS = [
+    pytest.param(read, line, field, id=f"{read.__name__} {field.source}")
+    for read, line, fields in (
+        (contract.event, EVENT | {"page": "Home"}, EVENT_FIELDS),
+        (contract.song, SONG, SONG_FIELDS),
+    )
+    for field in fields
+]
+
+
+@pytest.mark.parametrize(("read", "line", "field"), FIELDS)
+def test_a_key_that_is_left_out_is_a_null_unless_it_is_required(read, line, field):
     """COPY with JSON 'auto' does the same."""
-    line = {key: value for key, value in EVENT.items() if key != field.source} | {"page": "Home"}
-    text = json.dumps(line).encode()
-    (row,) = contract.plain_events([text], 1, "key", "2018-11-01")
-
-    if field.required and field.source != "page":
-        assert row is None
-        with pytest.raises(Reject, match=f"field {field.source} is missing"):
-            contract.event(text, Tally())
-    elif field.source != "page":
-        assert contract.event(text, Tally())[field.column] is None
-        assert getattr(row, field.column) is None
-
-
-@pytest.mark.parametrize("field", SONG_FIELDS, ids=lambda field: field.source)
-def test_a_key_that_a_song_leaves_out_is_a_null_unless_it_may_be_renamed(field):
-    line = {key: value for key, value in SONG.items() if key != field.source}
+    line = {key: value for key, value in line.items() if key != field.source}
 
     if field.required:
         with pytest.raises(Reject, match=f"field {field.source} is missing"):
-            contract.song(json.dumps(line).encode(), Tally())
+            read(json.dumps(line).encode(), Tally())
     else:
-        assert contract.song(json.dumps(line).encode(), Tally()).get(field.column) is None
-    with pytest.raises(Reject, match=f"field {field.source} is missing"):
-        contract.song(json.dumps(line | {f"{field.source}_": 1}).encode(), Tally())
+        assert read(json.dumps(line).encode(), Tally()).get(field.column) is None
+    if read is contract.song:  # The field may have been renamed.
+        with pytest.raises(Reject, match=f"field {field.source} is missing"):
+            read(json.dumps(line | {f"{field.source}_": 1}).encode(), Tally())
 
 
 @pytest.mark.parametrize("name", [field.source for field in EVENT_FIELDS])
@@ -146,33 +143,6 @@ def test_a_field_that_identifies_a_line_must_not_be_null(read, name):
         read(**{name: None})
 
 
-def test_every_other_field_may_be_null():
-    for read, line, more in ((event, EVENT, {"page": "Home"}), (song, SONG, {})):
-        optional = line.keys() - {*REQUIRED[read]}
-
-        row = read(**dict.fromkeys(optional), **more)
-
-        assert list(row.values()).count(None) == len(optional) - (read is song)  # num_songs has no column
-
-
-@pytest.mark.parametrize(
-    "line",
-    [b"", b"null", b"[]", b"1", b'"text"', b"{", b"{}{}", b"\xff", b"NaN"],
-    ids=lambda line: repr(line),
-)
-def test_a_line_that_is_not_an_object_is_refused(line):
-    with pytest.raises(Reject):
-        contract.event(line, Tally())
-
-
-def test_unknown_fields_are_told_by_name():
-    tally = Tally()
-
-    contract.event(json.dumps(EVENT | {"device": 1, "city": None}).encode(), tally)
-
-    assert tally.unknown_fields == {"device", "city"}
-
-
 @given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=40))
 def test_text_is_kept_or_cut_at_a_characters_edge(text):
     tally = Tally()
@@ -189,10 +159,9 @@ def test_text_is_kept_or_cut_at_a_characters_edge(text):
     assert not rest or len((kept[: kept.index(rest, len(method))] + rest[0]).encode()) > 16
 
 
-@pytest.mark.parametrize("text", ["Yellow ", "Yellow   ", "Yellow\u0020"])
-def test_trailing_blanks_are_lost_and_counted(text):
+def test_trailing_blanks_are_lost_and_counted():
     tally = Tally()
-    line = json.dumps(EVENT | {"song": text}).encode()
+    line = json.dumps(EVENT | {"song": "Yellow  "}).encode()
 
     assert contract.event(line, tally)["song"] == "Yellow"
     assert tally.cut_values == 1
@@ -262,28 +231,13 @@ def test_texts_are_cut_or_refused_where_the_warehouses_column_ends(read, field, 
         assert read(**longer)[field.column] == "x" * width
 
 
-@pytest.mark.finding("C6")
-@pytest.mark.parametrize("field", [field.source for field in EVENT_FIELDS])
-def test_a_reason_repeats_no_text_of_the_line(field):
-    """Reasons are sent by email, and the text may name people."""
-    secret = "Jane Doe, 1 Main Street" * 200
-    for value in (secret, [secret], {secret: secret}):
+@pytest.mark.finding("C6", "M3")
+@pytest.mark.parametrize("value", ["Jane", 2125550123, -2125550123, 0.2125550123, "2125550123", 2125550123.0])
+@pytest.mark.parametrize(("read", "line", "field"), FIELDS)
+def test_a_reason_repeats_no_value_of_the_line(read, line, field, value):
+    """Reasons are sent by email. A text may name people, and a number may be a telephone number in the wrong field."""
+    for wrong in (value, f"{value}, 1 Main Street" * 200, [value], {value: value}):
         try:
-            contract.event(json.dumps(EVENT | {field: value}).encode(), Tally())
+            read(json.dumps(line | {field.source: wrong}).encode(), Tally())
         except Reject as reject:
-            assert "Jane" not in str(reject)
-
-
-@pytest.mark.finding("M3")
-@pytest.mark.parametrize("value", [2125550123, -2125550123, 0.2125550123, "2125550123", 2125550123.0])
-@pytest.mark.parametrize(
-    ("read", "line", "name"),
-    [(contract.event, EVENT, field.source) for field in EVENT_FIELDS]
-    + [(contract.song, SONG, field.source) for field in SONG_FIELDS],
-)
-def test_a_reason_repeats_no_number_of_the_line(read, line, name, value):
-    """A number may be a telephone number in the wrong field."""
-    try:
-        read(json.dumps(line | {name: value}).encode(), Tally())
-    except Reject as reject:
-        assert "2125550123" not in str(reject)
+            assert str(value) not in str(reject) and "2125550123" not in str(reject)

@@ -47,13 +47,18 @@ def test_another_order_than_that_of_bytes_is_a_wrong_configuration():
         list(plan.compare(reversed(files), []))
 
 
+def new_chunks(expected: int = 0) -> tuple[chunks.Chunks, list[dict]]:
+    """Return an object that writes chunks, and the list that it writes them to."""
+    written: list[dict] = []
+    s3 = types.SimpleNamespace(put_object=lambda Body, **_: written.append(orjson.loads(Body)))
+    return chunks.Chunks(s3, "work", "runs/run", expected=expected), written
+
+
 def test_chunks_are_written_as_they_fill_and_grow_with_their_number(monkeypatch):
     """Airflow maps a task over at most 1,024 chunks."""
     monkeypatch.setattr(chunks, "CHUNK_FILES", 1)
     monkeypatch.setattr(chunks, "CHUNKS_OF_A_SIZE", 2)
-    written: list[dict] = []
-    s3 = types.SimpleNamespace(put_object=lambda Body, **_: written.append(orjson.loads(Body)))
-    opened = chunks.Chunks(s3, "work", "runs/run")
+    opened, written = new_chunks()
 
     for item in listing({str(number): "etag" for number in range(9)}):
         opened.add("songs", item, "")
@@ -66,9 +71,7 @@ def test_chunks_are_written_as_they_fill_and_grow_with_their_number(monkeypatch)
 
 def test_files_that_vanished_fill_chunks_too(monkeypatch):
     monkeypatch.setattr(chunks, "CHUNK_FILES", 2)
-    written: list[dict] = []
-    s3 = types.SimpleNamespace(put_object=lambda Body, **_: written.append(orjson.loads(Body)))
-    opened = chunks.Chunks(s3, "work", "runs/run")
+    opened, written = new_chunks()
 
     for number in range(5):
         opened.add_vanished("events", f"{number}", "etag")
@@ -81,9 +84,7 @@ def test_files_that_vanished_fill_chunks_too(monkeypatch):
 def test_what_is_expected_is_divided_evenly(monkeypatch, files, sizes):
     """Two workers are not faster than one if the second has only a small remainder to read."""
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 10)
-    written: list[dict] = []
-    s3 = types.SimpleNamespace(put_object=lambda Body, **_: written.append(orjson.loads(Body)))
-    opened = chunks.Chunks(s3, "work", "runs/run", expected=files)
+    opened, written = new_chunks(expected=files)
 
     for item in listing({str(number): "etag" for number in range(files)}):
         opened.add("events", item, "")

@@ -3,7 +3,8 @@
 import hashlib
 import itertools
 import json
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -22,39 +23,26 @@ def fingerprint(folder: Path) -> str:
     return found.hexdigest()
 
 
-def read_logs(folder: Path) -> dict[str, list[dict]]:
-    """Return the events by the day in the files' names."""
-    return {
-        path.name[:10]: [json.loads(line) for line in path.read_bytes().split(b"\n")]
-        for path in sorted(folder.glob("log_data/*/*/*-events.json"))
-    }
+class Sample:
+    """The files of a sample."""
+
+    def __init__(self, folder: Path) -> None:
+        # A newline at the end of a log file would be an error here.
+        self.days = {
+            path.name[:10]: [json.loads(line) for line in path.read_bytes().split(b"\n")]
+            for path in sorted(folder.glob("log_data/*/*/*-events.json"))
+        }
+        self.events = [event for rows in self.days.values() for event in rows]
+        self.plays = [event for event in self.events if event["page"] == "NextSong"]
+        self.song_files = {path.name: path.read_bytes() for path in folder.glob("song_data/*/*/*/TR*.json")}
+        self.songs = [json.loads(text) for text in self.song_files.values()]
 
 
 @pytest.fixture(scope="module")
-def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def month(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     folder = tmp_path_factory.mktemp("month")
     write(folder, Spec())
-    return folder
-
-
-@pytest.fixture(scope="module")
-def days(month: Path) -> dict[str, list[dict]]:
-    return read_logs(month)
-
-
-@pytest.fixture(scope="module")
-def events(days: dict[str, list[dict]]) -> list[dict]:
-    return [event for rows in days.values() for event in rows]
-
-
-@pytest.fixture(scope="module")
-def plays(events: list[dict]) -> list[dict]:
-    return [event for event in events if event["page"] == "NextSong"]
-
-
-@pytest.fixture(scope="module")
-def songs(month: Path) -> list[dict]:
-    return [json.loads(path.read_bytes()) for path in sorted(month.glob("song_data/*/*/*/TR*.json"))]
+    return Sample(folder)
 
 
 def test_same_arguments_same_bytes(tmp_path: Path) -> None:
@@ -65,12 +53,11 @@ def test_same_arguments_same_bytes(tmp_path: Path) -> None:
     assert fingerprint(tmp_path / "one")[:16] == "fa3f34e85770dd3c"
 
 
-def test_month_is_of_the_real_size(month: Path, days: dict, events: list, plays: list, songs: list) -> None:
-    assert list(days) == [f"2018-11-{day:02}" for day in range(1, 31)]
-    assert 7_500 < len(events) < 8_700
-    assert 0.82 < len(plays) / len(events) < 0.88
-    assert len(songs) == 1_000
-    assert (month / "log_data/2018/11/2018-11-01-events.json").is_file()
+def test_month_is_of_the_real_size(month: Sample) -> None:
+    assert list(month.days) == [f"2018-11-{day:02}" for day in range(1, 31)]
+    assert 7_500 < len(month.events) < 8_700
+    assert 0.82 < len(month.plays) / len(month.events) < 0.88
+    assert len({song["song_id"] for song in month.songs}) == len(month.songs) == 1_000
 
 
 def test_scale_multiplies_events_songs_and_users_and_adds_long_texts(tmp_path: Path) -> None:
@@ -80,131 +67,101 @@ def test_scale_multiplies_events_songs_and_users_and_adds_long_texts(tmp_path: P
     assert 2 < large.events / small.events < 6
     assert 2 < large.users / small.users < 6
     # Some texts have more than 256 bytes, the default length of VARCHAR, whatever their number of characters.
-    songs = [json.loads(path.read_bytes()) for path in tmp_path.glob("large/song_data/*/*/*/*.json")]
-    assert any(len(song["title"].encode()) > 256 for song in songs)
-    assert any(len(str(song["artist_name"]).encode()) > 256 for song in songs)
-    assert max(len(song["title"].encode()) for song in songs) < 1024
+    songs = Sample(tmp_path / "large").songs
+    for name in ("title", "artist_name"):
+        assert 256 < max(len(str(song[name]).encode()) for song in songs) < 1024
 
 
 def test_the_number_of_songs_can_be_chosen(tmp_path: Path) -> None:
     """Each song has one file, in folders named by letters as in the full edition of the public data."""
     assert main([str(tmp_path / "more"), "--days", "2", "--scale", "0.1", "--songs", "1300"]) == 0
     write(tmp_path / "few", Spec(days=2, scale=0.1))
-    files = list((tmp_path / "more").glob("song_data/A/?/?/TRA*.json"))
-    assert len(files) == 1_300
-    assert len({path.parent for path in files}) > 500
-    few = {path.name: path.read_bytes() for path in (tmp_path / "few").glob("song_data/A/?/?/TRA*.json")}
-    assert len(few) == 100
+    paths = list((tmp_path / "more").glob("song_data/A/?/?/TRA*.json"))
+    assert all(path.parts[-4:-1] == tuple(path.name[2:5]) for path in paths)
+    assert len({path.parent for path in paths}) > 500
+    few, more = (Sample(tmp_path / name).song_files for name in ("few", "more"))
+    assert (len(few), len(more), len(paths)) == (100, 1_300, 1_300)
     # The first songs are the same, so a larger number only adds files.
-    assert few.items() <= {path.name: path.read_bytes() for path in files}.items()
+    assert few.items() <= more.items()
 
 
-def test_a_file_holds_its_utc_day_in_order(days: dict[str, list[dict]]) -> None:
-    for day, rows in days.items():
+def test_a_file_has_its_utc_day_in_order(month: Sample) -> None:
+    for day, rows in month.days.items():
         assert {datetime.fromtimestamp(row["ts"] / 1000, UTC).date().isoformat() for row in rows} == {day}
         assert all(one["ts"] <= two["ts"] for one, two in itertools.pairwise(rows))
 
 
-def test_events_have_one_identity_and_plays_do_meet(events: list[dict], plays: list[dict]) -> None:
-    assert len({(event["sessionId"], event["itemInSession"]) for event in events}) == len(events)
-    assert len({play["ts"] for play in plays}) < len(plays)
+def distinct(rows: list[dict], *names: str) -> int:
+    """Return the number of different values of these fields."""
+    return len({tuple(row[name] for name in names) for row in rows})
 
 
-def test_events_without_a_user(events: list[dict]) -> None:
-    logged_out = [event for event in events if event["userId"] == ""]
-    assert 150 < len(logged_out) < 600
-    assert "NextSong" not in {event["page"] for event in logged_out}
-    assert {event["auth"] for event in logged_out} == {"Logged Out"}
-    for event in logged_out:
-        for name in ("firstName", "lastName", "gender", "location", "registration", "userAgent"):
-            assert event[name] is None
-    identities = defaultdict(set)
-    for event in events:
-        identities[event["sessionId"]].add(event["userId"])
-    assert any(len(users) == 2 for users in identities.values())
+def level_changes(month: Sample) -> Counter:
+    """Return the number of changes by user and day."""
+    by_user = sorted(month.plays, key=lambda play: play["userId"])
+    return Counter(
+        (one["userId"], two["ts"] // 86_400_000)
+        for one, two in itertools.pairwise(by_user)
+        if one["userId"] == two["userId"] and one["level"] != two["level"]
+    )
 
 
-def test_pages_methods_and_types(events: list[dict]) -> None:
-    assert {event["page"] for event in events} >= {
-        *("Home", "NextSong", "Login", "Logout", "Settings", "Save Settings", "Help", "About", "Error"),
-        *("Upgrade", "Submit Upgrade", "Downgrade", "Submit Downgrade"),
-    }
-    assert {event["status"] for event in events} == {200, 307, 404}
-    for event in events:
-        assert isinstance(event["userId"], str)
-        assert event["registration"] is None or isinstance(event["registration"], float)
-    agents = {event["userAgent"] for event in events if event["userAgent"]}
-    assert {agent[0] for agent in agents} == {'"', "M"}
+def matches(month: Sample) -> list[int]:
+    """Return the number of songs that each play matches."""
+    known = Counter((song["title"], song["artist_name"], song["duration"]) for song in month.songs)
+    return [known[play["song"], play["artist"], play["length"]] for play in month.plays]
 
 
-def test_sessions_over_midnight(days: dict[str, list[dict]]) -> None:
-    dates = defaultdict(set)
-    for day, rows in days.items():
-        for row in rows:
-            dates[row["sessionId"]].add(day)
-    assert sum(len(found) > 1 for found in dates.values()) > 5
+# The quirks that the docstring of local/sample lists, and the key of an event.
+QUIRKS: dict[str, Callable[[Sample], bool]] = {
+    "a natural key": lambda m: distinct(m.events, "sessionId", "itemInSession") == len(m.events),
+    "events without a user": lambda m: (
+        {
+            (event["auth"], event["firstName"], event["registration"])
+            for event in m.events
+            if not event["userId"]
+        }
+        == {("Logged Out", None, None)}
+    ),
+    "two plays at one instant": lambda m: distinct(m.plays, "ts") < len(m.plays),
+    "sessions over midnight": lambda m: any(
+        {row["sessionId"] for row in one} & {row["sessionId"] for row in two}
+        for one, two in itertools.pairwise(m.days.values())
+    ),
+    "two identities": lambda m: distinct(m.events, "sessionId", "userId") > distinct(m.events, "sessionId"),
+    "level changes": lambda m: len(level_changes(m)) >= 8,
+    "twice on one day": lambda m: max(level_changes(m).values()) > 1,
+    "a user who never plays": lambda m: distinct(m.plays, "userId") < distinct(m.events, "userId") - 1,
+    "registration as a float": lambda m: {type(play["registration"]) for play in m.plays} == {float},
+    "quotes in userAgent": lambda m: {play["userAgent"][0] for play in m.plays} == {'"', "M"},
+    "artists as numbers": lambda m: {type(play["artist"]) for play in m.plays} == {str, int},
+    "names as numbers": lambda m: {type(song["artist_name"]) for song in m.songs} == {str, int},
+    "locations as numbers": lambda m: {type(song["artist_location"]) for song in m.songs} == {str, int},
+    "digits as text": lambda m: "007" in {play["artist"] for play in m.plays},
+    "names encoded twice": lambda m: any(
+        play["song"].encode("latin-1").decode("utf-8", "ignore") != play["song"]
+        for play in m.plays
+        if not play["song"].isascii() and max(play["song"]) <= "\xff"
+    ),
+    "emoji": lambda m: any("\N{GUITAR}" in song["title"] for song in m.songs),
+    "quotes": lambda m: any('"' in play["song"] for play in m.plays),
+    "backslashes": lambda m: any("\\" in play["song"] for play in m.plays),
+    "an artist with several values": lambda m: all(
+        distinct(m.songs, "artist_id", name) > distinct(m.songs, "artist_id")
+        for name in ("artist_name", "artist_location", "artist_latitude")
+    ),
+    "one play in 20 matches": lambda m: 0.03 < sum(map(bool, matches(m))) / len(m.plays) < 0.07,
+    "songs that match each other": lambda m: max(matches(m)) > 1,
+    "year 0": lambda m: 0.4 < sum(song["year"] == 0 for song in m.songs) / len(m.songs) < 0.8,
+    "HTML as a location": lambda m: any("<a href=" in str(song["artist_location"]) for song in m.songs),
+    "files of several lines": lambda m: 0 < sum(b"\n" in text for text in m.song_files.values()) < 100,
+    "no newline at the end": lambda m: {text[-1:] for text in m.song_files.values()} == {b"}"},
+}
 
 
-def test_level_changes_and_twice_in_a_day(plays: list[dict]) -> None:
-    levels = defaultdict(list)
-    for play in plays:
-        levels[play["userId"]].append((play["ts"] // 86_400_000, play["level"]))
-    assert {level for found in levels.values() for _, level in found} == {"free", "paid"}
-    changes = {
-        user: Counter(two[0] for one, two in itertools.pairwise(found) if one[1] != two[1])
-        for user, found in levels.items()
-    }
-    assert sum(bool(found) for found in changes.values()) >= 8
-    assert any(times >= 2 for found in changes.values() for times in found.values())
-
-
-def test_one_user_never_plays(events: list[dict], plays: list[dict]) -> None:
-    """The users of all events and the users of plays must differ."""
-    assert {play["userId"] for play in plays} < {event["userId"] for event in events if event["userId"]}
-
-
-def test_a_twentieth_of_the_plays_matches_a_song(plays: list[dict], songs: list[dict]) -> None:
-    known = Counter((song["title"], song["artist_name"], song["duration"]) for song in songs)
-    found = [play for play in plays if (play["song"], play["artist"], play["length"]) in known]
-    assert 0.03 < len(found) / len(plays) < 0.07
-    assert any(known[play["song"], play["artist"], play["length"]] > 1 for play in found)
-    near = {(song["title"], song["artist_name"]) for song in songs}
-    assert any((play["song"], play["artist"]) in near for play in plays if play not in found)
-
-
-def test_texts_that_are_hard_to_carry(plays: list[dict], songs: list[dict]) -> None:
-    assert {type(play["artist"]) for play in plays} == {str, int}
-    assert {type(song["artist_name"]) for song in songs} == {str, int}
-    assert {type(song["artist_location"]) for song in songs} == {str, int}
-    assert "007" in {play["artist"] for play in plays} | {song["artist_name"] for song in songs}
-    texts = [play["song"] for play in plays]
-    assert any("\N{GUITAR}" in song["title"] for song in songs)
-    assert any('"' in text for text in texts)
-    assert any("\\" in text for text in texts)
-    twice = [text for text in texts if not text.isascii() and max(text) <= "\xff"]
-    assert any(text.encode("latin-1").decode("utf-8", "ignore") != text for text in twice)
-
-
-def test_songs(month: Path, songs: list[dict]) -> None:
-    assert len({song["song_id"] for song in songs}) == len(songs)
-    assert 0.4 < sum(song["year"] == 0 for song in songs) / len(songs) < 0.8
-    assert any(song["artist_latitude"] is None for song in songs)
-    assert any(isinstance(song["artist_latitude"], float) for song in songs)
-    assert any("<a href=" in str(song["artist_location"]) for song in songs)
-    by_artist = defaultdict(list)
-    for song in songs:
-        by_artist[song["artist_id"]].append(song)
-    for name in ("artist_name", "artist_location", "artist_latitude"):
-        assert any(len({song[name] for song in group}) > 1 for group in by_artist.values())
-    files = [path.read_bytes() for path in month.glob("song_data/*/*/*/*.json")]
-    assert 0 < sum(b"\n" in text for text in files) < 100
-    for path in month.glob("song_data/*/*/*/*.json"):
-        assert path.relative_to(month / "song_data").parts[:3] == tuple(path.name[2:5])
-
-
-def test_no_file_ends_in_a_newline(month: Path) -> None:
-    for path in month.glob("*_data/**/*.json"):
-        assert path.read_bytes()[-1:] == b"}"
+@pytest.mark.parametrize("quirk", QUIRKS)
+def test_the_month_has_each_quirk(month: Sample, quirk: str) -> None:
+    assert QUIRKS[quirk](month)
 
 
 def test_a_second_run_changes_nothing_and_other_arguments_start_over(tmp_path: Path) -> None:
@@ -214,7 +171,7 @@ def test_a_second_run_changes_nothing_and_other_arguments_start_over(tmp_path: P
     assert write(folder, Spec(days=2, scale=0.1)) == first
     assert next(folder.glob("log_data/**/*.json")).stat().st_mtime_ns == kept
     assert write(folder, Spec(start=date(2020, 2, 28), days=3, scale=0.1)).log_files == 3
-    assert list(read_logs(folder)) == ["2020-02-28", "2020-02-29", "2020-03-01"]
+    assert list(Sample(folder).days) == ["2020-02-28", "2020-02-29", "2020-03-01"]
 
 
 def test_someone_elses_folder_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

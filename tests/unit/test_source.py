@@ -65,20 +65,6 @@ def read_log(
     return reading, s3.written
 
 
-@pytest.mark.parametrize("more", WAYS.values(), ids=WAYS)
-def test_events_of_other_days_are_rows_like_all_others(threshold, more):
-    threshold(0.0)
-    moments = [DAY - MS, NEXT_DAY + 2 * MS, DAY - 3 * MS, DAY, NEXT_DAY]
-
-    reading, rows = read_log(*(event(moment, item=item, **more) for item, moment in enumerate(moments)))
-
-    assert [(row["line_number"], row["item_in_session"], row["ts"]) for row in rows] == [
-        (item + 1, item, event(moment)["ts"]) for item, moment in enumerate(moments)
-    ]
-    assert {row["file_date"] for row in rows} == {"2018-11-01"}
-    assert reading.file.accepted == len(moments)
-
-
 @pytest.mark.finding("A6")
 @pytest.mark.parametrize("more", WAYS.values(), ids=WAYS)
 def test_an_event_is_at_most_a_day_younger_than_its_file(threshold, more):
@@ -92,19 +78,6 @@ def test_an_event_is_at_most_a_day_younger_than_its_file(threshold, more):
     assert [(reject.line_number, reject.column_name, reject.reason) for reject in reading.rejects] == [
         (2, "ts", "is more than a day after its file was written")
     ]
-
-
-@pytest.mark.parametrize(("bad", "refused"), [(1, False), (2, True)])
-def test_a_share_of_rejected_lines_up_to_the_threshold_is_accepted(threshold, bad, refused):
-    threshold(0.25)
-
-    reading, rows = read_log(*(event(DAY, item=item) for item in range(4 - bad)), *["oops"] * bad)
-
-    assert bool(reading.refusal) is refused
-    assert ("2 of 4 lines were rejected" in reading.refusal) is refused
-    assert ("first: line 3, whole line: not valid JSON" in reading.refusal) is refused
-    assert len(rows) == (0 if refused else 3)
-    assert (reading.file.lines, reading.file.accepted, reading.file.rejected) == (4, 4 - bad, bad)
 
 
 def test_blank_lines_and_lines_are_counted(threshold):

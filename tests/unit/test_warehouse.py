@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 import redshift_connector
 
@@ -77,9 +79,7 @@ def test_the_message_names_the_sessions_that_the_warehouse_shows(monkeypatch, ro
 
 
 def test_the_message_comes_although_the_sessions_cannot_be_read(monkeypatch):
-    def refuse(*given):
-        raise redshift_connector.ProgrammingError("no right")
-
+    refuse = mock.Mock(side_effect=redshift_connector.ProgrammingError("no right"))
     monkeypatch.setattr(warehouse, "query", refuse)
 
     assert warehouse.describe_blockers() == "svv_transactions could not be read (no right)"
