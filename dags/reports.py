@@ -1,21 +1,9 @@
 """
 # reports: precomputed tables for analysts, and the listening page
 
-**Result.** The tables and views of schema `reports`, and the listening page that is built from them:
-
-| question | table |
-|---|---|
-| How much was played, by whom, in a month, a week, the last days? | `period_totals`, `daily` |
-| Which songs and artists are played most? (by the event's own text) | `period_tops`, `top_songs`, `top_artists` |
-| When in the week, where, with which device? | `period_parts`, `weekday_hours`, `locations`, `devices` |
-| How many listeners reach each step of an upgrade or downgrade? | `period_parts` (kind `page`) |
-| How much does each user play per day, and how long are sessions? | `user_days`, `sessions` |
-| How many are active by day, week and month, and what is the stickiness? | `active_users` |
-| Who went from free to paid, and back? | `level_history` |
-| Who returns in the weeks after the first, who is new, who stays away? | `retention`, `growth` |
-| What was loaded, and what was left out? | `loads` |
-
-For columns, units and grain of each, see `docs/data/README.md`, or `COMMENT ON` in the warehouse.
+**Result.** The tables and views of schema `reports`, and the listening page that is built from them. For the questions
+that they answer, see `docs/queries`. For columns, units and grain of each, see `docs/data/README.md`, or `COMMENT ON`
+in the warehouse.
 
 **When it runs.** Whenever the DAG `sparkify` has published (its Dataset `…/sparkify/songplays`). Several new versions
 of the star may share one run. If nothing is new, the run is skipped.

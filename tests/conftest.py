@@ -16,8 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.config
 import pytest
 from botocore.loaders import JSONFileLoader
 
@@ -108,14 +106,7 @@ _world_names = itertools.count(1)
 @pytest.fixture(scope="session")
 def s3(local_redshift: service.Running) -> Any:
     """Return a client for the session's S3."""
-    return boto3.client(
-        "s3",
-        endpoint_url=local_redshift.aws_endpoint,
-        region_name="us-west-2",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-        config=botocore.config.Config(s3={"addressing_style": "path"}, max_pool_connections=32),
-    )
+    return local_redshift.client("s3")
 
 
 @pytest.fixture

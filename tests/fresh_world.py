@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import types
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.sparkify import tables
@@ -67,27 +65,8 @@ class FreshWorld(World):
     def report(self, start: str, end: str) -> tuple[dict[str, Any], str]:
         """Return the facts and the page of the report on the latest run, which loaded this interval."""
         (run_id,) = self.rows("select run_id from {o}.publish_log order by version desc limit 1")[0]
-        now = datetime.now(UTC)
-        plan, publish = (
-            types.SimpleNamespace(
-                task_id=task,
-                map_index=-1,
-                state="success",
-                start_date=now - timedelta(minutes=1),
-                end_date=now,
-                try_number=1,
-            )
-            for task in ("plan", "publish")
-        )
         context = self.context(start, end, run_id=run_id)
-        told = self.latest_plan
-        context["ti"] = types.SimpleNamespace(
-            task_id="run_report",
-            dag_id="sparkify",
-            xcom_pull=lambda task_ids, key="return_value": told if task_ids == "plan" else None,
-        )
-        context["dag_run"] = types.SimpleNamespace(
-            start_date=plan.start_date, get_task_instances=lambda: [plan, publish]
-        )
+        context["pushed"]["plan", "plan"] = self.latest_plan
+        self.closing(context, plan="success", publish="success")
         facts = run_facts.gather(context)
         return facts, run_report.render(facts)

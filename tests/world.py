@@ -201,6 +201,25 @@ class World:
         )
         return context
 
+    def closing(self, context: Any, **states: str) -> Any:
+        """Return a context as the task `close_run` has it in a run whose other tasks ended in these states."""
+        began = datetime(2026, 1, 1, tzinfo=UTC)
+        tasks = [
+            types.SimpleNamespace(
+                task_id=name,
+                map_index=-1,
+                state=state,
+                start_date=began,
+                end_date=began,
+                try_number=1,
+                log_url="http://localhost/log",
+            )
+            for name, state in states.items()
+        ]
+        context["dag_run"] = types.SimpleNamespace(start_date=began, get_task_instances=lambda: tasks)
+        vars(context["ti"]).update(task_id="close_run", dag_id="sparkify")
+        return context
+
     def load(
         self,
         start: str | None = None,

@@ -50,6 +50,7 @@ VIEWS = (
 )
 TABLES = ("agents", *DAYS, *SUMS, *PERIODS, "loads", *VIEWS)
 CHECKS = Path(__file__).with_name("checks.yaml")
+AGAIN = "nothing was changed. Clear the task `plan` with everything downstream."
 
 
 def scripts() -> dict[str, str]:
@@ -92,8 +93,7 @@ def make_plan(remake: bool = False) -> Plan:
         )
         cursor.execute(f"select commit_id, version, version_id, code from {reports_state()}.reported")
         reported = cursor.fetchone()
-        cursor.execute(f"select max(version) from {ops()}.publish_log")
-        newest = cursor.fetchone()[0]
+        newest = _value(cursor, f"select max(version) from {ops()}.publish_log")
         return reported, newest, reported is not None and _id_of(cursor, reported[1]) == reported[2]
 
     reported, newest, known = warehouse.transaction(work, "plan the report tables") or (None, None, False)
@@ -125,16 +125,10 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
             log.info("already published")
             return
         if base != plan["base"]:
-            raise DataError(
-                "another run has changed the report tables since this one was planned; nothing was changed. "
-                "Clear the task `plan` with everything downstream."
-            )
+            raise DataError(f"another run has changed the report tables since this one was planned; {AGAIN}")
         # The code at the time of the plan filled the working tables; the scripts are those of the current code.
         if plan["code"] != _code():
-            raise DataError(
-                "the code of the report tables has changed since this run was planned; nothing was changed. "
-                "Clear the task `plan` with everything downstream."
-            )
+            raise DataError(f"the code of the report tables has changed since this run was planned; {AGAIN}")
         if plan["remake"]:
             _create_tables(cursor)
         _record(cursor, plan)
@@ -154,29 +148,30 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
     analysts.open_door(TABLES)
 
 
-def _commit_id(cursor: Any) -> str | None:
-    """Return the identity of the plan that the report tables show."""
-    cursor.execute(f"select commit_id from {reports_state()}.reported")
+def _value(cursor: Any, sql: str, *values: Any) -> Any:
+    """Return the value that a query selects, or None if it selects no row."""
+    cursor.execute(sql, values)
     row = cursor.fetchone()
     return row[0] if row else None
+
+
+def _commit_id(cursor: Any) -> str | None:
+    """Return the identity of the plan that the report tables show."""
+    return _value(cursor, f"select commit_id from {reports_state()}.reported")
 
 
 def _id_of(cursor: Any, version: int) -> str | None:
     """Return the identity of a version of the star: a recreated star has the same numbers again."""
-    cursor.execute(f"select commit_id from {ops()}.publish_log where version = %s", (version,))
-    row = cursor.fetchone()
-    return row[0] if row else None
+    return _value(cursor, f"select commit_id from {ops()}.publish_log where version = %s", version)
 
 
 def _record(cursor: Any, plan: Plan) -> None:
     """Record the version that the working tables saw, which may be newer than the plan."""
-    cursor.execute(f"select max(version) from {reports_state()}.due_events")
-    version = cursor.fetchone()[0] or plan["version"]
+    version = _value(cursor, f"select max(version) from {reports_state()}.due_events") or plan["version"]
     version_id = _id_of(cursor, version)
     if version_id is None:
         raise DataError(
-            f"version {version} of the star is no longer in publish_log: the tables were recreated meanwhile. "
-            "Nothing was changed. Clear the task `plan` with everything downstream."
+            f"version {version} of the star is no longer in publish_log: the tables were recreated meanwhile; {AGAIN}"
         )
     cursor.execute(f"delete from {reports_state()}.reported")
     cursor.execute(

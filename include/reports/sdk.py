@@ -10,8 +10,6 @@ of one run. The published tables change elsewhere, in one transaction.
 
 from __future__ import annotations
 
-from typing import Any
-
 from include.sparkify.redshift import warehouse
 from include.sparkify.settings import reports_state
 
@@ -19,23 +17,20 @@ from include.sparkify.settings import reports_state
 def create(query: str) -> None:
     """Create the working tables `new_agents` from ``query``, and `new_families` by parsing its rows."""
     import pandas as pd
-
-    from include.reports.agents import families
-
-    database, table = _open("new_agents")
-    database.drop_table(table)
-    database.create_table_from_select_statement(query, table)
-    headers = database.export_table_to_pandas_dataframe(table)
-    found = [families(user_agent) for user_agent in headers["user_agent"]]
-    parsed = pd.DataFrame(found, columns=["device", "os", "browser"])
-    both = pd.concat([headers[["agent_id"]], parsed], axis="columns")
-    database.load_pandas_dataframe_to_table(both, _open("new_families")[1])
-
-
-def _open(name: str) -> tuple[Any, Any]:
-    """Return the SDK's database and working table ``name`` in it."""
     from astro.databases import create_database
     from astro.table import Metadata, Table
 
-    table = Table(name, conn_id=warehouse.CONN_ID, metadata=Metadata(schema=reports_state()))
-    return create_database(warehouse.CONN_ID, table), table
+    from include.reports.agents import families
+
+    new_agents, new_families = (
+        Table(name, conn_id=warehouse.CONN_ID, metadata=Metadata(schema=reports_state()))
+        for name in ("new_agents", "new_families")
+    )
+    database = create_database(warehouse.CONN_ID, new_agents)
+    database.drop_table(new_agents)
+    database.create_table_from_select_statement(query, new_agents)
+    headers = database.export_table_to_pandas_dataframe(new_agents)
+    found = [families(user_agent) for user_agent in headers["user_agent"]]
+    parsed = pd.DataFrame(found, columns=["device", "os", "browser"])
+    both = pd.concat([headers[["agent_id"]], parsed], axis="columns")
+    database.load_pandas_dataframe_to_table(both, new_families)

@@ -36,14 +36,18 @@ LAST = FIRST + timedelta(days=DAYS)
 class Schedule:
     """One random sequence of changes to a lake and loads, reproducible by its seed."""
 
-    def __init__(self, world, pool, seed: int) -> None:
+    days = tuple(FIRST + timedelta(days=days) for days in range(DAYS))
+    # A few lines of a file are of another of these days, which may not be loaded.
+    days_of_lines = tuple(FIRST + timedelta(days=days) for days in range(-2, DAYS + 1))
+
+    def __init__(self, world, seed: int, pool=None) -> None:
         self.world, self.pool, self.random, self.lake = world, pool, random.Random(seed), {}
         self.told: list[str] = []
 
     # Changes in the lake --------------------------------------------------------------------------------
 
     def change_log(self) -> None:
-        day = FIRST + timedelta(days=self.random.randrange(DAYS))
+        day = self.random.choice(self.days)
         part = self.random.choice(["events", "events", "late"])
         key = f"log_data/{day:%Y/%m/%Y-%m-%d}-{part}.json"
         self.put(key, lines(*(self.line(day) for _ in range(self.random.randint(1, 8)))))
@@ -65,8 +69,8 @@ class Schedule:
 
     def line(self, day: datetime) -> dict:
         r = self.random
-        if r.random() < 0.1:  # The line is of another day than its file. That day may not be loaded.
-            day = FIRST + timedelta(days=r.randint(-2, DAYS))
+        if r.random() < 0.1:
+            day = r.choice(self.days_of_lines)
         user = r.randint(1, 3)
         at = day + timedelta(
             hours=r.choice([0, 11, 12, 23]), minutes=r.choice([0, 59]), milliseconds=r.choice([0, 999])
@@ -132,7 +136,7 @@ def test_any_schedule_ends_in_the_star_of_its_files(make_world):
     world.create_tables()
     with ThreadPoolExecutor(4) as pool:
         for seed in range(SEED, SEED + SCHEDULES):
-            schedule = Schedule(world, pool, seed)
+            schedule = Schedule(world, seed, pool)
             schedule.run()
             expected = model.star(*model.read(schedule.lake))
             for table in STAR:

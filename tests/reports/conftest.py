@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from include.sparkify.redshift import warehouse
-from local import sample
+from local import lake, sample
+from local_redshift import service
 from tests.running import dag_of, run
 from tests.world import World
 
@@ -25,12 +25,26 @@ def reports(airflow_database: None) -> Any:
     return dag_of("reports")
 
 
+@pytest.fixture
+def chrome() -> Iterator[Any]:
+    """Yield a browser. Skip the test if none is installed."""
+    from local import screenshots
+
+    if screenshots.installed() is None:
+        pytest.skip(
+            "no chromium and chromedriver on the PATH (Debian: apt-get install chromium chromium-driver)"
+        )
+    with screenshots.browser() as chrome:
+        yield chrome
+
+
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
 def loaded_month(
     request: pytest.FixtureRequest,
+    local_redshift: service.Running,
     s3: Any,
     connections: dict[str, str],
     reports: Any,
@@ -46,9 +60,8 @@ def loaded_month(
     sample.write(folder, getattr(request.module, "SAMPLE", sample.Spec()))
     world = World(s3, f"month{next(_numbers)}")
     world.schema = "sparkify"  # The query pack uses this name.
-    files = [path for name in ("log_data", "song_data") for path in (folder / name).rglob("*.json")]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda path: world.put(path.relative_to(folder).as_posix(), path.read_bytes()), files))
+    files = {path.relative_to(folder).as_posix(): path for path in folder.glob("*_data/**/*.json")}
+    lake.upload(local_redshift, files, world.lake)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_VAR_SPARKIFY", world.settings())
         settings.cache_clear()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
@@ -44,12 +45,25 @@ class Event(NamedTuple):
         return self.day - timedelta(days=self.day.weekday())
 
     @property
-    def end(self) -> datetime:
-        return self.start + timedelta(seconds=int(self.length.quantize(Decimal(1), ROUND_HALF_UP)))
+    def weekday(self) -> int:
+        return self.start.isoweekday() % 7
 
-    @property
-    def hour_of_week(self) -> tuple[int, int]:
-        return self.start.isoweekday() % 7, self.start.hour
+
+class Counts:
+    """Counts of some events."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.plays = len(events)
+        self.free = sum(e.level == "free" for e in events)
+        self.paid = sum(e.level == "paid" for e in events)
+        self.known = sum(e.matched for e in events)
+        self.rate = _round(Decimal(self.known) / self.plays, 4)
+        self.days = len({e.day for e in events})
+        self.users = len({e.user for e in events})
+        self.sessions = len({(e.user, e.session) for e in events})
+        self.songs = len({e.song for e in events})
+        self.seconds = sum((e.length for e in events), Decimal(0))
+        self.hours = _round(self.seconds / 3600, 2)
 
 
 def events_of(world: Any) -> list[Event]:
@@ -76,6 +90,12 @@ def group(events: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[An
     return groups
 
 
+def counted(events: Iterable[Event], key: Callable[[Event], Any]) -> Iterator[tuple[Any, Counts]]:
+    """Yield each key with the counts of its events."""
+    for of, found in group(events, key).items():
+        yield of, Counts(found)
+
+
 def tables(events: list[Event]) -> dict[str, Rows]:
     """Return the rows of every report table except `loads`, with the declared columns."""
     plays = [event for event in events if event.page == "NextSong"]
@@ -83,12 +103,8 @@ def tables(events: list[Event]) -> dict[str, Rows]:
 
 
 def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
-    def counted(key: Callable[[Event], Any], more: Callable[[list[Event]], tuple[Any, ...]] = _known) -> Rows:
-        return [(*of, *more(found)) for of, found in group(plays, key).items()]
-
-    def parts(key: Callable[[Event], tuple[Any, ...]] = lambda _: ()) -> Rows:
-        found = group(_parts(events), lambda part: (*key(part[2]), *part[:2], part[2].level, part[2].user))
-        return [(*of, len(some)) for of, some in found.items()]
+    def sums(key: Callable[[Event], Any]) -> Rows:
+        return [(*of, c.plays, c.known, c.seconds) for of, c in counted(plays, key)]
 
     stretches = []
     for (day, user), found in group(plays, lambda e: (e.day, e.user)).items():
@@ -96,37 +112,45 @@ def _days(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
         for level, since, count in _stretches(found):
             stretches.append((day, user, place, level, since, count))
             place += count
+    sessions = group(plays, lambda e: (e.day, e.start.hour, e.user, e.session, e.level, e.location, e.agent))
+    parts = _parts(events).items()
     return {
         "agents": [(agent, *families(agent)) for agent in {"", *(e.agent or "" for e in plays)}],
-        "song_listeners": counted(lambda e: (e.song, e.artist, e.user, e.level)),
-        "song_days": counted(lambda e: (e.day, e.song, e.artist, e.user, e.level, e.location)),
-        "session_days": counted(
-            lambda e: (e.day, e.start.hour, e.user, e.session, e.level, e.location, e.agent),
-            lambda found: (*_known(found), found[0].start, max(e.end for e in found)),
-        ),
+        "song_listeners": sums(lambda e: (e.song, e.artist, e.user, e.level)),
+        "song_days": sums(lambda e: (e.day, e.song, e.artist, e.user, e.level, e.location)),
+        "session_days": [
+            (*of, len(found), c.known, c.seconds, *_span(found))
+            for of, found in sessions.items()
+            for c in [Counts(found)]
+        ],
         "level_days": stretches,
-        "session_plays": counted(lambda e: (e.user, e.session, e.level)),
-        "part_days": parts(lambda e: (e.day,)),
-        "part_listeners": parts(),
+        "session_plays": sums(lambda e: (e.user, e.session, e.level)),
+        "part_days": [
+            (day, *part, level, user, c.plays)
+            for part, found in parts
+            for (day, level, user), c in counted(found, lambda e: (e.day, e.level, e.user))
+        ],
+        "part_listeners": [
+            (*part, *of, c.plays)
+            for part, found in parts
+            for of, c in counted(found, lambda e: (e.level, e.user))
+        ],
     }
 
 
 def periods(events: Iterable[Event], plays: list[Event]) -> dict[tuple[str, date, str], list[Event]]:
     """Return the events by period, start and level."""
     found = defaultdict(list)
-    if not plays:
-        first = last = None
-    else:
-        first, last = min(e.day for e in plays), max(e.day for e in plays)
+    days = {e.day for e in plays}
+    first, last = min(days, default=None), max(days, default=None)
     for event in events:
-        day = event.day
-        of = [("month", day.replace(day=1)), ("week", event.week)]
+        of = [("month", event.day.replace(day=1)), ("week", event.week)]
         if first and last:
             of.append(("all", first))
-            for name, days in LAST.items():
-                back = (last - day).days
-                if 0 <= back < 2 * days:
-                    of.append((name, last - timedelta(days=days * (1 + back // days) - 1)))
+            for name, length in LAST.items():
+                back = (last - event.day).days // length
+                if back in (0, 1):
+                    of.append((name, last - timedelta(days=length * (back + 1) - 1)))
         for name, start in of:
             for level in ("all", event.level):
                 found[name, start, level].append(event)
@@ -134,137 +158,104 @@ def periods(events: Iterable[Event], plays: list[Event]) -> dict[tuple[str, date
 
 
 def _periods(plays: list[Event], events: list[Event]) -> dict[str, Rows]:
-    totals, tops, parts = [], [], []
+    totals, tops = [], []
     for of, found in periods(plays, plays).items():
-        totals.append(
-            (
-                *of,
-                len({e.day for e in found}),
-                len(found),
-                _users(found),
-                _sessions(found),
-                _round(_length(found) / 3600, 2),
-                *_paid_known(found),
-            )
-        )
-        for kind, key in (("song", lambda e: (e.song, e.artist)), ("artist", lambda e: ("", e.artist))):
-            tops += [
-                (*of, kind, *row)
-                for row in _ranked(found, key, 1000 if (of[0], of[2]) == ("all", "all") else 100)
-            ]
-    for of, found in periods(events, plays).items():
-        for part, some in group(_parts(found), lambda part: part[:2]).items():
-            parts.append((*of, *part, len(some), _users([event for *_, event in some])))
+        c = Counts(found)
+        totals.append((*of, c.days, c.plays, c.users, c.sessions, c.hours, c.paid, c.known))
+        for kind in ("song", "artist"):
+            for rank, names, c in _ranked(found, kind, 1000 if (of[0], of[2]) == ("all", "all") else 100):
+                tops.append((*of, kind, rank, *names, c.plays, c.users, c.songs, c.paid, c.known))
+    parts = [
+        (*of, *part, len(some), Counts(some).users)
+        for of, found in periods(events, plays).items()
+        for part, some in _parts(found).items()
+    ]
     return {"period_totals": totals, "period_tops": tops, "period_parts": parts}
 
 
 def _views(plays: list[Event]) -> dict[str, Rows]:
-    days = group(plays, lambda e: e.day)
-    users = group(plays, lambda e: e.user)
-    weeks = {user: sorted({e.week for e in found}) for user, found in users.items()}
-    last = max((week for of_user in weeks.values() for week in of_user), default=None)
-    history: Rows = []
-    for user, found in users.items():
-        runs = _stretches(found)
-        for number, (run, following) in enumerate(zip(runs, [*runs[1:], None], strict=True), 1):
-            change = "start" if run is runs[0] else {"paid": "upgrade", "free": "downgrade"}[run[0]]
-            history.append((user, number, *run, change, following and following[1]))
-    hours = group(plays, lambda e: e.hour_of_week)
+    weeks = {user: sorted({e.week for e in found}) for user, found in group(plays, lambda e: e.user).items()}
+    last = max((week for of_user in weeks.values() for week in of_user), default=date.min)
+    users = {day: {e.user for e in found} for day, found in group(plays, lambda e: e.day).items()}
     weekdays = group({e.day for e in plays}, lambda day: day.isoweekday() % 7)
     return {
         "daily": [
-            (
-                day,
-                len(found),
-                _users(found),
-                _sessions(found),
-                sum(e.level == "free" for e in found),
-                _paid_known(found)[0],
-                _round(_length(found) / 3600, 2),
-                _paid_known(found)[1],
-                _rate(found),
-            )
-            for day, found in days.items()
+            (day, c.plays, c.users, c.sessions, c.free, c.paid, c.hours, c.known, c.rate)
+            for day, c in counted(plays, lambda e: e.day)
         ],
         "user_days": [
-            (user, day, len(found), _sessions(found), _round(_length(found) / 60, 2), _paid_known(found)[0])
-            for (user, day), found in group(plays, lambda e: (e.user, e.day)).items()
+            (*of, c.plays, c.sessions, _round(c.seconds / 60, 2), c.paid)
+            for of, c in counted(plays, lambda e: (e.user, e.day))
         ],
-        "active_users": [_active(day, days) for day in days],
+        "active_users": [_active(day, users) for day in users],
         "sessions": [
-            (
-                *of,
-                found[0].start,
-                max(e.end for e in found),
-                len(found),
-                _minutes(found[0].start, max(e.end for e in found)),
-                max(e.level for e in found),
-            )
+            (*of, *_span(found), len(found), _minutes(*_span(found)), max(e.level for e in found))
             for of, found in group(plays, lambda e: (e.user, e.session)).items()
         ],
-        "level_history": history,
+        "level_history": _level_history(plays),
         "user_weeks": [
-            (user, week, of[0], of[i - 1] if i else None, of[i + 1] if i + 1 < len(of) else None, last)
+            (user, week, of[0], before, after, last)
             for user, of in weeks.items()
-            for i, week in enumerate(of)
+            for before, week, after in zip([None, *of[:-1]], of, [*of[1:], None], strict=True)
         ],
         "retention": _retention(weeks, last),
         "growth": _growth(weeks, last),
         "top_songs": [
-            (rank, song, artist, *more, _round(Decimal(more[-1]) / more[0], 4))
-            for rank, song, artist, *some in _ranked(plays, lambda e: (e.song, e.artist), 1000)
-            for more in [[*some[:2], *some[3:]]]
+            (rank, *names, c.plays, c.users, c.paid, c.known, c.rate)
+            for rank, names, c in _ranked(plays, "song", 1000)
         ],
         "top_artists": [
-            (rank, artist, *more, _round(Decimal(more[-1]) / more[0], 4))
-            for rank, _, artist, *more in _ranked(plays, lambda e: ("", e.artist), 1000)
+            (rank, artist, c.plays, c.users, c.songs, c.paid, c.known, c.rate)
+            for rank, (_, artist), c in _ranked(plays, "artist", 1000)
         ],
         "locations": [
-            (*of, len(found), _users(found), _sessions(found), _paid_known(found)[1])
-            for of, found in group(plays, lambda e: (e.location, e.level)).items()
+            (*of, c.plays, c.users, c.sessions, c.known)
+            for of, c in counted(plays, lambda e: (e.location, e.level))
         ],
         "weekday_hours": [
             (
-                *of,
-                len(found),
-                _users(found),
-                len(weekdays[of[0]]),
-                _round(Decimal(len(found)) / len(weekdays[of[0]]), 2),
+                day,
+                hour,
+                c.plays,
+                c.users,
+                len(weekdays[day]),
+                _round(Decimal(c.plays) / len(weekdays[day]), 2),
             )
-            for of, found in hours.items()
+            for (day, hour), c in counted(plays, lambda e: (e.weekday, e.start.hour))
         ],
-        "devices": [
-            (*of, len(found), _users(found))
-            for of, found in group(plays, lambda e: families(e.agent or "")).items()
-        ],
+        "devices": [(*of, c.plays, c.users) for of, c in counted(plays, lambda e: families(e.agent or ""))],
     }
 
 
-def _active(day: date, days: dict[date, list[Event]]) -> tuple[Any, ...]:
-    def users(back: int) -> int:
-        return len({e.user for n in range(back) for e in days.get(day - timedelta(days=n), [])})
+def _level_history(plays: list[Event]) -> Rows:
+    rows: Rows = []
+    for user, found in group(plays, lambda e: e.user).items():
+        stretches = _stretches(found)
+        ends = [*(since for _, since, _ in stretches[1:]), None]
+        for number, ((level, since, count), until) in enumerate(zip(stretches, ends, strict=True), 1):
+            change = "start" if number == 1 else {"paid": "upgrade", "free": "downgrade"}[level]
+            rows.append((user, number, level, since, count, change, until))
+    return rows
 
-    return (
-        day,
-        users(1),
-        users(7),
-        users(28),
-        _round(Decimal(users(1)) / users(28), 4),
-        (day - min(days)).days + 1,
+
+def _active(day: date, users: dict[date, set[int]]) -> tuple[Any, ...]:
+    daily, weekly, monthly = (
+        len(set().union(*(users.get(day - timedelta(days=n), ()) for n in range(back))))
+        for back in (1, 7, 28)
     )
+    return day, daily, weekly, monthly, _round(Decimal(daily) / monthly, 4), (day - min(users)).days + 1
 
 
-def _retention(weeks: dict[int, list[date]], last: date | None) -> Rows:
+def _retention(weeks: dict[int, list[date]], last: date) -> Rows:
     rows: Rows = []
     for first, cohort in group(weeks, lambda user: weeks[user][0]).items():
-        assert last is not None
         for since in range((last - first).days // 7 + 1):
             came = sum(first + timedelta(weeks=since) in weeks[user] for user in cohort)
             rows.append((first, since, len(cohort), came, came / len(cohort)))
     return rows
 
 
-def _growth(weeks: dict[int, list[date]], last: date | None) -> Rows:
+def _growth(weeks: dict[int, list[date]], last: date) -> Rows:
     rows = []
     every = {week for of in weeks.values() for week in of}
     for week in every | {w + timedelta(weeks=1) for w in every if w != last}:
@@ -280,56 +271,35 @@ def _growth(weeks: dict[int, list[date]], last: date | None) -> Rows:
 
 def _stretches(plays: list[Event]) -> list[tuple[str, datetime, int]]:
     """Return the level, first start and number of plays of each stretch of plays on one level."""
-    found: list[tuple[str, datetime, int]] = []
-    for play in plays:
-        if found and found[-1][0] == play.level:
-            found[-1] = (*found[-1][:2], found[-1][2] + 1)
-        else:
-            found.append((play.level, play.start, 1))
+    stretches = [list(found) for _, found in itertools.groupby(plays, lambda e: e.level)]
+    return [(found[0].level, found[0].start, len(found)) for found in stretches]
+
+
+def _ranked(plays: list[Event], kind: str, most: int) -> list[tuple[int, tuple[str, str], Counts]]:
+    """Return the most played songs or artists: rank, title (empty for an artist) and artist, and counts."""
+    found = list(counted(plays, lambda e: (e.song if kind == "song" else "", e.artist)))
+    found.sort(key=lambda one: (-one[1].plays, -one[1].users, *(name.encode() for name in one[0])))
+    return [(rank, *one) for rank, one in enumerate(found[:most], start=1)]
+
+
+def _parts(events: list[Event]) -> dict[tuple[str, str], list[Event]]:
+    """Return the plays and page visits by kind and name of each part in which they count."""
+    found = defaultdict(list)
+    for e in events:
+        if e.page != "NextSong":
+            found["page", e.page].append(e)
+            continue
+        device, system, _ = families(e.agent or "")
+        found["hour", f"{e.weekday}/{e.start.hour}"].append(e)
+        found["state", _state(e.location)].append(e)
+        found["device", system if device == "Other" else device].append(e)
     return found
 
 
-def _ranked(plays: list[Event], key: Callable[[Event], tuple[str, str]], most: int) -> Rows:
-    counted = [
-        (*of, len(found), _users(found), len({e.song for e in found}), *_paid_known(found))
-        for of, found in group(plays, key).items()
-    ]
-    counted.sort(key=lambda row: (-row[2], -row[3], row[0].encode(), row[1].encode()))
-    return [(rank, *row) for rank, row in enumerate(counted[:most], start=1)]
-
-
-def _parts(events: list[Event]) -> list[tuple[str, str, Event]]:
-    """Return (kind, name, event) for each part in which a play or page visit counts."""
-    found = [("page", e.page, e) for e in events if e.page in PAGES]
-    for e in (e for e in events if e.page == "NextSong"):
-        found.append(("hour", "{}/{}".format(*e.hour_of_week), e))
-        found.append(("state", _state(e.location), e))
-        found.append(("device", _device(*families(e.agent or "")[:2]), e))
-    return found
-
-
-def _known(found: list[Event]) -> tuple[Any, ...]:
-    return len(found), _paid_known(found)[1], _length(found)
-
-
-def _paid_known(found: list[Event]) -> tuple[int, int]:
-    return sum(e.level == "paid" for e in found), sum(e.matched for e in found)
-
-
-def _users(found: list[Event]) -> int:
-    return len({e.user for e in found})
-
-
-def _sessions(found: list[Event]) -> int:
-    return len({(e.user, e.session) for e in found})
-
-
-def _length(found: list[Event]) -> Decimal:
-    return sum((e.length for e in found), Decimal(0))
-
-
-def _rate(found: list[Event]) -> Decimal:
-    return _round(Decimal(_paid_known(found)[1]) / len(found), 4)
+def _span(plays: list[Event]) -> tuple[datetime, datetime]:
+    """Return the start of the first play and the end of the last."""
+    seconds = [int(e.length.quantize(Decimal(1), ROUND_HALF_UP)) for e in plays]
+    return plays[0].start, max(e.start + timedelta(seconds=s) for e, s in zip(plays, seconds, strict=True))
 
 
 def _minutes(start: datetime, end: datetime) -> Decimal:
@@ -340,10 +310,6 @@ def _minutes(start: datetime, end: datetime) -> Decimal:
 
 def _round(value: Decimal, places: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-
-
-def _device(device: str, os: str) -> str:
-    return os if device == "Other" else device
 
 
 def _state(location: str | None) -> str:

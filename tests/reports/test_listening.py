@@ -115,14 +115,9 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
             if not found:
                 assert key not in facts["totals"]
                 continue
-            assert facts["totals"][key] == [
-                len(found),
-                oracle._users(found),
-                oracle._sessions(found),
-                float(oracle._round(oracle._length(found) / 3600, 2)),
-                *oracle._paid_known(found),
-                len({e.day for e in found}),
-            ], key
+            c = oracle.Counts(found)
+            totals = [c.plays, c.users, c.sessions, float(c.hours), c.paid, c.known, c.days]
+            assert facts["totals"][key] == totals, key
             before = tops.get(f"{one['before']}/{level}", {})
             for kind in ("song", "artist"):
                 shown = [[*facts["items"][row[0]][:3], *row[1:]] for row in facts["lists"][key][kind]]
@@ -147,8 +142,8 @@ def assert_page(world: Any, facts: dict[str, Any]) -> None:
         [
             day.isoformat(),
             *(sum(e.level == level for e in found) for level in ("free", "paid")),
-            oracle._users(found),
-            *(oracle._users([e for e in found if e.level == level]) for level in ("free", "paid")),
+            len({e.user for e in found}),
+            *(len({e.user for e in found if e.level == level}) for level in ("free", "paid")),
         ]
         for day, found in sorted(oracle.group(plays, lambda e: e.day).items())
         if day > last - timedelta(days=listening.DAYS)
@@ -258,11 +253,6 @@ def test_an_empty_star_has_a_page_that_says_so(world):
 
 # In a browser ---------------------------------------------------------------------------------------------------
 
-needs_browser = pytest.mark.skipif(
-    screenshots.installed() is None,
-    reason="no chromium and chromedriver on the PATH (Debian: apt-get install chromium chromium-driver)",
-)
-
 
 @pytest.fixture(scope="module")
 def page(new_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -304,22 +294,8 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     if not shutil.which("npm"):
         pytest.skip("no npm on the PATH, which fetches axe-core")
     folder = tmp_path_factory.mktemp("axe")
-    done = subprocess.run(
-        [
-            "npm",
-            "install",
-            "--silent",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-            "--prefix",
-            folder,
-            AXE,
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = f"npm install --silent --no-audit --no-fund --ignore-scripts --prefix {folder} {AXE}"
+    done = subprocess.run(command.split(), capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"npm cannot fetch {AXE}: {done.stderr[-300:]}")
     return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
@@ -334,97 +310,92 @@ def assert_quiet(chrome: Any) -> None:
     assert len(chrome.find_elements(By.TAG_NAME, "script")) == 1 + len(listening.SCRIPTS)
 
 
-@needs_browser
 @pytest.mark.parametrize(
     ("width", "scheme"), [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")]
 )
-def test_every_chart_is_there_and_accessible(page, axe, width, scheme, tmp_path):
-    with screenshots.browser() as chrome:
-        screenshots.open_listening(chrome, page, width, scheme)
-        for name in CHARTS:
-            chart = chrome.find_element(By.CSS_SELECTOR, f"#{name} figure svg")
-            assert chart.is_displayed() and chart.size["width"] > 200, name
-            assert chart.find_elements(By.CSS_SELECTOR, "rect, path"), name
-            assert chrome.find_elements(By.CSS_SELECTOR, f"#{name} table tbody tr"), name
-            assert chrome.find_element(By.CSS_SELECTOR, f"#{name} .definition").text
-        for name in LISTS:
-            assert chrome.find_element(By.CSS_SELECTOR, f"#{name} table tbody tr").is_displayed()
-        # No element is wider than the window.
-        assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
-        screenshots.picture_of_listening(chrome, tmp_path / "page.png")
-        assert (tmp_path / "page.png").stat().st_size > 50_000
-        assert_quiet(chrome)
-        chrome.set_script_timeout(120)
-        found = chrome.execute_async_script(
-            f"const done = arguments[arguments.length - 1]; {axe}; axe.run().then((found) => "
-            "done(found.violations.map((one) => [one.id, one.nodes.map((node) => node.html.slice(0, 200))])))"
-        )
-        assert found == []
+def test_every_chart_is_there_and_accessible(chrome, page, axe, width, scheme, tmp_path):
+    screenshots.open_listening(chrome, page, width, scheme)
+    for name in CHARTS:
+        chart = chrome.find_element(By.CSS_SELECTOR, f"#{name} figure svg")
+        assert chart.is_displayed() and chart.size["width"] > 200, name
+        assert chart.find_elements(By.CSS_SELECTOR, "rect, path"), name
+        assert chrome.find_elements(By.CSS_SELECTOR, f"#{name} table tbody tr"), name
+        assert chrome.find_element(By.CSS_SELECTOR, f"#{name} .definition").text
+    for name in LISTS:
+        assert chrome.find_element(By.CSS_SELECTOR, f"#{name} table tbody tr").is_displayed()
+    # No element is wider than the window.
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    screenshots.picture_of_listening(chrome, tmp_path / "page.png")
+    assert (tmp_path / "page.png").stat().st_size > 50_000
+    assert_quiet(chrome)
+    chrome.set_script_timeout(120)
+    found = chrome.execute_async_script(
+        f"const done = arguments[arguments.length - 1]; {axe}; axe.run().then((found) => "
+        "done(found.violations.map((one) => [one.id, one.nodes.map((node) => node.html.slice(0, 200))])))"
+    )
+    assert found == []
 
 
-@needs_browser
-def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(page, tmp_path):
-    with screenshots.browser() as chrome:
-        folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
-        chrome.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
-        screenshots.open_listening(chrome, page)
+def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(chrome, page, tmp_path):
+    folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    chrome.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
+    screenshots.open_listening(chrome, page)
 
-        def plays() -> str:
-            return chrome.find_element(By.CSS_SELECTOR, "#tile-plays .value").text
+    def plays() -> str:
+        return chrome.find_element(By.CSS_SELECTOR, "#tile-plays .value").text
 
-        def press(*keys: str) -> None:
-            chrome.switch_to.active_element.send_keys(*keys)
+    def press(*keys: str) -> None:
+        chrome.switch_to.active_element.send_keys(*keys)
 
-        assert plays() == str(21 * len(HOSTILE))
-        # Tab moves to the range and then to the level. The arrow keys choose a value.
-        chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
-        assert chrome.switch_to.active_element.get_attribute("id") == "range"
-        press(Keys.ARROW_DOWN)
-        chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
-        Select(chrome.find_element(By.ID, "range")).select_by_value("last-7")
-        assert "range=last-7" in chrome.current_url
-        radio = chrome.find_element(By.CSS_SELECTOR, "#level input[value=all]")
-        chrome.execute_script("arguments[0].focus()", radio)
-        press(Keys.ARROW_RIGHT)
-        assert "level=free" in chrome.current_url
-        assert 0 < int(plays()) < 21 * len(HOSTILE)
-        shown = plays()
-        # The URL determines the view, and Back returns to the previous view.
-        screenshots.open_listening(chrome, page, hash_="#range=last-7&level=free")
-        assert plays() == shown
-        screenshots.open_listening(chrome, page, hash_="#range=nonsense&level=<b>&item=9999")
-        assert plays() == str(21 * len(HOSTILE))
-        title = chrome.find_element(By.CSS_SELECTOR, "#top-songs td button")
-        chrome.execute_script("arguments[0].focus()", title)
-        press(Keys.ENTER)
-        opened = chrome.find_element(By.ID, "item-name")
-        assert opened == chrome.switch_to.active_element
-        assert chrome.find_element(By.CSS_SELECTOR, "#item figure svg").is_displayed()
-        assert chrome.find_elements(By.CSS_SELECTOR, "#item-places tbody tr")
-        chrome.back()
-        assert not chrome.find_elements(By.ID, "item-name")
-        # The keyboard also opens the table behind a chart and saves the CSV file.
-        summary = chrome.find_element(By.CSS_SELECTOR, "#places details summary")
-        chrome.execute_script("arguments[0].focus()", summary)
-        press(Keys.ENTER)
-        assert chrome.find_element(By.CSS_SELECTOR, "#places table").is_displayed()
-        save = chrome.find_element(By.CSS_SELECTOR, "#top-songs button.csv")
-        chrome.execute_script("arguments[0].focus()", save)
-        press(Keys.ENTER)
-        for _ in range(100):
-            if files := [file for file in tmp_path.glob("*.csv") if file.stat().st_size]:
-                break
-            time.sleep(0.1)
-        assert [file.name for file in files] == ["top-songs-all-all.csv"]
-        text = files[0].read_text("utf-8-sig")
-        assert text.startswith("Rank,Song,Artist,Plays,Listeners,Known song\n")
-        # Without the apostrophe, a spreadsheet would interpret the text as a formula.
-        assert '"\'=HYPERLINK(""http://evil.example"")"' in text
-        assert_quiet(chrome)
+    assert plays() == str(21 * len(HOSTILE))
+    # Tab moves to the range and then to the level. The arrow keys choose a value.
+    chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    assert chrome.switch_to.active_element.get_attribute("id") == "range"
+    press(Keys.ARROW_DOWN)
+    chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    Select(chrome.find_element(By.ID, "range")).select_by_value("last-7")
+    assert "range=last-7" in chrome.current_url
+    radio = chrome.find_element(By.CSS_SELECTOR, "#level input[value=all]")
+    chrome.execute_script("arguments[0].focus()", radio)
+    press(Keys.ARROW_RIGHT)
+    assert "level=free" in chrome.current_url
+    assert 0 < int(plays()) < 21 * len(HOSTILE)
+    shown = plays()
+    # The URL determines the view, and Back returns to the previous view.
+    screenshots.open_listening(chrome, page, hash_="#range=last-7&level=free")
+    assert plays() == shown
+    screenshots.open_listening(chrome, page, hash_="#range=nonsense&level=<b>&item=9999")
+    assert plays() == str(21 * len(HOSTILE))
+    title = chrome.find_element(By.CSS_SELECTOR, "#top-songs td button")
+    chrome.execute_script("arguments[0].focus()", title)
+    press(Keys.ENTER)
+    opened = chrome.find_element(By.ID, "item-name")
+    assert opened == chrome.switch_to.active_element
+    assert chrome.find_element(By.CSS_SELECTOR, "#item figure svg").is_displayed()
+    assert chrome.find_elements(By.CSS_SELECTOR, "#item-places tbody tr")
+    chrome.back()
+    assert not chrome.find_elements(By.ID, "item-name")
+    # The keyboard also opens the table behind a chart and saves the CSV file.
+    summary = chrome.find_element(By.CSS_SELECTOR, "#places details summary")
+    chrome.execute_script("arguments[0].focus()", summary)
+    press(Keys.ENTER)
+    assert chrome.find_element(By.CSS_SELECTOR, "#places table").is_displayed()
+    save = chrome.find_element(By.CSS_SELECTOR, "#top-songs button.csv")
+    chrome.execute_script("arguments[0].focus()", save)
+    press(Keys.ENTER)
+    for _ in range(100):
+        if files := [file for file in tmp_path.glob("*.csv") if file.stat().st_size]:
+            break
+        time.sleep(0.1)
+    assert [file.name for file in files] == ["top-songs-all-all.csv"]
+    text = files[0].read_text("utf-8-sig")
+    assert text.startswith("Rank,Song,Artist,Plays,Listeners,Known song\n")
+    # Without the apostrophe, a spreadsheet would interpret the text as a formula.
+    assert '"\'=HYPERLINK(""http://evil.example"")"' in text
+    assert_quiet(chrome)
 
 
-@needs_browser
-def test_a_gap_in_a_long_history(make_world, tmp_path):
+def test_a_gap_in_a_long_history(chrome, make_world, tmp_path):
     """A range without a play says so, a cut range says so, and an address opens the same song on the next page."""
     world = make_world(reject_threshold=0.5)
     page = tmp_path / "listening.html"
@@ -444,35 +415,30 @@ def test_a_gap_in_a_long_history(make_world, tmp_path):
         world.log(day, event(datetime.fromisoformat(day), song=later, location=""))
     first = publish("2020-03-02", event(datetime(2020, 3, 2), song=later, location=""), "{}")
     assert_page(world, first)
-    with screenshots.browser() as chrome:
 
-        def text(css: str, hash_: str) -> str:
-            screenshots.open_listening(chrome, page, hash_=hash_)
-            return chrome.find_element(By.CSS_SELECTOR, css).text
+    def text(css: str, hash_: str) -> str:
+        screenshots.open_listening(chrome, page, hash_=hash_)
+        return chrome.find_element(By.CSS_SELECTOR, css).text
 
-        assert text("#until", "").endswith("; events: 1 line rejected, 0 files refused")
-        assert "only the last 400 days" in text("#activity", "#range=all")
-        assert "400 days" not in text("#activity", "#range=2020-02")
-        assert "-100% from 1" in text("#tile-plays", "#range=2020-W07")
-        assert "no plays in the previous range" not in text("#tile-paid_share", "#range=2020-W07")
-        assert "No data." in text("#activity", "#range=all&level=paid")
-        assert "No data." in text("#level-changes", "#range=all")
-        # A year has no tick per day, although only three of its days have plays.
-        assert len(text("#activity figure svg", "#range=all").split("\n")) < 30
-        screenshots.open_listening(chrome, page)
-        chrome.find_element(By.CSS_SELECTOR, "#top-songs td button").click()
-        shared = "#" + chrome.current_url.split("#")[1]
-        publish("2020-02-05", event(datetime(2020, 2, 5), song=earlier))
-        assert "unknown" in text("#item-places", shared)
-        assert_quiet(chrome)
+    assert text("#until", "").endswith("; events: 1 line rejected, 0 files refused")
+    assert "only the last 400 days" in text("#activity", "#range=all")
+    assert "400 days" not in text("#activity", "#range=2020-02")
+    assert "-100% from 1" in text("#tile-plays", "#range=2020-W07")
+    assert "no plays in the previous range" not in text("#tile-paid_share", "#range=2020-W07")
+    assert "No data." in text("#activity", "#range=all&level=paid")
+    assert "No data." in text("#level-changes", "#range=all")
+    # A year has no tick per day, although only three of its days have plays.
+    assert len(text("#activity figure svg", "#range=all").split("\n")) < 30
+    screenshots.open_listening(chrome, page)
+    chrome.find_element(By.CSS_SELECTOR, "#top-songs td button").click()
+    shared = "#" + chrome.current_url.split("#")[1]
+    publish("2020-02-05", event(datetime(2020, 2, 5), song=earlier))
+    assert "unknown" in text("#item-places", shared)
+    assert_quiet(chrome)
 
 
-@needs_browser
-def test_it_can_be_printed(page):
-    with screenshots.browser() as chrome:
-        screenshots.open_listening(chrome, page, scheme="dark")
-        printed = base64.b64decode(
-            chrome.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"]
-        )
-        assert printed.startswith(b"%PDF") and len(printed) > 20_000
-        assert_quiet(chrome)
+def test_it_can_be_printed(chrome, page):
+    screenshots.open_listening(chrome, page, scheme="dark")
+    printed = base64.b64decode(chrome.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    assert printed.startswith(b"%PDF") and len(printed) > 20_000
+    assert_quiet(chrome)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import types
 from datetime import UTC, datetime
 
-import boto3
 import pytest
 import redshift_connector
 
@@ -27,23 +25,11 @@ ERROR = (
 @pytest.fixture
 def topic(local_redshift):
     """Yield the ARN of a topic, and a function that returns the messages in a queue that is subscribed to it."""
-
-    def client(name):
-        return boto3.client(
-            name,
-            endpoint_url=local_redshift.aws_endpoint,
-            region_name="us-west-2",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
-
-    sns, sqs = client("sns"), client("sqs")
+    sns, sqs = local_redshift.client("sns"), local_redshift.client("sqs")
     arn = sns.create_topic(Name="failures")["TopicArn"]
     queue = sqs.create_queue(QueueName="failures")["QueueUrl"]
-    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
-        "QueueArn"
-    ]
-    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue_arn)
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=attributes["QueueArn"])
 
     def received():
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
@@ -54,43 +40,45 @@ def topic(local_redshift):
     sns.delete_topic(TopicArn=arn)
 
 
-def context_of(world, dag):
-    context = world.context("2018-11-01", "2018-11-02", run_id="manual__" + "x" * 150)
-    kept = {}
-    context["dag"] = dag
-    context["exception"] = DataError(ERROR)
-    context["ti"] = types.SimpleNamespace(
-        dag_id="sparkify",
-        task_id="audit_star.rows",
-        try_number=1,
-        log_url="http://localhost:8080/log",
-        xcom_push=lambda key, value: kept.update({key: value}),
+def context_of(world, dag, run_id=""):
+    context = world.context("2018-11-01", "2018-11-02", run_id=run_id)
+    context |= {"dag": dag, "exception": DataError(ERROR)}
+    vars(context["ti"]).update(
+        dag_id="sparkify", task_id="audit_star.rows", try_number=1, log_url="http://localhost:8080/log"
     )
-    return context, kept
+    return context
+
+
+def kept(context):
+    return context["pushed"].get(("", notify.FAILURE))
 
 
 @pytest.mark.finding("G4")
 def test_the_topic_is_told(make_world, topic, sparkify):
     arn, received = topic
-    context, kept = context_of(make_world(failure_topic_arn=arn), sparkify)
+    context = context_of(make_world(failure_topic_arn=arn), sparkify, "manual__" + "x" * 150)
     notify.failure(context)
 
     (message,) = received()
     assert message["Subject"].startswith("Failed: sparkify audit_star.rows manual__x")
-    for word in (context["run_id"], "[2018-11-01T00:00:00, 2018-11-02T00:00:00)", "songplays.level_is_known"):
-        assert word in message["Message"]
-    assert "http://localhost:8080/log" in message["Message"]
-    assert "After 10 failed runs in a row, Airflow pauses the DAG" in message["Message"]
+    for words in (
+        context["run_id"],
+        "[2018-11-01T00:00:00, 2018-11-02T00:00:00)",
+        "songplays.level_is_known",
+        "http://localhost:8080/log",
+        "After 10 failed runs in a row, Airflow pauses the DAG",
+    ):
+        assert words in message["Message"]
     assert "abc" not in message["Message"], "rows of the warehouse stay out of mailboxes"
-    assert kept == {notify.FAILURE: ERROR}
+    assert kept(context) == ERROR
 
 
 def test_without_a_topic_nothing_is_sent(make_world, topic, sparkify):
     _, received = topic
-    context, kept = context_of(make_world(), sparkify)
+    context = context_of(make_world(), sparkify)
     notify.failure(context)
     assert received() == []
-    assert kept == {notify.FAILURE: ERROR}
+    assert kept(context) == ERROR
 
 
 @pytest.mark.finding("F5", "G9")
@@ -114,54 +102,36 @@ def test_a_run_that_ends_without_a_failed_task_is_told(make_world, topic, reason
         assert all(words in message["Message"] for words in said for message in messages)
 
 
-@pytest.fixture
-def create(sparkify, airflow_database):
-    """Yield a function that creates a run that has not begun, and a session of Airflow's database."""
+@pytest.mark.skipif(
+    AIRFLOW == 2,
+    reason="Airflow 2 gives these callbacks a whole context, an exception, and access to the database",
+)
+@pytest.mark.finding("G1", "G9")
+def test_of_workers_that_died_and_a_run_that_ended_without_a_task_left_it_is_told(
+    make_world, topic, sparkify
+):
+    """No task process is left, so Airflow 3 runs the callbacks in its DAG processor, where no XCom push returns."""
     from airflow.utils.session import create_session
 
-    dag = as_scheduled(sparkify)
+    arn, received = topic
+    make_world(failure_topic_arn=arn)
     with create_session() as session:
-        yield lambda run_id: create_run(dag, datetime(2018, 11, 2, tzinfo=UTC), session, run_id), session
+        run = create_run(as_scheduled(sparkify), datetime(2018, 11, 2, tzinfo=UTC), session, "late")
+        requests = [run.produce_dag_callback(dag=sparkify, success=False, reason="timed_out")]
+        for task_id in ("plan", "audit_staging"):
+            instance = run.get_task_instance(task_id, session=session)
+            instance.state, instance.try_number = "running", instance.max_tries + 1
+            requests.append(dag_processor.of_dead_worker(instance, session))
         session.rollback()
 
-
-@pytest.mark.skipif(
-    AIRFLOW == 2, reason="Airflow 2 gives these callbacks an exception, and access to the database"
-)
-@pytest.mark.finding("G1")
-def test_a_worker_that_died_is_told(make_world, topic, create):
-    """No task process is left, so Airflow 3 runs the callback in its DAG processor, where no XCom push returns."""
-    arn, received = topic
-    make_world(failure_topic_arn=arn)
-    create_it, session = create
-    run = create_it("dead")
-    told = ("plan", "audit_staging")
-    requests = []
-    for task_id in told:
-        instance = run.get_task_instance(task_id, session=session)
-        instance.state, instance.try_number = "running", instance.max_tries + 1
-        requests.append(dag_processor.of_dead_worker(instance, session))
-    session.rollback()
-
     dag_processor.run_callbacks("sparkify", *requests)
-    assert sorted(message["Subject"] for message in received()) == [
-        f"Failed: sparkify {task_id} dead" for task_id in sorted(told)
-    ]
-
-
-@pytest.mark.skipif(AIRFLOW == 2, reason="Airflow 2 gives these callbacks a whole context")
-@pytest.mark.finding("G9")
-def test_a_run_that_is_ended_without_a_task_left_is_told(make_world, topic, create, sparkify):
-    arn, received = topic
-    make_world(failure_topic_arn=arn)
-    create_it, session = create
-    request = create_it("late").produce_dag_callback(dag=sparkify, success=False, reason="timed_out")
-    session.rollback()
-
-    dag_processor.run_callbacks("sparkify", request)
-    (message,) = received()
-    assert message["Subject"] == "Ended: sparkify late"
-    assert "has reached its time limit" in message["Message"]
+    told = {message["Subject"]: message["Message"] for message in received()}
+    assert told.keys() == {
+        "Ended: sparkify late",
+        "Failed: sparkify plan late",
+        "Failed: sparkify audit_staging late",
+    }
+    assert "has reached its time limit" in told["Ended: sparkify late"]
 
 
 def test_every_task_has_it(sparkify, reports):
@@ -204,12 +174,11 @@ def test_the_error_of_an_operator_gets_a_next_step(world, sparkify, answer, kept
 
 
 def test_a_failed_copy_is_told_with_its_reason(world, sparkify):
-    context, kept = context_of(world, sparkify)
+    context = context_of(world, sparkify)
     world.log("2018-11-01", event(datetime(2018, 11, 1, 10), 1))
     world.create_tables()
-    loading = world.context("2018-11-01", "2018-11-02")
-    world.validate(loading, world.plan(loading))
-    world.open_run(loading)
+    world.validate(context, world.plan(context))
+    world.open_run(context)
     (piece,) = (
         found["Key"]
         for found in world.s3.list_objects_v2(Bucket=world.work)["Contents"]
@@ -217,17 +186,11 @@ def test_a_failed_copy_is_told_with_its_reason(world, sparkify):
     )
     world.s3.put_object(Bucket=world.work, Key=piece, Body=gzip.compress(b"{}\n"))
     with pytest.raises(redshift_connector.Error) as failed:
-        world.copy(loading)
-    context |= {
-        "exception": failed.value,
-        "task": types.SimpleNamespace(s3_key=f"{prefix_of(piece)}/x.manifest"),
-    }
+        world.copy(context)
+    context["exception"] = failed.value
+    # The manifests are directly below the prefix of the run.
+    context["task"].s3_key = "/".join([*piece.split("/")[:3], "x.manifest"])
 
     notify.failure(context)
 
-    assert f"{piece} line 1, column source_key: Missing data for not-null field" in kept[notify.FAILURE]
-
-
-def prefix_of(piece: str) -> str:
-    """Return the prefix of a run. The manifests are directly below it."""
-    return "/".join(piece.split("/")[:3])
+    assert f"{piece} line 1, column source_key: Missing data for not-null field" in kept(context)

@@ -41,41 +41,37 @@ def test_one_file_imports_it() -> None:
     assert users == [SDK_FILE]
 
 
-def read_dags(*options: str, python_path: str, folder: Path) -> list[Any]:
-    """Return the DAGs' import errors, the tasks of `reports`, its module for new agents, and imported libraries."""
+needs_sdk = pytest.mark.skipif(not find_spec("astro"), reason="the Astro SDK is not installed: Airflow 3")
+
+
+@pytest.mark.usefixtures("airflow_database")
+@pytest.mark.parametrize("way", [pytest.param("sdk", marks=needs_sdk), "plain"])
+def test_it_makes_the_working_tables_where_it_is_installed(tmp_path: Path, way: str) -> None:
+    """For the plain way, the environment lacks only the SDK: its files and its entry in Airflow's list of providers."""
+    options, paths = [], [str(ROOT)]
+    if way == "plain":
+        for path in Path(sysconfig.get_path("purelib")).iterdir():
+            if not path.name.startswith(("astro", "__editable__")):
+                (tmp_path / path.name).symlink_to(path)
+        # With -S, Python uses only the site-packages created here.
+        options, paths = ["-S"], [str(tmp_path), *paths]
     done = subprocess.run(
         [sys.executable, *options, "-W", "ignore", "-c", READ, str(ROOT / "dags")],
-        env={**os.environ, "PYTHONPATH": python_path},
-        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-@pytest.mark.skipif(not find_spec("astro"), reason="the Astro SDK is not installed: Airflow 3")
-def test_it_makes_the_working_tables_where_it_is_installed(tmp_path: Path, airflow_database: None) -> None:
-    errors, _, agents, imported = read_dags(python_path=str(ROOT), folder=tmp_path)
-    assert (errors, agents) == ({}, "include.reports.sdk")
+    errors, tasks, agents, imported = json.loads(done.stdout.splitlines()[-1])
+    assert (errors, agents) == ({}, f"include.reports.{way}")
+    assert set(tasks) == {"plan", "due_events", "new_agents", "publish", "listening_page"}
     # Every process that parses the DAG, of the scheduler or of a task, would spend time on these imports.
     assert imported == []
 
 
-def test_plain_sql_makes_them_without_it(tmp_path: Path, airflow_database: None) -> None:
-    """The environment lacks only the SDK: its files and its entry in Airflow's list of providers."""
-    for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if not path.name.startswith(("astro", "__editable__")):
-            (tmp_path / path.name).symlink_to(path)
-    # With -S, Python uses only the site-packages created here.
-    errors, tasks, agents, _ = read_dags("-S", python_path=f"{tmp_path}{os.pathsep}{ROOT}", folder=tmp_path)
-    assert (errors, agents) == ({}, "include.reports.plain")
-    assert set(tasks) == {"plan", "due_events", "new_agents", "publish", "listening_page"}
-
-
-@pytest.mark.skipif(not find_spec("astro"), reason="the Astro SDK is not installed: Airflow 3")
+@needs_sdk
 def test_both_ways_make_the_same_working_tables(month: Any) -> None:
     """The rows are the same, and the published tables, which have declared types, accept the values of both."""
     from include.reports import plain, sdk

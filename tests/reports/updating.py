@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
 
 import jinja2
 import pytest
@@ -28,18 +27,15 @@ def update(remake: bool = False, spoil: Callable[[dict[str, str]], None] | None 
     with contextlib.suppress(AirflowSkipException), pytest.MonkeyPatch.context() as patch:
         shortcuts.connect_again(patch)
         plan = publish.make_plan(remake)
-        warehouse.transaction(lambda cursor: _create_due_events(cursor, plan["remake"]), "create due_events")
+        due_events = f"{settings.reports_state()}.due_events"
+        query = render(f"{publish.STATE}/due_events.sql", plan["remake"])
+        script = f"drop table if exists {due_events};\ncreate table {due_events} as\n{query}"
+        warehouse.transaction(lambda cursor: warehouse.execute(cursor, script), "create due_events")
         plain.create(render(f"{publish.STATE}/new_agents.sql", plan["remake"]))
         scripts = {name: render(path, plan["remake"]) for name, path in publish.scripts().items()}
         if spoil:
             spoil(scripts)
         publish.publish(plan, scripts)
-
-
-def _create_due_events(cursor: Any, remake: bool) -> None:
-    due_events = f"{settings.reports_state()}.due_events"
-    cursor.execute(f"drop table if exists {due_events}")
-    cursor.execute(f"create table {due_events} as\n{render(f'{publish.STATE}/due_events.sql', remake)}")
 
 
 def render(path: str, remake: bool) -> str:

@@ -12,7 +12,6 @@
 with user_days as (
     select
         day,
-        lag(day) over (partition by user_id order by day asc) as day_before,
         lead(day) over (partition by user_id order by day asc) as day_after
     from (
         select distinct
@@ -22,50 +21,39 @@ with user_days as (
     ) as d
 ),
 
--- A user starts to count on an active day, unless an earlier one still counts, and stops 7 (or 28) days after the last one
+-- A user counts from an active day until the next one, which counts again, but not for more than 7 (or 28) days
 changes as (
     select
         day,
         1 as daily,
-        case when day_before > day - 7 then 0 else 1 end as weekly,
-        case when day_before > day - 28 then 0 else 1 end as monthly
+        1 as weekly,
+        1 as monthly
     from user_days
     union all
     select
-        day + 7 as day,
+        least(coalesce(day_after, day + 7), day + 7) as day,
         0 as daily,
         -1 as weekly,
         0 as monthly
     from user_days
-    where coalesce(day_after >= day + 7, true)
     union all
     select
-        day + 28 as day,
+        least(coalesce(day_after, day + 28), day + 28) as day,
         0 as daily,
         0 as weekly,
         -1 as monthly
     from user_days
-    where coalesce(day_after >= day + 28, true)
-),
-
-days as (
-    select
-        day,
-        sum(daily)::bigint as daily,
-        sum(weekly) as weekly,
-        sum(monthly) as monthly
-    from changes
-    group by day
 ),
 
 counted as (
     select
         day,
-        daily,
-        (sum(weekly) over (order by day asc rows unbounded preceding))::bigint as weekly,
-        (sum(monthly) over (order by day asc rows unbounded preceding))::bigint as monthly,
+        sum(daily)::bigint as daily,
+        (sum(sum(weekly)) over (order by day asc rows unbounded preceding))::bigint as weekly,
+        (sum(sum(monthly)) over (order by day asc rows unbounded preceding))::bigint as monthly,
         min(day) over () as first_day
-    from days
+    from changes
+    group by day
 )
 
 select
