@@ -20,7 +20,6 @@ from include.sparkify import settings, tables
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import schema, warehouse
 from local.warehouse import as_text
-from tests.pipeline.test_any_order import forget
 from tests.reports import oracle
 from tests.reports.updating import update
 from tests.running import run as run_dag
@@ -136,7 +135,7 @@ def test_any_changes_end_in_the_rows_of_the_oracle(make_world: Any) -> None:
         schedule.run()
         update()
         assert_right(world, f"seed {seed}: {'; '.join(schedule.told)}")
-        forget(world, schedule)
+        world.empty()
 
 
 @pytest.mark.finding("R8")
