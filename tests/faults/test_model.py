@@ -172,7 +172,7 @@ def test_after_every_load_the_star_is_that_of_the_oracle(fresh, loads):
         assert world.count("events") == sum(map(len, logs.values()))
 
 
-# What a load says of its rows ------------------------------------------------------------------------------
+# Warnings and counts -------------------------------------------------------------------------------------------------
 
 
 def test_a_play_delivered_twice_in_a_file_and_in_two_files_is_one_and_the_copies_are_counted(fresh):
