@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.sparkify import tables
-from include.sparkify.redshift import warehouse
-from include.sparkify.redshift.schema import schema_of
 from include.sparkify.tasks.publish import check_complete
 from include.sparkify.watching import run_facts, run_report
 from tests.world import World
 
 
 class FreshWorld(World):
-    """A world that can be emptied, and that returns the results of its loads."""
-
-    def empty(self) -> None:
-        """Empty the lake and the warehouse. Schemas of earlier runs remain, but affect no test."""
-        for listed in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.lake):
-            for item in listed.get("Contents", []):
-                self.delete(item["Key"])
-
-        def empty(cursor) -> None:
-            for table in tables.PUBLISHED:
-                cursor.execute(f"delete from {schema_of(table)}.{table}")
-
-        warehouse.transaction(empty, "empty the tables")
+    """A world that returns the results of its loads."""
 
     def plan(self, context: Any) -> list[str]:
         chunks = super().plan(context)

@@ -59,7 +59,6 @@ def two_days(fresh):
     """Return a world whose first day is loaded, and whose second day, with a song, is delivered but not loaded."""
     world = fresh()
     world.log("2018-11-01", event(D1), event(D1, user=2, item=1))
-    world.create_tables()
     world.load("2018-11-01", "2018-11-02", audited=False)
     world.song(song())
     world.log("2018-11-02", event(D2, level="paid"), event(D2, user=3))

@@ -134,7 +134,7 @@ def test_lines_at_the_bounds_of_their_day_pass_every_check(fresh):
 def test_a_file_that_left_the_lake_is_not_taken_for_an_empty_one(fresh):
     """A day loses one of its files, and another day its only file."""
     world = fresh()
-    world.log("2018-11-01", event(D1))
+    kept = world.log("2018-11-01", event(D1))
     gone = [
         world.log("2018-11-01", event(D1, item=1), name="gone"),
         world.log("2018-11-02", event(D1 + timedelta(days=1), item=2)),
@@ -146,4 +146,6 @@ def test_a_file_that_left_the_lake_is_not_taken_for_an_empty_one(fresh):
     world.load(mode="full_refresh")
 
     assert world.items() == [0]
+    assert set(world.ledger()) == {kept}
+    assert world.count("events") == 1
     assert world.warnings() == {}

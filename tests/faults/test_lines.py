@@ -1,4 +1,4 @@
-"""Test faults of lines: no line at all, blank, broken or too long lines, odd bytes, lines that are not one object."""
+"""Test faults of lines: no line at all, blank, broken or too long lines, odd bytes."""
 
 from __future__ import annotations
 
@@ -36,14 +36,6 @@ def test_empty_files_load_no_row_and_are_warned_about(fresh):
     assert world.ledger() == dict.fromkeys(empty, (0, 0, 0)) | {ends_blank: (1, 1, 0)}
     warned = world.warnings()["staging_files.files_have_lines"]
     assert sorted(json.loads(line)["source_key"] for line in warned.splitlines()) == sorted(empty)
-
-
-@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"], ids=["no newline", "newline", "CRLF"])
-def test_the_last_line_is_read_with_and_without_a_newline(read_lines, end):
-    assert [line.rstrip(b"\r") for line in read_lines(b'{"a": 1}\r\n{"b": 2}' + end)] == [
-        b'{"a": 1}',
-        b'{"b": 2}',
-    ]
 
 
 def test_a_byte_order_mark_is_removed_only_where_the_file_begins(read_lines, monkeypatch):
@@ -189,44 +181,6 @@ def test_a_replay_that_fails_before_it_publishes_reads_the_same_files_again(fres
 
     assert sorted(world.items()) == [2, 3, 4]
     assert (world.count("refused_files"), world.rejected()) == (0, [])
-
-
-def test_only_lines_that_are_one_object_are_accepted(fresh):
-    """The others are a JSON array, two objects on one line, and a pretty-printed object."""
-    world = fresh(reject_threshold=1.0)
-    one, two = json.dumps(event(D1, item=7)), json.dumps(event(D1, item=8))
-    file = world.log(
-        "2018-11-01", event(D1, item=1), f"[{one}, {two}]", one + two, json.dumps(event(D1), indent=1)
-    )
-
-    world.load("2018-11-01")
-
-    assert world.items() == [1]
-    reasons = {number: reason for _, number, _, reason in world.rejected()}
-    assert reasons[2] == "a JSON object expected, not an array; each object must be on its own line"
-    assert "not valid JSON" in reasons[3]
-    pretty = len(json.dumps(event(D1), indent=1).splitlines())
-    assert sorted(reasons) == list(range(2, 4 + pretty))
-    assert world.ledger() == {file: (3 + pretty, 1, 2 + pretty)}
-
-
-def test_a_song_file_is_one_object_in_any_layout(fresh):
-    """The files are a pretty-printed object, a JSON array, and two objects on one line."""
-    world = fresh(reject_threshold=1.0, absent="warn")
-    pretty = world.put("song_data/A/A/A/TR1.json", json.dumps(song("SO1"), indent=2).encode())
-    array = world.put("song_data/A/A/A/TR2.json", json.dumps([song("SO2")]).encode())
-    two = world.put("song_data/A/A/A/TR3.json", (json.dumps(song("SO3")) * 2).encode())
-
-    with pytest.raises(DataError, match="all other files are loaded, but 2 files are refused"):
-        world.load(*NOVEMBER)
-
-    assert world.rows("select song_id from {s}.songs") == [("SO1",)]
-    assert [(key, number) for key, number, *_ in world.rejected()] == [(array, 1), (two, 1)]
-    assert world.ledger() == {pretty: (1, 1, 0)}
-    assert world.rows("select source_key, kind from {o}.refused_files order by 1") == [
-        (array, "songs"),
-        (two, "songs"),
-    ]
 
 
 def test_odd_bytes_are_cleaned_or_rejected(fresh):

@@ -16,7 +16,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.sparkify.errors import ConfigurationError, DataError, TransientError
-from include.sparkify.files import chunks, contract, lake, source
+from include.sparkify.files import contract, lake, source
 from include.sparkify.files.lake import LakeObject
 from include.sparkify.redshift import ledger
 from include.sparkify.tasks import plan, validate
@@ -48,25 +48,6 @@ def test_many_files_are_one_copy_per_table(fresh, monkeypatch):
     world.finish(context)
     assert world.items() == list(range(20))
     assert world.count("songs") == 20
-
-
-def test_a_large_load_is_validated_in_chunks(fresh, monkeypatch):
-    world = fresh()
-    monkeypatch.setattr(chunks, "CHUNK_FILES", 3)
-    for item in range(7):
-        world.put(log_key("2018-11-01", f"{item:04}.json"), lines(event(D1, item=item)))
-    world.song(song())
-    context = world.context("2018-11-01")
-    planned = world.plan(context)
-    assert len(planned) == 3
-    world.validate(context, planned)
-    assert [chunk["files"] for chunk in context["pushed"]["validate", "return_value"]] == [3, 3, 2]
-    world.open_run(context)
-    world.copy(context)
-    world.finish(context)
-
-    assert world.items() == list(range(7))
-    assert world.count("songplays", "song_id = 'SO1'") == 7
 
 
 class ManyObjects:

@@ -73,9 +73,6 @@ class Writer:
         self.deliver()
         self.world.load(mode="full_refresh", audited=False)
 
-    def report(self) -> None:
-        update()
-
     def remake(self) -> None:
         update(remake=True)
 
@@ -93,7 +90,7 @@ class Writer:
 
     def step(self) -> None:
         what = self.random.choices(
-            (self.load, self.report, self.crash, self.refresh, self.maintain, self.remake, self.recreate),
+            (self.load, update, self.crash, self.refresh, self.maintain, self.remake, self.recreate),
             (6, 6, 3, 2, 2, 1, 1),
         )[0]
         what()
@@ -112,9 +109,9 @@ def test_no_reader_sees_a_mixture_of_versions(make_world: Any, monkeypatch: pyte
     world.load(*ALL, audited=False)
     update(remake=True)
     writer = Writer(world)
-    with Readers(reach.connect, world.schema, settings.reports()) as readers:
+    with Readers(world.schema, settings.reports()) as readers:
         for step in (
-            writer.report,
+            update,
             writer.load,
             writer.crash,
             writer.refresh,
@@ -137,6 +134,6 @@ def test_no_reader_sees_a_mixture_of_versions(make_world: Any, monkeypatch: pyte
 
 
 def test_a_mixture_of_versions_is_noticed() -> None:
-    readers = Readers(reach.connect, "sparkify", "reports")
+    readers = Readers("sparkify", "reports")
     readers.seen.update([(("a", "b"), ((1, 1),)), (("a", "b"), ((1, 2),)), (("c", "b"), ((1, 1),))])
     assert readers.mixed() == [("a", "b")]

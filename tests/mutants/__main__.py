@@ -61,7 +61,7 @@ LINES = ("tests/faults/test_values.py", "tests/faults/test_lines.py")
 FILES = ("tests/faults/test_files.py", "tests/faults/test_source_bucket.py")
 GATES = ("tests/faults/test_gates.py", "tests/faults/test_usual.py")
 RUNS = ("tests/faults/test_runs.py", "tests/faults/test_runs_at_once.py")
-NOT_NEEDED = "not a_week_at_once and not hours_make_the_day and not time_zone and not thousands_of_plays"
+NOT_NEEDED = "not hours_make_the_day and not time_zone"
 # The central files and the tests that should notice a mutant. Tests that notice most mutants come first, because a
 # mutant runs tests only until one fails.
 TESTS: dict[str, tuple[str, ...]] = {

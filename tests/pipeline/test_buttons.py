@@ -19,14 +19,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import orjson
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from include.sparkify.files import chunks
-from include.sparkify.tables import PUBLISHED, STAR
 from tests import running
 from tests.pipeline import buttons, model
-from tests.pipeline.test_any_order import plain
 from tests.world import event, lines, log_key, song
 
 pytestmark = pytest.mark.slow
@@ -88,9 +87,8 @@ class Desk:
     """A lake with two days and some songs, the warehouse, and a run over the first day."""
 
     def __init__(self, world: Any, dag: Any) -> None:
-        self.world, self.dag, self.run, self.kept = world, dag, buttons.Run(dag), buttons.Kept
+        self.world, self.dag, self.run = world, dag, buttons.Run(dag)
         self.lake: dict[str, bytes] = {}
-        self.version = 0
         world.create_tables()
 
     def put(self, key: str, body: bytes) -> None:
@@ -102,33 +100,19 @@ class Desk:
         plays = [event(at, item=version), event(at.replace(hour=13), user=2, item=version, level="paid")]
         return log_key(f"2018-11-0{day}"), lines(*plays)
 
-    def empty(self) -> None:
-        from include.sparkify.redshift import warehouse
-        from include.sparkify.redshift.schema import schema_of
-
-        for key in self.lake:
-            self.world.delete(key)
-        self.lake.clear()
-
-        def work(cursor: Any) -> None:
-            for table in PUBLISHED:
-                cursor.execute(f"delete from {schema_of(table)}.{table}")
-
-        warehouse.transaction(work, "empty the tables")
-
     def set_up(self, state: str, patch: pytest.MonkeyPatch) -> None:
         """Bring the run to a state: version 1 of the day is published, and the run loads version 2."""
-        self.empty()
+        self.world.empty()
+        self.lake.clear()
         self.put(*self.day(1, 1))
         self.put(*self.day(2, 1))
         for number in range(2):
-            self.put(f"song_data/TR{number}.json", b"%s" % _json(song(f"SO{number}")))
+            self.put(f"song_data/TR{number}.json", orjson.dumps(song(f"SO{number}")))
         self.world.load("2018-11-01", "2018-11-03", audited=False)
         if state != "nothing new":
             self.put(*self.day(1, 2))
-            self.put("song_data/TR2.json", _json(song("SO2")))
-            self.put("song_data/TR3.json", _json(song("SO3")))
-        self.before = self.star()
+            self.put("song_data/TR2.json", orjson.dumps(song("SO2")))
+            self.put("song_data/TR3.json", orjson.dumps(song("SO3")))
         self.run.trigger(CONF)
         fault = state.removesuffix(" failed") if state.endswith(" failed") else ""
         hold = [state.removeprefix("before ")] if state.startswith("before ") else []
@@ -143,15 +127,9 @@ class Desk:
         assert ended == ("running" if hold else "failed" if fault not in ("", "close_run") else "success"), (
             state
         )
-        self.snapshot, self.published = self.kept(), self.star()
+        self.snapshot, self.published = buttons.Kept(), self.world.star()
         self.lake_then = dict(self.lake)
         self.loaded = {key for (key,) in self.world.rows("select source_key from {o}.loaded_files")}
-
-    def star(self) -> dict[str, set[tuple[Any, ...]]]:
-        return {
-            table: {tuple(map(plain, row)) for row in self.world.rows(f"select * from {{s}}.{table}")}
-            for table in STAR
-        }
 
     def wanted(self, lake: dict[str, bytes] | None = None) -> dict[str, set[tuple[Any, ...]]]:
         """Return the star of the files, including loaded files that left the lake, because a load keeps their rows."""
@@ -166,7 +144,7 @@ class Desk:
                     self.world.delete(key)
         elif change == "more":
             for number in (4, 5, 6):
-                self.put(f"song_data/TR{number}.json", _json(song(f"SO{number}")))
+                self.put(f"song_data/TR{number}.json", orjson.dumps(song(f"SO{number}")))
         elif change == "corrected":
             self.put(*self.day(1, 3))
 
@@ -187,12 +165,6 @@ class Desk:
         return self.run.go()
 
 
-def _json(document: Any) -> bytes:
-    import orjson
-
-    return orjson.dumps(document)
-
-
 def _fail(*_: Any, **__: Any) -> None:
     raise AirflowFailException(INJECTED)
 
@@ -200,7 +172,7 @@ def _fail(*_: Any, **__: Any) -> None:
 def judge(desk: Desk, press: Press, run: str, tasks: dict[str, str]) -> list[str]:
     """Return the errors that are found after a press."""
     wrong = []
-    star, after = desk.star(), desk.wanted()
+    star, after = desk.world.star(), desk.wanted()
     # The run may have been planned before the files changed, or may load the other day.
     possible = [desk.published, after, desk.wanted(desk.lake_then)]
     if press.button == "another day":
@@ -272,7 +244,7 @@ def test_no_button_leads_to_a_wrong_star_or_a_run_that_cannot_succeed(desk, monk
     for press in chosen(desk.run):
         # A paused run has a schema that is dropped when the run ends, so each press needs a new run.
         is_new = press.state != state or press.state in PAUSES
-        if is_new or press.change or desk.lake != desk.lake_then or desk.star() != desk.published:
+        if is_new or press.change or desk.lake != desk.lake_then or desk.world.star() != desk.published:
             desk.set_up(press.state, monkeypatch)
             state = press.state
         else:
@@ -291,7 +263,7 @@ def test_no_button_leads_to_a_wrong_star_or_a_run_that_cannot_succeed(desk, monk
             first = "create_tables" if tasks["create_tables"] == "failed" else "plan"
             desk.run.clear([first], downstream=True)
             run, tasks = desk.run.go()
-            if run != "success" or desk.star() != desk.wanted():
+            if run != "success" or desk.world.star() != desk.wanted():
                 wrong.append(f"cannot succeed any more: {run} {desk.run.failures()} {tasks}")
         if PART:
             print(f"\nPRESS {took:.1f} s {run} {failed} {press}")

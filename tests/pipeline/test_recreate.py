@@ -70,12 +70,6 @@ def test_recreating_waits_for_a_run_that_is_publishing(loaded, make_world, monke
     assert loaded.state() == before
 
 
-def test_creating_tables_again_changes_nothing(loaded):
-    before = loaded.state()
-    loaded.create_tables()
-    assert loaded.state() == before
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -20,18 +20,7 @@ def test_random_schedules_with_the_trouble_of_a_cluster():
     # Run them in another process, whose warehouse is only for these tests.
     files = [str(HERE / "test_any_order.py"), str(HERE / "test_stateful.py")]
     found = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-n",
-            "0",
-            "-p",
-            "no:cacheprovider",
-            "--hypothesis-seed=1",
-            *files,
-        ],
+        [sys.executable, *"-m pytest -q -n 0 -p no:cacheprovider --hypothesis-seed=1".split(), *files],
         env={**os.environ, "SPARKIFY_TROUBLE": "0.02", "SPARKIFY_SCHEDULES": "2"},
         capture_output=True,
         text=True,
