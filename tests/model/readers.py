@@ -1,16 +1,23 @@
-"""Readers of the published tables. In a loop, each reads the version and a digest of every table in one transaction."""
+"""Readers of the published tables. In a loop, each reads the version and a digest of every table in one transaction.
+
+``python -m tests.model.readers redshift://user@host:5439/database STAR REPORTS [COUNT]`` reads any warehouse while its
+runs publish, with the password in PGPASSWORD, and prints a summary of the observations.
+"""
 
 from __future__ import annotations
 
 import collections
 import functools
+import os
+import sys
 import threading
+import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 import redshift_connector
 
 from include.sparkify import tables
-from include.sparkify.redshift import reach
 
 READERS = 4
 # Tables per statement. A statement costs more than a test's few rows. A transaction still has several statements.
@@ -71,8 +78,8 @@ def observe(connection: Any, star: str, reports: str) -> tuple[Version, Digests]
 class Readers:
     """Threads that read until they are stopped."""
 
-    def __init__(self, star: str, reports: str) -> None:
-        self._schemas = (star, reports)
+    def __init__(self, connect: Callable[[], Any], star: str, reports: str) -> None:
+        self._connect, self._schemas = connect, (star, reports)
         self._over = threading.Event()
         self.seen: collections.Counter[tuple[Version, Digests]] = collections.Counter()
         self.absent = 0
@@ -100,7 +107,7 @@ class Readers:
         return [version for version, count in found.items() if count > 1]
 
     def _read(self) -> None:
-        connection = reach.connect()
+        connection = self._connect()
         try:
             while not self._over.is_set():
                 try:
@@ -114,3 +121,31 @@ class Readers:
             self.errors.append(error)
         finally:
             connection.close()
+
+
+def main(dsn: str, star: str, reports: str, observations: str = "10000") -> None:
+    """Read a warehouse until there are enough observations. Fail if two observations of one version differ."""
+    place = urllib.parse.urlsplit(dsn)
+
+    def connect() -> Any:
+        return redshift_connector.connect(
+            host=place.hostname,
+            port=place.port or 5439,
+            database=place.path.strip("/"),
+            user=urllib.parse.unquote(place.username or ""),
+            password=os.environ["PGPASSWORD"],
+        )
+
+    with Readers(connect, star, reports) as readers:
+        while readers.count < int(observations) and not readers.errors:
+            threading.Event().wait(1)
+    versions = len({version for version, _ in readers.seen})
+    print(
+        f"{readers.count} observations, {versions} versions, {len(readers.mixed())} mixed, {readers.absent} absent"
+    )
+    if readers.errors or readers.mixed():
+        sys.exit(f"{readers.errors} {readers.mixed()}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

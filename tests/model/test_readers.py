@@ -109,7 +109,7 @@ def test_no_reader_sees_a_mixture_of_versions(make_world: Any, monkeypatch: pyte
     world.load(*ALL, audited=False)
     update(remake=True)
     writer = Writer(world)
-    with Readers(world.schema, settings.reports()) as readers:
+    with Readers(reach.connect, world.schema, settings.reports()) as readers:
         for step in (
             update,
             writer.load,
@@ -134,6 +134,6 @@ def test_no_reader_sees_a_mixture_of_versions(make_world: Any, monkeypatch: pyte
 
 
 def test_a_mixture_of_versions_is_noticed() -> None:
-    readers = Readers("sparkify", "reports")
+    readers = Readers(reach.connect, "sparkify", "reports")
     readers.seen.update([(("a", "b"), ((1, 1),)), (("a", "b"), ((1, 2),)), (("c", "b"), ((1, 1),))])
     assert readers.mixed() == [("a", "b")]

@@ -1,4 +1,4 @@
-"""Test the examples in docs/deliveries.md, odd names, and responses not from S3."""
+"""Test the examples in docs/deliveries.md, a delivery by eventsim's rules, odd names, and responses not from S3."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import bz2
 import gzip
 import http.server
 import json
+import os
 import re
 import threading
 from datetime import datetime
@@ -19,6 +20,7 @@ from include.sparkify.errors import DataError, TransientError
 from include.sparkify.files import lake
 from include.sparkify.intervals import ALL_TIME
 from include.sparkify.tables import SOURCES
+from tests.pipeline import eventsim, model
 from tests.project.files import PROJECT
 from tests.world import event, log_key, song
 
@@ -58,6 +60,33 @@ def test_an_example_of_the_page_is_answered_as_the_page_says(fresh, key, body, a
         loaded = {name: int(count) for count, name in re.findall(r"(\d+) (event|play|song)", detail)}
         tables = {"event": "events", "play": "songplays", "song": "songs"}
         assert loaded == {name: world.count(tables[name]) for name in loaded} and loaded
+
+
+@pytest.mark.parametrize("count", [int(os.environ.get("SPARKIFY_EVENTSIM_LINES", "5000"))])
+def test_a_delivery_by_the_rules_of_eventsim_becomes_the_oracles_star(fresh, count):
+    """The delivery has missing keys, `tag`, numeric user ids, and sessions that cross midnight."""
+    world = fresh()
+    songs = [song(f"SO{n}", f"Title {n}", f"Artist {n}", 150 + n / 8, artist_id=f"AR{n}") for n in range(50)]
+    # The public song data is small, so most plays match no song.
+    unknown = [song(f"SX{n}", f"Other {n}", f"Artist {n}", 200 + n / 8) for n in range(150)]
+    files = eventsim.deliver(count, 7, datetime(2018, 11, 1), [*songs, *unknown])
+    files |= {f"song_data/{number}.json": json.dumps(one).encode() for number, one in enumerate(songs)}
+    for key, body in files.items():
+        world.put(key, body)
+
+    world.load(*MONTH)
+
+    logs, documents = model.read(files)
+    lines = [line for content in logs.values() for line in content]
+    days = {}
+    for key, content in logs.items():
+        for line in content:
+            days.setdefault(line["sessionId"], set()).add(key)
+    assert any(len(keys) > 1 for keys in days.values())
+    assert {"tag", "userId", "song"} - lines[0].keys() or len({frozenset(line) for line in lines}) > 2
+    assert world.count("events") == count
+    assert world.star() == model.star(logs, documents)
+    assert "staging_files.no_field_is_unknown" in world.warnings()
 
 
 @pytest.mark.finding("M3")
