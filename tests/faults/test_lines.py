@@ -137,9 +137,7 @@ def test_a_run_with_nothing_new_does_not_say_that_a_refused_file_is_loaded(fresh
     world.log("2018-11-02", event(D2, item=2))
     world.load("2018-11-02", audited=False)
 
-    with pytest.raises(
-        AirflowSkipException, match="is loaded, except for 2 refused files: .*refused_files"
-    ):
+    with pytest.raises(AirflowSkipException, match="is loaded, except for 2 refused files: .*refused_files"):
         world.plan(world.context("2018-11-02"))
 
 

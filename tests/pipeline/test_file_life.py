@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import schema
-from include.sparkify.tables import PUBLISHED
+from include.sparkify.tables import PUBLISHED, STAR
 from tests.world import event, lines, log_key, song
 
 D1, D2, D3 = (datetime(2018, 11, day) for day in (1, 2, 3))
