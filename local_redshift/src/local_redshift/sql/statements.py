@@ -56,8 +56,8 @@ def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
     if key in _translated:
         return _translated[key]
     found = [translate_one(tokens, names) for tokens in split(tokenize(sql))]
-    # Do not cache a refusal, because CREATE FUNCTION may make the statement valid, or an object in which aliases are
-    # resolved.
+    # Do not cache refusals, because CREATE FUNCTION may make the statement valid. Do not cache objects in which aliases
+    # are resolved.
     if len(sql) < _KEPT and all(each.kind != "refused" and each.reuse is None for each in found):
         if len(_translated) >= _KEPT_STATEMENTS:
             _translated.clear()
