@@ -1,4 +1,4 @@
-"""Determine which relations a query block can reference and which it references. Only qualified names are certain."""
+"""Determine which relations a query block can reference and which it references, from qualified names only."""
 
 from __future__ import annotations
 
