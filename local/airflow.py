@@ -30,7 +30,7 @@ def url() -> str:
 
 
 def passwords(home: Home) -> Path:
-    """Return the file in which Airflow 3 keeps the passwords of its users."""
+    """Return the path of the file in which Airflow 3 stores the passwords of its users."""
     return home.airflow / "passwords.json"
 
 

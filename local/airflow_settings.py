@@ -1,4 +1,4 @@
-"""Give Airflow on this machine the settings that `astro dev start` reads from airflow_settings.yaml."""
+"""Configure Airflow on this machine with the settings that `astro dev start` reads from airflow_settings.yaml."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from local_redshift import service
 
 
 def down(home: Home) -> None:
-    """Stop Airflow and the services and delete what they held. The sample and the logs stay."""
+    """Stop Airflow and the services, and delete their data. The sample and the logs are kept."""
     ended = up.stop(home)
     answered = services.stop(home)
     if not ended and not answered:

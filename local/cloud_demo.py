@@ -70,7 +70,7 @@ class Demo:
         self.api = Api(self.run, self.fail)
 
     def say(self, text: str) -> None:
-        """Print a finished step after the seconds since the start."""
+        """Print the seconds since the start and a completed step."""
         say(f"{time.monotonic() - self.began:6.1f} s  {text}")
 
     def airflow(self, *arguments: str) -> None:

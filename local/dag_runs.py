@@ -1,7 +1,7 @@
 """Run the DAG `sparkify`, and unless it fails `reports`, in one process: the work of `make run`.
 
 The argument is the parameters of the first run, as JSON. The module works like `airflow dags test`, but imports Airflow
-only once. It exits with 1 only if a DAG cannot be imported. Airflow's database has the outcome of the runs.
+only once. It exits with 1 only if a DAG cannot be imported. Airflow's database contains the results of the runs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def run(dag: Any, moment: datetime, params: dict[str, Any]) -> tuple[str, dict[s
 
 
 def wait_less() -> None:
-    """Shorten the wait of Airflow 2's DAG.test() from 1 s to 0.1 s. It waits at each step of a skip."""
+    """Shorten the wait of Airflow 2's DAG.test() from 1 s to 0.1 s. DAG.test() waits at each step that skips tasks."""
     if not AIRFLOW_V_3_0_PLUS:
         vars(airflow.models.dag).update(time=types.SimpleNamespace(sleep=lambda seconds: time.sleep(0.1)))
 

@@ -74,7 +74,7 @@ class Home:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Let only one command at a time change what runs.
+        """Allow only one command at a time to start or stop processes.
 
         :raises Problem: another command is running.
         """
@@ -101,7 +101,7 @@ class Problem(Exception):
 
 
 def port(name: str, default: int) -> int:
-    """Return the port that the environment variable ``name`` gives.
+    """Return the port in the environment variable ``name``.
 
     :raises Problem: the value is not a port number.
     """

@@ -24,7 +24,7 @@ UPLOAD_THREADS = 8
 
 @dataclass(frozen=True)
 class Note:
-    """The dataset that the lake holds, recorded in a file beside the services."""
+    """The dataset in the lake, recorded in a file beside the services."""
 
     identity: dict[str, str]
     start: str

@@ -21,7 +21,7 @@ LOAD, REPORTS = "sparkify", "reports"
 ENDED = {"success": "ok", "failed": "FAILED", "up_for_retry": "failed, will be tried again"}
 # SQL: the name of a task instance, with its index if the task is mapped.
 TASK_NAME = "task_id || case when map_index < 0 then '' else '[' || map_index || ']' end"
-# Key of the XCom that keeps a failed task's message: include/sparkify/tasks/notify.py writes it.
+# Key of the XCom with the message of a failed task, which include/sparkify/tasks/notify.py writes.
 FAILURE = "failure"
 
 
@@ -95,7 +95,10 @@ class Result:
     run_id: str
     published: bool
     problem: Problem | None
-    """None if the run succeeded. Otherwise, its message has each failed task, its error, the log and the next step."""
+    """None if the run succeeded.
+
+    Otherwise, its message contains each failed task with its error, the log and the next step.
+    """
 
 
 @contextlib.contextmanager
@@ -184,7 +187,7 @@ def describe_failure(
     log = shown(home.run_log)
     if not failed:
         return (
-            f"Airflow ended before the run did. {log} ends in:\n{airflow.tail(home.run_log)}\n\n"
+            f"Airflow stopped before the run was complete. {log} ends in:\n{airflow.tail(home.run_log)}\n\n"
             "Next: if it names a DAG file, fix that file and run the same command again; make check tests every import"
         )
     errors = task_errors(running, run_id)

@@ -66,8 +66,10 @@ def start(home: Home, folder: str | None) -> None:
         stop(home)
         raise
     say(f"\nAirflow is up: {airflow.url()}   user admin, password {password} (pages and REST API)")
-    say(f"DAG {DAG_ID} is paused. Unpause it: it loads {data.start} to {data.last_day}, one run per day.")
-    say(f"Or trigger it with start {data.start} and end {data.end}: one run loads all of it.")
+    say(
+        f"DAG {DAG_ID} is paused. Unpause the DAG to load {data.start} to {data.last_day}, with one run per day."
+    )
+    say(f"Or trigger the DAG with start {data.start} and end {data.end} to load all days in one run.")
     say(f"logs: {shown(home.airflow)}/*.log   stop everything: make down")
 
 

@@ -124,7 +124,7 @@ class Api:
                 self._answer({"state": states[self.path.rsplit("/", 1)[1]]})
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Keep silent: the demo prints its own lines."""
+                """Print nothing, because the demo prints its own lines."""
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"

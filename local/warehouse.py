@@ -24,7 +24,7 @@ def query(
     """Run one statement and return its column names and rows, or two empty lists if it returns no result.
 
     :param login: user and password, if not those of the pipeline.
-    :raises redshift_connector.Error: the warehouse refuses it.
+    :raises redshift_connector.Error: the warehouse refuses the login or the statement.
     """
     # If no application name is given, the driver searches the call stack for one.
     given = {**running.login, **(login or {}), "ssl": False, "application_name": "make"}

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from local_redshift import service
 
 AIRFLOW_HOME = own_environment.set_up()
-# `astro dev pytest` copies this folder into the image, which lacks the package `local`: only tests/dags runs there.
+# `astro dev pytest` copies this folder into the image, which does not contain the package `local`. Therefore, only
+# tests/dags runs there.
 if importlib.util.find_spec("local") is None:
     collect_ignore = [path.name for path in Path(__file__).parent.iterdir() if path.name != "dags"]
 

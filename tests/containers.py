@@ -58,7 +58,7 @@ class Airflow:
         time.sleep(5)
 
     def wait_for_dags(self) -> None:
-        """Wait until Airflow knows every DAG file and reports no import error."""
+        """Wait until Airflow has parsed all DAG files without import errors."""
         while True:
             files = {dag["fileloc"] for dag in self.call("GET", f"{API}/dags?limit=100")["dags"]}
             errors = [one["filename"] for one in self.call("GET", f"{API}/importErrors")["import_errors"]]
@@ -77,7 +77,7 @@ class Airflow:
             sys.exit(f"{run_id} failed in {[task['task_id'] for task in tasks if task['state'] == 'failed']}")
 
     def first_scheduled_run(self) -> str:
-        """Wait for the first scheduled run, and return its id."""
+        """Wait for the first scheduled run, and return its ID."""
         while True:
             runs = self.call("GET", f"{API}/dags/sparkify/dagRuns?order_by=start_date&limit=100")["dag_runs"]
             for run in runs:

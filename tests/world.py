@@ -1,7 +1,8 @@
 """A small Sparkify for one test: its own lake, schemas and loads, on the shared stand-in.
 
 ``World.load`` does the work of the DAG's tasks, with the same functions and the same rendered SQL but without the
-scheduler, so that thousands of loads are cheap. tests/pipeline/test_dag.py proves that the DAG is wired the same way.
+scheduler, so that tests can run thousands of loads. tests/pipeline/test_dag.py proves that the DAG runs the same
+functions in the same order.
 """
 
 from __future__ import annotations

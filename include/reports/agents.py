@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ua_parser
 
-# Longer names are truncated, because a family has a short name, and a hostile header must not exceed its column.
+# Longer names are truncated, because the names of families are short, and a malicious header must not exceed the
+# column.
 FAMILY_CHARACTERS = 64
 
 

@@ -1,5 +1,5 @@
 "use strict";
-// The script of the listening page. It does not add numbers: the warehouse has counted every one of them.
+// The script of the listening page. It does not add numbers, because the warehouse computes all of them.
 (() => {
   const facts = JSON.parse(document.getElementById("data").textContent);
   const levels = {all: "All", free: "Free", paid: "Paid"};
@@ -42,7 +42,7 @@
 
   function change(metric, now, before) {
     if (!range().before) return null;
-    // A share of no plays is not a number.
+    // Without plays, there is no share.
     if (now === null) return null;
     if (before === null) return make("p", {class: "soft"}, "no plays in the previous range");
     if (isShare(metric)) {
@@ -77,7 +77,7 @@
     );
   }
 
-  // A chart is one picture for a screen reader, because its numbers are in the table below it.
+  // A screen reader treats a chart as one image, because the table below the chart contains its numbers.
   function picture(chart, label) {
     const svg = chart.tagName === "svg" ? chart : chart.querySelector("svg");
     svg.setAttribute("role", "img");
@@ -104,7 +104,7 @@
     );
   }
 
-  // Put an apostrophe before a value that a spreadsheet would take for a formula.
+  // Put an apostrophe before a value that a spreadsheet would interpret as a formula.
   function csv(columns, body) {
     const quoted = (value) => {
       const text = value === null || value === undefined ? "" : String(value);
@@ -148,7 +148,8 @@
     return Math.max(260, half - 34);
   };
   const stacked = ["free", "paid"];
-  // The tooltip of one mark of a chart. The table below the chart has the same numbers for everyone.
+  // The tooltip of one mark of a chart. The table below the chart contains the same numbers for users who
+  // cannot see the tooltip.
   const tip = (title) => ({title, tip: {fill: "var(--card)", stroke: "var(--soft)"}});
   // The axis of a chart by week, with at most seven ticks, all on Mondays.
   const mondays = (weeks) => {
@@ -337,8 +338,9 @@
     document.documentElement.dataset.ready = "yes";
   }
 
-  // The URL has the range, level and item shown, so that it can be shared and the browser's Back button works. The item is
-  // a hash of its whole name: the next page numbers the items differently, and shows long names only in part.
+  // The URL contains the range, level and item shown, so that the user can share it and use the Back button
+  // of the browser. The item is a hash of its full name, because the next version of the page numbers the
+  // items differently and truncates long names.
   function read() {
     const given = new URLSearchParams(location.hash.slice(1));
     state.range = facts.ranges.some((one) => one.id === given.get("range")) ? given.get("range") : facts.ranges[0].id;

@@ -25,7 +25,7 @@ from include.sparkify.settings import environment, reports, settings
 FOLDER = Path(__file__).parent
 SCRIPTS = (FOLDER / "vendor" / "d3.min.js", FOLDER / "vendor" / "plot.umd.min.js", FOLDER / "listening.js")
 MONTHS = WEEKS = 13
-# Number of weeks for an opened song or artist, of weeks for growth and changes of level, and of days for activity.
+# Number of weeks for a selected song or artist, of weeks for growth and changes of level, and of days for activity.
 WEEKS_OF_ITEM, WEEKS_OF_YEAR, DAYS = 26, 53, 400
 # Rows per list of songs or artists. A shorter list is used if the data would be larger than LIMIT.
 LENGTHS = (50, 25, 10, 5)
@@ -33,7 +33,7 @@ LIMIT = 2_000_000
 """Maximum bytes of data in the page, unless even the shortest lists need more."""
 CHARACTERS = 120
 """Maximum characters of a title or name on the page. In the data, it may have 1,024 bytes."""
-# One column instead of three, because the driver's work per value costs more than the scan.
+# One column instead of three, because the driver takes more time per value than the scan.
 KEY = "period || '/' || start::varchar || '/' || level"
 Ask = Callable[[str], list[tuple[Any, ...]]]
 
@@ -49,7 +49,7 @@ def write() -> str:
 
 
 def read() -> dict[str, Any]:
-    """Return everything that the page shows, from the report tables as one transaction sees them."""
+    """Return the data of the page, from one version of the report tables."""
     return warehouse.transaction(lambda cursor: gather(_ask(cursor)), "read the report tables") or {}
 
 
@@ -67,7 +67,10 @@ def _ask(cursor: Any) -> Ask:
 
 
 def render(facts: dict[str, Any]) -> str:
-    """Return the page for the facts of :func:`gather`. Text from the data is inert: it is JSON in a data block."""
+    """Return the page for the facts of :func:`gather`.
+
+    Text from the data cannot contain code, because it is JSON in a data block.
+    """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     scripts = [path.read_text() for path in SCRIPTS]
     digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
@@ -79,7 +82,7 @@ def render(facts: dict[str, Any]) -> str:
 
 
 def gather(ask: Ask) -> dict[str, Any]:
-    """Return everything that the page shows, in as many rows as :data:`LIMIT` allows.
+    """Return the data of the page, with as many rows as :data:`LIMIT` allows.
 
     :param ask: returns the rows of a query, in which ``{r}`` is the schema of the report tables.
     """
@@ -179,7 +182,7 @@ def _totals(ask: Ask, wanted: str) -> dict[str, list[Any]]:
 def _parts(ask: Ask, shown: str) -> dict[str, dict[str, list[Any]]]:
     """Return [name, count, listeners] of hours, states, devices and pages, with the largest first except for hours."""
     found: dict[str, dict[str, list[Any]]] = defaultdict(dict)
-    # The hours of a range are one row, because the driver's work per row costs more than the query.
+    # The hours of a range are one row, because the driver takes more time per row than the query.
     for key, hours in ask(
         f"select {KEY}, listagg(name || ' ' || counted::varchar || ' ' || listeners::varchar, ',') "
         f"from {{r}}.period_parts where kind = 'hour' and {shown} group by period, start, level"
@@ -259,9 +262,9 @@ def _plain(rows: Any) -> list[list[Any]]:
 
 
 def _lists(ask: Ask, shown: str, wanted: str, length: int, last: date) -> dict[str, Any]:
-    """Return the lists, the songs and artists in them, and the details that the page shows when one is opened."""
+    """Return the lists, the songs and artists in them, and the details that the page shows for a selected item."""
     listed = f"{shown} and rank <= {length}"
-    # This order must be that of `item` below.
+    # This order must be the same as in `item` below.
     items = ask(
         f"select kind, song, artist from {{r}}.period_tops where {listed} "
         "group by kind, song, artist order by kind, song, artist"

@@ -14,12 +14,15 @@ _AGGREGATES = {"count": "count({})", "count_distinct": "count(distinct {})", "su
 
 @functools.cache
 def metrics() -> dict[str, dict[str, Any]]:
-    """Return the metrics by name, as the file has them."""
+    """Return the metrics of the file by name."""
     return yaml.safe_load(FILE.read_text())
 
 
 def sql(name: str) -> str:
-    """Return a metric as an expression over rows of ``songplays``. A ratio is a decimal, NULL without a row."""
+    """Return a metric as an expression over rows of ``songplays``.
+
+    A ratio is a decimal, or NULL if there are no rows.
+    """
     metric = metrics()[name]
     if "ratio" in metric:
         numerator, denominator = map(sql, metric["ratio"])

@@ -1,8 +1,9 @@
-"""The report tables move from one version of the star to the next in one transaction.
+"""Update the report tables to the current version of the star in one transaction.
 
-A run asks which days were published since, and replaces the aggregates of these days. Everything else is counted from
-these aggregates: the periods that hold a changed day by the same transaction, the rest by views when it is asked for.
-All time is not recounted: it is kept as sums, to which a run applies the differences of the changed days.
+A run finds the days that were published since the previous run, and replaces the aggregates of these days. All other
+figures are derived from these aggregates. The same transaction recomputes the periods that contain a changed day, and
+views compute the rest when they are queried. The figures of all time are not recomputed. They are stored as sums, to
+which a run applies the differences of the changed days.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ DAYS = ("song_days", "session_days", "level_days", "part_days")
 SUMS = ("song_listeners", "session_plays", "part_listeners")
 WORKING = ("day_periods",)
 PERIODS = ("period_totals", "period_tops", "period_parts")
-# In the order in which they are created: each reads tables, or views before it.
+# The views in the order of their creation, because a view can read only tables and earlier views.
 VIEWS = (
     "daily",
     "user_days",
@@ -60,25 +61,25 @@ def scripts() -> dict[str, str]:
 
 
 class Plan(TypedDict):
-    """The work of one run of the report tables."""
+    """The plan of one run that updates the report tables."""
 
     commit_id: str
-    """Identity of this plan: table ``reported`` carries it once it is published."""
+    """ID of this plan, which the table ``reported`` contains after the plan was published."""
     base: str | None
-    """Identity of the plan that ``reported`` carried when this one was made, or None if it carried none."""
+    """ID of the plan that ``reported`` contained when this plan was made, or None if it contained no ID."""
     version: int
     """Version of the star when the plan was made (``publish_log``)."""
     remake: bool
-    """Whether everything is rebuilt from scratch."""
+    """Whether the run rebuilds all report tables."""
     code: str
     """Hash of the code files that determine the content of the working tables."""
 
 
 def make_plan(remake: bool = False) -> Plan:
-    """Decide which versions of the star the report tables do not show yet.
+    """Find the versions of the star that the report tables do not contain yet.
 
-    Everything is rebuilt if requested, on the first run, after a change of the code that counts, and if the
-    star was recreated since.
+    The run rebuilds all report tables if this is requested, if it is the first run, if the code of the reports has
+    changed, or if the star was recreated after the previous run.
 
     :raises AirflowSkipException: the star has no version yet, or none since the last run.
     :raises TransientError, ConfigurationError: see :func:`include.sparkify.redshift.warehouse.transaction`.
@@ -98,22 +99,24 @@ def make_plan(remake: bool = False) -> Plan:
 
     reported, newest, known = warehouse.transaction(work, "plan the report tables") or (None, None, False)
     if newest is None:
-        raise AirflowSkipException("the star has no version yet: there is nothing to report")
+        raise AirflowSkipException(
+            "nothing has been published to the star yet, so there is nothing to report"
+        )
     base, shown, _, code = reported or (None, None, None, None)
     remake = remake or not known or code != _code()
     if not remake and shown == newest:
         raise AirflowSkipException(
-            f"the report tables show version {newest} of the star, the newest, already"
+            f"the report tables already contain version {newest} of the star, which is the newest version"
         )
     return {"commit_id": uuid.uuid4().hex, "base": base, "version": newest, "remake": remake, "code": _code()}
 
 
 def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
-    """Bring every report table up to date and check it, in one transaction.
+    """Update and check all report tables in one transaction.
 
     :param rendered: the SQL of :func:`scripts` by table.
-    :raises DataError: a check failed, or since the plan was made, another run has changed the report tables or a
-        deploy has changed the code.
+    :raises DataError: a check failed, or another run has changed the report tables or a deployment has changed the code
+        since the plan was made.
     :raises TransientError, ConfigurationError: see :func:`include.sparkify.redshift.warehouse.transaction`. Nothing is
         changed.
     """
@@ -125,8 +128,8 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
             log.info("already published")
             return
         if base != plan["base"]:
-            raise DataError(f"another run has changed the report tables since this one was planned; {AGAIN}")
-        # The code at the time of the plan filled the working tables; the scripts are those of the current code.
+            raise DataError(f"another run has changed the report tables since this run was planned; {AGAIN}")
+        # The working tables were filled by the code at the time of the plan, but the scripts are from the current code.
         if plan["code"] != _code():
             raise DataError(f"the code of the report tables has changed since this run was planned; {AGAIN}")
         if plan["remake"]:
@@ -144,7 +147,7 @@ def publish(plan: Plan, rendered: Mapping[str, str]) -> None:
     warehouse.transaction(
         work, "publish the report tables", is_done=lambda cursor: _commit_id(cursor) == plan["commit_id"]
     )
-    # Not only for new tables: the group may be newer than they are.
+    # Also grant access to existing tables, because the group may have been created later.
     analysts.open_door(TABLES)
 
 
@@ -156,17 +159,17 @@ def _value(cursor: Any, sql: str, *values: Any) -> Any:
 
 
 def _commit_id(cursor: Any) -> str | None:
-    """Return the identity of the plan that the report tables show."""
+    """Return the ID of the plan that the report tables contain."""
     return _value(cursor, f"select commit_id from {reports_state()}.reported")
 
 
 def _id_of(cursor: Any, version: int) -> str | None:
-    """Return the identity of a version of the star: a recreated star has the same numbers again."""
+    """Return a unique ID of a version of the star, because the numbers start again after the star is recreated."""
     return _value(cursor, f"select commit_id from {ops()}.publish_log where version = %s", version)
 
 
 def _record(cursor: Any, plan: Plan) -> None:
-    """Record the version that the working tables saw, which may be newer than the plan."""
+    """Record the version from which the working tables were created, which may be newer than the plan."""
     version = _value(cursor, f"select max(version) from {reports_state()}.due_events") or plan["version"]
     version_id = _id_of(cursor, version)
     if version_id is None:
@@ -192,7 +195,7 @@ def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in SUMS:
         yield name, _add(name, rendered[name], "+")
     for name in WORKING:
-        # The plans of the queries that join it depend on how few rows it has.
+        # Queries that join this small table need its statistics for a good plan.
         yield name, f"{_replace(name, rendered[name], 'true')};\nanalyze {_target(name)}"
     # One condition per DELETE, so that each finds its rows by the sort key.
     due = [
@@ -207,7 +210,7 @@ def _steps(rendered: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def changed_days() -> str:
     """Return the condition for the rows of the days that the run replaces."""
     events = f"{reports_state()}.due_events"
-    # IN says the same, but a scan can skip only what a comparison of the column leaves out.
+    # IN has the same result, but only a comparison of the column allows a scan to skip blocks.
     return f"day >= (select min(d.day) from {events} as d) and day in (select d.day from {events} as d)"
 
 
@@ -238,7 +241,7 @@ def _add(name: str, select: str, sign: str) -> str:
 def _check(cursor: Any) -> None:
     """Run the checks of ``checks.yaml`` on the rows that are about to be committed.
 
-    :raises DataError: a check found failing rows. The message has the first of them.
+    :raises DataError: a check found failing rows. The message contains the first of these rows.
     """
     names = {
         "reports": reports(),
@@ -257,7 +260,7 @@ def _check(cursor: Any) -> None:
 
 
 def _code() -> str:
-    """Return a hash of the files that decide what the report tables hold."""
+    """Return a hash of the files that determine the content of the report tables."""
     files = [
         *sorted(tables.SQL.glob("reports*/*.sql")),
         Path(__file__),
@@ -267,9 +270,10 @@ def _code() -> str:
 
 
 def _create_tables(cursor: Any) -> None:
-    """Empty every table, create the missing ones, and drop what is not as declared.
+    """Empty all tables, create missing tables, and drop tables and views that differ from their declaration.
 
-    A table that is as declared is kept, because a reader whose snapshot is older than a new table finds that one empty.
+    A table that matches its declaration is not recreated, because a reader with an older snapshot would find the new
+    table empty.
     """
     kinds = query_catalog(
         cursor,
@@ -285,7 +289,7 @@ def _create_tables(cursor: Any) -> None:
         table, target = _declared(name), _target(name)
         declared = [(column.name, column.type) for column in table.columns]
         if target in found and found[target] != ("view" if name in VIEWS else "table", declared):
-            # It no longer exists if it was a view of a dropped table.
+            # A view does not exist anymore if one of its tables was dropped.
             cursor.execute(f"drop {found.pop(target)[0]} if exists {target} cascade")
         if name in VIEWS:
             continue
@@ -303,7 +307,7 @@ def _create_tables(cursor: Any) -> None:
 
 
 def _create_views(cursor: Any, rendered: Mapping[str, str]) -> None:
-    """Create or replace every view. Neither a script nor a check reads one."""
+    """Create or replace all views, which neither a script nor a check reads."""
     for name in VIEWS:
         cursor.execute(f"create or replace view {_target(name)} as\n{rendered[name]}")
         write_comments(cursor, "view", _target(name), _declared(name))

@@ -1,11 +1,11 @@
-"""Create the working tables of new User-Agent headers with the Astro SDK. Only this file imports it.
+"""Create the working tables of new User-Agent headers with the Astro SDK. Only this file imports the SDK.
 
-It imports the SDK when its task runs, because the import, with pandas, costs each process that parses the DAG more than
-a second and 95 MB. The SDK's decorators would have to be imported to parse the DAG, so this file calls the SDK's
-database classes, as the decorators do. One task creates both tables, because the import is most of its time.
+The import is inside the task, because with pandas, it would take each process that parses the DAG more than a second
+and 95 MB. The parser would have to import the decorators of the SDK, so this file calls the database classes that they
+call. One task creates both tables, because the import takes most of the time of the task.
 
-The SDK drops its output table, commits, and recreates it. So it creates only the working tables, which are named tables
-of one run. The published tables change elsewhere, in one transaction.
+The SDK drops its output table, commits, and recreates it. Therefore, it creates only the working tables, which only one
+run uses. The module `publish` changes the published tables in one transaction.
 """
 
 from __future__ import annotations

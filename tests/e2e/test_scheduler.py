@@ -27,7 +27,7 @@ from tests.pipeline import model
 
 DAYS = 3
 DONE = {"success", "failed"}
-LIMIT = 1500  # seconds for each scheduler's work, on two busy cores
+LIMIT = 1500  # time limit for each scheduler in seconds, sufficient on two busy cores
 
 
 @pytest.fixture(scope="module")

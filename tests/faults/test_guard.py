@@ -13,7 +13,8 @@ from tests.world import event, song
 
 MIDNIGHT = datetime(2018, 11, 1)
 LOG, SONG = "log_data/2018/11/2018-11-01-events.json", "song_data/A/A/A/TRSO1.json"
-# Cases that duplicate the row of the day's first moment, which every table has: the keys in the message, and the SQL.
+# Cases that duplicate the row of the first play of the day, which every table contains: the keys in the message, and
+# the SQL.
 TWICE = {
     "songplays": (
         "songplays: [0-9a-f]{32}",
@@ -100,7 +101,7 @@ def test_a_key_that_would_be_published_twice_stops_the_run_and_is_named(ready, n
 
 
 def test_every_published_table_with_a_key_of_its_own_is_guarded():
-    """The rows of a new table without a guard could be doubled unnoticed."""
+    """Without a guard, duplicate rows of a new table would not be detected."""
     guarded = {table.name: table.key for table in tables.guarded()}
 
     # The key of changed_days begins with the version, which is new in every run.

@@ -1,4 +1,4 @@
-"""Test faults of lines: no line at all, blank, broken or too long lines, odd bytes."""
+"""Test faults of lines: no lines, blank, invalid or too long lines, unusual bytes."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_odd_bytes_are_cleaned_or_rejected(fresh):
         good[2].replace(b"Springfield", b"Spring\xe9field"),
         good[2].replace(b"Springfield", b"Spring\\ud83dfield"),
     ]
-    # This line has an unknown field, and lacks a known one.
+    # This line has an unknown field, and a known field is missing.
     named = good[2].replace(b'"auth"', b'"a\\u0000uth"')
     file = world.put(
         log_key("2018-11-01"), b"\xef\xbb\xbf" + b"\r\n".join([*good[:2], *bad, named, good[3]]) + b"\r\n"

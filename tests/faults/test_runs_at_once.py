@@ -97,7 +97,7 @@ def test_what_another_run_publishes_before_the_schema_is_created_is_not_taken_ba
 
 
 def test_a_file_that_leaves_the_lake_while_its_run_works_is_loaded_as_it_was_read(two_days):
-    """Only a full refresh deletes the rows of such a file, whatever else is published meanwhile."""
+    """Only a full refresh deletes the rows of such a file, regardless of what else is published in the meantime."""
     world = two_days
     slow = staged(world)
     world.log("2018-11-03", event(datetime(2018, 11, 3)))

@@ -30,7 +30,7 @@ NOVEMBER = ("2018-11-01", "2018-12-01")
 
 
 def test_many_files_are_one_copy_per_table(fresh, monkeypatch):
-    """20 files each stand for 14,896 tiny song files and for 1,200 log files of a day, in pieces of 2 kB."""
+    """20 files each represent 14,896 tiny song files and for 1,200 log files of a day, in pieces of 2 kB."""
     world = fresh()
     monkeypatch.setattr(source, "PIECE_BYTES", 2000)
     for item in range(20):
@@ -217,7 +217,8 @@ def test_the_second_client_assumes_the_role_of_the_connection(fresh, by_boto3, m
     assert by_boto3 == []
     credentials = lake.ManyObjects(lake.client(), world.lake)._store.credential_provider()
     assert credentials["access_key_id"].startswith("ASIA") and credentials["token"]
-    # botocore renews them ten minutes before they expire. S3 would refuse a client that kept them longer, in mid-task.
+    # botocore renews them ten minutes before they expire. If a client kept them longer, S3 would refuse its requests
+    # during a task.
     assert credentials["expires_at"] < datetime.now(UTC) + timedelta(minutes=10)
 
 

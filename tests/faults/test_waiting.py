@@ -52,7 +52,10 @@ def test_a_run_waits_for_wait_minutes_after_the_end_of_its_interval(waiting, mod
 
 @pytest.mark.finding("G5")
 def test_a_run_that_would_wait_beyond_its_time_limit_fails(waiting, monkeypatch):
-    """Airflow would end it without applying the policy for an absent file. A run that need not wait continues."""
+    """Airflow would end it without applying the policy for an absent file.
+
+    A run that does not need to wait continues.
+    """
     world, set_clock = waiting
     monkeypatch.setenv("SPARKIFY_RUN_HOURS", "3")
     set_clock(D2)

@@ -1,7 +1,7 @@
 """Model the protocol of a run: the reads and writes of each step, and the invariants that hold after every step.
 
-A state consists of the lake, the published tables, and the runs that are under way. A file is represented by its
-version, and a published table by the versions that it is derived from. The code itself makes the decisions:
+A state consists of the lake, the published tables, and the active runs. A file is represented by its version, and a
+published table by the versions that it is derived from. The code itself makes the decisions:
 :func:`include.sparkify.tasks.plan.decide` and :class:`include.sparkify.tasks.publish.StagedFile`.
 """
 
@@ -51,7 +51,7 @@ class Violated(AssertionError):
 
 
 class Run(NamedTuple):
-    """A run that is under way."""
+    """An active run."""
 
     mode: str
     step: int
@@ -242,7 +242,7 @@ def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
 
 
 def publish(state: State, slot: int, broken: str = "") -> tuple[str, State]:
-    """Publish a run under the lock. Return the files that were replaced meanwhile, and the state after it.
+    """Publish a run under the lock. Return the files that were replaced in the meantime, and the state after the step.
 
     :raises Violated: the run reverts a file that another run has loaded, or does not publish a file that it has read.
     """
@@ -338,7 +338,7 @@ def check(state: State) -> None:
 
 
 def check_rest(state: State, broken: str = "") -> None:
-    """Check that, if no run is under way, a scheduled run and then a full refresh build the star of the lake.
+    """Check that, if no run is active, a scheduled run and then a full refresh build the star of the lake.
 
     :raises Violated: they do not.
     """

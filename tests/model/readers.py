@@ -26,7 +26,7 @@ TABLES_OF_A_STATEMENT = 8
 ABSENT = ("42P01", "3F000", "XX000", "40001", "40P01")
 
 Version = tuple[str | None, str | None]
-"""The ids of the last publish of the star and of the report tables."""
+"""The IDs of the last publish of the star and of the report tables."""
 Digests = tuple[tuple[int, int], ...]
 
 

@@ -39,7 +39,7 @@ VERSIONS = {name: {v: content(name, v) for v in ("1", "2", REFUSED)} for name in
 
 
 class Replay:
-    """A world that follows the model from the model's first state on."""
+    """A world that repeats the steps of the model from its first state."""
 
     def __init__(self, world: Any, state: State) -> None:
         self.world = world

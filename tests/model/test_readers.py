@@ -1,4 +1,4 @@
-"""Test that readers see the tables of one version, including reports, whatever the runs do meanwhile.
+"""Test that readers always see tables and reports of one version while runs change them.
 
 ``SPARKIFY_OBSERVATIONS=10000`` makes 10,000 observations.
 """

@@ -2,8 +2,8 @@
 
     python -m tests.mutants [FILE ...]     # all files of TESTS if you name none
 
-A mutant that no test notices must be in survivors.yaml with the reason why it is harmless. Otherwise, the command
-fails. Mutants that a test notices are in .local/mutants/killed.tsv with the test, so that a later run tries only the
+A mutant that no test detects must be in survivors.yaml with the reason why it is harmless. Otherwise, the command
+fails. Mutants that a test detects are in .local/mutants/killed.tsv with the test, so that a later run tries only the
 mutants of changed files and the survivors. Delete lines of this file to try those mutants again, for example after a
 change of the tests.
 
@@ -62,8 +62,8 @@ FILES = ("tests/faults/test_files.py", "tests/faults/test_source_bucket.py")
 GATES = ("tests/faults/test_gates.py", "tests/faults/test_usual.py")
 RUNS = ("tests/faults/test_runs.py", "tests/faults/test_runs_at_once.py")
 NOT_NEEDED = "not hours_make_the_day and not time_zone"
-# The central files and the tests that should notice a mutant. Tests that notice most mutants come first, because a
-# mutant runs tests only until one fails.
+# The central files and the tests that should detect a mutant. Tests that detect most mutants come first, because the
+# tests of a mutant stop at the first failure.
 TESTS: dict[str, tuple[str, ...]] = {
     "include/sparkify/intervals.py": ("tests/unit/test_intervals.py", SCHEDULES[0], *LOADS),
     "include/sparkify/files/contract.py": (*CONTRACT, *LINES),
@@ -288,7 +288,7 @@ def try_unchanged(test: str) -> str:
 
 
 def try_mutant(mutant: Mutant) -> tuple[Mutant, str, float]:
-    """Return the mutant, the test that notices it (or an empty string), and the seconds that the tests took."""
+    """Return the mutant, the test that detects it (or an empty string), and the duration of the tests in seconds."""
     begun = time.monotonic()
     changed = Path(mutant.path)
     changed.write_text(mutant.mutated)
@@ -301,7 +301,7 @@ def try_mutant(mutant: Mutant) -> tuple[Mutant, str, float]:
 
 
 def read_killed() -> dict[str, tuple[str, str]]:
-    """Return the file of each killed mutant and the test that noticed it, by the key of the mutant."""
+    """Return the file of each killed mutant and the test that detected it, by the key of the mutant."""
     rows = csv.reader(KILLED.read_text().splitlines(), delimiter="\t") if KILLED.exists() else ()
     return {key: (path, test) for path, test, keys in rows for key in keys.split()}
 
@@ -319,7 +319,7 @@ def write_killed(killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> N
 
 
 def try_all(todo: list[Mutant], killed: dict[str, tuple[str, str]], mutants: list[Mutant]) -> bool:
-    """Try the mutants. As soon as a test notices one, add it to ``killed`` and to its file.
+    """Try the mutants. As soon as a test detects a mutant, add the mutant to ``killed`` and to its file.
 
     :returns: whether the tests pass without a change. If they do not, no mutant is tried.
     """

@@ -56,7 +56,7 @@ class Run:
     # Buttons ----------------------------------------------------------------------------------------------
 
     def trigger(self, conf: dict[str, Any]) -> None:
-        """Create the run. Replace an earlier run with the same id."""
+        """Create the run. Replace an earlier run with the same ID."""
         run_plan._known.clear()
         with create_session() as session:
             for run in session.query(DagRun).filter_by(dag_id=self.dag.dag_id, run_id=self.run_id):
@@ -74,7 +74,7 @@ class Run:
         self.scheduled.clear(task_ids=self.cleared(tasks, downstream), **which)
 
     def cleared(self, tasks: Collection[str], downstream: bool) -> list[str]:
-        """Return the ids of the tasks that `clear` would clear."""
+        """Return the IDs of the tasks that `clear` would clear."""
         return sorted(self.scheduled.partial_subset(list(tasks), downstream, False).task_dict)
 
     def mark_task(self, task: str, state: str) -> None:
@@ -94,7 +94,8 @@ class Run:
     # Outcome --------------------------------------------------------------------------------------------
 
     def go(self, hold: Collection[str] = ()) -> tuple[str, dict[str, str]]:
-        """Run the tasks that are ready until none is left. Return the states of the run and of its tasks.
+        """Run all tasks that are ready, until no more tasks become ready. Return the states of the run and of its
+        tasks.
 
         :param hold: tasks that are not started.
         """

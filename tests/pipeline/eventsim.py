@@ -3,7 +3,7 @@
 A user moves from page to page by the probabilities in a table. The time between pages is random, but after a song it is
 the song's length. Sessions are at least half an hour apart, and may cross midnight. Keys without a value are omitted: a
 line has user details only while the user is logged in, and a song only if it is a play. Every line with user details
-has ``tag``. User ids are numbers (https://github.com/Interana/eventsim, README.md).
+has ``tag``. User IDs are numbers (https://github.com/Interana/eventsim, README.md).
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ def derive(
             )
         )
     users: dict[int, tuple[Any, ...]] = {}
-    # Among a user's latest plays, the first by key and line decides. Sort in descending order, so that it comes last.
+    # If a user has several latest plays, the first by key and line determines the row. Sort in descending order, so
+    # that it comes last.
     for _, _, line in sorted(
         sorted(plays, key=lambda item: item[:2], reverse=True),
         key=lambda item: (item[2]["ts"], item[2]["sessionId"], item[2]["itemInSession"]),

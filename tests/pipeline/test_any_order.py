@@ -111,7 +111,7 @@ class Schedule:
         return start.isoformat(), end.isoformat(), r.choice(["load", "load", "reload"])
 
     def load(self, what: tuple[str | None, str | None, str]) -> None:
-        # A run fails if it leaves out a file that another run has replaced meanwhile.
+        # A run fails if it leaves out a file that another run has replaced in the meantime.
         with contextlib.suppress(AirflowSkipException, DataError):
             self.world.load(*what, audited=False)
 

@@ -1,7 +1,8 @@
 """Test every Airflow button on a run of the DAG, in every state in which a run may end or pause.
 
-Whatever is cleared or marked, the star is that of the files before or after the run, never another one. A run that
-fails says what to do, and clearing `plan` with everything downstream always ends in the star of the run's files.
+Whatever is cleared or marked, the star is that of the files before or after the run, never another one. The message of
+a failed run contains the next step, and clearing `plan` with its downstream tasks always ends in the star of the run's
+files.
 
 The usual suite presses a few buttons. ``SPARKIFY_BUTTONS=1/1`` presses all of them, ``SPARKIFY_BUTTONS=2/6`` presses
 those of the second sixth of the states, and ``SPARKIFY_PRESSES=10`` presses ten in each state, chosen with

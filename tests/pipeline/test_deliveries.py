@@ -1,4 +1,4 @@
-"""Test the examples in docs/deliveries.md, a delivery by eventsim's rules, odd names, and responses not from S3."""
+"""Test the examples in docs/deliveries.md, a delivery by eventsim's rules, unusual names, and responses not from S3."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_an_example_of_the_page_is_answered_as_the_page_says(fresh, key, body, a
 
 @pytest.mark.parametrize("count", [int(os.environ.get("SPARKIFY_EVENTSIM_LINES", "5000"))])
 def test_a_delivery_by_the_rules_of_eventsim_becomes_the_oracles_star(fresh, count):
-    """The delivery has missing keys, `tag`, numeric user ids, and sessions that cross midnight."""
+    """The delivery has missing keys, `tag`, numeric user IDs, and sessions that cross midnight."""
     world = fresh()
     songs = [song(f"SO{n}", f"Title {n}", f"Artist {n}", 150 + n / 8, artist_id=f"AR{n}") for n in range(50)]
     # The public song data is small, so most plays match no song.

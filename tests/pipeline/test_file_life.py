@@ -1,6 +1,6 @@
 """Test the life of a file: listed, due, validated, staged, loaded; refused, corrected; replaced, emptied, deleted.
 
-Only the lake and the ledger decide which files are due, so no sequence of runs leaves a file behind.
+Only the lake and the ledger determine which files are due, so no sequence of runs leaves a file behind.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def test_a_file_that_comes_after_its_day_was_skipped_and_the_tables_recreated_is
 
 @pytest.mark.finding("W10")
 def test_a_schedule_that_changes_at_noon_loses_no_hour(world):
-    """Airflow creates no daily run for a day whose first hour has run, so the next day's run loads the rest."""
+    """Airflow creates no daily run for a day whose first hour has run, so the next day's run loads the other hours."""
     at = [D1 + timedelta(hours=hour, minutes=30) for hour in range(24)]
     for hour in range(13):
         deliver(world, D1, 1, *at[: hour + 1])

@@ -1,4 +1,4 @@
-"""Test odd deliveries that people and programs send: each gets the answer in the table of docs/deliveries.md."""
+"""Test that each unusual delivery has the result in the table of docs/deliveries.md."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def key_of(title: str) -> str:
 
 
 class Answers:
-    """The results of one load of all odd deliveries."""
+    """The results of one load of all unusual deliveries."""
 
     def __init__(self, world: Any) -> None:
         for title, content in {**LOGS, **SONGS}.items():

@@ -10,7 +10,7 @@ import pytest
 
 from tests.running import as_scheduled, create_run, dag_of, next_run
 
-# Other tests leave their runs in the worker's database. None of them has this logical date or this test's run id.
+# Other tests leave their runs in the worker's database. None of them has this logical date or this test's run ID.
 MUCH_LATER = datetime(2026, 2, 1, tzinfo=UTC)
 
 

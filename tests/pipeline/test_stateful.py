@@ -1,9 +1,10 @@
-"""Test that runs that overlap in any way, over a lake that changes meanwhile, end in the tables of the lake.
+"""Test that runs that overlap in any way, while the lake changes, end in the tables of the lake.
 
 Hypothesis interleaves the steps of several runs, in two stars of one database, with deliveries, replacements, restored
-versions, deletions, broken, emptied and corrected files. Any run may die at any step or be cleared and start over.
-After every publish, the star agrees with the published history. When all runs have ended, one scheduled run that looks
-back makes every table, including history and ledger, equal to what tests/pipeline/model.py derives from the lake.
+versions, deletions, broken, emptied and corrected files. Any run may crash at any step, or may be cleared and
+restarted. After every publish, the star agrees with the published history. When all runs have ended, one scheduled run
+that looks back makes every table, including history and ledger, equal to what tests/pipeline/model.py derives from the
+lake.
 
 ``make soak`` runs more schedules. Hypothesis prints the seed of a failure (``--hypothesis-seed`` repeats it). It
 saves the shortest failing schedule in the folder that ``SPARKIFY_FAILURES`` names. Commit its files to the folder
@@ -226,7 +227,7 @@ class Schedule(RuleBasedStateMachine):
         elif kind in ("day", "hour"):
             end = None
         chosen.count += 1
-        # Run ids are the same in both stars, like those of scheduled runs.
+        # Run IDs are the same in both stars, like those of scheduled runs.
         run_id = f"scheduled__2018-11-0{day + 1}T00:00:00+00:00_{chosen.count}"
         if kind in ("full_refresh", "replay"):
             context = chosen.enter().context(mode=kind, run_id=run_id)
@@ -252,7 +253,7 @@ class Schedule(RuleBasedStateMachine):
                 chosen.runs.remove(going)
                 return
             except DataError:
-                # Files are refused, or none is left, so the run has failed. Drop its schema.
+                # Files are refused, or all files are deleted, so the run has failed. Drop its schema.
                 chosen.world.close_run(going.context)
                 chosen.runs.remove(going)
                 return

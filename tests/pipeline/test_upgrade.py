@@ -1,4 +1,4 @@
-"""Test that a warehouse that an earlier version loaded is upgraded in place and ends equal to a fresh one.
+"""Test that a warehouse of an earlier version is upgraded in place and is then equal to a new warehouse.
 
 ``before/`` has the earlier declarations of published tables that have changed.
 """

@@ -120,6 +120,6 @@ def test_texts_name_tasks_that_exist() -> None:
 
 @pytest.mark.finding("G7")
 def test_maintenance_is_switched_on_after_the_first_load() -> None:
-    """Airflow starts the last weekly run of an unpaused DAG at once. It would fail without tables."""
+    """Airflow immediately starts the last weekly run of an unpaused DAG. It would fail without tables."""
     commands = read_commands(PAGE)
     assert commands.index("\nrun sparkify ") < commands.index("unpause maintenance\n")

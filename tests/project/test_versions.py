@@ -114,7 +114,7 @@ def test_one_airflow_everywhere(pyproject: dict[str, Any]) -> None:
 
 @pytest.mark.skipif(AIRFLOW != 2, reason="the image has Airflow 2")
 def test_only_the_override_breaks_a_requirement() -> None:
-    """If nothing breaks one, the override and the manual steps in the Dockerfile can be removed."""
+    """If no package violates a constraint, the override and the manual steps in the Dockerfile can be removed."""
     uv = next(PROJECT.glob(".uv/*/bin/uv"))
     command = [uv, "pip", "check", "--python", sys.executable]
     told = subprocess.run(command, capture_output=True, text=True, check=False).stderr

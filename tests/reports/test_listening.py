@@ -302,7 +302,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def assert_quiet(chrome: Any) -> None:
-    """Assert that the page fetched nothing, the log is empty, and no text in the data became an element or script."""
+    """Assert that the page loaded nothing, the log is empty, and no text in the data became an element or script."""
     assert chrome.execute_script("return performance.getEntriesByType('resource').length") == 0
     assert chrome.get_log("browser") == []
     assert chrome.title == "What people listen to"
@@ -396,7 +396,7 @@ def test_range_level_and_song_are_in_the_address_and_the_keyboard_is_enough(chro
 
 
 def test_a_gap_in_a_long_history(chrome, make_world, tmp_path):
-    """A range without a play says so, a cut range says so, and an address opens the same song on the next page."""
+    """The page shows that a range is empty or truncated, and a URL opens the same song on the next page."""
     world = make_world(reject_threshold=0.5)
     page = tmp_path / "listening.html"
 

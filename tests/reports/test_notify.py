@@ -110,7 +110,7 @@ def test_a_run_that_ends_without_a_failed_task_is_told(make_world, topic, reason
 def test_of_workers_that_died_and_a_run_that_ended_without_a_task_left_it_is_told(
     make_world, topic, sparkify
 ):
-    """No task process is left, so Airflow 3 runs the callbacks in its DAG processor, where no XCom push returns."""
+    """The task process has ended, so Airflow 3 runs the callbacks in its DAG processor, where an XCom push hangs."""
     from airflow.utils.session import create_session
 
     arn, received = topic

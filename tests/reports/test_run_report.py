@@ -356,7 +356,7 @@ def test_a_person_sees_days_and_rejected_lines(chrome, run_day, world, tmp_path)
     refused = chrome.find_element(By.CSS_SELECTOR, "table.rejects")
     assert refused.is_displayed()
     assert hostile in refused.text and "2018-11-01-events.json" in refused.text
-    # The page fetched nothing, and the browser's log is empty.
+    # The page loaded no resources, and the browser's log is empty.
     assert chrome.execute_script("return performance.getEntriesByType('resource').length") == 0
     assert chrome.get_log("browser") == []
     screenshots.picture_of_report(chrome, path, tmp_path / "report.png")

@@ -47,7 +47,7 @@ needs_sdk = pytest.mark.skipif(not find_spec("astro"), reason="the Astro SDK is 
 @pytest.mark.usefixtures("airflow_database")
 @pytest.mark.parametrize("way", [pytest.param("sdk", marks=needs_sdk), "plain"])
 def test_it_makes_the_working_tables_where_it_is_installed(tmp_path: Path, way: str) -> None:
-    """For the plain way, the environment lacks only the SDK: its files and its entry in Airflow's list of providers."""
+    """To use the module `plain`, remove only the SDK's files and its entry in Airflow's list of providers."""
     options, paths = [], [str(ROOT)]
     if way == "plain":
         for path in Path(sysconfig.get_path("purelib")).iterdir():

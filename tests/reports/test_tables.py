@@ -145,7 +145,7 @@ BREAKS = [
 
 
 def outdated(fresh):
-    """Return a world whose reports lack the newest version of its only day, and their rows."""
+    """Return a world whose reports do not contain the newest version of its only day, and the rows of the reports."""
     world = fresh()
     world.log("2018-11-01", event(datetime(2018, 11, 1, 12)))
     world.load("2018-11-01", "2018-11-02", audited=False)

@@ -63,7 +63,7 @@ def test_errors_of_aws(error, kind, said):
 @pytest.mark.parametrize(
     ("code", "status"),
     [
-        # The status decides, whatever the code.
+        # The status determines the result, regardless of the code.
         ("SomethingNew", 500),
         ("SomethingNew", 503),
         ("TooManyRequests", 429),
@@ -156,7 +156,7 @@ def test_errors_of_the_warehouse(error, kind, said):
 
 
 def test_what_is_tried_again_at_once():
-    """A statement that took too long is not retried, because it would take as long again."""
+    """A statement that exceeded the time limit is not retried, because the retry would also exceed it."""
     tried_again = {name for name, (error, *_) in WAREHOUSE.items() if is_transient(error)}
 
     transient = {name for name, (_, kind, _) in WAREHOUSE.items() if kind is TransientError}

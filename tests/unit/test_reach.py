@@ -1,4 +1,4 @@
-"""Test that an unreachable warehouse is reported at once with the likely cause. Local sockets stand in for it."""
+"""Test that an unreachable warehouse is reported immediately with the probable cause. Local sockets stand in for it."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_scale_multiplies_events_songs_and_users_and_adds_long_texts(tmp_path: P
     assert large.songs == 4 * small.songs == 2_000
     assert 2 < large.events / small.events < 6
     assert 2 < large.users / small.users < 6
-    # Some texts have more than 256 bytes, the default length of VARCHAR, whatever their number of characters.
+    # Some texts have more than 256 bytes, the default length of VARCHAR, regardless of their number of characters.
     songs = Sample(tmp_path / "large").songs
     for name in ("title", "artist_name"):
         assert 256 < max(len(str(song[name]).encode()) for song in songs) < 1024

@@ -134,7 +134,7 @@ class Presence:
         if not absent:
             return ""
         return (
-            f"no line has {' or '.join(absent)}, which every {'play' if self._has_plays else 'line'} must "
+            f"no line has {' or '.join(absent)}, which every file{' with plays' if self._has_plays else ''} must "
             "have: a field was renamed or dropped"
         )
 

@@ -46,7 +46,7 @@ found as (
         s.length,
         s.song_id is not null as matched
     from {{ star() }}.songplays as s
-    -- The join says the same, but a scan can skip only what a condition on the column leaves out.
+    -- The join has the same result, but only a condition on the column allows a scan to skip blocks.
     where s.start_time >= (select min(m.day) from due as m)
     union all
     -- Several files may have the same event with different levels. The first delivery counts, as for plays.

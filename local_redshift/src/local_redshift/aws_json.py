@@ -1,4 +1,4 @@
-"""AWS's JSON protocol, for services that moto lacks or answers with made-up rows."""
+"""AWS's JSON protocol, for services that moto does not have, or for which it returns made-up rows."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Backend:
         return await self._exchange(wire.query(sql), notices=notices)
 
     async def relay(self, sql: str) -> None:
-        """Run SQL and pass its whole answer to the client, or raise SqlError."""
+        """Run SQL and pass the complete response to the client, or raise SqlError."""
         await self._exchange(wire.query(sql), relay=True)
 
     async def spoil(self) -> None:
@@ -97,7 +97,7 @@ class Backend:
         check: bool = True,
         already: Sequence[Frame] = (),
     ) -> list[list[str | None]]:
-        """Send one message and collect the answer up to ReadyForQuery."""
+        """Send one message and collect the response up to ReadyForQuery."""
         assert self.captured is not None
         if message:
             self._out.write(message)

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--attached", action="store_true", help="stop when standard input closes")
     command.add_argument("--temporary", action="store_true", help="delete the home at the end")
     command.epilog = (
-        "LOCAL_REDSHIFT_PASSWORD is the master user's password; without it, a new one is generated."
+        "LOCAL_REDSHIFT_PASSWORD sets the master user's password. By default, a new password is generated."
     )
     return parser
 
@@ -73,7 +73,7 @@ def _serve(given: argparse.Namespace) -> None:
 def _status(home: Path) -> None:
     running = status(home)
     if running is None:
-        sys.exit(f"No local Redshift runs in {home}.")
+        sys.exit(f"No local Redshift is running in {home}.")
     print(f"Redshift  psql {shlex.quote(running.dsn)}")
     print(f"AWS       {running.aws_endpoint} (any access key)")
     print(f"COPY      iam_role '{running.role}'")

@@ -16,7 +16,7 @@ import psycopg2
 from .aws_json import Caller, Fault, Given
 from .data_statements import Batch, Column, Statement, bind, describe_columns
 
-PAGE = 1000  # rows per response, unless the request says otherwise
+PAGE = 1000  # default number of rows per response
 _LONGEST = 100 * 1024  # bytes per statement: the service's limit
 _LIMIT = 500  # active statements: the service's quota
 

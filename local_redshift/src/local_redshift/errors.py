@@ -20,7 +20,7 @@ class SqlError(Exception):
 
 
 class Refused(SqlError):
-    """A refusal of a statement. Its message names the refused feature and the reason."""
+    """An error for a refused statement. The message names the refused feature and the reason."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, "0A000", hint=hint)

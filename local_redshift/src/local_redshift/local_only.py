@@ -1,7 +1,8 @@
 """Restrict the AWS endpoint to programs on this machine, and refuse web pages of other sites.
 
-moto accepts any signature, so only the address protects its content. A browser sends the page's origin and, in the Host
-header, the name that the page resolved, which may be that of an attacker (DNS rebinding). Both must be this machine.
+moto accepts any signature, so only this restriction protects its data. A browser sends the page's origin and, in the
+Host header, the name that the page resolved, which may be that of an attacker (DNS rebinding). Both must refer to this
+machine.
 """
 
 from __future__ import annotations

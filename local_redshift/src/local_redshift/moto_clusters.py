@@ -1,6 +1,6 @@
 """Redshift's control plane on this machine, where each cluster that moto "creates" is the front's database.
 
-moto keeps names, tags and states, but nothing listens on its made-up addresses. Here a cluster gets the front's
+moto stores names, tags and states, but no server listens on its made-up addresses. Here a cluster gets the front's
 address, its master user becomes a PostgreSQL role, a paused cluster refuses connections, and deleting it drops the
 objects that its users own. All clusters share the front's one database.
 
@@ -48,11 +48,14 @@ ELASTIC = dict.fromkeys(("rg.4xlarge", "ra3.4xlarge", "ra3.16xlarge"), (4, 4)) |
 # For a type without a limit on that page, the lowest limit of its family applies.
 _OTHERS = (2, 4)
 SECONDS, PATIENCE = 0.3, 30
-"""Seconds that a transitional state lasts after a client saw it, and if no client did. On AWS, it lasts minutes."""
+"""Duration of a transitional state in seconds, after a client has seen the state and if no client has seen it.
+
+On AWS, it lasts minutes.
+"""
 
 
 class Passing:
-    """A transitional state. A client sees it at least once, even on a slow machine."""
+    """A transitional state. A client sees the state at least once, even on a slow machine."""
 
     def __init__(self, now: str, then: str) -> None:
         self.now, self.then, self.seen, self.began = now, then, False, time.monotonic()
@@ -101,7 +104,7 @@ def check_elastic(cluster: Any, node_type: str, number: int) -> None:
     """Refuse a resize that AWS documents only as a classic resize, not as an elastic one."""
     old, (growth, reduction) = cluster.sized, ELASTIC.get(node_type, _OTHERS)
     # "The type of nodes that you add must match the node type for the cluster" (ResizeCluster), and "you can't use
-    # elastic resize to resize from or to a single-node cluster". The wording of the error is ours.
+    # elastic resize to resize from or to a single-node cluster". The stand-in defines the text of the error.
     if (
         node_type != cluster.node_type
         or 1 in (number, cluster.number_of_nodes)
@@ -250,7 +253,7 @@ _asked = threading.local()
 
 
 def attach(roles: Roles, address: Address) -> None:
-    """Put the front behind moto's clusters for the lifetime of this process."""
+    """Connect moto's clusters to the front for the lifetime of this process."""
     create = RedshiftResponse.create_cluster
 
     def create_cluster(self: Any) -> Any:

@@ -1,9 +1,9 @@
 """Answer plain requests for S3 objects directly from moto's backend, and pass all other requests to moto.
 
-Every request through moto's Flask application costs about 2 ms of CPU. A pipeline sends little besides GET, HEAD and
-PUT of one object and ListObjectsV2, so this module serves them from the same objects in about a tenth of that time. It
-answers only with success. moto receives unchanged, and answers, each request that would fail, is for a bucket with
-settings such as a policy, or has a parameter or header that the lists below do not allow.
+Every request through moto's Flask application costs about 2 ms of CPU. Most requests of a pipeline are GET, HEAD and
+PUT of one object, and ListObjectsV2. This module serves them from the same objects in about a tenth of that time. The
+module answers only requests that succeed. It passes a request to moto unchanged if the request would fail, is for a
+bucket with settings such as a policy, or has a parameter or header that the lists below do not allow.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ class Objects:
 def _wants_only_tls(policy: bytes) -> bool:
     """Return whether a bucket's policy only refuses requests without TLS.
 
-    This server is a substitute for one with TLS, so such a policy refuses nothing here. moto ignores conditions and
-    would refuse every request.
+    This server represents a server with TLS, so such a policy does not refuse any request here. moto ignores conditions
+    and would refuse every request.
     """
     statements = json.loads(policy)["Statement"]
     return all(

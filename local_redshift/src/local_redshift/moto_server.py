@@ -65,7 +65,7 @@ def spawn(
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "local_redshift.moto_server", str(listening.fileno())],
-        # As on AWS, the bucket's CORS rules decide what a browser may read from S3.
+        # As on AWS, the bucket's CORS rules determine what a browser may read from S3.
         env={**os.environ, "MOTO_DISABLE_GLOBAL_CORS": "true"},
         stdin=subprocess.PIPE,
         stdout=log,
@@ -136,12 +136,12 @@ def wait(endpoint: str, process: subprocess.Popen[bytes]) -> None:
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
-                sys.exit("The local AWS (moto) did not start; see the lines above.")
+                sys.exit("The local AWS (moto) did not start. See the lines above.")
             time.sleep(0.05)
 
 
 def _attach(moto: Application, roles: Roles, running: Running) -> Application:
-    """Return moto's application with the front behind its clusters, and the services that moto lacks."""
+    """Return moto's application with the front as its clusters, and with the services that moto does not have."""
     from moto.core.request import (
         PRESERVED_HEADER_NAMES_ENVIRON_KEY,
         environ_key_for_header,

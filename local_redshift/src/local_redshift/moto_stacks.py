@@ -1,9 +1,9 @@
 """CloudFormation on this machine: moto's protocol and intrinsic functions, with stacks that behave as on AWS.
 
-moto creates a template's resources from its own models, at once, without rollback and without half of the properties.
-Here the types of :mod:`local_redshift.stack_types` are created through the API, as CloudFormation does, so a refusal by
-the API fails the stack. Creation, update and deletion continue after the call has returned. If the creation of a stack
-fails, the stack is rolled back.
+moto creates a template's resources immediately from its own models, without rollback and without half of the
+properties. This module creates the types of :mod:`local_redshift.stack_types` through the API, as CloudFormation does,
+so the stack fails if the API refuses a call. Creation, update and deletion continue after the call has returned. If the
+creation of a stack fails, the stack is rolled back.
 """
 
 from __future__ import annotations

@@ -26,13 +26,13 @@ from psycopg2 import sql
 from .sql import settings
 from .sql.documented.walk import SHOWN
 
-SUPERUSER = "rdsdb"  # Redshift's name for its superuser, whose password no client can know
+SUPERUSER = "rdsdb"  # Redshift's name for its superuser, whose password is not available to clients
 
 _SETTINGS = {
     "listen_addresses": "''",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    # No data outlives the process, so flushing it to disk would be useless.
+    # The data is deleted when the process ends, so it does not need to be flushed to disk.
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -40,7 +40,8 @@ _SETTINGS = {
     "max_wal_senders": "0",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "30min",
-    # Memory is used only as data fills it. With less, a load of 100 MB writes its pages out and reads them again.
+    # PostgreSQL uses the memory only when it contains data. With less memory, a load of 100 MB writes its pages to disk
+    # and reads them again.
     "shared_buffers": "512MB",
     "work_mem": "64MB",
     "maintenance_work_mem": "128MB",
@@ -53,7 +54,7 @@ _SETTINGS = {
     # redshift_connector does not support PostgreSQL's SCRAM.
     "password_encryption": "md5",
     "md5_password_warnings": "off",
-    # The master user gets the rights of each user that it creates, as a superuser has on Redshift.
+    # The master user gets the privileges of each user that it creates, as a superuser on Redshift does.
     "createrole_self_grant": "'set, inherit'",
     # Redshift reads '\\d' as an escape, and a transaction has one snapshot. A database for another purpose can set
     # PostgreSQL's defaults itself.

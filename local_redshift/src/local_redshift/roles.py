@@ -33,7 +33,7 @@ class Address:
 
 
 class Roles:
-    """Changes of users that calls of the AWS API cause, and that no database user has the rights to make."""
+    """Changes of users by calls of the AWS API, for which no database user has the privileges."""
 
     def __init__(self, running: Running, superuser: str) -> None:
         """:param superuser: the conninfo of PostgreSQL's superuser."""
@@ -76,7 +76,7 @@ class Roles:
         cursor.execute(grant.format(sql.Identifier(role), sql.Identifier(superior)))
 
     def allow_login(self, master: str, allowed: bool) -> None:
-        """Allow or forbid logins of the cluster's users. Forbidding them ends the users' sessions."""
+        """Allow or forbid logins of the cluster's users. If logins are forbidden, the sessions of the users end."""
         with self._cursor() as cursor:
             roles = self._created_by(cursor, master)
             for role in roles:

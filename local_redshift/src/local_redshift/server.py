@@ -84,7 +84,7 @@ def _listen(host: str, port: int, what: str, option: str) -> socket.socket:
         listening.bind((host, port))
     except (OSError, OverflowError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
-            sys.exit(f"Port {port} ({what}) is in use: choose another one with {option} (0: any free port).")
+            sys.exit(f"Port {port} ({what}) is in use. Choose another port with {option} (0: any free port).")
         sys.exit(
             f"Cannot listen on {host}, port {port} ({what}): {error}. Next: choose another IPv4 address of this machine"
             f" with --host, or another port with {option}."
@@ -99,7 +99,7 @@ def _lock(home: Path) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        sys.exit(f"A local Redshift already runs in {home}: stop it first, or choose another --home.")
+        sys.exit(f"A local Redshift is already running in {home}. Stop it first, or choose another --home.")
     return lock
 
 
@@ -178,5 +178,5 @@ async def _watch(children: Sequence[Any], stop: asyncio.Event) -> None:
     """Stop all services when one of them ends, because the others need it."""
     while all(child.poll() is None for child in children):
         await asyncio.sleep(1)
-    print("One of the local services ended unexpectedly; stopping the others.", file=sys.stderr)
+    print("One of the local services stopped unexpectedly. The other services are stopped.", file=sys.stderr)
     stop.set()

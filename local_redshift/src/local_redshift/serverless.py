@@ -1,7 +1,8 @@
-"""Redshift Serverless, which moto lacks: namespaces, workgroups, usage limits and snapshots, kept in memory.
+"""Redshift Serverless, which moto does not have: namespaces, workgroups, usage limits and snapshots, stored in memory.
 
-It has only the calls that provisioning tools need, and refuses all others by name. As on AWS, a change of state takes
-time, capacity comes in steps, and a workgroup needs three subnets in three Availability Zones.
+It supports only the calls that provisioning tools need, and refuses all other calls by name. As on AWS, a change of
+state takes time, capacity is limited to certain values, and a workgroup needs three subnets in three Availability
+Zones.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ class Options:
     host: str = "127.0.0.1"
     aws_port: int = 0
     redshift_port: int = 0
-    trouble: float = 0.0  # share of statements that meet an error of concurrency or lose their connection
-    seed: int = 0  # seed of the trouble
+    trouble: float = 0.0  # share of statements that fail with a concurrency error or lose their connection
+    seed: int = 0  # seed of the random errors
     names: tuple[str, ...] = ()  # names of this machine that clients use, besides 127.0.0.1 and localhost
 
 
@@ -98,7 +98,7 @@ class Running:
                 max_pool_connections=16,
                 retries={"max_attempts": 3, "mode": "standard"},
                 s3={"addressing_style": "path"},
-                # Checksums of local copies would be a third of the cost of a small request.
+                # Checksums would take a third of the time of a small request.
                 response_checksum_validation="when_required",
                 request_checksum_calculation="when_required",
             ),

@@ -55,7 +55,7 @@ class Session:
     """One client and its PostgreSQL connection.
 
     Messages are relayed as they arrive. A statement that the front runs itself reaches PostgreSQL as an empty query,
-    which preserves the protocol's order. PostgreSQL's answer to the empty query is the cue to run the statement.
+    which preserves the protocol's order. When PostgreSQL responds to the empty query, the front runs the statement.
     """
 
     _numbers = itertools.count(1)

@@ -1,5 +1,6 @@
 -- Redshift ignores trailing blanks when it compares, joins, groups or sorts VARCHARs. PostgreSQL does so only for CHAR.
--- Therefore, the operators of text call the functions of CHAR, which read the same bytes. LIKE and LEN see the blanks.
+-- Therefore, the operators of text call the functions of CHAR, which read the same bytes. LIKE and LEN include the
+-- blanks.
 -- https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html#r_Character_types-significance-of-trailing-blanks
 update pg_operator as of_text set oprcode = of_char.oprcode, oprrest = of_char.oprrest, oprjoin = of_char.oprjoin
 from pg_operator as of_char

@@ -43,7 +43,8 @@ create function pg_catalog.local_date_part(part text) returns text language sql 
 
 -- DATE_PART (pgdate_part) and EXTRACT (date_part), named after their result columns on Redshift. Milliseconds and
 -- microseconds do not include the seconds. EXTRACT returns an INTEGER, or a DOUBLE PRECISION for TIMESTAMPTZ. The
--- functions are not STRICT, so that the planner inlines them and refuses a wrong part even in a query without rows.
+-- functions are not STRICT, so that the planner inlines them and refuses an invalid date part even in a query without
+-- rows.
 do $$
 declare
   moment text;

@@ -13,7 +13,7 @@ $$ select encode(case bits when 224 then sha224(convert_to(value, 'UTF8'))
                            when 512 then sha512(convert_to(value, 'UTF8'))
                            when 256 then sha256(convert_to(value, 'UTF8'))
                            when 0 then sha256(convert_to(value, 'UTF8')) end, 'hex') $$;
--- PostgreSQL's crc32 is a different function that takes bytes.
+-- PostgreSQL's crc32 is a different function, whose argument is bytes.
 -- https://docs.aws.amazon.com/redshift/latest/dg/crc32-function.html
 alter function pg_catalog.crc32(bytea) rename to local_crc32;
 alter function pg_catalog.crc32c(bytea) rename to local_crc32c;
@@ -31,8 +31,8 @@ create function pg_catalog.json_array_length(document text) returns integer lang
 $$ select json_array_length(document::json) $$;
 create function pg_catalog.json_extract_array_element_text(document text, place integer) returns text
 language sql immutable strict as $$ select case when place >= 0 then document::json ->> place end $$;
--- If the optional last argument is true, the result for invalid JSON is NULL. The functions are in PL/pgSQL because
--- otherwise, the planner would already parse a constant.
+-- If the optional last argument is true, the result for invalid JSON is NULL. The functions are in PL/pgSQL, because
+-- otherwise, the planner would parse a constant before the check.
 create function pg_catalog.json_array_length(document text, null_if_invalid boolean) returns integer
 language plpgsql immutable strict as $$
 begin

@@ -166,8 +166,8 @@ create function pg_catalog.relexternid(class pg_class) returns oid language sql 
 create function pg_catalog.relisreplicated(class pg_class) returns boolean language sql stable as
 $$ select reldiststyle(class) = 8 $$;
 create function pg_catalog.relispinned(class pg_class) returns boolean language sql immutable as $$ select false $$;
--- Redshift stores an encoding as a number. Only the meaning of 0 is known from documented queries. The other numbers
--- are the stand-in's own.
+-- Redshift stores an encoding as a number. Only the meaning of 0 is known from documented queries. The stand-in defines
+-- the other numbers.
 create function pg_catalog.local_encodings() returns text[] language sql immutable as $$
   select array['none', 'bytedict', 'delta', 'delta32k', 'lzo', 'mostly8', 'mostly16', 'mostly32', 'runlength',
                'text255', 'text32k', 'zstd', 'az64'] $$;

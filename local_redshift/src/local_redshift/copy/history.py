@@ -16,7 +16,7 @@ class LoadHistory:
         self._postgres = postgres
 
     def next_query(self, database: str) -> int:
-        """Return a new query id."""
+        """Return a new query ID."""
         with self._postgres.transaction(database) as cursor:
             cursor.execute("select nextval('local_query_id')")
             return int(cursor.fetchone()[0])

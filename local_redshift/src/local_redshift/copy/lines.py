@@ -119,7 +119,8 @@ class Lines:
     def _is_spread(self, body: Any) -> bool:
         """Return whether this short S3 object has JSON objects that span lines, or several on one line.
 
-        Its first line or two adjacent brackets show that. A long S3 object must have one JSON object per line.
+        The first line, or two adjacent brackets, determine the result. A long S3 object must have one JSON object per
+        line.
         """
         if self._copy.format != "json" or not isinstance(body, bytes):
             return False

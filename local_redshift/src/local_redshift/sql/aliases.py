@@ -1,7 +1,7 @@
 """Resolve aliases of a select list that the same SELECT uses in later columns, WHERE or HAVING.
 
 In Redshift, a column of FROM takes precedence over an alias with the same name. Only the database knows the columns of
-FROM, so the front asks it which name it does not find, and replaces that name.
+FROM. Therefore, the front asks the database for a name that is not a column, and replaces that name.
 """
 
 from __future__ import annotations

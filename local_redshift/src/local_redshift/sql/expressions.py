@@ -61,7 +61,7 @@ _TEXT_TYPES = {
 
 
 def text_type(name: str, size: str) -> str:
-    """Return a text type in PostgreSQL's spelling. Raise Refused for a length that Redshift does not have.
+    """Return a text type in PostgreSQL's spelling. Raise Refused for a length that Redshift does not support.
 
     https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
     """
@@ -74,7 +74,7 @@ def text_type(name: str, size: str) -> str:
 
 
 def check_size(type_: str, size: str) -> None:
-    """Raise Refused for a precision or a scale that a type does not have."""
+    """Raise Refused for a precision or a scale that a type does not support."""
     first = size.split(",")[0].strip()
     if type_ in ("numeric", "decimal") and first.isdigit() and int(first) > 38:
         raise Refused(f"Precision exceeds maximum of 38: {type_}({size})")

@@ -157,7 +157,7 @@ def _without_top(tokens: Tokens, block: Select) -> list[Token]:
 
 
 def _without_qualify(tokens: Tokens, block: Select) -> list[Token]:
-    """Return a query that filters by QUALIFY's condition, which a subquery made from the block computes."""
+    """Move the block to a subquery that computes QUALIFY's condition, and return a query that filters by it."""
     if "from" not in block.clauses:
         raise Refused("syntax error: QUALIFY needs a FROM clause")
     names = {name: value for _, name, value in aliases(tokens, block)}

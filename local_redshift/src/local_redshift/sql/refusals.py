@@ -1,4 +1,4 @@
-"""Refuse by name the statements that only one of the two databases supports."""
+"""Refuse statements that only one of the two databases supports, with the name of the feature."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def not_covered(what: str) -> Refused:
     )
 
 
-# PostgreSQL's parser returns the same tree for these as for forms that Redshift has, so the tree cannot identify them.
+# PostgreSQL's parser returns the same tree for these forms and for forms that Redshift has, so only the text can
+# identify them.
 _POSTGRES_PAIRS = {
     ("fetch", "first"): "FETCH FIRST (use LIMIT)",
     ("fetch", "next"): "FETCH NEXT ... ROWS (use LIMIT)",

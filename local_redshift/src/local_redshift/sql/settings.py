@@ -10,7 +10,7 @@ from .statement import Statement
 from .tokens import Tokens, literal, visible
 
 CASE_SENSITIVE = "enable_case_sensitive_identifier"
-# Redshift's own settings with their defaults. None of them changes an answer here.
+# Redshift's own settings with their defaults. None of them affects a result here.
 # https://docs.aws.amazon.com/redshift/latest/dg/cm_chap_ConfigurationRef.html
 DEFAULTS = {
     "analyze_threshold_percent": "10",

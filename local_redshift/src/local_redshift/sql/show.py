@@ -64,7 +64,7 @@ _PARTS = {"databases": -1, "schemas": 1, "tables": 2, "columns": 3}  # parts of 
 
 
 def show(tokens: Tokens, words: Sequence[str], database: str) -> Statement | None:
-    """Translate a SHOW of database objects. Return None for a setting."""
+    """Translate a SHOW command for database objects. Return None for a setting."""
     seen = visible(tokens)
     what = words[1] if len(words) > 1 else ""
     if what == "view":

@@ -56,7 +56,8 @@ def translate(sql: str, names: Names = _DEFAULT_NAMES) -> list[Statement]:
     if key in _translated:
         return _translated[key]
     found = [translate_one(tokens, names) for tokens in split(tokenize(sql))]
-    # Do not cache a refusal, which a CREATE FUNCTION may end, or an object in which aliases are resolved.
+    # Do not cache refusals, because CREATE FUNCTION may make the statement valid. Do not cache objects in which aliases
+    # are resolved.
     if len(sql) < _KEPT and all(each.kind != "refused" and each.reuse is None for each in found):
         if len(_translated) >= _KEPT_STATEMENTS:
             _translated.clear()
@@ -71,7 +72,7 @@ def translate_one(tokens: Tokens, names: Names, settled: bool = False) -> Statem
     except Refused as refused:
         return Statement("refused", str(refused))
     except (IndexError, StopIteration, ValueError):
-        # A handler looked for a word that only a complete statement has.
+        # A handler searched for a word that an incomplete statement does not contain.
         return Statement("refused", f"syntax error at end of input: {text_of(tokens).strip()[:60]}")
 
 

@@ -47,7 +47,7 @@ def create_or_alter_user(tokens: Tokens, words: Sequence[str]) -> Statement | No
 
 
 def _password(tokens: Tokens, password: str) -> Statement | None:
-    """Check a password by Redshift's rules. The password in 'sha256|password' is stored like any other."""
+    """Check a password by Redshift's rules. The password in 'sha256|password' is stored like any other password."""
     kind, _, rest = password.partition("|")
     if kind == "sha256":
         if "|" in rest:

@@ -135,7 +135,7 @@ class Unload:
             raise from_client_error(error, f"Writing s3://{self._options.bucket}/{key}") from None
 
     def _entries(self) -> list[dict[str, Any]]:
-        """Return the manifest's entries. They have lengths because COPY of Parquet needs them."""
+        """Return the manifest's entries. The entries contain lengths, because COPY of Parquet needs them."""
         return [
             {"url": f"s3://{self._options.bucket}/{key}", "meta": {"content_length": size}}
             for key, size in self._files

@@ -56,7 +56,7 @@ def check(tokens: Tokens) -> Rows:
 def _rename(text: str) -> str:
     """Rename each qualifier that has a digit, such as the schema of a run or of a test, to qualifier_n.
 
-    No rule depends on such a name. With the new name, the statements of all runs have the same shape.
+    No rule depends on such a name, and with the new name, the statements of all runs have the same shape.
     """
     names = dict.fromkeys(_NUMBERED.findall(text))
     for number, name in enumerate(names):

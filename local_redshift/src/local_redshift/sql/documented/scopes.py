@@ -1,4 +1,4 @@
-"""Resolve which relations a query block knows and which it uses. Only qualified names are certain."""
+"""Determine which relations a query block can reference and which it references, from qualified names only."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def from_items(clause: list[Node]) -> Iterator[tuple[str, Node]]:
 
 
 def name_of(kind: str, body: Node) -> str:
-    """Return the name by which an item of FROM is known."""
+    """Return the name by which a query references an item of FROM."""
     alias = body.get("alias", {}).get("aliasname")
     return alias or (body["relname"] if kind == "RangeVar" else "")
 

@@ -120,7 +120,10 @@ class Queries:
                 self.select(query, blocks)
 
     def _correlated(self, query: Node, blocks: list[Block]) -> bool:
-        """Return whether a query names a column of the block around it. Refuse a name that skips a block."""
+        """Return whether a query names a column of the block around it.
+
+        Refuse a reference to a block that is not the directly enclosing block.
+        """
         known = [block.untyped.keys() for block in blocks]
         own = {name_of(kind, item) for kind, item in from_items(query.get("fromClause", []))}
         found = False
@@ -222,7 +225,7 @@ class Queries:
 
 
 def _keys(select: Node) -> list[Any]:
-    """Return the expressions of GROUP BY or DISTINCT, and those behind the aliases used in GROUP BY or ORDER BY."""
+    """Return the expressions of GROUP BY or DISTINCT, and the expressions of the aliases in GROUP BY or ORDER BY."""
     values = [each["ResTarget"]["val"] for each in select.get("targetList", [])]
     if "distinctClause" in select:
         return values
