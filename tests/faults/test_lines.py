@@ -76,7 +76,7 @@ def test_over_the_threshold_nothing_is_published_until_the_file_is_corrected(fre
     file = world.log("2018-11-02", *(event(D2, item=item) for item in range(49)), "oops")
 
     with pytest.raises(
-        DataError, match=r"1 of 50 lines.*threshold 1.00%.*line 50.*not valid JSON.*refused_files"
+        DataError, match=r"1 of 50 lines.*threshold 1.00%.*line 50, whole line: not valid JSON.*refused_files"
     ):
         world.load("2018-11-02", audited=False)
     assert world.state() == before

@@ -52,8 +52,8 @@ def test_the_image_holds_what_is_deployed_and_nothing_else() -> None:
     folders = {name.split("/")[0] for name in inside if "/" in name}
     assert folders == {".astro", "dags", "include", "plugins", "tests"}
     assert {name.split("/")[1] for name in inside if name.startswith("tests/")} == {"dags"}
-    for name in (".env", ".venv/bin/python", ".uv/venv/bin/python", ".local/run.log"):
-        assert ignored.match_file(name)
+    local = [".env", ".venv/bin/python", ".uv/venv/bin/python", ".local/run.log", "airflow_settings.yaml"]
+    assert list(ignored.match_files(local)) == local
 
 
 def test_a_failed_install_ends_the_service(tmp_path: Path) -> None:

@@ -100,8 +100,9 @@ import local.serve, local_redshift.server, moto.server, moto.redshift.models, mo
     assert done.returncode == 0, done.stderr
 
 
-def test_the_image_installs_the_versions_of_the_lock() -> None:
+def test_the_image_installs_the_versions_of_the_lock_and_runs_as_astro() -> None:
     assert 'UV_CONSTRAINT="${UV_CONSTRAINT:-} requirements.lock"' in read("Dockerfile")
+    assert [user for name, user in instructions() if name == "USER"] == ["root", "astro"]
 
 
 def test_one_airflow_everywhere(pyproject: dict[str, Any]) -> None:

@@ -146,7 +146,7 @@ def test_every_task_has_it(sparkify, reports):
 
 
 @pytest.mark.parametrize(
-    ("answer", "kept"),
+    ("answer", "said"),
     [
         (
             {"S": "ERROR", "C": "22012", "M": "division by zero", "D": "Ada Lovelace"},
@@ -163,14 +163,14 @@ def test_every_task_has_it(sparkify, reports):
     ],
     ids=["statement", "ended run", "canceled"],
 )
-def test_the_error_of_an_operator_gets_a_next_step(world, sparkify, answer, kept):
-    context, messages = context_of(world, sparkify)
+def test_the_error_of_an_operator_gets_a_next_step(world, sparkify, answer, said):
+    context = context_of(world, sparkify)
     context["exception"] = redshift_connector.ProgrammingError(answer)
 
     notify.failure(context)
 
-    assert kept in messages[notify.FAILURE]
-    assert "Ada" not in messages[notify.FAILURE], "the detail of an error may have values of a row"
+    assert said in kept(context)
+    assert "Ada" not in kept(context), "the detail of an error may have values of a row"
 
 
 def test_a_failed_copy_is_told_with_its_reason(world, sparkify):
