@@ -51,7 +51,7 @@ VIEWS = (
 )
 TABLES = ("agents", *DAYS, *SUMS, *PERIODS, "loads", *VIEWS)
 CHECKS = Path(__file__).with_name("checks.yaml")
-AGAIN = "nothing was changed. Clear the task `plan` with everything downstream."
+AGAIN = "nothing was changed. Next: clear the task `plan` with its downstream tasks."
 
 
 def scripts() -> dict[str, str]:
