@@ -193,7 +193,7 @@ def test_a_deploy_between_plan_and_publish_mixes_no_definitions(fresh, monkeypat
     def deploy(rendered: dict[str, str]) -> None:
         monkeypatch.setattr(publish, "_code", lambda: "another".ljust(32))
 
-    with pytest.raises(DataError, match="has changed since.*Clear the task `plan`"):
+    with pytest.raises(DataError, match="has changed since.*Next: clear the task `plan`"):
         update(spoil=deploy)
     assert {table: rows(table) for table in tables.reports()} == before
     update()
