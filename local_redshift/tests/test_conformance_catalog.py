@@ -317,5 +317,9 @@ def test_a_table_may_have_a_name_that_begins_like_those_of_the_stand_in(client: 
 
 @stand_in
 def test_the_objects_of_the_stand_in_are_not_listed(client: Client) -> None:
-    for view, name in (("svv_tables", "table_name"), ("pg_table_def", "tablename"), ("pg_class_info", "relname")):
+    for view, name in (
+        ("svv_tables", "table_name"),
+        ("pg_table_def", "tablename"),
+        ("pg_class_info", "relname"),
+    ):
         assert client(f"select {name} from {view} where {name} like 'local%'") == [], view
