@@ -298,3 +298,28 @@ def test_every_database_is_a_redshift(warehouse: Warehouse, sql: Client) -> None
         other.connection.close()
     finally:
         sql(f"drop database {name}")
+
+
+def test_a_table_may_have_a_name_that_begins_like_those_of_the_stand_in(client: Client) -> None:
+    client("create table {s}.local_events (id int)")
+    client("set search_path to {s}")
+    ((database,),) = client("select current_database()")
+    assert [row[2] for row in client(f"show tables from schema {database}.{{s}}")] == ["local_events"]
+    for view, schema, table in (
+        ("svv_tables", "table_schema", "table_name"),
+        ("svv_columns", "table_schema", "table_name"),
+        ("pg_table_def", "schemaname", "tablename"),
+    ):
+        found = client(f"select trim({table}) from {view} where {schema} = '{{s}}'")
+        assert found == [("local_events",)], view
+    client("reset search_path")
+
+
+@stand_in
+def test_the_objects_of_the_stand_in_are_not_listed(client: Client) -> None:
+    for view, name in (
+        ("svv_tables", "table_name"),
+        ("pg_table_def", "tablename"),
+        ("pg_class_info", "relname"),
+    ):
+        assert client(f"select {name} from {view} where {name} like 'local%'") == [], view

@@ -140,6 +140,16 @@ def test_parquet_comes_back_as_it_was(unload: Unloader) -> None:
     assert unload.client("select * from {s}.back order by a") == unload.client(ALL)
 
 
+@stand_in  # AWS does not document the scale of such a column.
+def test_parquet_of_a_numeric_without_a_scale(unload: Unloader) -> None:
+    query = "select n::numeric(38,30) * n::numeric(38,30) / 3 as s from {s}.t where a = 1"
+    (found,) = unload.run(query, "parquet parallel off").values()
+    assert pyarrow.parquet.read_table(io.BytesIO(found)).to_pylist() == [{"s": Decimal("0.75")}]
+    # A number that does not fit is an error, not another number.
+    query = "select (n * 1000000000000000)::numeric(38,0) * 100000000000000 as s from {s}.t"
+    unload.fails(query, "parquet allowoverwrite", "does not fit")
+
+
 @pytest.mark.parametrize(
     ("option", "suffix", "expand"),
     [

@@ -42,6 +42,36 @@ def test_a_statement_after_a_blank_or_a_comment_is_checked_too(before: str) -> N
         assert [each.kind for each in translate(before + sql)] == ["refused"], sql
 
 
+MERGE = "merge into t using u on t.id = u.id when matched {} then {} when not matched {} then {}"
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select 'a'::\"char\" from t", 'type "char"'),
+        ("select k from t order by k using <", "ORDER BY ... USING operator"),
+        ("select a from t tablesample system (10)", "TABLESAMPLE"),
+        ("select a > all (array[1, 2]) from t", "ALL (array)"),
+        ("select current_role", "CURRENT_ROLE"),
+        ("update t set t.k = 1", "qualified column in SET"),
+        ("alter table t add constraint c check (a > 1)", "CHECK constraint"),
+        ("lock t in access exclusive mode", "LOCK ... IN mode MODE"),
+        ("lock t nowait", "NOWAIT in LOCK"),
+        (MERGE.format("and t.a > 1", "delete", "", "insert values (1)"), "WHEN MATCHED AND condition"),
+        (MERGE.format("", "delete", "", "do nothing"), "DO NOTHING in MERGE"),
+        (MERGE.format("", "delete", "by source", "delete"), "WHEN NOT MATCHED BY"),
+    ],
+)
+def test_a_refusal_has_the_words_of_the_statement(sql: str, words: str) -> None:
+    (statement,) = translate(sql)
+    assert statement.kind == "refused"
+    assert f"Amazon Redshift has no {words}" in statement.text
+
+
+def test_words_that_only_lock_has_may_be_names_elsewhere() -> None:
+    assert [each.kind for each in translate("select share mode from t where a in (1)")] == ["plain"]
+
+
 @pytest.mark.parametrize("path", ["$", "a", "$.a[", "$..a", "$. ", "$" + ".a " * 40 + "[", 3])
 def test_bad_jsonpath(path: object) -> None:
     with pytest.raises(SqlError, match="Invalid JSONPath"):

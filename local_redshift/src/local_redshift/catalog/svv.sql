@@ -10,7 +10,7 @@ create view pg_catalog.local_relations as
          c.relowner, c.relacl, obj_description(c.oid, 'pg_class')::varchar(256) as remarks
   from pg_class as c
   join pg_namespace as n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'v') and c.relname not like 'local\_%'
+  where c.relkind in ('r', 'v') and not local_is_own(n.oid, c.relname)
     and (pg_has_role(c.relowner, 'USAGE') or has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE, REFERENCES'));
 
 create view pg_catalog.local_columns as

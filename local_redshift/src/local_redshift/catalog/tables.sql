@@ -222,13 +222,17 @@ $$ select expression $$;
 create function pg_catalog.pg_get_expr(expression text, relation oid, pretty boolean) returns text
 language sql immutable strict as $$ select expression $$;
 
+-- Return whether the stand-in itself has an object of this name (11 is pg_catalog, 99 is pg_toast).
+create function pg_catalog.local_is_own(schema oid, name text) returns boolean language sql immutable as
+$$ select schema in (11, 99) and left(name, 6) = 'local_' $$;
+
 create view pg_catalog.pg_class_info as
   select c.oid as reloid, c.relname, c.relnamespace, c.reltype, c.relowner, c.relam, c.relfilenode, c.reltablespace,
          c.relpages, c.reltuples, c.reltoastrelid, c.reltoastidxid, c.relhasindex, c.relisshared, c.relkind,
          c.relnatts, c.relexternid, c.relisreplicated, c.relispinned, c.reldiststyle, c.releffectivediststyle,
          c.relchecks, c.reltriggers, c.relukeys, c.relfkeys, c.relrefs, c.relhasoids, c.relhaspkey, c.relhasrules,
          c.relhassubclass, c.relacl, c.relcreationtime
-  from pg_class as c where c.relname not like 'local\_%';
+  from pg_class as c where not local_is_own(c.relnamespace, c.relname);
 create view pg_catalog.pg_attribute_info as
   select a.attrelid, a.attname, a.atttypid, a.attstattarget, a.attlen, a.attnum, a.attndims,
          a.atttypmod, a.attbyval, a.attstorage, a.attalign, a.attnotnull, a.atthasdef, a.attisdropped, a.attislocal,
@@ -238,7 +242,7 @@ create view pg_catalog.pg_proc_info as
   select p.oid as prooid, p.proname, p.pronamespace, p.proowner, p.prolang, p.proisagg, p.prosecdef, p.proisstrict,
          p.proretset, p.provolatile, p.pronargs, p.prorettype, p.proargtypes, p.proargnames, p.proargmodes,
          p.proallargtypes, p.prosrc, p.probin, p.proacl, p.prokind
-  from pg_proc as p where p.proname not like 'local\_%';
+  from pg_proc as p where not local_is_own(p.pronamespace, p.proname);
 
 create view pg_catalog.pg_table_def as
   select n.nspname as schemaname, c.relname as tablename, a.attname as "column",
@@ -247,7 +251,7 @@ create view pg_catalog.pg_table_def as
   from pg_class as c
   join pg_namespace as n on n.oid = c.relnamespace
   join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-  where c.relkind = 'r' and n.nspname = any (current_schemas(true)) and c.relname not like 'local\_%';
+  where c.relkind = 'r' and n.nspname = any (current_schemas(true)) and not local_is_own(n.oid, c.relname);
 
 create function pg_catalog.pg_get_cols(relation text) returns setof record language sql stable as $$
   select n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)::varchar, a.attnum::integer

@@ -51,7 +51,8 @@ def _add(tokens: Tokens, at: int) -> Statement:
     if tokens[start].low == "if":
         raise redshift_lacks("ALTER TABLE ... ADD COLUMN IF NOT EXISTS (look into pg_table_def first)")
     words = [token.low for token in visible(tokens[start:])]
-    if tokens[start].kind == "word" and words[0] in ("constraint", "primary", "unique", "foreign"):
+    kind = words[2:3] if words[0] == "constraint" else words[:1]
+    if tokens[start].kind == "word" and kind in (["primary"], ["unique"], ["foreign"]):
         raise not_covered("ALTER TABLE ... ADD of a key (declare it in CREATE TABLE)")
     layout = Layout(render(table))
     element = edit_element(tokens[start:], layout)

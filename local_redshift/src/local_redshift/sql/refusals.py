@@ -39,8 +39,6 @@ _POSTGRES_PAIRS = {
     ("as", "materialized"): "AS MATERIALIZED",
     ("not", "materialized"): "AS NOT MATERIALIZED",
     ("matched", "by"): "WHEN NOT MATCHED BY",
-    ("share", "mode"): "LOCK ... IN mode MODE",
-    ("exclusive", "mode"): "LOCK ... IN mode MODE",
 }
 # Redshift has these, but PostgreSQL's parser does not support them.
 _REDSHIFT_PAIRS = {
@@ -124,6 +122,8 @@ def refuse_words(seen: Tokens, words: Sequence[str]) -> None:
         )
     if words[0] in _VERBS and (found := _REDSHIFT_STATEMENTS.match(" ".join(words))):
         raise not_covered(found[0].upper())
+    if words[0] == "lock" and "in" in words:
+        raise redshift_lacks("LOCK ... IN mode MODE")
     if words[0] == "fetch" and words[1:2] and words[1].isdigit():
         raise redshift_lacks("FETCH count (use FETCH FORWARD count)")
     for i, token in enumerate(seen):

@@ -142,9 +142,11 @@ class ParquetWriter:
                 values = [value and {"t": "true", "f": "false"}[value] for value in values]
             array = pa.array(values, pa.string())
             if pa.types.is_decimal(kind):
-                # A NUMERIC without a scale may have more digits than the file.
-                array = array.cast(pa.decimal256(76, 38))
-            arrays.append(array.cast(kind, safe=False))
+                # A NUMERIC without a scale may have more digits than the file. Only a cast of decimals checks them.
+                longer = re.compile(rf"(\.\d{{{kind.scale}}})\d+")
+                array = pa.array([value and longer.sub(r"\1", value) for value in values], pa.string())
+                array = array.cast(pa.decimal256(76, kind.scale))
+            arrays.append(array.cast(kind))
         sink = io.BytesIO()
         names = [column.name for column in self._columns]
         pa.parquet.write_table(pa.table(arrays, names), sink, compression="snappy")

@@ -243,7 +243,8 @@ class Walk:
     def _type(self, body: Node) -> None:
         *schema, name = (part["String"]["sval"] for part in body["names"])
         # The parser returns bpchar for the keyword CHAR, so this is the type "char" in quotes.
-        place = TYPES.get('"char"' if name == "char" else name)
+        name = '"char"' if name == "char" else name
+        place = TYPES.get(name)
         if place is None or schema not in ([], ["pg_catalog"]):
             raise redshift_lacks(f"type {'.'.join((*schema, name))}")
         if place == "declared":
