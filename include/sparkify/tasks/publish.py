@@ -89,11 +89,11 @@ def publish(
 
     def work(cursor: Any) -> None:
         warehouse.lock(cursor)
-        cursor.execute(f"select coalesce(max(version), 0) from {ops()}.publish_log")
-        now = cursor.fetchone()[0]
+        cursor.execute(f"select version, commit_id from {ops()}.publish_log order by version desc limit 1")
+        now, newest = cursor.fetchone() or (0, "")
         replaced: list[str] = []
         results = [*audited, *warned]
-        if now != plan["version"]:
+        if newest != plan["commit_id"]:
             log.info("another run has published since the plan: rebuilding the candidates under the lock")
             replaced = _leave_out(cursor, plan)
             for script in build.values():
@@ -223,8 +223,9 @@ def _leave_out(cursor: Any, plan: Plan) -> list[str]:
     """
     schema = plan["run_schema"]
     cursor.execute(
-        f"select count(*) from {ops()}.publish_log where version > %s and mode = 'full_refresh'",
-        (plan["version"],),
+        f"select count(*) from {ops()}.publish_log where mode = 'full_refresh' and version > "
+        f"(select coalesce(max(version), 0) from {ops()}.publish_log where commit_id = %s)",
+        (plan["commit_id"],),
     )
     refreshed = cursor.fetchone()[0] > 0
     cursor.execute(
