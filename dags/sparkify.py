@@ -125,7 +125,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
         "ops": settings.ops,
         "run_schema": run_plan.run_schema,
         "run_prefix": run_plan.prefix_of_run,
-        "planned_version": run_plan.planned_version,
+        "planned_commit": run_plan.planned_commit,
         "columns": tables.columns,
         "sources": {source.kind: source for source in tables.SOURCES},
         "guarded": tables.guarded(),

@@ -413,7 +413,7 @@ class World:
             "ops": ops,
             "settings": settings,
             "run_schema": lambda: self.run_schema(context),
-            "planned_version": lambda: run_plan.plan_of(context)["version"],
+            "planned_commit": lambda: run_plan.plan_of(context)["commit_id"],
             "columns": tables.columns,
             "sources": {source.kind: source for source in tables.SOURCES},
             "guarded": tables.guarded(),

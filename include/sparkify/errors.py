@@ -63,7 +63,7 @@ _DENIED = (
     "for provision and teardown. For a bucket with a customer managed key, or of another account, see docs/aws.md, "
     "Permissions"
 )
-_RETRIES_FAILED = "Next: if all retries fail, check the status of the service in AWS, then clear the task."
+RETRIES_FAILED = "Next: if all retries fail, check the status of the service in AWS, then clear the task."
 _UNKNOWN_KEY = "the connection aws_default has a key that AWS does not know"
 _AWS_HINTS = {
     "NoSuchBucket": "the bucket does not exist: fix source_bucket or work_bucket in the Variable `sparkify`",
@@ -91,7 +91,7 @@ def aws_error(error: Exception, doing: str) -> AirflowException:
     if isinstance(error, botocore.exceptions.ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
         if _is_transient_aws(error):
-            return TransientError(f"could not {doing}: {error}. {_RETRIES_FAILED}")
+            return TransientError(f"could not {doing}: {error}. {RETRIES_FAILED}")
         hint = _AWS_HINTS.get(code, "see the message of AWS")
         return ConfigurationError(f"could not {doing}: {error}. Next: {hint}.")
     if isinstance(
@@ -100,7 +100,7 @@ def aws_error(error: Exception, doing: str) -> AirflowException:
         return ConfigurationError(
             f"could not {doing}: {error}. Next: give connection aws_default credentials."
         )
-    return TransientError(f"could not {doing}: {type(error).__name__}: {error}. {_RETRIES_FAILED}")
+    return TransientError(f"could not {doing}: {type(error).__name__}: {error}. {RETRIES_FAILED}")
 
 
 def _is_transient_aws(error: botocore.exceptions.ClientError) -> bool:
@@ -179,7 +179,7 @@ def warehouse_error(error: Exception, doing: str) -> AirflowException:
             "cluster), then clear the task."
         )
     if is_transient(error):
-        return TransientError(f"could not {doing}: {text}. {_RETRIES_FAILED}")
+        return TransientError(f"could not {doing}: {text}. {RETRIES_FAILED}")
     if state == STATEMENT_TIMEOUT:
         return TransientError(
             f"could not {doing}: {text}. Next: if another session holds a lock, end that session. Otherwise, increase "

@@ -27,8 +27,12 @@ class Plan(TypedDict):
     run_schema: str
     """The name of the schema of this try of the run, which identifies the try."""
     mode: str
-    version: int
-    """The version of the star before the ledger was read. If it changes, `publish` rebuilds the candidates."""
+    commit_id: str
+    """The commit of the version of the star before the ledger was read, or an empty string if nothing was published.
+
+    If the newest commit changes, `publish` rebuilds the candidates. The number of the version is not sufficient,
+    because it restarts when the tables are recreated.
+    """
     read_at: str
     """The time of the warehouse before the ledger and the lake were read, in ISO 8601."""
     began_at: str
@@ -83,9 +87,9 @@ def run_schema(variables: jinja2.runtime.Context) -> str:
 
 
 @jinja2.pass_context
-def planned_version(variables: jinja2.runtime.Context) -> int:
-    """Return the version of the star on which the plan is based, for SQL templates."""
-    return _plan_in(variables)["version"]
+def planned_commit(variables: jinja2.runtime.Context) -> str:
+    """Return the commit of the version of the star on which the plan is based, for SQL templates."""
+    return _plan_in(variables)["commit_id"]
 
 
 @jinja2.pass_context

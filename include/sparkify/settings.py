@@ -87,8 +87,8 @@ class Settings(pydantic.BaseModel):
     delete_threshold: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of the loaded lines, or of the loaded song files, that a run may delete.
 
-    A run that would delete more fails before it publishes. To allow the deletion for one run, use the parameter
-    ``confirm_deletes`` of the DAG.
+    Lines that the run adds to the same day, and song files that it adds, are subtracted. A run that would delete more
+    fails before it publishes. To allow the deletion for one run, use the parameter ``confirm_deletes`` of the DAG.
     """
     lock_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 10
     """Minutes that a run waits for the lock for writers before it fails.

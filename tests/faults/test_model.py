@@ -112,8 +112,8 @@ CASES: dict[str, list[list[File]]] = {
     "two plays of a user at one instant: the later session and item decide": [
         [
             log(
-                event(D1, session=2, item=3, level="paid", lastName="Last"),
                 event(D1, session=2, item=2),
+                event(D1, session=2, item=3, level="paid", lastName="Last"),
                 event(D1, session=1, item=9),
             )
         ]

@@ -163,8 +163,8 @@ def test_a_song_that_another_run_corrects_after_the_build_fails_no_audit(overtak
 
 def test_a_check_that_compares_with_the_star_stops_a_run_that_no_other_has_overtaken(overtaken):
     world, slow = overtaken
-    ((newest,),) = world.rows("select max(version) from {o}.publish_log")
-    slow["pushed"]["plan", "plan"]["version"] = newest
+    ((newest,),) = world.rows("select commit_id from {o}.publish_log order by version desc limit 1")
+    slow["pushed"]["plan", "plan"]["commit_id"] = newest
 
     with pytest.raises(DataError, match="songplays.song_exists"):
         world.audit_star(slow)

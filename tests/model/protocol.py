@@ -15,8 +15,10 @@ from include.sparkify.tasks.publish import StagedFile
 
 FILES = ("a", "b")
 # Both files are of one day, so each affects the rows of the other.
-VERSIONS = {"a": ("1", "2", "x"), "b": ("1", "2")}
+VERSIONS = {"a": ("1", "2", "x"), "b": ("1", "e")}
 REFUSED = "x"
+# A version without lines, which is refused if another version is loaded.
+EMPTY = "e"
 STEPS = ("validate", "open_run", "build", "publish")
 DEAD = -1
 MODES = ("load", "full_refresh")
@@ -29,6 +31,7 @@ MUTATIONS = (
     "no file is left out",
     "a full refresh is forgotten",
     "a refused version replaces the loaded one",
+    "an empty version replaces the one that another run has loaded",
     "rows are added without deleting those of the older version",
     "the ledger is written in another transaction",
     "the star is written in another transaction",
@@ -213,7 +216,7 @@ def advance(state: State, slot: int, broken: str = "") -> tuple[str, State]:
             if run.vanished[place]:
                 read[place] = ""
             elif ledger is not None and version:
-                is_bad = version == REFUSED
+                is_bad = version == REFUSED or version == EMPTY != ledger != ""
                 if is_bad:
                     refused = _with(refused, place, version)
                     state = state._replace(runs=_note_refused(state.runs, place))
@@ -256,7 +259,8 @@ def publish(state: State, slot: int, broken: str = "") -> tuple[str, State]:
         for place, etag in enumerate(run.read):
             if etag is None:
                 continue
-            file = StagedFile(FILES[place], etag, run.planned[place] or "", state.ledger[place])
+            is_empty = etag == EMPTY and not broken.startswith("an empty version")
+            file = StagedFile(FILES[place], etag, run.planned[place] or "", state.ledger[place], is_empty)
             if (file.is_conflict or refreshed) and file.is_replaced(state.lake[place] or None):
                 replaced.append(place)
             elif file.is_loaded:
@@ -281,6 +285,8 @@ def publish(state: State, slot: int, broken: str = "") -> tuple[str, State]:
         before, name = state.ledger[place], FILES[place]
         if run.planned[place] is None and history[place] != state.history[place]:
             raise Violated(f"{name} changes, which was not in the plan")
+        if version == EMPTY and before not in ("", EMPTY):
+            raise Violated(f"an empty version of {name} deletes the rows of the loaded one")
         if before == state.lake[place] != version and before != run.planned[place]:
             raise Violated(f"{name} is taken back to an older version than another run has loaded")
         if run.read[place] is not None and place not in replaced and version != run.read[place]:
@@ -350,7 +356,8 @@ def check_rest(state: State, broken: str = "") -> None:
         check(state)
         for place, version in enumerate(state.lake):
             wanted = frozenset({version} - {""})
-            if version == REFUSED or not version and mode == "load":
+            is_kept = version == EMPTY and bool(before[place])
+            if version == REFUSED or is_kept or not version and mode == "load":
                 wanted = before[place]
             if state.star[place] != wanted:
                 raise Violated(f"at rest, after {mode}, {FILES[place]} is not that of the lake")

@@ -268,6 +268,17 @@ def test_a_new_day_does_not_offset_the_lines_that_another_day_loses(fresh):
     assert world.state(*STAR) == before
 
 
+@pytest.mark.finding("W12")
+def test_a_day_whose_file_is_renamed_loses_no_lines(fresh):
+    world = fresh(delete_threshold=0.1)
+    key = deliver(world, D1, 1, D1)
+    world.load(*map(str, hours(D1, 0, 24)))
+    world.delete(key)
+    deliver(world, D1, 1, D1, name="renamed")
+    world.load(mode="full_refresh")
+    assert plays(world) == [(D1, 1)]
+
+
 @pytest.mark.finding("F2")
 def test_a_file_of_an_impossible_day_is_unrecognized(world):
     """Python has no day after 9999-12-31."""

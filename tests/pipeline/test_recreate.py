@@ -51,6 +51,24 @@ def test_the_lock_outlives_recreated_tables(loaded):
     assert loaded.rows(oid) == before
 
 
+@pytest.mark.finding("W13")
+def test_a_run_that_was_planned_before_the_tables_were_recreated_rebuilds_its_candidates(loaded):
+    """Another run has loaded the recreated star, which has the same number of versions as the star of the plan."""
+    day = datetime(2018, 11, 1, 12)
+    loaded.log("2018-11-01", event(day, item=1), name="late")
+    context = loaded.context("2018-11-01", "2018-11-02")
+    chunks = loaded.plan(context)
+    schema.recreate_tables(loaded.rendered("create", PUBLISHED), loaded.schema)
+    loaded.validate(context, chunks)
+    loaded.build_validated(context)
+    loaded.log("2018-11-01", event(day, item=2), name="other")
+    loaded.load("2018-11-01", "2018-11-02", audited=False)
+    loaded.audit_star(context)
+    loaded.publish(context)
+
+    assert loaded.rows("select item_in_session from {s}.songplays order by 1") == [(0,), (1,), (2,)]
+
+
 def test_tables_are_recreated_where_none_are(world):
     schema.recreate_tables(world.rendered("create", PUBLISHED), world.schema)
     assert {table: world.count(table) for table in STAR} == dict.fromkeys(STAR, 0)

@@ -20,7 +20,7 @@ import botocore.parsers
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
 from include.sparkify import aws
-from include.sparkify.errors import TransientError, aws_error
+from include.sparkify.errors import RETRIES_FAILED, TransientError, aws_error
 from include.sparkify.intervals import ALL_TIME, Interval
 from include.sparkify.settings import AWS_CONN_ID
 
@@ -158,8 +158,8 @@ def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[LakeObj
             # A proxy may return an error page with status 200.
             if "KeyCount" not in page or (page["IsTruncated"] and not page.get("NextContinuationToken")):
                 raise TransientError(
-                    f"could not list s3://{bucket}/{prefix}: a response is not from S3, or is incomplete. Is there a "
-                    "proxy between the workers and S3?"
+                    f"could not list s3://{bucket}/{prefix}: a response is not from S3, or is incomplete. Next: if "
+                    "all retries fail, look for a proxy between the workers and S3, then clear the task."
                 )
             for folder in page.get("CommonPrefixes", []):
                 yield folder["Prefix"]
@@ -304,7 +304,9 @@ def open_object(
             raise ObjectGone(item.key) from error
         # The object was deleted, and uploaded again before this listing.
         if error.response["Error"]["Code"] == "NoSuchKey":
-            raise TransientError(f"could not read s3://{bucket}/{item.key}: {error}") from error
+            raise TransientError(
+                f"could not read s3://{bucket}/{item.key}: {error}. {RETRIES_FAILED}"
+            ) from error
         failure = aws_error(error, f"read s3://{bucket}/{item.key}")
         if error.response["Error"]["Code"].startswith(_OF_ONE_OBJECT):
             raise UnreadableObject(str(failure)) from error
@@ -360,7 +362,8 @@ def _get(s3: Any, bucket: str, key: str) -> tuple[LakeObject, io.BufferedReader]
     answer = s3.get_object(Bucket=bucket, Key=key)
     if "ETag" not in answer:
         raise TransientError(
-            f"could not read s3://{bucket}/{key}: the response is not from S3. Is there a proxy?"
+            f"could not read s3://{bucket}/{key}: the response is not from S3. Next: if all retries fail, look for a "
+            "proxy between the workers and S3, then clear the task."
         )
     found = _object(key, answer["ETag"], answer["ContentLength"], answer["LastModified"])
     return found, io.BufferedReader(answer["Body"], 1 << 20)

@@ -29,7 +29,7 @@ import msgspec
 import orjson
 from isal import igzip
 
-from include.sparkify.errors import TransientError
+from include.sparkify.errors import RETRIES_FAILED, TransientError
 from include.sparkify.files import contract, lake
 from include.sparkify.files.lake import LakeObject
 from include.sparkify.settings import settings
@@ -395,7 +395,9 @@ def _lines(stream: io.BufferedIOBase, bucket: str, item: LakeObject) -> Iterator
         # bz2 raises OSError for invalid content. Connection errors are instances of subclasses of OSError.
         if type(error) is OSError and isinstance(stream, lake.Bzip2):
             raise _Corrupt(f"the file is corrupt after line {number}: {error}") from error
-        raise TransientError(f"lost s3://{bucket}/{item.key} after line {number}: {error}") from error
+        raise TransientError(
+            f"lost s3://{bucket}/{item.key} after line {number}: {error}. {RETRIES_FAILED}"
+        ) from error
 
 
 def _spool() -> IO[bytes]:

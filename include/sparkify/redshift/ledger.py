@@ -25,15 +25,19 @@ class Ledger:
     """The loaded version of each daily file, by source and key."""
     refused: dict[tuple[str, str], str]
     """The reason for each refused version, by key and ETag."""
-    version: int
-    """The version of the star before this ledger was read."""
+    commit_id: str
+    """The newest commit before this ledger was read, or an empty string if nothing was published."""
     read_at: datetime
     """The time of the warehouse before this ledger was read."""
 
 
 def read(looked_at: Interval) -> Ledger:
     """Return the loaded files of the days of ``looked_at``, and all refused files."""
-    ((version, now),) = warehouse.query(f"select coalesce(max(version), 0), sysdate from {ops()}.publish_log")
+    ((commit_id, now),) = warehouse.query(
+        "select coalesce(max(l.commit_id), ''), sysdate "
+        f"from {ops()}.publish_log as l inner join (select max(version) as version from {ops()}.publish_log) as n "
+        "on l.version = n.version"
+    )
     rows = warehouse.query(
         f"select source_key, kind, etag from {ops()}.loaded_files where file_date >= %s and file_date < %s",
         looked_at.start.date(),
@@ -43,7 +47,7 @@ def read(looked_at: Interval) -> Ledger:
     etags: dict[str, dict[str, str]] = collections.defaultdict(dict)
     for key, kind, etag in rows:
         etags[kind][key] = etag
-    return Ledger(etags, {(key, etag): why for key, etag, why in refused}, version, now)
+    return Ledger(etags, {(key, etag): why for key, etag, why in refused}, commit_id, now)
 
 
 def read_pages(kind: str) -> Iterator[list[tuple[str, str]]]:

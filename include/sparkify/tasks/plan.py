@@ -155,7 +155,7 @@ def make_plan(context: Mapping[str, Any]) -> tuple[Plan, list[str]]:
     plan: Plan = {
         "run_schema": schema,
         "mode": mode,
-        "version": loaded.version,
+        "commit_id": loaded.commit_id,
         "read_at": loaded.read_at.isoformat(),
         "began_at": began.isoformat(),
         "interval_start": interval.start.isoformat(),

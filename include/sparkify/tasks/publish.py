@@ -34,7 +34,7 @@ class Published(TypedDict):
     refused: list[str]
     """The files that the run refused, as ``key: reason``."""
     replaced: list[str]
-    """Keys of files that were left out because the version of this run is not the current version."""
+    """Keys of files that were left out because of a publish of another run since the plan."""
 
 
 def publish(
@@ -89,11 +89,11 @@ def publish(
 
     def work(cursor: Any) -> None:
         warehouse.lock(cursor)
-        cursor.execute(f"select coalesce(max(version), 0) from {ops()}.publish_log")
-        now = cursor.fetchone()[0]
+        cursor.execute(f"select version, commit_id from {ops()}.publish_log order by version desc limit 1")
+        now, newest = cursor.fetchone() or (0, "")
         replaced: list[str] = []
         results = [*audited, *warned]
-        if now != plan["version"]:
+        if newest != plan["commit_id"]:
             log.info("another run has published since the plan: rebuilding the candidates under the lock")
             replaced = _leave_out(cursor, plan)
             for script in build.values():
@@ -219,12 +219,13 @@ def _leave_out(cursor: Any, plan: Plan) -> list[str]:
     If the two runs read different versions of a file, the version of this run is kept only if it is now in the lake and
     has lines. After a full refresh, files that are no longer in the lake are also left out.
 
-    :returns: the keys of the files whose current version is not the version of this run.
+    :returns: the keys of the files whose version in this run must not be published.
     """
     schema = plan["run_schema"]
     cursor.execute(
-        f"select count(*) from {ops()}.publish_log where version > %s and mode = 'full_refresh'",
-        (plan["version"],),
+        f"select count(*) from {ops()}.publish_log where mode = 'full_refresh' and version > "
+        f"(select coalesce(max(version), 0) from {ops()}.publish_log where commit_id = %s)",
+        (plan["commit_id"],),
     )
     refreshed = cursor.fetchone()[0] > 0
     cursor.execute(
@@ -239,10 +240,7 @@ def _leave_out(cursor: Any, plan: Plan) -> list[str]:
         present = list(pool.map(lambda file: lake.find_etag(s3, bucket, file.key), suspects))
     replaced = [file.key for file, now in zip(suspects, present, strict=True) if file.is_replaced(now)]
     for key in replaced:
-        log.warning(
-            "%s was published by another run meanwhile, and the version of this run is not the current version",
-            key,
-        )
+        log.warning("another run has published meanwhile, so the version of this run is left out: %s", key)
     left_out = sorted({*replaced, *(file.key for file in files if file.is_loaded)})
     for table in STAGING:
         warehouse.delete_keys(cursor, f"{schema}.{table}", left_out)
