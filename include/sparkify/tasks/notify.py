@@ -31,13 +31,15 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     """
     ti, exception = context["ti"], cause or context.get("exception")
     error = str(exception or "the task gave no message: its worker may have died. Next: clear the task.")
-    timed_out = "statement timeout" in error
+    timed_out = "statement timeout" in error or "cancelled on user's request" in error
+    # The operators of the providers raise the driver's own errors.
+    if isinstance(exception, redshift_connector.Error):
+        state, error = answer(exception)
+        timed_out = state == STATEMENT_TIMEOUT
+        if not run_plan.is_of_ended_run(error):
+            error = str(warehouse_error(exception, f"run {ti.task_id}"))
     if run_plan.is_of_ended_run(error):
         error = f"the run has ended, and its schema was dropped. {run_plan.CLEAR} The error was: {error}"
-    # The operators of the providers raise the driver's own errors.
-    elif isinstance(exception, redshift_connector.Error):
-        timed_out = answer(exception)[0] == STATEMENT_TIMEOUT
-        error = str(warehouse_error(exception, f"run {ti.task_id}"))
     if timed_out:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
     if "load_error" in error:
