@@ -61,5 +61,5 @@ def test_a_recipe_is_loaded_audited_documented_and_guarded(project: Path, name: 
     git(project, "add", "-A")
     changed = git(project, "diff", "--cached", "--name-only").split()
     assert len(changed) <= 8
-    recipe = read("CONTRIBUTING.md").partition(f"(`{name}`)")[2].partition("\n### ")[0]
+    recipe = read("CONTRIBUTING.md").partition(f"tests/recipes/{name}.patch")[2].partition("\n### ")[0]
     assert [path for path in changed if path.replace(name, "NAME") not in recipe] == []
