@@ -98,7 +98,7 @@ from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
 from include.defaults import DEFAULT_ARGS
 from include.sparkify import assets, run_plan, settings, tables
-from include.sparkify.redshift import reach, warehouse
+from include.sparkify.redshift import ledger, reach, warehouse
 from include.sparkify.tasks import checks, notify
 from include.sparkify.timetable import SparkifyTimetable
 
@@ -126,6 +126,7 @@ WAREHOUSE_POOL = {"pool": settings.pool(), "pre_execute": reach.before_task}
         "run_schema": run_plan.run_schema,
         "run_prefix": run_plan.prefix_of_run,
         "planned_commit": run_plan.planned_commit,
+        "newest_commit": ledger.newest_commit,
         "columns": tables.columns,
         "sources": {source.kind: source for source in tables.SOURCES},
         "guarded": tables.guarded(),

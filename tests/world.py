@@ -25,7 +25,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from include.sparkify import run_plan, tables
 from include.sparkify.errors import DataError
-from include.sparkify.redshift import schema, warehouse
+from include.sparkify.redshift import ledger, schema, warehouse
 from include.sparkify.settings import ops, run_prefix, settings, star
 from include.sparkify.tasks import checks, plan, publish, run, validate
 
@@ -414,6 +414,7 @@ class World:
             "settings": settings,
             "run_schema": lambda: self.run_schema(context),
             "planned_commit": lambda: run_plan.plan_of(context)["commit_id"],
+            "newest_commit": ledger.newest_commit,
             "columns": tables.columns,
             "sources": {source.kind: source for source in tables.SOURCES},
             "guarded": tables.guarded(),

@@ -31,13 +31,17 @@ class Ledger:
     """The time of the warehouse before this ledger was read."""
 
 
+def newest_commit() -> str:
+    """Return the SQL expression for the commit of the newest version, an empty string if nothing was published."""
+    return (
+        f"(select coalesce(max(l.commit_id), '') from {ops()}.publish_log as l inner join "
+        f"(select max(version) as version from {ops()}.publish_log) as n on l.version = n.version)"
+    )
+
+
 def read(looked_at: Interval) -> Ledger:
     """Return the loaded files of the days of ``looked_at``, and all refused files."""
-    ((commit_id, now),) = warehouse.query(
-        "select coalesce(max(l.commit_id), ''), sysdate "
-        f"from {ops()}.publish_log as l inner join (select max(version) as version from {ops()}.publish_log) as n "
-        "on l.version = n.version"
-    )
+    ((commit_id, now),) = warehouse.query(f"select {newest_commit()}, sysdate")
     rows = warehouse.query(
         f"select source_key, kind, etag from {ops()}.loaded_files where file_date >= %s and file_date < %s",
         looked_at.start.date(),

@@ -176,11 +176,7 @@ def _statement(check: Check) -> str:
     # The aggregate returns one row even for an empty table. Without a row, the provider has no result.
     condition = f"count(*) >= 0 and ((select count(*) from ({check.failing_rows}) as failing) = 0"
     if "{{ star() }}" in check.failing_rows or "{{ ops() }}" in check.failing_rows:
-        condition += (
-            " or (select coalesce(max(l.commit_id), '') from {{ ops() }}.publish_log as l inner join "
-            "(select max(version) as version from {{ ops() }}.publish_log) as n on l.version = n.version) "
-            "<> '{{ planned_commit() }}'"
-        )
+        condition += " or {{ newest_commit() }} <> '{{ planned_commit() }}'"
     return condition + ")"
 
 
