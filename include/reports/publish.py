@@ -22,6 +22,7 @@ from include.sparkify import tables
 from include.sparkify.errors import DataError
 from include.sparkify.redshift import analysts, warehouse
 from include.sparkify.redshift.schema import find_columns, query_catalog, write_comments
+from include.sparkify.run_plan import CLEAR
 from include.sparkify.settings import ops, reports, reports_state
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ VIEWS = (
 )
 TABLES = ("agents", *DAYS, *SUMS, *PERIODS, "loads", *VIEWS)
 CHECKS = Path(__file__).with_name("checks.yaml")
-AGAIN = "nothing was changed. Next: clear the task `plan` with its downstream tasks."
+AGAIN = f"nothing was changed. {CLEAR}"
 
 
 def scripts() -> dict[str, str]:

@@ -28,6 +28,7 @@ from include.sparkify.settings import AWS_CONN_ID
 SMALL_BYTES = 1 << 20
 # Maximum number of concurrent LIST requests.
 LISTERS = 8
+_FIND_PROXY = "Next: if all retries fail, look for a proxy between the workers and S3, then clear the task."
 
 log = logging.getLogger(__name__)
 
@@ -158,8 +159,8 @@ def _list(s3: Any, bucket: str, prefix: str, **options: str) -> Iterator[LakeObj
             # A proxy may return an error page with status 200.
             if "KeyCount" not in page or (page["IsTruncated"] and not page.get("NextContinuationToken")):
                 raise TransientError(
-                    f"could not list s3://{bucket}/{prefix}: a response is not from S3, or is incomplete. Next: if "
-                    "all retries fail, look for a proxy between the workers and S3, then clear the task."
+                    f"could not list s3://{bucket}/{prefix}: a response is not from S3, or is incomplete. "
+                    f"{_FIND_PROXY}"
                 )
             for folder in page.get("CommonPrefixes", []):
                 yield folder["Prefix"]
@@ -362,8 +363,7 @@ def _get(s3: Any, bucket: str, key: str) -> tuple[LakeObject, io.BufferedReader]
     answer = s3.get_object(Bucket=bucket, Key=key)
     if "ETag" not in answer:
         raise TransientError(
-            f"could not read s3://{bucket}/{key}: the response is not from S3. Next: if all retries fail, look for a "
-            "proxy between the workers and S3, then clear the task."
+            f"could not read s3://{bucket}/{key}: the response is not from S3. {_FIND_PROXY}"
         )
     found = _object(key, answer["ETag"], answer["ContentLength"], answer["LastModified"])
     return found, io.BufferedReader(answer["Body"], 1 << 20)
