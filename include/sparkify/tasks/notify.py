@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,16 +31,17 @@ def failure(context: Mapping[str, Any], cause: Exception | None = None) -> None:
     :param cause: an exception with more information, which replaces the exception of the task.
     """
     ti, exception = context["ti"], cause or context.get("exception")
-    error = str(exception or "the task gave no message: its worker may have died. Next: clear the task.")
-    timed_out = "statement timeout" in error or "cancelled on user's request" in error
-    # The operators of the providers raise the driver's own errors.
-    if isinstance(exception, redshift_connector.Error):
+    state, error = "", "the task gave no message: its worker may have died. Next: clear the task."
+    if exception:
         state, error = answer(exception)
-        timed_out = state == STATEMENT_TIMEOUT
-        if not run_plan.is_of_ended_run(error):
-            error = str(warehouse_error(exception, f"run {ti.task_id}"))
+    timed_out = state == STATEMENT_TIMEOUT or re.search(
+        "statement timeout|cancelled on user's request", error
+    )
     if run_plan.is_of_ended_run(error):
         error = f"the run has ended, and its schema was dropped. {run_plan.CLEAR} The error was: {error}"
+    # The operators of the providers raise the driver's own errors.
+    elif isinstance(exception, redshift_connector.Error):
+        error = str(warehouse_error(exception, f"run {ti.task_id}"))
     if timed_out:
         error += f"\nLocks at this moment: {warehouse.describe_blockers()}."
     if "load_error" in error:

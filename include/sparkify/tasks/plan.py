@@ -252,11 +252,10 @@ def _find_due(
         for item in found.files:
             etag, reason = etags.get(item.key, ""), loaded.refused.get((item.key, item.etag))
             verdict = decide(mode, item.etag, etag, reason is not None, item.key in replayed)
-            if verdict == "refused":
-                if item.file_date in own_days:
-                    due.refused.append(f"{item.key}: {reason}")
-                else:
-                    due.refused_before += 1
+            if verdict == "refused" and item.file_date in own_days:
+                due.refused.append(f"{item.key}: {reason}")
+            elif verdict == "refused":
+                due.refused_before += 1
             elif verdict == "due":
                 due.files.append((source.kind, item, etag))
         if mode == "full_refresh":

@@ -189,7 +189,7 @@ class StagedFile(NamedTuple):
     """The version in the ledger when the run was planned, or an empty string if the file was not in the ledger."""
     loaded: str
     """The version that is now in the ledger."""
-    is_empty: bool = False
+    is_empty: bool
     """Whether the version that the run read has no line."""
 
     @property
